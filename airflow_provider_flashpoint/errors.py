@@ -103,7 +103,9 @@ class RejectedError(PermanentError):
 
 
 class TransientError(FlashpointProviderError):
-    """Trying again later may help."""
+    """Trying again later may help. ``retry_after_s`` is what the service asked for, or None."""
+
+    retry_after_s: float | None = None
 
 
 class RateLimitedError(TransientError):
