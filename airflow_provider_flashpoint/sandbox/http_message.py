@@ -1,0 +1,163 @@
+"""What the HTTP servers of the sandbox read and answer: requests, their bodies, responses."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any, BinaryIO
+from urllib.parse import parse_qs, urlsplit
+
+_MAX_CHUNK_HEADER_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer; ``Content-Length`` is added by the server."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def json(cls, value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Return an answer that holds ``value`` as JSON."""
+        return cls(status, {"Content-Type": "application/json"} | dict(headers or {}), encode_json(value))
+
+
+class Refusal(Exception):
+    """Ends a handler early with a JSON answer."""
+
+    def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        self.response = Response.json(body, status=status, headers=headers)
+        super().__init__(status)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as its handler sees it.
+
+    ``path`` is as sent, without the query; ``query`` maps each name to its values, decoded, empty ones
+    included; ``raw_query`` is as sent. ``body`` is a binary file that reads from the connection, so that
+    an upload need not be held in memory. ``groups`` are the named groups of the route's pattern.
+    """
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    raw_query: str
+    headers: Message
+    body: BinaryIO
+    groups: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, method: str, target: str, headers: Message, body: BinaryIO) -> Request:
+        """Return the request with its target taken apart."""
+        split = urlsplit(target)
+        query = parse_qs(split.query, keep_blank_values=True, errors="replace")
+        return cls(method, split.path, query, split.query, headers, body)
+
+    def json(self) -> Any:
+        """Return the body, read whole, as JSON.
+
+        :raises Refusal: 400, the body is not JSON.
+        """
+        try:
+            return json.loads(self.body.read())
+        except ValueError as error:
+            raise Refusal(400, {"detail": "The body is not JSON"}) from error
+
+    def drain(self) -> None:
+        """Read what the handler left of the body, without keeping it."""
+        while self.body.read(65_536):
+            pass
+
+
+def encode_json(value: Any) -> bytes:
+    """Return compact JSON: UTF-8 where the text can be, escapes where it holds lone surrogates."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def body_reader(stream: io.BufferedIOBase, headers: Message) -> io.BufferedReader:
+    """Return the body that follows ``headers`` on ``stream``: chunked, of a known length, or empty.
+
+    :raises Refusal: 400, the length is not a number.
+    """
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return io.BufferedReader(_ChunkedBody(stream))
+    length = headers.get("Content-Length", "0").strip()
+    if not re.fullmatch(r"\d{1,15}", length):
+        raise Refusal(400, {"detail": "Content-Length is not a number"})
+    return io.BufferedReader(_FixedBody(stream, int(length)))
+
+
+class _FixedBody(io.RawIOBase):
+    """A body of ``length`` bytes."""
+
+    def __init__(self, stream: io.BufferedIOBase, length: int) -> None:
+        self._stream = stream
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._left)
+        if not wanted:
+            return 0
+        count = self._stream.readinto1(memoryview(buffer)[:wanted])
+        if not count:
+            raise ConnectionAbortedError("the client went away inside the body")
+        self._left -= count
+        return count
+
+
+class _ChunkedBody(io.RawIOBase):
+    """A body in chunks, each behind its length in hexadecimal; trailers are read over."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = 0
+        self._started = False
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left and not self._ended:
+            self._next_chunk()
+        if self._ended:
+            return 0
+        wanted = min(len(buffer), self._left)
+        count = self._stream.readinto1(memoryview(buffer)[:wanted])
+        if not count:
+            raise ConnectionAbortedError("the client went away inside a chunk")
+        self._left -= count
+        return count
+
+    def _next_chunk(self) -> None:
+        if self._started:
+            self._line()
+        self._started = True
+        size = self._line().split(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,12}", size):
+            raise ConnectionAbortedError("the length of a chunk is not hexadecimal")
+        self._left = int(size, 16)
+        if not self._left:
+            while self._line().strip():
+                pass
+            self._ended = True
+
+    def _line(self) -> bytes:
+        line = self._stream.readline(_MAX_CHUNK_HEADER_BYTES)
+        if not line.endswith(b"\n"):
+            raise ConnectionAbortedError("the client went away between chunks")
+        return line
