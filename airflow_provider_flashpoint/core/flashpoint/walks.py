@@ -1,0 +1,153 @@
+"""The ways through the pages of one window. None of them knows a socket: each asks through a function.
+
+``walk_offsets``   pages by number of records skipped, with a ceiling on how far one may skip
+``walk_scroll``    pages by a scroll id that the server holds, without a ceiling
+``walk_links``     pages by a token taken from the link to the next page
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import PagingLoopError
+
+_log = logging.getLogger(__name__)
+
+ReadAt = Callable[[Window, int], Page]
+ReadNext = Callable[[Window, str | None], Page]
+
+
+class _Moved(Exception):
+    """The records changed places while they were being read."""
+
+
+def walk_offsets(
+    window: Window,
+    read: ReadAt,
+    *,
+    page_size: int,
+    ceiling: int,
+    id_of: Callable[[Record], Any],
+    otherwise: Callable[[Window], Iterator[Page]],
+    ahead: int = 1,
+) -> Iterator[Page]:
+    """Yield every record of ``window`` at least once, in pages read by offset.
+
+    Each page begins with the last record of the one before. Where it does not, a record was updated meanwhile and
+    left its place, so one at the border may have been missed. Then, and where the window holds more than ``ceiling``
+    records, the window is read again in halves, down to windows of a second, which ``otherwise`` reads.
+    Records of a window that had to be halved come more than once.
+
+    :param read: returns the page of a window that skips so many records.
+    :param ceiling: the server's limit on records skipped plus page size.
+    :param id_of: what makes a record recognisable at a border.
+    :param ahead: how many requests may be under way at once.
+    """
+    windows = deque([window])
+    while windows:
+        current = windows.popleft()
+        try:
+            yield from _pages_by_offset(current, read, page_size, ceiling, id_of, ahead)
+        except _Moved as reason:
+            halves = current.halves()
+            if halves is None:
+                _log.info("%s %s and cannot be halved; it is read by scroll.", current, reason)
+                yield from otherwise(current)
+            else:
+                _log.info("%s %s; it is read in halves.", current, reason)
+                windows.extendleft(reversed(halves))
+
+
+def _pages_by_offset(
+    window: Window, read: ReadAt, page_size: int, ceiling: int, id_of: Callable[[Record], Any], ahead: int
+) -> Iterator[Page]:
+    first = read(window, 0)
+    if first.total is not None and first.total > ceiling:
+        raise _Moved(f"holds {first.total} records, more than the {ceiling} that can be paged through")
+    yield first
+    if len(first.records) < page_size:
+        return
+    step = page_size - 1
+    skips = range(step, ceiling - page_size + 1, step)
+    if first.total is not None:
+        skips = range(step, min(skips.stop, max(first.total, page_size)), step)
+    border = id_of(first.records[-1])
+    for page in _read_ahead(window, read, skips, ahead if first.total is not None else 1):
+        if not page.records or id_of(page.records[0]) != border:
+            raise _Moved("changed while it was read")
+        fresh = page.records[1:]
+        if fresh:
+            yield Page(fresh, total=page.total)
+        if len(page.records) < page_size:
+            return
+        border = id_of(page.records[-1])
+    raise _Moved("holds more records than can be paged through")
+
+
+def _read_ahead(window: Window, read: ReadAt, skips: range, ahead: int) -> Iterator[Page]:
+    """Yield the pages of ``skips`` in order, with up to ``ahead`` requests under way."""
+    if ahead <= 1 or len(skips) <= 1:
+        for skip in skips:
+            yield read(window, skip)
+        return
+    with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="flashpoint-page") as pool:
+        waiting: deque[Future[Page]] = deque()
+        try:
+            for skip in skips:
+                waiting.append(pool.submit(read, window, skip))
+                if len(waiting) >= ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def walk_scroll(window: Window, read: ReadNext, close: Callable[[str], None]) -> Iterator[Page]:
+    """Yield the pages of ``window`` until an empty one, always with the latest scroll id; then close the scroll.
+
+    :raises PagingLoopError: a page came a second time.
+    """
+    scroll_id: str | None = None
+    previous: list[Record] | None = None
+    try:
+        while True:
+            page = read(window, scroll_id)
+            scroll_id = page.next or scroll_id
+            if not page.records:
+                return
+            if page.records == previous:
+                raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
+            yield page
+            if scroll_id is None:
+                return
+            previous = page.records
+    finally:
+        if scroll_id is not None:
+            close(scroll_id)
+
+
+def walk_links(window: Window, read: ReadNext) -> Iterator[Page]:
+    """Yield the pages of ``window`` until one names no next page. An empty page is not the end.
+
+    :raises PagingLoopError: a page named a next page that had been read before.
+    """
+    seen: set[str] = set()
+    token: str | None = None
+    while True:
+        page = read(window, token)
+        if page.records:
+            yield page
+        token = page.next
+        if token is None:
+            return
+        if token in seen:
+            raise PagingLoopError(f"The walk over {window} was sent to the same next page twice, after {len(seen)} pages.")
+        seen.add(token)

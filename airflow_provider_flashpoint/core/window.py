@@ -1,0 +1,112 @@
+"""A half-open span of time ``[from, to)`` in UTC, and the texts in which instants are written.
+
+Airflow's data intervals come in as windows; Flashpoint is asked in windows; checkpoints are the ends of windows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+ONE_SECOND = timedelta(seconds=1)
+_LATEST_EPOCH_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that datetime can hold
+_MILLISECONDS_FROM = 1e11  # an epoch number this large, read as seconds, would lie in the year 5138
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The instants ``start <= t < end``, both aware and in UTC.
+
+    :raises ConfigurationError: the window is empty or runs backwards.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", as_utc(self.start))
+        object.__setattr__(self, "end", as_utc(self.end))
+        if self.start >= self.end:
+            raise ConfigurationError(
+                f"The window from {self.start.isoformat()} to {self.end.isoformat()} is empty: `from` must be before `to`."
+            )
+
+    def __str__(self) -> str:
+        return f"[{format_instant(self.start)}, {format_instant(self.end)})"
+
+    def widened_to(self, start: datetime) -> Window:
+        """Return this window with its start moved back to ``start``; never forward."""
+        return Window(min(self.start, as_utc(start)), self.end)
+
+    def halves(self) -> tuple[Window, Window] | None:
+        """Return the two halves of the window, met on a whole second, or None where it holds no whole second inside."""
+        middle = (self.start + (self.end - self.start) / 2).replace(microsecond=0)
+        if not self.start < middle < self.end:
+            return None
+        return Window(self.start, middle), Window(middle, self.end)
+
+    def asked(self) -> tuple[str, str]:
+        """Return the bounds to ask a server with: whole seconds, and one second early at the start.
+
+        Whether a server's bounds are inclusive is not known for every endpoint. Asking from one second early
+        makes neighbouring windows overlap whatever the answer; what is read twice is harmless.
+        """
+        start = self.start.replace(microsecond=0) - ONE_SECOND
+        end = self.end.replace(microsecond=0)
+        if end < self.end:
+            end += ONE_SECOND
+        return format_instant(start), format_instant(end)
+
+
+def as_utc(instant: datetime) -> datetime:
+    """Return ``instant`` as a plain aware datetime in UTC; a naive one is taken as UTC."""
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=UTC)
+    moved = instant.astimezone(UTC)
+    return datetime(*moved.timetuple()[:6], moved.microsecond, tzinfo=UTC)  # sheds pendulum's subclass
+
+
+def format_instant(instant: datetime) -> str:
+    """Return ``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``."""
+    return as_utc(instant).isoformat().replace("+00:00", "Z")
+
+
+def parse_instant(text: str, *, name: str = "time") -> datetime:
+    """Return the instant that an ISO 8601 text names; without an offset it is UTC.
+
+    :param name: the argument or key that the text came from, for the message.
+    :raises ConfigurationError: the text is no such instant.
+    """
+    try:
+        return as_utc(datetime.fromisoformat(text.strip()))
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{name} is {text!r}; it must be a time in ISO 8601, such as 2026-02-07T00:00:00Z."
+        ) from error
+
+
+def epoch_us(value: object) -> int | None:
+    """Return the microseconds since 1970 of any of the forms in which payloads write time, or None.
+
+    Forms: epoch seconds as int, float or text, epoch milliseconds, ISO 8601 with or without fraction and offset,
+    ``YYYY-MM-DD hh:mm:ss``; a text without offset is UTC.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        text = value
+        try:
+            value = float(text) if "." in text else int(text)
+        except ValueError:
+            try:
+                moment = as_utc(datetime.fromisoformat(text))
+            except ValueError:
+                return None
+            return round(moment.timestamp() * 1_000_000)
+    if not isinstance(value, (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+    return round(seconds * 1_000_000) if abs(seconds) <= _LATEST_EPOCH_S else None
