@@ -1,0 +1,88 @@
+# Needs Python 3.11 or 3.12, pip and make; everything else is installed into .venv/.
+#
+#   ARGS   more arguments for pytest or the benchmarks, as in: make test-3.3 ARGS="-k window"
+#   KEEP   make demo KEEP=1 leaves Airflow's pages up until Ctrl-C
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The newest Airflow line comes first: it also lints, builds and runs the tests that need no Airflow.
+LINES    := 3.3 2.11
+PYTHON33 := .venv/airflow-3.3/bin/python
+
+FIND_PYTHON = for candidate in $(or $(PYTHON),python3.11 python3.12 python3); do \
+    "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+      && { echo "$$candidate"; exit 0; }; \
+  done; \
+  echo "This needs Python 3.11 or 3.12; looked for: $(or $(PYTHON),python3.11 python3.12 python3)." >&2; \
+  echo "Install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; \
+  exit 1
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z].*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(LINES:%=.venv/airflow-%/.ready) ## Make .venv/airflow-3.3 and .venv/airflow-2.11, pinned
+
+# The pins are complete, so pip resolves nothing (--no-deps); pip check proves that they are.
+.venv/airflow-%/.ready: requirements/airflow-%.txt pyproject.toml
+	@python=$$($(FIND_PYTHON)) || exit 1; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$$python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	echo "Setting up Airflow $* in $(@D)"; \
+	"$$python" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --requirement $<
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@broken=$$($(@D)/bin/python -m pip check) || { echo "$$broken" >&2; exit 1; }
+	@touch $@
+
+.PHONY: demo
+demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo, under a real Airflow (KEEP=1 stays up)
+	@$(PYTHON33) -m demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: setup ## Run all tests on Airflow 3.3, and those that need Airflow on 2.11 too
+	@failed=; \
+	for line in $(LINES); do $(MAKE) --no-print-directory test-$$line || failed="$$failed $$line"; done; \
+	if [ -n "$$failed" ]; then echo "FAILED on Airflow$$failed"; exit 1; fi; \
+	echo "All tests passed on Airflow $(firstword $(LINES)) and $(lastword $(LINES))"
+
+.PHONY: test-3.3
+test-3.3: .venv/airflow-3.3/.ready ## Run all tests on Airflow 3.3
+	@echo "== Airflow 3.3: all tests"
+	@$(PYTHON33) -m pytest $(ARGS)
+
+.PHONY: test-2.11
+test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airflow 2.11
+	@echo "== Airflow 2.11: the tests that need Airflow"
+	@.venv/airflow-2.11/bin/python -m pytest -m airflow $(ARGS)
+
+.PHONY: lint
+lint: .venv/airflow-3.3/.ready ## Check style, layers and types
+	@$(PYTHON33) -m ruff check --preview .
+	@$(PYTHON33) -m ruff format --preview --check .
+	@$(PYTHON33) -m mypy
+
+.PHONY: format
+format: .venv/airflow-3.3/.ready ## Format the code and mend what can be mended
+	@$(PYTHON33) -m ruff check --preview --fix-only .
+	@$(PYTHON33) -m ruff format --preview .
+
+.PHONY: benchmark
+benchmark: .venv/airflow-3.3/.ready ## Measure speed and memory
+	@$(PYTHON33) -m benchmarks $(ARGS)
+
+.PHONY: build
+build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution into dist/
+	@$(PYTHON33) -m build --no-isolation --outdir dist .
+
+.PHONY: requirements
+requirements: ## Resolve the pins of both Airflow lines anew
+	@python=$$($(FIND_PYTHON)) || exit 1; \
+	for line in $(LINES); do requirements/freeze.sh "$$python" "$$line" || exit 1; done
+
+.PHONY: clean
+clean: ## Remove all that make has made
+	rm -rf .venv .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
