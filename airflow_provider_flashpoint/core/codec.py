@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
 
 
 def decode(text: bytes) -> Any:
@@ -22,7 +23,7 @@ def decode(text: bytes) -> Any:
     :raises ValueError: the text is not JSON.
     """
     try:
-        return _decode(text)
+        return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return json.loads(text.decode("utf-8", "replace"), parse_float=_finite, parse_constant=str)
 
@@ -33,9 +34,28 @@ def encode(value: Any) -> bytes:
     Lone surrogates, which UTF-8 cannot hold, leave as their ``\\udXXX`` escapes.
     """
     try:
-        return _encode(value)
+        return _encoder.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def encode_lines(values: Sequence[Any]) -> bytes:
+    """Return the JSON text of each value, each ended by a newline."""
+    try:
+        return _encoder.encode_lines(values)
+    except UnicodeEncodeError:
+        return b"".join(encode(value) + b"\n" for value in values)
+
+
+def decode_lines(lines: bytes) -> list[Any]:
+    """Return the values of whole lines of JSON.
+
+    :raises ValueError: a line is not JSON.
+    """
+    try:
+        return _decoder.decode_lines(lines)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [decode(line) for line in lines.splitlines() if line]
 
 
 def _finite(digits: str) -> float | str:

@@ -1,0 +1,142 @@
+"""Which rows hold the newest version of their key, found in memory that does not grow with the rows.
+
+Each row leaves three numbers: the digest of its key, its version, its place. They are spread over files by digest, so
+that all rows of one key meet in one file, and the files are settled one after the other. Versions that are known to
+have been delivered before take part without a place of their own: a row older than one of those is superseded too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from airflow_provider_flashpoint.core.window import epoch_us
+
+_FILES = 64
+_ENTRY = 4  # numbers of 8 bytes: two of the digest, version, place
+_BUFFERED = 1024 * _ENTRY
+_KNOWN = -1  # the place of what is no row
+
+Known = tuple[int, int, int]
+"""Two numbers of a key's digest, and the version delivered."""
+
+
+def digest_of(key: str) -> tuple[int, int]:
+    """Return 128 bits that stand for a key, as two signed numbers."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little", signed=True), int.from_bytes(digest[8:], "little", signed=True)
+
+
+def version_of(row: Mapping[str, Any], fields: Sequence[str]) -> int:
+    """Return the version of a row: the first of ``fields`` that holds a time, in microseconds, or 0 where none does."""
+    for field in fields:
+        moment = epoch_us(row.get(field))
+        if moment is not None:
+            return moment
+    return 0
+
+
+class NewestVersions:
+    """Collects keys, versions and places, then tells which places are superseded.
+
+    Use as a context manager; its files go when it ends. Rows without a version (0) are never superseded by what was
+    delivered before, since nothing shows that they are older.
+    """
+
+    def __init__(self, *, directory: str | None = None) -> None:
+        self._directory = directory
+        self._spill: dict[int, IO[bytes]] = {}
+        self._buffers = [array("q") for _ in range(_FILES)]
+        self._places = 0
+
+    def __enter__(self) -> NewestVersions:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._spill.values():
+            file.close()
+
+    def add(self, key: str, version: int, place: int) -> None:
+        """Note that the row at ``place`` holds ``version`` of ``key``. Places are numbered from 0."""
+        self.add_entry((*digest_of(key), version), place)
+
+    def add_entry(self, entry: Known, place: int) -> None:
+        """Note a row whose key is already digested."""
+        self._put(*entry, place)
+        self._places = max(self._places, place + 1)
+
+    def add_known(self, known: Iterable[Known]) -> None:
+        """Note versions that were delivered before."""
+        for first, second, version in known:
+            self._put(first, second, version, _KNOWN)
+
+    def _put(self, first: int, second: int, version: int, place: int) -> None:
+        number = first % _FILES
+        buffer = self._buffers[number]
+        buffer.extend((first, second, version, place))
+        if len(buffer) >= _BUFFERED:
+            if number not in self._spill:
+                self._spill[number] = tempfile.TemporaryFile(dir=self._directory, prefix="newest-")
+            self._spill[number].write(buffer.tobytes())
+            del buffer[:]
+
+    def settle(self) -> Settled:
+        """Return what was found. Of two rows with the same key and version the later place wins."""
+        superseded = bytearray((self._places + 7) // 8)
+        for number in range(_FILES):
+            newest: dict[tuple[int, int], tuple[int, int]] = {}
+            for first, second, version, place in self._entries(number):
+                there = newest.setdefault((first, second), (version, place))
+                if there == (version, place):
+                    continue
+                loser = place
+                if _beats((version, place), there):
+                    newest[first, second] = (version, place)
+                    loser = there[1]
+                if loser != _KNOWN:
+                    superseded[loser >> 3] |= 1 << (loser & 7)
+        return Settled(bytes(superseded))
+
+    def delivered(self, settled: Settled) -> Iterator[Known]:
+        """Yield the key and version of every row that is not superseded."""
+        for number in range(_FILES):
+            for first, second, version, place in self._entries(number):
+                if place != _KNOWN and place not in settled:
+                    yield first, second, version
+
+    def _entries(self, number: int) -> Iterator[tuple[int, int, int, int]]:
+        if number in self._spill:
+            file = self._spill[number]
+            file.seek(0)
+            while block := file.read(_BUFFERED * 8):
+                yield from _quadruples(array("q", block))
+        yield from _quadruples(self._buffers[number])
+
+
+class Settled:
+    """Membership: ``place in settled`` is true where the row at ``place`` is superseded by a newer version."""
+
+    def __init__(self, bits: bytes) -> None:
+        self._bits = bits
+        self.count = int.from_bytes(bits, "little").bit_count()
+
+    def __contains__(self, place: int) -> bool:
+        return bool(self._bits[place >> 3] & (1 << (place & 7)))
+
+
+def _beats(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether ``one`` supersedes ``other``, each a version and a place."""
+    (version, place), (other_version, other_place) = one, other
+    if place == _KNOWN:
+        return other_place == _KNOWN and version > other_version or 0 < other_version < version
+    if other_place == _KNOWN:
+        return version == 0 or version >= other_version
+    return (version, place) > (other_version, other_place)
+
+
+def _quadruples(numbers: array[int]) -> Iterator[tuple[int, int, int, int]]:
+    for at in range(0, len(numbers), _ENTRY):
+        yield numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]

@@ -1,0 +1,98 @@
+"""What the staging storage must be able to do, and how a small file is replaced in it at once.
+
+The storage is a directory of the machine (`pathlib.Path`) or of an object store (Airflow's `ObjectStoragePath`).
+Both are used through the few methods named here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol, Self
+
+
+class StoragePath(Protocol):
+    """A file or directory of the staging storage."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parent(self) -> Self: ...
+    def __truediv__(self, key: str) -> Self: ...
+    def open(self, mode: str = ...) -> IO[Any]: ...
+    def exists(self) -> bool: ...
+    def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None: ...
+    def iterdir(self) -> Iterator[Self]: ...
+    def unlink(self, missing_ok: bool = ...) -> None: ...
+    def is_dir(self) -> bool: ...
+    def rmdir(self) -> None: ...
+
+
+@contextlib.contextmanager
+def whole_file(path: StoragePath) -> Iterator[IO[bytes]]:
+    """Open a file for writing so that a reader sees the old file or the new one, never a part.
+
+    An object store does so by itself; on a disk the file is written beside its place and moved there in the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_local(path):
+        with path.open("wb") as file:
+            yield file
+        return
+    place = Path(str(path))
+    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("wb") as file:
+            yield file
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_whole(path: StoragePath, content: bytes) -> None:
+    """Put ``content`` at ``path`` at once, as `whole_file` does."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def read_whole(path: StoragePath) -> bytes:
+    """Return the content of a small file.
+
+    :raises FileNotFoundError: there is none.
+    """
+    with path.open("rb") as file:
+        content: bytes = file.read()
+    return content
+
+
+def list_names(directory: StoragePath) -> list[str]:
+    """Return the sorted names in a directory; none where it does not exist. Files being written are not among them."""
+    try:
+        return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def remove_tree(directory: StoragePath) -> None:
+    """Remove a directory with all that is in it. What another process removed first is not missed."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for entry in list(directory.iterdir()):
+            if entry.is_dir():
+                remove_tree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
+def uri_of(path: StoragePath) -> str:
+    """Return the address by which another task finds ``path`` again."""
+    return Path(str(path)).absolute().as_uri() if is_local(path) else str(path)
+
+
+def is_local(path: StoragePath) -> bool:
+    """Return whether ``path`` is a plain path of this machine."""
+    place: object = path  # an ObjectStoragePath may call itself a Path too; it has a file system of its own
+    return isinstance(place, Path) and not hasattr(place, "fs")

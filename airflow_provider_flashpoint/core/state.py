@@ -1,0 +1,159 @@
+"""The state of a lookup and of a stream of alerts, as people see it: one small JSON text each.
+
+The texts are kept in Airflow Variables, written last, after Devo accepted. They say how far a lookup or stream is
+complete; they never decide what a run with an explicit window does. Checkpoints only move forward, unless a rebuild
+forces them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+STATE_VERSION = 1
+
+
+class LookupStatus(StrEnum):
+    """``New``: the next sync builds or rebuilds the lookup. ``Created``: it adds to it."""
+
+    NEW = "New"
+    CREATED = "Created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checkpointed:
+    """What both kinds of state share. Times are aware and in UTC; None where nothing was done yet."""
+
+    from_checkpoint_time: datetime | None = None
+    to_checkpoint_time: datetime | None = None
+    pulled_at: datetime | None = None
+    run_id: str = ""
+    updated_at: datetime | None = None
+
+    def to_json(self) -> str:
+        """Return the text that goes into the Variable."""
+        shown = {
+            name: format_instant(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
+        }
+        return json.dumps({"version": STATE_VERSION, **shown}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, *, name: str) -> Self:
+        """Return the state that a Variable holds.
+
+        :param name: the name of the Variable, for the message.
+        :raises ConfigurationError: the text is no such state; the message says how to reset it.
+        """
+        try:
+            found = json.loads(text)
+            if not isinstance(found, dict):
+                raise ValueError("it is no JSON object")
+            if found.get("version") != STATE_VERSION:
+                raise ValueError(f"version is {found.get('version')!r}, not {STATE_VERSION}")
+            return cls(**cls._read(found))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigurationError(
+                f"The Airflow Variable {name} holds no readable state: {error}. Mend it, or delete it to begin anew: "
+                f"`airflow variables delete {name}`."
+            ) from error
+
+    @classmethod
+    def _read(cls, found: Mapping[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = found.get(field.name)
+            if value is None:
+                continue
+            if field.name.endswith(("_time", "_at")):
+                value = parse_instant(value, name=field.name)
+            elif field.name.startswith("rows") or field.name in ("sent", "repeated"):
+                if not isinstance(value, int):
+                    raise ValueError(f"{field.name} is {value!r}, not a number")
+            values[field.name] = value
+        return values
+
+    def _moved(self, window: Window, *, forced: bool, leaves_no_gap: bool) -> dict[str, datetime | None]:
+        """Return the checkpoints after ``window`` was delivered."""
+        end = self.to_checkpoint_time
+        if forced or (leaves_no_gap and (end is None or window.end >= end)):
+            return {"from_checkpoint_time": window.start, "to_checkpoint_time": window.end}
+        return {"from_checkpoint_time": self.from_checkpoint_time, "to_checkpoint_time": end}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupState(_Checkpointed):
+    """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build."""
+
+    status: LookupStatus = LookupStatus.NEW
+    columns: tuple[str, ...] = ()
+    key: str = ""
+    generation: str = ""
+    rows_sent: int = 0
+
+    @classmethod
+    def _read(cls, found: Mapping[str, Any]) -> dict[str, Any]:
+        values = super()._read(found)
+        status = values.get("status")
+        if status not in tuple(LookupStatus):
+            raise ValueError(f"status is {status!r}; allowed are {', '.join(LookupStatus)}")
+        columns = values.get("columns", ())
+        if not isinstance(columns, (list, tuple)) or not all(isinstance(column, str) for column in columns):
+            raise ValueError("columns is not a list of texts")
+        return {**values, "status": LookupStatus(status), "columns": tuple(columns)}
+
+    def after_sync(
+        self,
+        window: Window,
+        *,
+        rebuilt: bool,
+        columns: tuple[str, ...],
+        key: str,
+        generation: str,
+        leaves_no_gap: bool,
+        rows_sent: int,
+        pulled_at: datetime,
+        run_id: str,
+        at: datetime,
+    ) -> LookupState:
+        """Return the state after a sync that Devo accepted. A rebuild sets the checkpoint, whatever it was before."""
+        return replace(
+            self,
+            status=LookupStatus.CREATED,
+            columns=columns,
+            key=key,
+            generation=generation,
+            rows_sent=rows_sent,
+            pulled_at=as_utc(pulled_at),
+            run_id=run_id,
+            updated_at=as_utc(at),
+            **self._moved(window, forced=rebuilt, leaves_no_gap=leaves_no_gap),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertState(_Checkpointed):
+    """State of one stream of alerts. ``sent`` and ``repeated`` count the last run."""
+
+    sent: int = 0
+    repeated: int = 0
+
+    def after_delivery(
+        self, window: Window, *, leaves_no_gap: bool, sent: int, repeated: int, pulled_at: datetime, run_id: str, at: datetime
+    ) -> AlertState:
+        """Return the state after a window was delivered and confirmed."""
+        return replace(
+            self,
+            sent=sent,
+            repeated=repeated,
+            pulled_at=as_utc(pulled_at),
+            run_id=run_id,
+            updated_at=as_utc(at),
+            **self._moved(window, forced=False, leaves_no_gap=leaves_no_gap),
+        )

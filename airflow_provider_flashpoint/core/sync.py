@@ -1,0 +1,148 @@
+"""A stage becomes the content of a lookup: settle which rows are newest, write them as CSV, deploy, record.
+
+The order is the contract: the ledger is written after Devo accepted the rows, and the state, which is the caller's,
+after the ledger. Every step can be repeated: deploying the same rows again changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Protocol
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.devo.csv_rows import EXTRA_COLUMN, cell, write_csv
+from airflow_provider_flashpoint.core.devo.lookups import Operation
+from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.newest import NewestVersions, Settled, version_of
+from airflow_provider_flashpoint.core.staging.stage import Stage
+from airflow_provider_flashpoint.core.staging.storage import whole_file
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+DEAD_LETTERS = "dead_letters.jsonl"
+_MOST_COLUMNS = 500
+_SHOWN_COLUMNS = 60
+
+_log = logging.getLogger(__name__)
+
+
+class Lookups(Protocol):
+    """What a sync needs of Devo's lookups."""
+
+    def deploy(self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTarget:
+    """The lookup that rows go to. ``columns`` are in their order, key first and the column of extras last."""
+
+    name: str
+    key: str
+    columns: tuple[str, ...]
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSummary:
+    """Counts of one sync. ``superseded`` rows held an older version of a key; ``rejected`` rows had no key."""
+
+    rows_sent: int
+    superseded: int
+    rejected: int
+    extra_values: int
+    operation: str
+
+
+def columns_for(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns a new lookup gets: the key, the wanted or else all discovered ones by name, the extras.
+
+    :raises ConfigurationError: the key is not among the stage's columns; the message lists those that are.
+    """
+    found = stage.summary.columns
+    if stage.summary.records and key not in found:
+        shown = ", ".join(found[:_SHOWN_COLUMNS]) + (", ..." if len(found) > _SHOWN_COLUMNS else "")
+        raise ConfigurationError(
+            f"lookup_key is {key!r}, which is not a key of the flattened data. The keys there are: {shown}."
+        )
+    others = wanted if wanted is not None else found[:_MOST_COLUMNS]
+    return (key, *(column for column in others if column not in (key, EXTRA_COLUMN)), EXTRA_COLUMN)
+
+
+def sync(
+    stage: Stage,
+    target: LookupTarget,
+    *,
+    lookups: Lookups,
+    ledger: LookupLedger,
+    consult_ledger: bool,
+    version_fields: Sequence[str],
+    at: datetime,
+) -> SyncSummary:
+    """Deliver the newest rows of ``stage`` and return the counts.
+
+    :param consult_ledger: leave out rows older than what the lookup was given; needed where the stage may be the older.
+    :raises: what reading the stage or deploying raises; the lookup then holds what it held.
+    """
+    with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
+        rejected = _note_versions(stage, target.key, version_fields, newest)
+        if consult_ledger:
+            newest.add_known(ledger.known())
+        settled = newest.settle()
+        counts = write_csv(_newest_rows(stage, target.key, settled), target.columns, target.key, csv_file)
+        if counts.rows or target.operation is not Operation.APPEND:
+            csv_file.seek(0)
+            lookups.deploy(
+                target.name, columns=target.columns, key=target.key, csv_file=csv_file, operation=target.operation
+            )
+            ledger.add(newest.delivered(settled), at=at)
+    if counts.extra_keys:
+        _log.warning(
+            "Lookup %s has no column for %d keys; their values went into %s: %s.",
+            target.name,
+            len(counts.extra_keys),
+            EXTRA_COLUMN,
+            ", ".join(sorted(counts.extra_keys)[:_SHOWN_COLUMNS]),
+        )
+    return SyncSummary(
+        rows_sent=counts.rows,
+        superseded=settled.count,
+        rejected=rejected,
+        extra_values=sum(counts.extra_keys.values()),
+        operation=target.operation.name.lower(),
+    )
+
+
+def _note_versions(stage: Stage, key: str, version_fields: Sequence[str], newest: NewestVersions) -> int:
+    """Feed ``newest`` with the rows that have a key; set the others aside, and return how many there were."""
+    rejected = 0
+    place = 0
+    with tempfile.TemporaryFile(prefix="dead-letters-") as aside:
+        for row in stage.rows():
+            value = row.get(key)
+            if value is None or value == "":
+                aside.write(codec.encode({"reason": f"no value under the lookup_key {key}", "row": row}) + b"\n")
+                rejected += 1
+                continue
+            newest.add(cell(value), version_of(row, version_fields), place)
+            place += 1
+        if rejected:
+            aside.seek(0)
+            with whole_file(stage.directory / DEAD_LETTERS) as dead_letters:
+                while block := aside.read(1 << 20):
+                    dead_letters.write(block)
+    return rejected
+
+
+def _newest_rows(stage: Stage, key: str, settled: Settled) -> Iterator[Row]:
+    place = 0
+    for row in stage.rows():
+        value = row.get(key)
+        if value is None or value == "":
+            continue
+        if place not in settled:
+            yield row
+        place += 1
