@@ -11,11 +11,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import IO, Any, NoReturn
 
 import requests
 import tenacity
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ForbiddenError,
@@ -110,7 +112,28 @@ class HttpClient:
         :raises AuthenticationError, ForbiddenError, RejectedError: at once.
         :raises RateLimitedError, ServerError, NetworkError: when the budget is spent.
         """
-        retrying = tenacity.Retrying(
+        attempt = partial(self._send_once, method, path, params, json, data, headers, accept)
+        return self._retrying(retry)(attempt)
+
+    def read_json(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> tuple[Any, Mapping[str, str]]:
+        """Return the JSON value and the headers of the answer; an answer that is no JSON is asked for again.
+
+        :raises: what `send` raises; ServerError when no attempt brought JSON.
+        """
+
+        def attempt() -> tuple[Any, Mapping[str, str]]:
+            response = self._send_once(method, path, params, json, None, None, (200,))
+            try:
+                return codec.decode(response.content), response.headers
+            except ValueError as error:
+                raise ServerError(f"{self.service} {method} {path}: the answer is no JSON, or was cut short.") from error
+
+        return self._retrying(retry=True)(attempt)
+
+    def _retrying(self, retry: bool) -> tenacity.Retrying:
+        return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             wait=_wait_s,
             stop=self._is_spent if retry else tenacity.stop_after_attempt(1),
@@ -118,7 +141,6 @@ class HttpClient:
             before_sleep=self._say_retry,
             reraise=True,
         )
-        return retrying(self._send_once, method, path, params, json, data, headers, accept)
 
     def _send_once(
         self,
@@ -161,8 +183,8 @@ class HttpClient:
             error: TransientError = (RateLimitedError if status == 429 else ServerError)(f"{said}.")
             error.retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
             raise error
-        if _is_html(response):
-            raise ServerError(f"{what}: status {status} with a web page in place of JSON: a proxy, or a wrong host?")
+        if _is_html(response) and status < 300:
+            raise ServerError(f"{what}: a web page came in place of JSON: is there a proxy, or is the host wrong?")
         if 300 <= status < 400:
             raise RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
         raise RejectedError(f"{said}.", status=status)
