@@ -1,0 +1,47 @@
+"""Where the staging storage lies, and how an address becomes a path of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_flashpoint.core.staging.storage import StoragePath
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def staging_root(uri: str | None) -> StoragePath:
+    """Return the root of the staging storage.
+
+    :param uri: the operator's setting; without it the ``[flashpoint] staging_uri`` of Airflow's configuration, and
+        without that the directory ``flashpoint`` in AIRFLOW_HOME.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    configured = uri or conf.get("flashpoint", "staging_uri", fallback="")
+    return storage_path(configured or Path(_airflow_home(), "flashpoint").as_uri())
+
+
+def storage_path(uri: str) -> StoragePath:
+    """Return the path that an address names: of this machine for ``file://``, else Airflow's ObjectStoragePath.
+
+    An object store needs its provider installed, and may name an Airflow connection: ``s3://aws_default@bucket/key``.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return cast("StoragePath", Path(unquote(parts.path)))
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return cast("StoragePath", ObjectStoragePath(uri))
+
+
+def directory_name(text: str) -> str:
+    """Return ``text`` as one name of a directory, the same for the same text."""
+    return _UNSAFE.sub("_", text)
+
+
+def _airflow_home() -> str:
+    return os.environ.get("AIRFLOW_HOME") or str(Path("~/airflow").expanduser())
