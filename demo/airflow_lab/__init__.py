@@ -1,0 +1,9 @@
+"""A real, private Airflow of either line that lives as long as a ``with`` block."""
+
+from __future__ import annotations
+
+from demo.airflow_lab.control import Run, Task
+from demo.airflow_lab.errors import LabError
+from demo.airflow_lab.lab import AirflowLab
+
+__all__ = ["AirflowLab", "LabError", "Run", "Task"]

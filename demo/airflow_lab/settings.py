@@ -1,0 +1,133 @@
+"""The environment of a private Airflow: everything it needs to know, and nothing from the machine's own."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_LOOPBACK = "127.0.0.1"
+_USER = "admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one lab is made of.
+
+    ``line`` is ``3`` or ``2``, ``python`` the interpreter that has it; ``database`` is ``sqlite`` or the URL
+    of a PostgreSQL database; ``extra`` are environment variables that win over the lab's own. ``password``
+    opens Airflow's pages and its API for the user ``admin``. The value does not change anything on disk.
+    """
+
+    line: int
+    python: Path
+    home: Path
+    dags_folder: Path
+    database: str
+    parallelism: int
+    extra: Mapping[str, str] = field(default_factory=dict)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
+    port: int = field(default_factory=lambda: free_port())
+
+    @property
+    def user(self) -> str:
+        return _USER
+
+    @property
+    def url(self) -> str:
+        return f"http://{_LOOPBACK}:{self.port}"
+
+    @property
+    def password_file(self) -> Path:
+        return self.home / "passwords.json"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        return self.home / "airflow.db" if self.database == "sqlite" else None
+
+    @property
+    def executor(self) -> str:
+        """Airflow 2 refuses to run tasks side by side on SQLite."""
+        return "SequentialExecutor" if self.line == 2 and self.sqlite_file else "LocalExecutor"
+
+    def environment(self) -> dict[str, str]:
+        """Return all variables for a process of this Airflow.
+
+        Made of the caller's environment without its own Airflow settings, the lab's settings, and ``extra``.
+        """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        own = {f"AIRFLOW__{name}": value for name, value in (self._common() | self._of_line()).items()}
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), _LOOPBACK, "localhost"]))
+        return {
+            **inherited,
+            **own,
+            "AIRFLOW_HOME": str(self.home),
+            # Executors of Airflow 2 start tasks as `airflow`, wherever they find it.
+            "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+            "PYTHONUNBUFFERED": "1",
+            **self.extra,
+        }
+
+    def _common(self) -> dict[str, str]:
+        return {
+            "CORE__DAGS_FOLDER": str(self.dags_folder),
+            "CORE__EXECUTOR": self.executor,
+            "CORE__PARALLELISM": str(self.parallelism),
+            "CORE__LOAD_EXAMPLES": "False",
+            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
+            "DATABASE__SQL_ALCHEMY_CONN": self._database_url(),
+            "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+            "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "LOGGING__COLORED_CONSOLE_LOG": "False",
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+            "USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+
+    def _of_line(self) -> dict[str, str]:
+        secret = secrets.token_hex(32)
+        if self.line == 2:
+            return {
+                "SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
+                "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
+                "SCHEDULER__PARSING_PROCESSES": "1",
+                "WEBSERVER__BASE_URL": self.url,
+                "WEBSERVER__SECRET_KEY": secret,
+                "WEBSERVER__WEB_SERVER_HOST": _LOOPBACK,
+                "WEBSERVER__WEB_SERVER_PORT": str(self.port),
+                "WEBSERVER__WORKERS": "1",
+            }
+        return {
+            "API__BASE_URL": self.url,
+            "API__HOST": _LOOPBACK,
+            "API__PORT": str(self.port),
+            "API__SECRET_KEY": secret,
+            "API_AUTH__JWT_SECRET": secret,
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+            "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        }
+
+    def _database_url(self) -> str:
+        if self.sqlite_file:
+            # Writers wait for one another longer than SQLite's own five seconds.
+            return f"sqlite:///{self.sqlite_file}?timeout=30"
+        # Airflow 3's SQLAlchemy would pick another driver for the bare name.
+        return self.database.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that nobody listens on. It is not reserved."""
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        return int(probe.getsockname()[1])
