@@ -4,9 +4,9 @@
 2. the run's data interval, where there is one and it is not empty;
 3. else the last complete period of the DAG's schedule.
 
-An explicit window is taken exactly. The others begin earlier where that is needed: at the initial start time when a
-lookup or stream is built, at the stored checkpoint when there is a gap before the window, and by the lag, for records
-that reach the index late. Nothing here imports Airflow: a context is a mapping.
+An explicit window is taken exactly, and so is one that ends before the stored checkpoint. The others begin earlier
+where that is needed: at the initial start time when a lookup or stream is built, at the stored checkpoint when there is
+a gap before the window, and by the lag, for records that reach the index late. Nothing here imports Airflow: a context is a mapping.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ class RunWindow:
     rule: str
     explicit: bool
 
+    def leaves_no_gap(self, checkpoint: datetime | None) -> bool:
+        """Return whether a checkpoint may move to the end of this window.
+
+        An explicit window that begins beyond the checkpoint may not move it: what lies between would never be read.
+        """
+        return not self.explicit or (checkpoint is not None and self.covered.start <= checkpoint)
+
 
 def resolve_window(
     context: Mapping[str, Any],
@@ -58,6 +65,8 @@ def resolve_window(
     if build_from is not None and as_utc(build_from) < window.start:
         window = window.widened_to(build_from)
         return RunWindow(window, window, f"{rule}, from the initial start time", explicit=False)
+    if complete_until is not None and window.end <= as_utc(complete_until):
+        return RunWindow(window, window, f"{rule}, delivered before", explicit=False)
     if complete_until is not None and as_utc(complete_until) < window.start:
         window = window.widened_to(complete_until)
         rule = f"{rule}, from the last checkpoint"

@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry, entry_of
 from airflow_provider_flashpoint.core.window import epoch_us
+from airflow_provider_flashpoint.errors import DataError
 
 DEFAULT_BATCH_RECORDS = 1000
 DEFAULT_BATCH_BYTES = 4 << 20
@@ -25,7 +26,7 @@ DEFAULT_BATCH_BYTES = 4 << 20
 _log = logging.getLogger(__name__)
 
 
-class EventWriter(Protocol):
+class Writer(Protocol):
     """Sends lines, and tells when the other side has them."""
 
     def write(self, lines: Iterable[bytes]) -> None: ...
@@ -34,11 +35,16 @@ class EventWriter(Protocol):
 
 @dataclass(slots=True)
 class DeliverySummary:
-    """Counts of one delivery. ``repeated`` alerts were confirmed before and not sent again."""
+    """Counts of one delivery.
+
+    ``repeated`` alerts were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are,
+    ``undated`` ones have no time of their own.
+    """
 
     read: int = 0
     sent: int = 0
     repeated: int = 0
+    rejected: int = 0
     undated: int = 0
     bytes: int = 0
 
@@ -55,7 +61,8 @@ class Delivery:
     """Delivers pages of one stream of alerts.
 
     :param endpoint: tells where a record keeps its id and its time.
-    :param line_of: makes the line of a record, newline included.
+    :param line_of: makes the line of a record, newline included; a DataError sets the record aside.
+    :param set_aside: keeps a record that cannot be sent, with the reason.
     :param send_again: send what was confirmed before, too.
     :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
     :param now: the clock, which stamps the ledger.
@@ -66,8 +73,9 @@ class Delivery:
         *,
         endpoint: Endpoint,
         ledger: AlertLedger,
-        writer: EventWriter,
+        writer: Writer,
         line_of: Callable[[Record], bytes],
+        set_aside: Callable[[Record, str], None],
         now: Callable[[], datetime],
         send_again: bool = False,
         batch_records: int = DEFAULT_BATCH_RECORDS,
@@ -77,6 +85,7 @@ class Delivery:
         self._ledger = ledger
         self._writer = writer
         self._line_of = line_of
+        self._set_aside = set_aside
         self._now = now
         self._send_again = send_again
         self._batch_records = batch_records
@@ -106,7 +115,12 @@ class Delivery:
             if entry.digest in batch.digests or (entry in self._ledger and not self._send_again):
                 summary.repeated += 1
                 continue
-            line = self._line_of(record)
+            try:
+                line = self._line_of(record)
+            except DataError as reason:
+                self._set_aside(record, str(reason))
+                summary.rejected += 1
+                continue
             batch.entries.append(entry)
             batch.digests.add(entry.digest)
             batch.lines.append(line)

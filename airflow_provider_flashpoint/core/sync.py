@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Protocol
 
-from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.devo.csv_rows import EXTRA_COLUMN, cell, write_csv
+from airflow_provider_flashpoint.core.devo.csv_rows import EXTRA_COLUMN, cell, lookup_columns, write_csv
 from airflow_provider_flashpoint.core.devo.lookups import Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import NewestVersions, Settled, version_of
 from airflow_provider_flashpoint.core.staging.stage import Stage
-from airflow_provider_flashpoint.core.staging.storage import whole_file
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-DEAD_LETTERS = "dead_letters.jsonl"
 _MOST_COLUMNS = 500
 _SHOWN_COLUMNS = 60
 
@@ -69,7 +67,7 @@ def columns_for(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tupl
             f"lookup_key is {key!r}, which is not a key of the flattened data. The keys there are: {shown}."
         )
     others = wanted if wanted is not None else found[:_MOST_COLUMNS]
-    return (key, *(column for column in others if column not in (key, EXTRA_COLUMN)), EXTRA_COLUMN)
+    return lookup_columns(others, key)
 
 
 def sync(
@@ -80,6 +78,7 @@ def sync(
     ledger: LookupLedger,
     consult_ledger: bool,
     version_fields: Sequence[str],
+    dead_letters: DeadLetters,
     at: datetime,
 ) -> SyncSummary:
     """Deliver the newest rows of ``stage`` and return the counts.
@@ -88,7 +87,7 @@ def sync(
     :raises: what reading the stage or deploying raises; the lookup then holds what it held.
     """
     with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
-        rejected = _note_versions(stage, target.key, version_fields, newest)
+        rejected = _note_versions(stage, target.key, version_fields, newest, dead_letters)
         if consult_ledger:
             newest.add_known(ledger.known())
         settled = newest.settle()
@@ -116,24 +115,19 @@ def sync(
     )
 
 
-def _note_versions(stage: Stage, key: str, version_fields: Sequence[str], newest: NewestVersions) -> int:
+def _note_versions(
+    stage: Stage, key: str, version_fields: Sequence[str], newest: NewestVersions, dead_letters: DeadLetters
+) -> int:
     """Feed ``newest`` with the rows that have a key; set the others aside, and return how many there were."""
-    rejected = 0
-    place = 0
-    with tempfile.TemporaryFile(prefix="dead-letters-") as aside:
-        for row in stage.rows():
-            value = row.get(key)
-            if value is None or value == "":
-                aside.write(codec.encode({"reason": f"no value under the lookup_key {key}", "row": row}) + b"\n")
-                rejected += 1
-                continue
-            newest.add(cell(value), version_of(row, version_fields), place)
-            place += 1
-        if rejected:
-            aside.seek(0)
-            with whole_file(stage.directory / DEAD_LETTERS) as dead_letters:
-                while block := aside.read(1 << 20):
-                    dead_letters.write(block)
+    rejected = place = 0
+    for row in stage.rows():
+        value = row.get(key)
+        if value is None or value == "":
+            dead_letters.add(row, f"no value under the lookup_key {key}")
+            rejected += 1
+            continue
+        newest.add(cell(value), version_of(row, version_fields), place)
+        place += 1
     return rejected
 
 

@@ -50,13 +50,14 @@ class FlashpointClient:
         page_size = min(self._page_size, endpoint.max_page_size) if self._page_size else None
         return endpoint.with_settings(page_size=page_size, path=self._paths.get(data_set))
 
-    def pages(self, data_set: DataSet, window: Window, *, filters: Mapping[str, str] | None = None) -> Iterator[Page]:
+    def pages(self, data_set: DataSet, window: Window, *, record_type: str | None = None) -> Iterator[Page]:
         """Yield the pages of ``window``: each record the server has there at least once, in the server's order.
 
-        :param filters: further parameters of the request, such as ``{"types": "domain"}``.
+        :param record_type: ask for records of this type only, by Flashpoint's name of it; types are an open set.
         """
         endpoint = self.endpoint(data_set)
-        reader = _Reader(self._http, endpoint, dict(filters or {}))
+        of_type = {endpoint.type_parameter: record_type} if endpoint.type_parameter and record_type else {}
+        reader = _Reader(self._http, endpoint, of_type)
         if endpoint.walk is Walk.LINKS:
             return walk_links(window, reader.by_link)
         return walk_offsets(

@@ -43,7 +43,7 @@ class Endpoint:
 
     ``window_parameters`` names the two bounds of the window. ``version_fields`` are flattened names of what grows with
     each version of a record, most telling first. ``scroll_path`` is where a window beyond ``ceiling`` is scrolled.
-    ``time_field`` is None where records carry no time of their own.
+    ``time_field`` is None where records carry no time of their own. ``type_parameter`` asks for one type of record.
     """
 
     path: str
@@ -56,6 +56,7 @@ class Endpoint:
     id_field: str
     time_field: str | None
     version_fields: tuple[str, ...] = ()
+    type_parameter: str | None = None
     ceiling: int = 0
     scroll_path: str | None = None
     fixed_parameters: tuple[tuple[str, str], ...] = ()
@@ -85,6 +86,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         id_field="fpid",
         time_field=None,
         version_fields=("header_.indexed_at", "timestamp"),
+        type_parameter="types",
         ceiling=10_000,
         scroll_path="/api/v4/indicators/scroll",
         fixed_parameters=(("sort_timestamp", "asc"),),

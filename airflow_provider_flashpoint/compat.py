@@ -1,0 +1,18 @@
+"""The few names that `airflow.providers.common.compat.sdk` does not give for both Airflow 2.11 and 3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import DeltaDataIntervalTimetable
+    from airflow.sdk.log import mask_secret
+else:
+    try:
+        from airflow.sdk import DeltaDataIntervalTimetable
+        from airflow.sdk.log import mask_secret
+    except ImportError:
+        from airflow.timetables.interval import DeltaDataIntervalTimetable
+        from airflow.utils.log.secrets_masker import mask_secret
+
+__all__ = ["DeltaDataIntervalTimetable", "mask_secret"]

@@ -1,0 +1,159 @@
+"""From Flashpoint's alerts to events in a Devo table."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flashpoint.core.state import AlertState
+from airflow_provider_flashpoint.core.window import format_instant
+from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
+from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task
+from airflow_provider_flashpoint.run_window import RunWindow
+from airflow_provider_flashpoint.staging import directory_name
+from airflow_provider_flashpoint.state_store import alerts_variable, read_state, write_state
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.deliver import DeliverySummary
+    from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+
+DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"
+DEFAULT_LAG = timedelta(minutes=5)  # alerts were seen to appear up to 20.5 s after they were generated
+DEFAULT_LEDGER_RETENTION = timedelta(days=30)
+_ON_RERUN = ("skip", "resend")
+_KINDS = ("alerts", "keywords", "keyword_classes")
+
+
+class PullAlertsOperator(WindowedOperator):
+    """Pulls the alerts of the run's window and delivers them to a Devo table, one JSON line each, as Flashpoint gives them.
+
+    Delivery is at least once. A ledger of confirmed ids lets every window that touches the same time again (a retry, a
+    rerun, an overlap, a parallel backfill) send only what was not confirmed. One stream should have one writer: set
+    ``max_active_tis_per_dag=1``, as the DAG factory does.
+
+    :param tag: (templated) the Devo table.
+    :param kind: ``alerts``, ``keywords`` or ``keyword_classes``; the last two need their path in the connection.
+    :param devo_conn_id: (templated) the connection to Devo.
+    :param on_rerun: ``skip`` what was confirmed before, or ``resend`` it.
+    :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
+    :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task, after the others were sent.
+
+    The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
+    """
+
+    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "devo_conn_id")
+    ui_color = "#f7e3d7"
+
+    def __init__(
+        self,
+        *,
+        tag: str = DEFAULT_TAG,
+        kind: str = "alerts",
+        devo_conn_id: str = "devo_default",
+        on_rerun: str = "skip",
+        ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
+        max_rejects: int = 0,
+        lag: timedelta = DEFAULT_LAG,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(lag=lag, **kwargs)
+        self.tag = tag
+        self.kind = kind
+        self.devo_conn_id = devo_conn_id
+        self.on_rerun = on_rerun
+        self.ledger_retention = ledger_retention
+        self.max_rejects = max_rejects
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Deliver the window, write the state, and return what was done."""
+        from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+
+        with ending_the_task(lambda error: as_pull_error(error, "fetch_alerts")):
+            self._check_arguments()
+            self.log.info("pre_pull started.")
+            variable = alerts_variable(self.tag)
+            self.log.info("Retrieving the persisted data of %s.", variable)
+            state = read_state(AlertState, variable)
+            if state is None:
+                self.log.info("No persisted data found. The content will be initialized.")
+            else:
+                self.log.info("Latest state: %s", state.to_json())
+            complete_until = state.to_checkpoint_time if state else None
+            run_window = self.resolve(context, build=complete_until is None, complete_until=complete_until)
+            self.log.info("PrePull method completed.")
+            pulled_at = datetime.now(UTC)
+            name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
+            with DeadLetters(self._directory / "dead_letters" / name) as dead_letters:
+                summary = self._deliver(run_window, dead_letters)
+            reached = (state or AlertState()).after_delivery(
+                run_window.covered,
+                leaves_no_gap=run_window.leaves_no_gap(complete_until),
+                sent=summary.sent,
+                repeated=summary.repeated,
+                pulled_at=pulled_at,
+                run_id=str(context.get("run_id") or ""),
+                at=datetime.now(UTC),
+            )
+            write_state(variable, reached)
+            self.log.info("%s: %s", self.tag, summary)
+            if summary.rejected > self.max_rejects:
+                raise TooManyRejectsError(
+                    f"{summary.rejected} alerts cannot be sent as they are; max_rejects allows {self.max_rejects}. The "
+                    f"other {summary.sent} were sent; the rejected ones are in {dead_letters.uri}."
+                )
+            return self._told(summary, run_window, reached)
+
+    def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters) -> DeliverySummary:
+        from airflow_provider_flashpoint.core.deliver import Delivery
+        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+        from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
+        from airflow_provider_flashpoint.hooks.devo import DevoHook
+
+        client = self.flashpoint()
+        data_set = DataSet(self.kind)
+        ledger = AlertLedger(self._directory / "ledger")
+        forgotten_before = datetime.now(UTC) - self.ledger_retention
+        if run_window.asked.start < forgotten_before:
+            self.log.warning(
+                "The window begins before %s, where the ledger ends: what was sent from that time may be sent again.",
+                format_instant(forgotten_before),
+            )
+        with DevoHook(self.devo_conn_id).event_writer(self.tag) as writer:
+            summary = Delivery(
+                endpoint=client.endpoint(data_set),
+                ledger=ledger,
+                writer=writer,
+                line_of=writer.encode,
+                set_aside=dead_letters.add,
+                send_again=self.on_rerun == "resend",
+                now=lambda: datetime.now(UTC),
+            ).deliver(client.pages(data_set, run_window.asked))
+        ledger.prune(before=forgotten_before)
+        return summary
+
+    def _check_arguments(self) -> None:
+        for name, value, allowed in (("on_rerun", self.on_rerun, _ON_RERUN), ("kind", self.kind, _KINDS)):
+            if value not in allowed:
+                raise ConfigurationError(f"{name} is {value!r} in task {self.task_id}; allowed are {', '.join(allowed)}.")
+
+    @property
+    def _directory(self) -> Any:
+        return self.staging() / "alerts" / directory_name(self.tag)
+
+    def _told(self, summary: DeliverySummary, run_window: RunWindow, state: AlertState) -> dict[str, Any]:
+        until = state.to_checkpoint_time
+        return {
+            "tag": self.tag,
+            "read": summary.read,
+            "sent": summary.sent,
+            "repeated": summary.repeated,
+            "rejected": summary.rejected,
+            "undated": summary.undated,
+            "bytes": summary.bytes,
+            "window": {"from": format_instant(run_window.asked.start), "to": format_instant(run_window.asked.end)},
+            "rule": run_window.rule,
+            "to_checkpoint_time": format_instant(until) if until else None,
+        }
+

@@ -1,0 +1,108 @@
+"""What every operator of this provider shares: where it stages, which window it reads, how its errors end a task."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_flashpoint.core.window import as_utc, parse_instant
+from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
+from airflow_provider_flashpoint.run_window import RunWindow, resolve_window
+from airflow_provider_flashpoint.staging import staging_root
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+    from airflow_provider_flashpoint.core.staging.storage import StoragePath
+
+Face = Callable[[FlashpointProviderError], FlashpointProviderError]
+
+
+class WindowedOperator(BaseOperator):
+    """An operator that reads one window of a stream.
+
+    :param flashpoint_conn_id: (templated) the connection to Flashpoint.
+    :param start: (templated) start of an explicit window; needs ``end``.
+    :param end: (templated) end of an explicit window.
+    :param initial_start_time: where a lookup or stream that is yet to be built begins; the DAG's start date by default.
+    :param lag: how much earlier than the window reading begins, for records that reach the index late.
+    :param heal_gaps: begin at the stored checkpoint when that lies before the window, as after a pause of the DAG.
+    :param page_size: records in a page; by default the connection's, or else the endpoint's own.
+    :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
+    """
+
+    template_fields: Sequence[str] = ("flashpoint_conn_id", "start", "end", "staging_uri")
+
+    def __init__(
+        self,
+        *,
+        lag: timedelta,
+        flashpoint_conn_id: str = "flashpoint_default",
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        initial_start_time: datetime | str | None = None,
+        heal_gaps: bool = True,
+        page_size: int | None = None,
+        staging_uri: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.flashpoint_conn_id = flashpoint_conn_id
+        self.start = start
+        self.end = end
+        self.initial_start_time = initial_start_time
+        self.lag = lag
+        self.heal_gaps = heal_gaps
+        self.page_size = page_size
+        self.staging_uri = staging_uri
+
+    def resolve(self, context: Any, *, build: bool, complete_until: datetime | None) -> RunWindow:
+        """Return the window of this run, and log which rule chose it.
+
+        :param build: the lookup or stream is yet to be built, so reading begins at the initial start time.
+        :param complete_until: the stored checkpoint, None where there is none.
+        """
+        run_window = resolve_window(
+            context,
+            start=self.start,
+            end=self.end,
+            lag=self.lag,
+            build_from=self._initial_start(context) if build else None,
+            complete_until=complete_until if self.heal_gaps else None,
+        )
+        self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
+        return run_window
+
+    def flashpoint(self) -> FlashpointClient:
+        """Return a client of the Flashpoint connection."""
+        from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+
+        return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size)
+
+    def staging(self) -> StoragePath:
+        """Return the root of the staging storage."""
+        return staging_root(self.staging_uri)
+
+    def _initial_start(self, context: Any) -> datetime | None:
+        if isinstance(self.initial_start_time, str):
+            return parse_instant(self.initial_start_time, name="initial_start_time")
+        begin = self.initial_start_time or getattr(context.get("dag"), "start_date", None)
+        return as_utc(begin) if begin is not None else None
+
+
+@contextlib.contextmanager
+def ending_the_task(face: Face) -> Iterator[None]:
+    """Give the provider's errors their face, and fail the task at once where trying again cannot help.
+
+    :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.
+    """
+    try:
+        yield
+    except FlashpointProviderError as error:
+        faced = face(error)
+        if isinstance(faced, TransientError):
+            raise faced from error
+        raise AirflowFailException(str(faced)) from error

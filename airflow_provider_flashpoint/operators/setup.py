@@ -1,0 +1,56 @@
+"""The check that comes before every pull: both connections answer, and both will let us in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_flashpoint.errors import as_setup_error
+from airflow_provider_flashpoint.operators.base import ending_the_task
+
+
+class SetupOperator(BaseOperator):
+    """Checks the connections that a collector service needs, and sends nothing.
+
+    :param module: the collector's name of the service, ``flashpoint_indicator`` or ``flashpoint_alert``.
+    :param data_set: what the service reads: ``indicators`` or ``alerts``.
+    :param flashpoint_conn_id: (templated) the connection to Flashpoint.
+    :param devo_conn_id: (templated) the connection to Devo.
+    """
+
+    template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id")
+    ui_color = "#eeeeee"
+
+    def __init__(
+        self,
+        *,
+        module: str,
+        data_set: str,
+        flashpoint_conn_id: str = "flashpoint_default",
+        devo_conn_id: str = "devo_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.module = module
+        self.data_set = data_set
+        self.flashpoint_conn_id = flashpoint_conn_id
+        self.devo_conn_id = devo_conn_id
+
+    def execute(self, context: Any) -> None:
+        """Ask each service the cheapest question there is; fail the task at once where the answer cannot change."""
+        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+        from airflow_provider_flashpoint.hooks.devo import DevoHook
+        from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+
+        with ending_the_task(as_setup_error):
+            self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
+            data_set = DataSet(self.data_set)
+            FlashpointHook(self.flashpoint_conn_id).client().check(data_set)
+            devo = DevoHook(self.devo_conn_id)
+            if data_set is DataSet.INDICATORS:
+                devo.check_lookups()
+            else:
+                devo.check_events()
+            self.log.info("Setup for module <%s> has been successfully executed.", self.module)
