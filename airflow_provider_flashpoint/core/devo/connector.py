@@ -1,0 +1,120 @@
+"""Connections to Devo's event port, and the reasons why one cannot be had."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from airflow_provider_flashpoint.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    FlashpointProviderError,
+    NetworkError,
+)
+
+DEFAULT_CONNECT_TIMEOUT_S = 10.0
+DEFAULT_SEND_TIMEOUT_S = 60.0
+
+# What a server says when it does not accept the client's certificate, as OpenSSL names it.
+_REFUSALS = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate and got none",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it cannot read the certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not take this kind of certificate",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the certificate is revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the certificate is expired",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not accept the certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority that signed the certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "the certificate is valid and lacks the right",
+    "TLSV1_ALERT_DECRYPT_ERROR": "the key does not prove the certificate",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "no agreement on certificate, TLS version or cipher",
+}
+# X.509 verification results, as OpenSSL numbers them.
+_EXPIRED = 10
+_MISMATCHES = {62, 63, 64}  # host name, mail address, IP address
+_WEAKNESSES = {66, 67, 68}  # the server's key, an authority's key, an authority's signature
+
+
+@dataclass(frozen=True)
+class Connector:
+    """Makes connections to one host and port, over IPv6 or IPv4.
+
+    :param tls: how to prove ourselves and whom to trust; None for plain TCP.
+    :param send_timeout_s: seconds that one send may block, as a peer that stalls makes it.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
+    send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
+
+    def connect(self) -> socket.socket:
+        """Return a new connection, blocking up to ``send_timeout_s``.
+
+        :raises NetworkError: no name, no answer, refused, or broken while it was set up.
+        :raises ConfigurationError: the peer is not whom the settings trust, or speaks no TLS.
+        :raises AuthenticationError: the peer refused the client certificate. With TLS 1.3 it does so only
+            after the connection stands: see `refusal`.
+        """
+        where = f"Devo at {self.host}:{self.port}"
+        try:
+            connection = socket.create_connection((self.host, self.port), timeout=self.connect_timeout_s)
+        except (OSError, UnicodeError) as error:
+            raise NetworkError(f"{where}: {_network_cause(error)}") from error
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self.tls is not None:
+                # An end without close_notify must not look like one with it.
+                connection = self.tls.wrap_socket(connection, server_hostname=self.host, suppress_ragged_eofs=False)
+            connection.settimeout(self.send_timeout_s)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OSError):
+                raise self._handshake_error(where, error) from error
+            raise
+        return connection
+
+    def _handshake_error(self, where: str, error: OSError) -> FlashpointProviderError:
+        refused = refusal(error)
+        if refused is not None:
+            return refused
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return ConfigurationError(f"{where}: {self._distrust(error)}")
+        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+            return ConfigurationError(f"{where}: what answers there speaks no TLS; check the host and the port.")
+        if isinstance(error, TimeoutError):
+            return NetworkError(f"{where}: no TLS handshake in time; check the port.")
+        return NetworkError(f"{where}: the connection broke during the TLS handshake ({_said(error)}).")
+
+    def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code == _EXPIRED:
+            return "the server's certificate is expired, or the clock of this machine is wrong."
+        if error.verify_code in _MISMATCHES:
+            return f"the server's certificate is not for {self.host!r}; check the host of the connection."
+        if error.verify_code in _WEAKNESSES:
+            return f"a certificate is too weak ({error.verify_message}); set `tls_security_level`."
+        return f"`chain` does not vouch for the server ({error.verify_message}); use Devo's chain file."
+
+
+def refusal(error: BaseException | None) -> AuthenticationError | None:
+    """Return the error to raise where ``error`` carries the peer's refusal of our certificate, else None."""
+    why = _REFUSALS.get(getattr(error, "reason", None) or "")
+    if why is None:
+        return None
+    return AuthenticationError(f"Devo refused the client certificate: {why}. Check `cert` and `key`.")
+
+
+def _network_cause(error: Exception) -> str:
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return "the host name cannot be resolved; check the host of the connection and the DNS."
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused; check the host and the port."
+    if isinstance(error, TimeoutError):
+        return "no connection in time; check the host, the port and the firewall."
+    return f"no connection ({_said(error)})."
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__)

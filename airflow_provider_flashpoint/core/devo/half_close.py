@@ -1,0 +1,135 @@
+"""How a stream connection ends: our half first, then the peer's, and what its end proves.
+
+TCP acknowledges bytes when the peer's host has them, not when its program has read them. A program that
+reads to the end of our half and only then ends its own tells more, so that is what is waited for.
+"""
+
+from __future__ import annotations
+
+import array
+import enum
+import fcntl
+import select
+import socket
+import ssl
+import termios
+import time
+from collections.abc import Callable
+
+_POLL_S = 0.05
+_SETTLE_S = 0.005
+_RECEIVE_BYTES = 4096
+
+
+class End(enum.IntEnum):
+    """How a peer ended its half after we had ended ours, from the weakest proof to the strongest.
+
+    In each case the peer's host has acknowledged every byte and our end.
+    """
+
+    NEVER = 0  # it kept its half open
+    BARE = 1  # FIN: the program ended, or its host did so for it
+    NOTIFIED = 2  # TLS close_notify: the program ended in good order
+
+
+def best_end(connection: socket.socket) -> End:
+    """Return the strongest proof that this kind of connection can give."""
+    return End.NOTIFIED if isinstance(connection, ssl.SSLSocket) else End.BARE
+
+
+def check_open(connection: socket.socket) -> None:
+    """Drop what the peer says, since syslog is one-way.
+
+    :raises OSError: the peer has ended, broken or refused the connection.
+    """
+    timeout_s = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        while connection.recv(_RECEIVE_BYTES):
+            pass
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return
+    finally:
+        connection.settimeout(timeout_s)
+    raise ConnectionResetError("the peer closed it before it had read everything")
+
+
+def end(connection: socket.socket, *, patience_s: float, clock: Callable[[], float] = time.monotonic) -> End:
+    """End our half, wait for the peer's end, and return how it came. The connection is not closed.
+
+    :param patience_s: seconds to wait while the peer's host takes nothing more.
+    :raises OSError: the connection broke, or bytes remain that nobody took.
+    """
+    # An end that is there before ours was not an answer to it.
+    check_open(connection)
+    _end_our_half(connection)
+    connection.settimeout(min(_POLL_S, patience_s))
+    deadline = clock() + patience_s
+    ended, unread = End.NEVER, unacknowledged_bytes(connection)
+    while clock() < deadline:
+        if ended is End.NEVER:
+            ended = _read_end(connection)
+        left = unacknowledged_bytes(connection)
+        # An end that crossed our last bytes on their way was no answer to them.
+        if ended is not End.NEVER:
+            if left == 0:
+                return ended
+            _pause_unless_broken(connection)
+        if left < unread:
+            unread, deadline = left, clock() + patience_s
+    if unread:
+        raise TimeoutError(f"{unread} bytes were not taken in {patience_s:.0f} s")
+    return End.NEVER
+
+
+def unacknowledged_bytes(connection: socket.socket) -> int:
+    """Return how many bytes, our end included, the peer's host has not acknowledged (SIOCOUTQ)."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, answer)
+    return answer[0]
+
+
+def _end_our_half(connection: socket.socket) -> None:
+    if isinstance(connection, ssl.SSLSocket):
+        _send_close_notify(connection)
+    # SSLSocket.shutdown would stop decrypting, and so hide a refusal that the peer still sends.
+    socket.socket.shutdown(connection, socket.SHUT_WR)
+
+
+def _send_close_notify(connection: ssl.SSLSocket) -> None:
+    """Say in TLS that we have ended (RFC 8446, section 6.1), without waiting for the peer to say it too."""
+    timeout_s = connection.gettimeout()
+    connection.settimeout(0)
+    room = select.poll()
+    room.register(connection, select.POLLOUT)
+    while True:
+        try:
+            connection.unwrap()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLWantWriteError:
+            if not room.poll(None if timeout_s is None else timeout_s * 1000):
+                raise TimeoutError("nothing was taken in time") from None
+        else:
+            return
+
+
+def _read_end(connection: socket.socket) -> End:
+    """Return the peer's end if it comes within the connection's timeout."""
+    try:
+        if connection.recv(_RECEIVE_BYTES):
+            return End.NEVER
+    except TimeoutError:
+        return End.NEVER
+    except ssl.SSLEOFError:
+        return End.BARE
+    except ssl.SSLZeroReturnError:
+        return End.NOTIFIED
+    return best_end(connection)
+
+
+def _pause_unless_broken(connection: socket.socket) -> None:
+    code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, "it was reset after the peer had closed its half")
+    time.sleep(_SETTLE_S)

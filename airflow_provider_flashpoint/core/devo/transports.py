@@ -1,0 +1,85 @@
+"""Which transport a connection asks for, and the writer or client that serves it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flashpoint.core.devo.connector import Connector
+from airflow_provider_flashpoint.core.devo.line import syslog_header
+from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.tls import client_context
+from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from requests import Session
+
+_log = logging.getLogger(__name__)
+
+
+def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any = _log) -> SyslogChannel:
+    """Return the way of the lines of ``tag`` into Devo; nothing is connected yet.
+
+    :raises ConfigurationError: the transport is not available, or lacks a setting or a certificate.
+    """
+    if settings.event_transport != "syslog":
+        raise _not_available(settings, "event_transport", settings.event_transport, "syslog")
+    _need(settings, host=settings.host)
+    context = None
+    if not settings.insecure:
+        context = client_context(settings.identity, security_level=settings.tls_security_level)
+    connector = Connector(
+        settings.host,
+        settings.port,
+        context,
+        connect_timeout_s=settings.connect_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+    )
+    return SyslogChannel(connector.connect, syslog_header(tag), confirm_timeout_s=settings.confirm_timeout_s, log=log)
+
+
+def api_session(settings: DevoSettings) -> Session:
+    """Return a session that sends the token of the API.
+
+    :raises ConfigurationError: there is no token.
+    """
+    import requests
+
+    _need(settings, password=settings.token)
+    session = requests.Session()
+    session.auth = BearerAuth(settings.token)
+    session.headers["Accept"] = "application/json"
+    return session
+
+
+def lookups_client(
+    settings: DevoSettings, make_session: Callable[[], Session], *, log: logging.Logger | Any = _log
+) -> LookupsClient:
+    """Return the lookups of the connection's domain; nothing is sent yet.
+
+    :param make_session: makes what `api_session` makes; called where the transport needs it.
+    :raises ConfigurationError: the transport is not available, or lacks a setting.
+    """
+    if settings.lookup_transport != "api":
+        raise _not_available(settings, "lookup_transport", settings.lookup_transport, "api")
+    _need(settings, domain=settings.domain, api_base_url=settings.api_base_url)
+    http = HttpClient(
+        make_session(), base_url=settings.api_base_url, service="Devo", secrets=(settings.token,), log=log
+    )
+    return LookupsClient(http, domain=settings.domain, job_timeout_s=settings.job_timeout_s, log=log)
+
+
+def _need(settings: DevoSettings, **values: str) -> None:
+    missing = [f"`{name}`" for name, value in values.items() if not value]
+    if missing:
+        raise ConfigurationError(f"The connection {settings.conn_id} has no {' and no '.join(missing)}.")
+
+
+def _not_available(settings: DevoSettings, name: str, value: str, available: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} is {value!r} in the connection {settings.conn_id}, which this version cannot serve; use {available!r}."
+    )

@@ -1,0 +1,142 @@
+"""The Devo connection of Airflow, and the writer and the client it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_flashpoint.compat import mask_secret
+from airflow_provider_flashpoint.connections import (
+    connection_form_widgets,
+    read_extra,
+    secret_values,
+    ui_field_behaviour,
+)
+
+if TYPE_CHECKING:
+    from requests import Session
+
+    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
+# A table of the user's own space; only the empty connections of `test_connection` name it.
+_TEST_TAG = "my.app.flashpoint.test"
+
+
+class DevoHook(BaseHook):
+    """Sends events to Devo, and gives its lookups their content.
+
+    Events go to the connection's host and port, proved by ``cert``, ``key`` and ``chain``; lookups go to the
+    Lookups API with the password as token.
+
+    :param devo_conn_id: the Airflow connection of type ``devo``.
+    """
+
+    conn_name_attr = "devo_conn_id"
+    default_conn_name = "devo_default"
+    conn_type = "devo"
+    hook_name = "Devo"
+
+    def __init__(self, devo_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.devo_conn_id = devo_conn_id
+
+    def get_conn(self) -> Session:
+        """Return a session for Devo's APIs, with the token.
+
+        :raises ConfigurationError: the connection has no token, or cannot be read.
+        """
+        from airflow_provider_flashpoint.core.devo.transports import api_session
+
+        return api_session(self.settings())
+
+    def event_writer(self, tag: str, **options: Any) -> EventWriter:
+        """Return a writer of events into the table ``tag``; it connects when it first sends.
+
+        :param options: those of `EventWriter`: ``batch_bytes``, ``window_bytes``, ``max_attempts``, ``sleep``.
+        :raises ConfigurationError: the tag, the transport or a certificate is not usable.
+        """
+        from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+        from airflow_provider_flashpoint.core.devo.transports import event_channel
+
+        settings = self.settings()
+        channel = event_channel(settings, tag, log=self.log)
+        return EventWriter(channel, max_line_bytes=settings.max_line_bytes, log=self.log, **options)
+
+    def lookups(self) -> LookupsClient:
+        """Return a client of the lookups of the connection's domain.
+
+        :raises ConfigurationError: the transport is not usable, or a setting is missing.
+        """
+        from airflow_provider_flashpoint.core.devo.transports import lookups_client
+
+        return lookups_client(self.settings(), self.get_conn, log=self.log)
+
+    def settings(self) -> DevoSettings:
+        """Return the settings of the connection; its secrets are masked in every log from here on.
+
+        :raises ConfigurationError: a field is unknown, or has a value that is not allowed.
+        """
+        from airflow_provider_flashpoint.core.devo.settings import devo_settings
+
+        connection = self.get_connection(self.devo_conn_id)
+        extra = read_extra(self.conn_type, connection.extra_dejson, conn_id=self.devo_conn_id)
+        for secret in (connection.password, *secret_values(self.conn_type, extra)):
+            # A key is one secret of many lines, and a log shows them one by one.
+            for line in (secret or "").replace("\\n", "\n").splitlines():
+                if not line.startswith("-----"):
+                    mask_secret(line)
+        return devo_settings(
+            host=connection.host,
+            port=connection.port,
+            password=connection.password,
+            extra=extra,
+            conn_id=self.devo_conn_id,
+        )
+
+    def check_events(self) -> None:
+        """Raise what stands against sending events: name, network, TLS or certificate. Sends none."""
+        from airflow_provider_flashpoint.core.devo.transports import event_channel
+
+        event_channel(self.settings(), _TEST_TAG, log=self.log).check()
+
+    def check_lookups(self) -> None:
+        """Raise what stands against using the Lookups API: network, address, token, domain or rights."""
+        self.lookups().check()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check what the connection has fields for, and tell in words what came of it."""
+        try:
+            settings = self.settings()
+        except Exception as error:
+            return False, str(error)
+        verdicts = []
+        if settings.host:
+            way = "plain TCP" if settings.insecure else "TLS, and the certificate is accepted"
+            verdicts.append(_verdict(self.check_events, "Events", f"ready over {way}."))
+        if settings.token:
+            verdicts.append(_verdict(self.check_lookups, "Lookups", f"ready in the domain {settings.domain}."))
+        if not verdicts:
+            return False, "There is neither a host for events nor a token (password) for lookups."
+        return all(good for good, _ in verdicts), " ".join(said for _, said in verdicts)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form fields, for Airflow versions that ask the hook for them."""
+        return connection_form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return which standard fields are hidden or renamed, for Airflow versions that ask the hook."""
+        return ui_field_behaviour(cls.conn_type)
+
+
+def _verdict(check: Callable[[], None], what: str, good: str) -> tuple[bool, str]:
+    try:
+        check()
+    except Exception as error:
+        return False, f"{what}: {error}"
+    return True, f"{what}: {good}"
