@@ -1,9 +1,7 @@
 """Scripted faults: what goes wrong at a sandbox server, when, and how often.
 
-A server describes each occasion in one line and asks the script for the fault that is due:
-
-* an HTTP server asks for ``GET /api/v4/indicators/attribute?types=domain``;
-* a stream server asks for ``connection 3``, counted from 1.
+A server describes each occasion in one line and asks the script for the fault that is due. An HTTP server
+asks for the method and the decoded target: ``GET /api/v4/indicators/attribute?types=domain``.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 Kind = Literal["status", "reset", "stall", "cut", "html", "malformed"]
 When = Literal["before", "after"]
 
+_COUNTS = ("times", "skip", "status", "after_bytes", "after_received_bytes")
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -70,9 +69,15 @@ class Fault:
             raise ConfigurationError(f"A fault has the kind {self.kind!r}; use one of {kinds}.")
         if self.when not in get_args(When):
             raise ConfigurationError(f"A fault has when={self.when!r}; use 'before' or 'after'.")
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 0):
+                raise ConfigurationError(f"A fault has {name}={value!r}; it takes a number from 0.")
+        if not isinstance(self.stall_s, int | float | None) or not isinstance(self.headers, Mapping):
+            raise ConfigurationError("The stall_s of a fault is a number, and its headers are an object.")
         try:
             re.compile(self.match)
-        except re.error as error:
+        except (re.error, TypeError) as error:
             raise ConfigurationError(f"{self.match!r} is not a regular expression: {error}.") from error
         if self.kind == "cut" or self.after_bytes is not None:
             object.__setattr__(self, "when", "after")

@@ -150,7 +150,7 @@ class HttpServer:
         value = request.json()
         try:
             faults = [Fault.from_json(each) for each in (value if isinstance(value, list) else [value])]
-        except (ConfigurationError, TypeError) as error:
+        except ConfigurationError as error:
             raise Refusal(400, {"detail": str(error)}) from error
         self.faults.add(*faults)
         return Response.json({"added": len(faults)}, status=201)

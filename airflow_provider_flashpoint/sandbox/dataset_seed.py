@@ -1,0 +1,56 @@
+"""What everything made up rests on: reproducible chance, identities and times."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from random import Random
+from uuid import UUID
+
+EDGE_S = 300
+# Every so many records one lies exactly on an edge of five minutes, where windows meet.
+_EDGE_EVERY = 37
+
+
+def chance(*parts: object) -> Random:
+    """Return random numbers that depend on ``parts`` alone."""
+    return Random(":".join(map(str, parts)))  # ruff: ignore[S311] - made-up data, no secrets
+
+
+def digest(*parts: object) -> str:
+    """Return 64 hex digits that depend on ``parts`` alone."""
+    return hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()
+
+
+def fpid(*parts: object) -> str:
+    """Return an identity as Flashpoint writes them: 22 characters of URL-safe base64."""
+    return urlsafe_b64encode(bytes.fromhex(digest("fpid", *parts))[:16]).decode().rstrip("=")
+
+
+def uuid(*parts: object) -> str:
+    """Return a UUID of version 4."""
+    return str(UUID(hex=digest("uuid", *parts)[:32], version=4))
+
+
+def iso(epoch_s: float) -> str:
+    """Return ``YYYY-MM-DDTHH:MM:SSZ``."""
+    return datetime.fromtimestamp(int(epoch_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_s(seed: int, number: int, count: int, from_: datetime, to: datetime) -> int:
+    """Return the second of record ``number`` of ``count``: spread over ``[from_, to)``, never falling much.
+
+    The first lies on ``from_``; some lie on edges of five minutes.
+    """
+    start, end = int(from_.timestamp()), int(to.timestamp())
+    step = (end - start) / count
+    place = start + int((number + chance(seed, "moment", number).random()) * step) if number else start
+    if number % _EDGE_EVERY == 0 and place - place % EDGE_S >= start:
+        place -= place % EDGE_S
+    return max(start, min(place, end - 1))
+
+
+def observed(epoch_s: int, raw: str | None = None) -> dict[str, object]:
+    """Return the odd object in which Flashpoint wraps some times."""
+    return {"date-time": iso(epoch_s)[:-1] + "+00:00", "raw": raw or str(epoch_s), "timestamp": epoch_s}
