@@ -1,0 +1,94 @@
+"""``python -m demo``: Flashpoint data into Devo under a real Airflow, on sandboxes of both services."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.sandbox.verdict import AlertVerdict, LookupVerdict
+from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from demo import scenario
+from demo.airflow_lab import AirflowLab, LabError
+
+_PROJECT = Path(__file__).parents[1]
+_HOME = _PROJECT / ".demo"
+
+
+def main() -> int:
+    """Run the demo; return 0 where Devo holds what Flashpoint served, 1 where it does not, 2 where Airflow failed."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave Airflow's pages up until Ctrl-C")
+    keep = parser.parse_args().keep
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"[{time.monotonic() - started:5.0f} s] {text}\n")
+        sys.stdout.flush()
+
+    shutil.rmtree(_HOME, ignore_errors=True)
+    _HOME.mkdir()
+    span = scenario.Span.before(datetime.now(UTC))
+    config = _HOME / "flashpoint_collector.yaml"
+    scenario.write_config(config, span)
+    with Sandbox() as sandbox:
+        scenario.publish(sandbox, span)
+        say(f"Flashpoint (sandbox) at {sandbox.flashpoint.url}, Devo (sandbox) at {sandbox.devo.url}.")
+        environment = {**sandbox.airflow_connections(), "FLASHPOINT_COLLECTOR_CONFIG": str(config)}
+        try:
+            say("Airflow starts: database, api-server, scheduler, DAG processor.")
+            with AirflowLab(_HOME / "airflow", _PROJECT / "dags", environment=environment) as airflow:
+                say(f"Airflow {airflow.version} is up at {airflow.url}, login {airflow.user} / {airflow.password}")
+                scenario.run(airflow, sandbox, span, say)
+                good = _report(airflow, sandbox)
+                say(f"VERDICT: {'GOOD' if good else 'BAD'}")
+                if keep:
+                    _wait_for_interrupt(airflow, sandbox)
+        except LabError as error:
+            sys.stderr.write(f"Airflow failed: {error}\nIts logs are in {_HOME / 'airflow'}.\n")
+            return 2
+    return 0 if good else 1
+
+
+def _report(airflow: AirflowLab, sandbox: Sandbox) -> bool:
+    lookups, alerts = scenario.judge(sandbox)
+    states = scenario.states(airflow)
+    lines = ["", f"{'lookup in Devo':48}{'served':>8}{'rows':>7}{'missing':>9}{'outdated':>10}{'columns':>9}  state"]
+    lines += [_lookup_line(verdict, states.get(lookup_variable(verdict.name), {})) for verdict in lookups]
+    lines += ["", f"{'table in Devo':48}{'served':>8}{'events':>7}{'lost':>9}{'duplicates':>12}  state"]
+    lines += [_alert_line(alerts, states.get(alerts_variable(alerts.tag), {})), ""]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return alerts.is_good and all(verdict.is_good for verdict in lookups)
+
+
+def _lookup_line(verdict: LookupVerdict, state: dict[str, str]) -> str:
+    return (
+        f"{verdict.name:48}{verdict.served:8}{verdict.rows:7}{len(verdict.missing):9}{len(verdict.outdated):10}"
+        f"{verdict.columns:9}  {state.get('status', 'none')}, complete to {state.get('to_checkpoint_time', '-')}"
+    )
+
+
+def _alert_line(verdict: AlertVerdict, state: dict[str, str]) -> str:
+    return (
+        f"{verdict.tag:48}{verdict.served:8}{verdict.events:7}{len(verdict.lost):9}{verdict.duplicates:12}"
+        f"  complete to {state.get('to_checkpoint_time', '-')}"
+    )
+
+
+def _wait_for_interrupt(airflow: AirflowLab, sandbox: Sandbox) -> None:
+    sys.stdout.write(
+        f"Airflow: {airflow.url}  login {airflow.user} / {airflow.password}\n"
+        f"Devo:    {sandbox.devo.url}/__sandbox__/\n"
+        f"Flashpoint: {sandbox.flashpoint.url}/__sandbox__/\nCtrl-C ends all.\n"
+    )
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What the demo does: several intervals, newer versions, a rerun; and what is looked at after each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_flashpoint.config import default_lookup_name
+from airflow_provider_flashpoint.dag_factory import ALERT_DAG_ID, INDICATOR_DAG_ID
+from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
+from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.sandbox.verdict import AlertVerdict, LookupVerdict, judge_alerts, judge_lookup
+from demo.airflow_lab import AirflowLab
+
+TYPES = ("domain", "url", "ip-dst|port")
+PERIOD = timedelta(seconds=300)
+INTERVALS = 5
+_INDICATORS = 3000
+_ALERTS = 400
+_TOUCHED = 90
+_RUNS_TIMEOUT_S = 240.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that the demo's data lies in: whole periods, the last one just over."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def before(cls, now: datetime) -> Span:
+        """Return the periods that ended by ``now``."""
+        end = datetime.fromtimestamp(now.timestamp() // PERIOD.total_seconds() * PERIOD.total_seconds(), UTC)
+        return cls(end - INTERVALS * PERIOD, end)
+
+
+def publish(sandbox: Sandbox, span: Span) -> None:
+    """Put indicators and alerts into Flashpoint, spread over the span, a good share of them hostile."""
+    store = sandbox.flashpoint.store
+    store.publish_indicators(
+        indicators(1, _INDICATORS, span.start, span.end, types=TYPES, with_large_value=True)
+    )
+    store.publish_alerts(alerts(1, _ALERTS, span.start, span.end))
+
+
+def write_config(path: Path, span: Span) -> None:
+    """Write the collector's configuration of the demo."""
+    common = {
+        "initial_start_time": span.start.isoformat(),
+        "request_period_in_seconds": int(PERIOD.total_seconds()),
+        "catchup": True,
+    }
+    lookups = [{kind: {"lookup_key": f"value.{kind}", "lookup_status": "New"}} for kind in TYPES]
+    inputs = {
+        "flashpoint_indicator": {"id": "demo", "services": {"indicators": {**common, "lookups": lookups}}},
+        "flashpoint_alert": {"id": "demo", "services": {"alerts": common}},
+    }
+    path.write_text(json.dumps({"inputs": inputs}, indent=2), encoding="utf-8")
+
+
+def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
+    """Drive both DAGs through their intervals, newer versions of known indicators, and a rerun of the first runs."""
+    dags = (INDICATOR_DAG_ID, ALERT_DAG_ID)
+    for dag_id in dags:
+        airflow.unpause(dag_id)
+    say(f"The scheduler runs {INTERVALS} intervals of both DAGs: the first builds, the others add.")
+    first = {
+        dag_id: airflow.wait_for_runs(dag_id, INTERVALS, timeout_s=_RUNS_TIMEOUT_S, run_type="scheduled")[0]
+        for dag_id in dags
+    }
+    touched = sandbox.flashpoint.store.touch_indicators(count=_TOUCHED, types=TYPES)
+    say(f"Flashpoint updates {len(touched)} indicators that Devo has already; a manual run reads an explicit window.")
+    window = {"from": span.end.isoformat(), "to": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
+    run_id = airflow.trigger(INDICATOR_DAG_ID, conf=window)
+    airflow.wait_for_run(INDICATOR_DAG_ID, run_id, timeout_s=_RUNS_TIMEOUT_S)
+    say("The first run of each DAG is cleared and runs again: nothing may change in Devo.")
+    for dag_id in dags:
+        airflow.clear(dag_id, first[dag_id]["run_id"])
+    for dag_id in dags:
+        airflow.wait_for_run(dag_id, first[dag_id]["run_id"], timeout_s=_RUNS_TIMEOUT_S)
+
+
+def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], AlertVerdict]:
+    """Compare all of Devo with all of Flashpoint."""
+    lookups = [
+        judge_lookup(sandbox, default_lookup_name(kind), indicator_type=kind, key=f"value.{kind}") for kind in TYPES
+    ]
+    return lookups, judge_alerts(sandbox, DEFAULT_TAG)
+
+
+def states(airflow: AirflowLab) -> dict[str, dict[str, Any]]:
+    """Return the state of each lookup and stream, as the Airflow Variables tell."""
+    return {name: json.loads(value) for name, value in airflow.variables().items() if name.startswith("flashpoint_")}
