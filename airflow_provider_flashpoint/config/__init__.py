@@ -1,0 +1,39 @@
+"""The collector's own configuration file, read into checked values.
+
+``load_collector_config`` is all that a DAG file needs. It reads one file; no connection, Variable or network.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_flashpoint.config.inputs import parse_collector_config
+from airflow_provider_flashpoint.config.load import collector_config_path, load_collector_config
+from airflow_provider_flashpoint.config.model import (
+    AlertInput,
+    CollectorConfig,
+    IndicatorInput,
+    InputConfig,
+    KeywordFeed,
+    LookupConfig,
+    ObfuscationAction,
+    ObfuscationRule,
+    OnRerun,
+    default_lookup_name,
+)
+from airflow_provider_flashpoint.core.state import LookupStatus
+
+__all__ = [
+    "AlertInput",
+    "CollectorConfig",
+    "IndicatorInput",
+    "InputConfig",
+    "KeywordFeed",
+    "LookupConfig",
+    "LookupStatus",
+    "ObfuscationAction",
+    "ObfuscationRule",
+    "OnRerun",
+    "collector_config_path",
+    "default_lookup_name",
+    "load_collector_config",
+    "parse_collector_config",
+]

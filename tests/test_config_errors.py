@@ -1,0 +1,379 @@
+"""What is refused in a configuration, and how it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.config import inputs, lookups, parse_collector_config
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+DOMAIN = {"domain": {"lookup_key": "value.domain"}}
+URL = {"url": {"lookup_key": "value.url"}}
+SERVICE = "inputs.flashpoint_indicator.services.indicators"
+ALERTS = "inputs.flashpoint_alert.services.alerts"
+
+
+def refusal(document: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_collector_config(document, source="/dags/collector.yaml")
+    return str(caught.value)
+
+
+def refused(**service: Any) -> list[str]:
+    """Return the problems of a service of indicators, one line each, without the header."""
+    entry = {"services": {"indicators": {"lookups": [DOMAIN], **service}}}
+    return _problems({"inputs": {"flashpoint_indicator": entry}})
+
+
+def refused_alerts(**service: Any) -> list[str]:
+    return _problems({"inputs": {"flashpoint_alert": {"services": {"alerts": service}}}})
+
+
+def refused_lookup(**settings: Any) -> list[str]:
+    return refused(lookups=[{"domain": {"lookup_key": "value.domain", **settings}}])
+
+
+def _problems(document: Any) -> list[str]:
+    return [line.strip() for line in refusal(document).splitlines()[1:]]
+
+
+def test_the_message_names_file_key_value_and_what_is_allowed() -> None:
+    """A wrong value is reported with all that is needed to mend it."""
+    document = {"inputs": {"flashpoint_indicator": {"services": {"indicators": {
+        "lookups": [DOMAIN, {"url": {"lookup_key": "value.url", "lookup_status": "Nwe"}}],
+    }}}}}  # fmt: skip
+    assert refusal(document) == (
+        "/dags/collector.yaml: 1 problem found.\n"
+        f"  {SERVICE}.lookups[1].url.lookup_status: 'Nwe' is not allowed; give New or Created (did you mean New?)."
+    )
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    """Each problem has a line of its own, once, even where several lookups share the wrong setting."""
+    problems = refused(lag_s="soon", max_active_runs=0, lookups=[DOMAIN, {"url": {"lookup_status": "new"}}])
+    assert [line.split(":")[0].removeprefix(f"{SERVICE}.") for line in problems] == [
+        "max_active_runs",
+        "lag_s",
+        "lookups[1].url.lookup_key",
+        "lookups[1].url.lookup_status",
+    ]
+
+
+KNOWN_KEYS = {
+    "inputs": inputs._INPUTS,
+    "inputs.flashpoint_indicator": inputs._INPUT_KEYS | {"indicators"},
+    SERVICE: inputs._INDICATOR_SETTINGS,
+    f"{SERVICE}.lookups[0].domain": lookups.OWN_SETTINGS,
+    ALERTS: inputs._ALERT_SETTINGS,
+}
+
+
+@st.composite
+def typos(draw: st.DrawFn) -> tuple[str, str, str]:
+    """Draw the place of a mapping, a key that is known there, and the same key with one letter changed."""
+    place = draw(st.sampled_from(sorted(KNOWN_KEYS)))
+    key = draw(st.sampled_from(sorted(KNOWN_KEYS[place])))
+    position = draw(st.integers(0, len(key) - 1))
+    letter = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz_"))
+    typo = draw(
+        st.sampled_from([
+            key[:position] + key[position + 1 :],
+            key[:position] + letter + key[position:],
+            key[:position] + letter + key[position + 1 :],
+        ])
+    )
+    return place, key, typo
+
+
+@given(typos())
+def test_any_typo_in_a_key_is_named(drawn: tuple[str, str, str]) -> None:
+    """A key with a wrong letter is reported by its full path, and with the key that was meant."""
+    place, key, typo = drawn
+    if typo in KNOWN_KEYS[place] or not typo:
+        return
+    service = {"lookups": [DOMAIN]}
+    document: dict[str, Any] = {
+        "flashpoint_indicator": {"services": {"indicators": service}},
+        "flashpoint_alert": {"services": {"alerts": {}}},
+    }
+    targets = {
+        "inputs": document,
+        "inputs.flashpoint_indicator": document["flashpoint_indicator"],
+        SERVICE: service,
+        f"{SERVICE}.lookups[0].domain": {},
+        ALERTS: document["flashpoint_alert"]["services"]["alerts"],
+    }
+    targets[place][typo] = None
+    if place.endswith("domain"):
+        service["lookups"] = [{"domain": {"lookup_key": "value.domain", **targets[place]}}]
+    line = next(line for line in _problems({"inputs": document}) if line.startswith(f"{place}.{typo}: "))
+    assert "unknown key" in line
+    if len(key) > 3:
+        assert f"did you mean {key}?" in line
+
+
+def test_the_value_of_an_unknown_key_is_not_shown() -> None:
+    """A key that nobody knows may hold a secret."""
+    assert "hunter2" not in refusal({"inputs": {"flashpoint_alert": {"passphrase": "hunter2"}}})
+
+
+SECRET = "c2VjcmV0LXRva2Vu"
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({"credentials": {"bearer_token_base64": SECRET}}, "credentials"),
+        ({"bearer_token_base64": SECRET}, "bearer_token_base64"),
+        ({"indicators.credentials.bearer_token_base64": SECRET}, "indicators.credentials"),
+        ({"services": {"credentials": SECRET}}, "services.credentials"),
+        ({"services": {"indicators": {"credentials": SECRET}}}, "services.indicators.credentials"),
+        ({"lookups": [{"domain": {"token": SECRET}}]}, "lookups[0].domain.token"),
+        ({"lookups": [{"credentials": {"bearer_token_base64": SECRET}}]}, "lookups[0].credentials.bearer_token_base64"),
+        ({"obfuscation": [{"password": SECRET}]}, "obfuscation[0].password"),
+        ({"enabled": False, "credentials": SECRET}, "credentials"),
+        ({"credentails": {"bearer_token_base64": SECRET}}, "credentails"),
+        ({"Bearer_Token_Base64": SECRET}, "Bearer_Token_Base64"),
+    ],
+)
+def test_a_secret_is_refused_and_not_shown(entry: dict[str, Any], path: str) -> None:
+    """Wherever credentials are, the message gives the command that takes their place, and never their value."""
+    text = refusal({"inputs": {"flashpoint_indicator": {"lookups": [DOMAIN], **entry}}})
+    line = next(line for line in text.splitlines() if f"  inputs.flashpoint_indicator.{path}: " in line)
+    assert (
+        "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://fp.tools "
+        "--conn-password '<token>'"
+    ) in line
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize("name", ["staging_uri", "flashpoint_conn_id"])
+def test_the_user_part_of_a_uri_is_not_shown(name: str) -> None:
+    """A URI with a password in it is refused, and the message leaves out the password."""
+    (line,) = refused(**{name: "s3://key:hunter2@bucket/x"})
+    assert line.startswith(f"{SERVICE}.{name}: 's3://…@bucket/x' is not allowed")
+
+
+@pytest.mark.parametrize("value", [None, [], {}])
+def test_missing_lookups(value: object) -> None:
+    """Without lookups the message says that one is needed, and shows one."""
+    (line,) = refused(lookups=value)
+    assert line == (
+        f"{SERVICE}.lookups: at least one lookup is needed, such as "
+        "lookups: [{domain: {lookup_key: value.domain, lookup_status: New}}]."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "told"),
+    [
+        ("domain", "lookups", "'domain' is not allowed; give a list such as [{domain: {"),
+        (["domain"], "lookups[0]", "'domain' is not allowed; give a type and its settings, such as {domain: {"),
+        ([{}], "lookups[0]", "a mapping is not allowed"),
+        ([{"domain": "x"}], "lookups[0].domain", "'x' is not allowed; give a mapping"),
+        ([{"domain": None, "lookup_key": "value.domain"}], "lookups[0]", "lookup_key must be inside of the type"),
+        ({"lookup_key": "value.domain"}, "lookups", "lookup_key must be inside of the type"),
+        ([{"a b": {"lookup_key": "x"}}], "lookups[0]", "'a b' is not allowed; give an indicator type"),
+        ([{"a,b": {"lookup_key": "x"}}], "lookups[0]", "'a,b' is not allowed; give an indicator type"),
+        ([{5: {"lookup_key": "x"}}], "lookups[0]", "the key 5 is not a text"),
+        ([{"domain": None}], "lookups[0].domain.lookup_key", "missing; give the flattened key"),
+        ([DOMAIN, DOMAIN], "lookups[1].domain", f"this type has its lookup already, at {SERVICE}.lookups[0].domain"),
+    ],
+)
+def test_lookups_of_the_wrong_shape(value: object, path: str, told: str) -> None:
+    """Each mistake in lookups is told at its place, and with its remedy."""
+    line = refused(lookups=value)[0]
+    assert line.startswith(f"{SERVICE}.{path}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "shown", "allowed"),
+    [
+        ("lookup_status", "Creatd", "'Creatd'", "New or Created (did you mean Created?)"),
+        ("lookup_status", "new", "'new'", "New or Created (did you mean New?)"),
+        ("lookup_status", True, "true", "New or Created"),
+        ("lookup_name", "My-Lookup", "'My-Lookup'", "at most 200 ASCII letters, digits and _"),
+        ("lookup_name", "Name\n", "'Name\\n'", "at most 200"),
+        ("lookup_name", "A" * 201, f"'{'A' * 59}…", "at most 200"),
+        ("lookup_name", "", "''", "at most 200"),
+        ("lookup_name", "Größe", "'Größe'", "at most 200"),
+        ("lookup_key", " ", "' '", "a text that is not empty"),
+        ("lookup_key", ["a"], "a list", "a text that is not empty"),
+        ("lookup_key", True, "true", "a text that is not empty"),
+        ("max_rejects", -1, "-1", "a whole number from 0 to"),
+        ("max_rejects", True, "true", "a whole number from 0 to"),
+        ("max_rejects", "1.5", "'1.5'", "a whole number from 0 to"),
+        ("max_rejects", 1.5, "1.5", "a whole number from 0 to"),
+        ("page_size", 1, "1", "a whole number from 2 to 1000"),
+        ("page_size", 1001, "1001", "a whole number from 2 to 1000"),
+        ("lag_s", "5m", "'5m'", "a whole number of seconds from 0 to"),
+        ("heal_gaps", "yes", "'yes'", "true or false"),
+        ("initial_start_time", "07/02/2023", "'07/02/2023'", "a time in ISO 8601"),
+        ("initial_start_time", 1675728000, "1675728000", "a time in ISO 8601"),
+        ("initial_start_time", "2023-02-30", "'2023-02-30'", "a time in ISO 8601"),
+        ("columns", "a, b", "'a, b'", "a list of flattened keys"),
+        ("columns", ["a", "a"], "a list", "a list of flattened keys"),
+        ("columns", ["a", "_extra"], "a list", "a list of flattened keys"),
+        ("columns", [], "an empty list", "a list of flattened keys"),
+    ],
+)
+def test_wrong_settings_of_a_lookup(setting: str, value: object, shown: str, allowed: str) -> None:
+    """Each setting of a lookup refuses what it cannot mean."""
+    (line,) = refused_lookup(**{setting: value})
+    assert line.startswith(f"{SERVICE}.lookups[0].domain.{setting}: {shown} is not allowed; give {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("request_period_in_seconds", 0, "a whole number of seconds from 1 to"),
+        ("request_period_in_seconds", "5 minutes", "a whole number of seconds"),
+        ("max_active_runs", 0, "a whole number from 1 to"),
+        ("catchup", 1, "true or false"),
+        ("staging_uri", "/data", "a URI without a password, such as file:///data/flashpoint"),
+        ("flashpoint_conn_id", "a b", "the id of an Airflow connection"),
+        ("obfuscation", {"a": "hash"}, "a list of rules"),
+    ],
+)
+def test_wrong_settings_of_a_service(setting: str, value: object, allowed: str) -> None:
+    """Each setting of a service refuses what it cannot mean."""
+    (line,) = refused(**{setting: value})
+    assert line.startswith(f"{SERVICE}.{setting}: ")
+    assert f"is not allowed; give {allowed}" in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("tag", "alerts", "ASCII letters, digits, _ and - in parts joined by dots"),
+        ("tag", "a.b: <14>", "ASCII letters"),
+        ("tag", "a.b\n<14>x", "ASCII letters"),
+        ("tag", "a..b", "ASCII letters"),
+        ("override_tag", "a.b.", "ASCII letters"),
+        ("on_rerun", "skp", "skip or resend (did you mean skip?)"),
+        ("ledger_retention_days", 0, "a whole number from 1 to"),
+        ("page_size", 5001, "a whole number from 2 to 5000"),
+    ],
+)
+def test_wrong_settings_of_alerts(setting: str, value: object, allowed: str) -> None:
+    """Each setting of the alerts refuses what it cannot mean; a tag can never make a second event."""
+    (line,) = refused_alerts(**{setting: value})
+    assert line.startswith(f"{ALERTS}.{setting}: ")
+    assert f"is not allowed; give {allowed}" in line
+
+
+@pytest.mark.parametrize("path", ["keywords", "//evil.example.com/x", "/k?x=1", "/a b", ""])
+def test_paths_of_keywords_stay_on_the_host(path: str) -> None:
+    """A path begins with one slash, so that the token goes to no other host, and has no query."""
+    (line,) = _problems({"inputs": {"flashpoint_alert": {"services": {"keywords": {"path": path}}}}})
+    assert line.startswith(f"inputs.flashpoint_alert.services.keywords.path: '{path}' is not allowed")
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "told"),
+    [
+        ("Event.info", "", "'Event.info' is not allowed; give a rule such as {path: "),
+        ({"path": "a"}, ".action", "null is not allowed; give hash or mask or drop"),
+        ({"path": "a", "action": "hsh"}, ".action", "'hsh' is not allowed; give hash or mask or drop (did"),
+        ({"action": "hash"}, ".path", "null is not allowed; give keys joined by dots"),
+        ({"path": "a..b", "action": "hash"}, ".path", "'a..b' is not allowed"),
+        ({"path": [], "action": "hash"}, ".path", "an empty list is not allowed"),
+        ({"path": "a", "action": "hash", "salt": 1}, ".salt", "unknown key; allowed are action, path"),
+    ],
+)  # fmt: skip
+def test_wrong_obfuscation_rules(rule: object, path: str, told: str) -> None:
+    """Each mistake in a rule is told at its place."""
+    (line,) = refused(obfuscation=[rule])
+    assert line.startswith(f"{SERVICE}.obfuscation[0]{path}: {told}")
+
+
+def test_two_rules_for_one_path() -> None:
+    """Which of two rules would act is not for anyone to guess."""
+    rules = [{"path": "a.b", "action": "hash"}, {"path": ["a", "b"], "action": "drop"}]
+    assert refused(obfuscation=rules) == [f"{SERVICE}.obfuscation[1].path: 'a.b' has a rule already; keep one."]
+
+
+@pytest.mark.parametrize("path", ["value", "value.domain"])
+@pytest.mark.parametrize("action", ["mask", "drop"])
+def test_a_rule_must_not_hide_the_key_of_a_lookup(path: str, action: str) -> None:
+    """Masking or dropping the key would leave one row, or none."""
+    (line,) = refused(obfuscation=[{"path": path, "action": action}])
+    assert f"{action} of '{path}' would hide the lookup_key 'value.domain' of domain" in line
+
+
+@pytest.mark.parametrize("rule", [{"path": "value.domain", "action": "hash"}, {"path": "val", "action": "drop"}])
+def test_a_rule_that_leaves_the_key_of_a_lookup_is_allowed(rule: dict[str, str]) -> None:
+    """A hashed key still tells rows apart, and a path is keys, not letters."""
+    parse_collector_config({"flashpoint_indicator": {"lookups": [DOMAIN], "obfuscation": [rule]}})
+
+
+def test_two_lookups_of_one_name() -> None:
+    """Two types must not write one lookup, whether the name is given or made from the type."""
+    (line,) = refused(lookups=[{"ip-dst": {"lookup_key": "a"}}, {"ip_dst": {"lookup_key": "b"}}])
+    assert line == (
+        f"{SERVICE}.lookups[1].ip_dst.lookup_name: 'Threatintel_Flashpoint_Intelligence_Ip_Dst' "
+        "is the lookup of ip-dst too; give one of them a lookup_name of its own."
+    )
+
+
+def test_a_setting_given_twice_with_different_values() -> None:
+    """The list of lookups and the mapping of a type must not contradict each other."""
+    lines = refused(lookups=[{"domain": {"lookup_key": "a", "lookup_name": "X"}}], domain={"lookup_name": "Y"})
+    assert lines == [
+        f"{SERVICE}.domain.lookup_name: {SERVICE}.lookups[0].domain.lookup_name says otherwise; keep one of the two."
+    ]
+
+
+def test_a_service_given_twice() -> None:
+    """A service stands in services or beside it, not both."""
+    entry = {"indicators": {"lookups": [DOMAIN]}, "services": {"indicators": {"lookups": [URL]}}}
+    (line,) = _problems({"inputs": {"flashpoint_indicator": entry}})
+    assert line == f"inputs.flashpoint_indicator.indicators: it is at {SERVICE} too; keep one of the two."
+
+
+def test_a_dotted_key_given_twice() -> None:
+    """A key with dots in it and the mapping that it stands for must not both set a thing."""
+    entry = {"indicators.lookup_name": "X", "indicators": {"lookup_name": "Y"}, "lookups": [DOMAIN]}
+    assert _problems({"inputs": {"flashpoint_indicator": entry}}) == [
+        "inputs.flashpoint_indicator.indicators.lookup_name: the key is there twice; keep one."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ([], "the file holds an empty list; it must hold a mapping with the key inputs."),
+        ({}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert."),
+        ({"inputs": None}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert."),
+        ({"inputs": {"flashpoint_alert": "on"}}, "inputs.flashpoint_alert: 'on' is not allowed; give a mapping."),
+        ({"inputs": {"flashpoint_alert": {1: 1}}}, "inputs.flashpoint_alert: the key 1 is not a text; put it in quotes."),
+    ],
+)  # fmt: skip
+def test_files_of_the_wrong_shape(document: object, told: str) -> None:
+    """A file without inputs, or with something else in their place, is told what it must hold."""
+    assert _problems(document) == [told]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["lookups", "indicators", "services", "domain", "lookup_key", "obfuscation", "path", "x"]),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_document_is_read_or_refused_in_words(document: object) -> None:
+    """No shape of a document ends in another error than a ConfigurationError."""
+    for name in ("flashpoint_indicator", "flashpoint_alert"):
+        try:
+            parse_collector_config({"inputs": {name: document}})
+        except ConfigurationError as error:
+            assert str(error)

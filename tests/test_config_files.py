@@ -1,0 +1,226 @@
+"""Where the configuration file is, and how YAML and JSON are read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from airflow_provider_flashpoint.config import (
+    collector_config_path,
+    document,
+    load_collector_config,
+    parse_collector_config,
+)
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+GOOD = """
+inputs:
+  flashpoint_alert: {id: 0123, initial_start_time: 2023-02-07T00:00:00Z, max_rejects: 5}
+"""
+
+
+@pytest.fixture(params=["with libyaml", "without libyaml"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read YAML with the fast loader, and with the one that is always there."""
+    document._loader_class.cache_clear()
+    if request.param == "without libyaml":
+        monkeypatch.delattr(yaml, "CSafeLoader")
+    request.addfinalizer(document._loader_class.cache_clear)
+
+
+def write(folder: Path, text: str | bytes, name: str = "collector.yaml") -> Path:
+    file = folder / name
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+def refusal(file: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_collector_config(file)
+    text = str(caught.value)
+    assert text.startswith(f"{file}: ")
+    return text.removeprefix(f"{file}: ")
+
+
+class TestPath:
+    """Which file is read."""
+
+    def test_beside_the_dag_file(self) -> None:
+        """Without the variable the file lies in the folder of the DAGs."""
+        assert collector_config_path("/dags", {}) == Path("/dags/flashpoint_collector.yaml")
+
+    @pytest.mark.parametrize(
+        ("value", "path"),
+        [
+            ("/etc/c.json", "/etc/c.json"),
+            ("conf/c.yaml", "/dags/conf/c.yaml"),
+            (" ", "/dags/flashpoint_collector.yaml"),
+        ],
+    )
+    def test_by_the_variable(self, value: str, path: str) -> None:
+        """The variable names the file; a relative path begins at the folder of the DAGs, wherever a worker runs."""
+        assert collector_config_path("/dags", {"FLASHPOINT_COLLECTOR_CONFIG": value}) == Path(path)
+
+    def test_a_folder_is_searched(self, tmp_path: Path) -> None:
+        """Given a folder, the variable decides which file is read."""
+        write(tmp_path, GOOD, "other.yaml")
+        config = load_collector_config(tmp_path, environ={"FLASHPOINT_COLLECTOR_CONFIG": "other.yaml"})
+        assert config.alerts is not None
+
+    def test_a_file_is_taken_as_it_is(self, tmp_path: Path) -> None:
+        """Given a file, the variable is not looked at."""
+        file = write(tmp_path, GOOD)
+        assert load_collector_config(file, environ={"FLASHPOINT_COLLECTOR_CONFIG": "/nowhere"}).alerts is not None
+
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        """The message says where the file is looked for, and how to look elsewhere."""
+        told = refusal(tmp_path / "collector.yaml")
+        assert told.startswith("there is no such file.")
+        assert "FLASHPOINT_COLLECTOR_CONFIG" in told
+
+
+@pytest.mark.usefixtures("loader")
+class TestYaml:
+    """YAML, with both loaders."""
+
+    def test_numbers_and_times_stay_what_was_written(self, tmp_path: Path) -> None:
+        """An id keeps its leading zero, and a time without quotes is a time."""
+        alerts = load_collector_config(write(tmp_path, GOOD)).alerts
+        assert alerts is not None
+        assert alerts.id == "0123"
+        assert alerts.initial_start_time is not None
+        assert alerts.max_rejects == 5
+
+    def test_json_is_read_alike(self, tmp_path: Path) -> None:
+        """The same content in JSON gives the same configuration."""
+        content = {"inputs": {"flashpoint_alert": {"id": "1", "max_rejects": 5, "heal_gaps": False}}}
+        from_yaml = load_collector_config(write(tmp_path, yaml.safe_dump(content)))
+        from_json = load_collector_config(write(tmp_path, json.dumps(content), "collector.json"))
+        assert from_yaml == from_json == parse_collector_config(content)
+
+    def test_anchors_and_merges(self, tmp_path: Path) -> None:
+        """Parts of the file may be shared by anchors, aliases and merges."""
+        text = """
+inputs:
+  flashpoint_indicator:
+    lookups:
+      - domain: &settings {lookup_key: value.domain, max_rejects: 3}
+      - url: {<<: *settings, lookup_key: value.url}
+"""
+        config = load_collector_config(write(tmp_path, text))
+        assert config.indicators is not None
+        assert [(lookup.lookup_key, lookup.max_rejects) for lookup in config.indicators.lookups] == [
+            ("value.domain", 3),
+            ("value.url", 3),
+        ]
+
+    def test_a_repeated_key(self, tmp_path: Path) -> None:
+        """All keys that are there twice are named, with path and line."""
+        text = """
+inputs:
+  flashpoint_indicator:
+    lookups:
+      - domain: {lookup_key: a, lookup_key: b}
+    id: 1
+    id: 2
+"""
+        assert refusal(write(tmp_path, text)).splitlines() == [
+            "2 problems found.",
+            "  inputs.flashpoint_indicator.id: the key is there twice, again in line 7; keep one.",
+            "  inputs.flashpoint_indicator.lookups[0].domain.lookup_key: "
+            "the key is there twice, again in line 5; keep one.",
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("inputs:\n  a: hunter2: x\n", "line 2, column 13: "),
+            ("inputs: {hunter2\n", "line 2, column 1: "),
+            ("inputs:\n\ta: hunter2\n", "line 2, column 1: "),
+            ("inputs: *hunter2\n", "line 1, column 9: "),
+            ("inputs: !hunter2 x\n", "line 1, column 9: "),
+            ("inputs: !!python/object/apply:os.system [hunter2]\n", "line 1, column 9: "),
+            ("inputs: 'hunter2\n", "line 2, column 1: "),
+            ("a: 1\n--- \nhunter2: 2\n", "line 2, column 1: "),
+            ("? [hunter2]\n: 1\n", "line 1, column 3: "),
+        ],
+    )
+    def test_a_syntax_error(self, tmp_path: Path, text: str, place: str) -> None:
+        """The message gives line and column, and nothing of the content, which may be a secret."""
+        told = refusal(write(tmp_path, text))
+        assert told.startswith(f"{place}not valid YAML: ")
+        assert "hunter2" not in told
+
+    @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
+    def test_an_empty_file(self, tmp_path: Path, text: str) -> None:
+        """A file without content is told to be empty, or to hold nothing that it must."""
+        assert refusal(write(tmp_path, text)).startswith((
+            "the file is empty.",
+            "1 problem found.\n  the file holds null",
+        ))
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("a: \x00\n", "not valid YAML: character 3 is one that YAML does not allow."),
+            ("a: !!int hunter2\n", "not valid YAML: a tagged value cannot be read."),
+        ],
+    )
+    def test_other_defects(self, tmp_path: Path, text: str, told: str) -> None:
+        """What no parser can read is told in words."""
+        assert refusal(write(tmp_path, text)) == told
+
+    def test_deep_nesting(self, tmp_path: Path) -> None:
+        """A file that is nested deeper than Python can follow is refused, not a crash."""
+        assert "hunter2" not in refusal(write(tmp_path, "[" * 2000 + "hunter2" + "]" * 2000))
+
+    def test_aliases_that_multiply_are_not_followed(self, tmp_path: Path) -> None:
+        """A small file that would unfold to billions of items is refused at once."""
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+        assert "a11: unknown key" in refusal(write(tmp_path, "\n".join(lines)))
+
+
+class TestJson:
+    """JSON, chosen by the name of the file."""
+
+    def test_a_repeated_key(self, tmp_path: Path) -> None:
+        """A key that is there twice is named with its path."""
+        told = refusal(write(tmp_path, '{"inputs": {"flashpoint_alert": {"id": 1, "id": 2}}}', "c.json"))
+        assert told == "1 problem found.\n  inputs.flashpoint_alert.id: the key is there twice; keep one."
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ('{"inputs": hunter2}', "line 1, column 12: not valid JSON: Expecting value."),
+            ('{"a": 1,\n}', "line 2, column 1: not valid JSON: "),
+            ("[" * 100_000, "not valid JSON: it is nested too deeply."),
+            ('{"a": ' + "1" * 5000 + "}", "not valid JSON: a number cannot be read."),
+        ],
+    )
+    def test_a_syntax_error(self, tmp_path: Path, text: str, told: str) -> None:
+        """The message gives line and column, and nothing of the content."""
+        found = refusal(write(tmp_path, text, "c.JSON"))
+        assert found.startswith(told)
+        assert "hunter2" not in found
+
+
+def test_a_byte_order_mark_is_let_pass(tmp_path: Path) -> None:
+    """Files that Windows editors saved as UTF-8 can be read."""
+    assert load_collector_config(write(tmp_path, b"\xef\xbb\xbfflashpoint_alert: {}\n")).alerts is not None
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is told where it is not, without its bytes."""
+    assert refusal(write(tmp_path, b"id: \xff\xfe")) == "byte 4 is not UTF-8; save the file as UTF-8."
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """The reason of the operating system is passed on."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "flashpoint_collector.yaml").mkdir()
+    with pytest.raises(ConfigurationError, match="the file cannot be read: Is a directory"):
+        load_collector_config(tmp_path / "sub")
