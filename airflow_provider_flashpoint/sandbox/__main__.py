@@ -96,7 +96,7 @@ def _greeting(sandbox: Sandbox) -> str:
         [
             f"Flashpoint  {flashpoint['url']}  {flashpoint['alerts']} alerts; indicators: {counts}",
             f"            look into it: {flashpoint['control']}",
-            f"Devo        {devo['url']}  syslog over TLS: port {devo['syslog_port']}, plain: {devo['plain_port']}",
+            f"Devo        {devo['url']}  syslog: TLS on {devo['syslog_port']}, plain on {devo['plain_port']}",
             f"            look into it: {devo['control']}",
             "",
             *exports,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -30,8 +31,9 @@ class FlashpointServer(HttpServer):
         faults: FaultScript | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(faults=faults, host=host, port=port)
+        super().__init__(faults=faults, host=host, port=port, ssl_context=ssl_context)
         self.settings = settings or FlashpointSettings()
         self.store = FlashpointStore(self.settings.bounds)
         self.add_routes(FlashpointControl(self.store).routes())

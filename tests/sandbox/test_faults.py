@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -188,6 +189,15 @@ def test_reset_breaks_the_connection(
     with pytest.raises(requests.ConnectionError):
         client.post(f"{server.url}/total", data=b"x" * 10, timeout=TIMEOUT_S)
     assert counter.total == (10 if when == "after" else 0)
+
+
+def test_reset_is_a_reset(server: HttpServer) -> None:
+    """A reset ends the connection with RST, which a client can tell from an end in order."""
+    server.faults.add(Fault("reset"))
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
+        connection.sendall(b"GET /total HTTP/1.1\r\nHost: x\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
 
 
 def test_reset_inside_the_body(server: HttpServer, client: requests.Session) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import requests
 
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.sandbox.certificates import make_certificates
 from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.faults import Fault
 from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
 from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
 
@@ -103,6 +107,36 @@ def test_a_length_that_is_no_number_is_refused(server: FlashpointServer) -> None
         connection.sendall(b"POST /__sandbox__/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
         with connection.makefile("rb") as answer:
             assert answer.read().startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_upload_in_chunks_is_read(own_server: FlashpointServer) -> None:
+    """A body of unknown length, sent in chunks of any size, is read whole."""
+    text = json.dumps(list(alerts(3, 20, FROM, TO))).encode()
+    chunks = (text[start : start + 1000] for start in range(0, len(text), 1000))
+    answer = requests.post(f"{own_server.url}/__sandbox__/alerts", data=chunks, timeout=TIMEOUT_S)
+    assert answer.json() == {"published": 20, "new": 20}
+
+
+def test_a_chunk_without_a_length_ends_the_connection(own_server: FlashpointServer) -> None:
+    """A body in chunks that are none is not guessed at."""
+    head = b"POST /__sandbox__/alerts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", own_server.port), TIMEOUT_S) as connection:
+        connection.sendall(head + b"many\r\n[]\r\n")
+        assert connection.recv(1) == b""
+
+
+def test_it_speaks_tls_when_asked_to(tmp_path: Path) -> None:
+    """With a context the server speaks TLS, and its faults work there too."""
+    made = make_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.server_cert, made.server_key)
+    with FlashpointServer(SETTINGS, ssl_context=context) as server:
+        url = f"{server.url}/api/alerting/v1/alerts"
+        server.faults.add(Fault("reset"))
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=TIMEOUT_S, verify=str(made.chain))
+        status = requests.get(url, timeout=TIMEOUT_S, verify=str(made.chain)).status_code
+    assert (url[:8], status) == ("https://", 401)
 
 
 def test_the_log_tells_requests_without_secrets(own_server: FlashpointServer) -> None:
