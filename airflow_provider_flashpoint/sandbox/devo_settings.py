@@ -1,0 +1,34 @@
+"""The settings of a sandbox Devo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airflow_provider_flashpoint.sandbox.devo_jobs import JobAnswers
+
+
+@dataclass(frozen=True)
+class DevoSettings:
+    """What a sandbox Devo is told when it is made.
+
+    :param domain: the one domain it serves; the API answers 403 for any other.
+    :param api_token: opens the Lookups API.
+    :param read_only_token: opens what only reads, and gets 403 elsewhere; None for no such token.
+    :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
+    :param job_answers: how the API speaks of jobs.
+    :param memory_bytes: what syslog connections may hold in memory; the rest goes to temporary files.
+    :param directory: where the certificates are, or will be; None for a temporary place.
+    :param syslog_port: of TLS ingestion; 0 takes a free one, here and below.
+    """
+
+    domain: str = "sandbox"
+    api_token: str = field(default="devo-sandbox-token", repr=False)
+    read_only_token: str | None = field(default=None, repr=False)
+    job_polls: int = 3
+    job_answers: JobAnswers = field(default_factory=JobAnswers)
+    memory_bytes: int = 1024**3
+    directory: Path | None = None
+    syslog_port: int = 0
+    plain_port: int = 0
+    api_port: int = 0
