@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -75,11 +75,12 @@ def test_a_type_nobody_knows_gets_values() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("minutes", [5, 24 * 60])
 @pytest.mark.parametrize("types", [("domain",), ("domain", "url", "md5", "text", "yara"), INDICATOR_TYPES])
-def test_some_values_repeat_under_another_identity(types: tuple[str, ...]) -> None:
+def test_some_values_repeat_under_another_identity(types: tuple[str, ...], minutes: int) -> None:
     """A small share repeats a value, never in the same second, so that one of them is the newest."""
     times: dict[tuple[str, str], list[int]] = {}
-    for each in indicators(7, COUNT, FROM, TO, types=types):
+    for each in indicators(7, COUNT, FROM, FROM + timedelta(minutes=minutes), types=types):
         times.setdefault((each["type"], each["value"][each["type"]]), []).append(updated_at(each))
     repeated = [found for found in times.values() if len(found) > 1]
     assert COUNT * 0.02 < len(repeated) < COUNT * 0.06
