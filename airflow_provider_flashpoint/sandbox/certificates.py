@@ -183,7 +183,8 @@ def _builder(
     # From yesterday: the clock of a client in another container may lag.
     start = datetime.now(UTC) - timedelta(days=1)
     return (
-        x509.CertificateBuilder()
+        x509
+        .CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())

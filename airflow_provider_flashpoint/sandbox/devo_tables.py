@@ -135,10 +135,13 @@ class DevoTables:
                 connection.ended = ended
             self._changed.notify_all()
 
-    def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until each connection so far has ended; return whether they have."""
+    def wait_until_idle(self, timeout_s: float, *, connections: int = 0) -> bool:
+        """Wait until ``connections`` were accepted, and each so far has ended; return whether that came."""
         with self._changed:
-            return self._changed.wait_for(lambda: all(c.ended for c in self._connections), timeout_s)
+            return self._changed.wait_for(
+                lambda: self._opened >= connections and all(each.ended for each in self._connections),
+                timeout_s,
+            )
 
     def names(self) -> list[str]:
         """Return the tags that have events or torn lines, sorted."""

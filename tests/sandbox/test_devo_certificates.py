@@ -14,11 +14,6 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_certificates
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
 def load(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 

@@ -153,9 +153,10 @@ def test_events_outlive_the_memory_budget() -> None:
 
 
 def test_waiting_ends_when_all_connections_have_ended() -> None:
-    """Idle means that no connection may bring more."""
+    """Idle means that no connection may bring more, and that those expected were there."""
     tables = DevoTables()
+    assert not tables.wait_until_idle(0, connections=1)
     connection = tables.open("tcp")
     assert not tables.wait_until_idle(0)
     tables.end(connection, "eof")
-    assert tables.wait_until_idle(0)
+    assert tables.wait_until_idle(0, connections=1)
