@@ -121,7 +121,7 @@ class Spool:
             return bytes(memoryview(self._segments[index])[start : start + end - offset])
         filed_from = len(self._segments) * SEGMENT_BYTES
         if offset < self._tail_from and self._file is not None:
-            return os.pread(self._file.fileno(), min(end, self._tail_from) - offset, offset - filed_from)
+            return os.pread(self._file.fileno(), end - offset, offset - filed_from)
         return bytes(memoryview(self._tail)[offset - self._tail_from : end - self._tail_from])
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-from devo_clients import APPEND, COLUMNS, CONFIG, CSV, DELETE, LookupsClient
+from devo_clients import APPEND, COLUMNS, CONFIG, CSV, DELETE, LookupsClient, wait_for
 
 from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
 from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
@@ -130,6 +131,17 @@ def test_lookups_are_listed_in_pages(devo: DevoServer, client: LookupsClient) ->
         seen.append([each["name"] for each in page["lookups"]])
         query = {"max_length": 2, "pageToken": page["pageToken"]} if "pageToken" in page else {}
     assert seen == [["Lookup0", "Lookup1"], ["Lookup2", "Lookup3"], ["Lookup4"]]
+
+
+def test_a_replaced_lookup_keeps_its_age(devo: DevoServer, client: LookupsClient) -> None:
+    """The list stays in the order of creation when the content of a lookup is replaced."""
+    devo.lookups.plan_jobs(*[JobPlan(polls=0)] * 3)
+    client.deploy("POST", "Older", CSV)
+    created = devo.lookups["Older"].created_ms
+    wait_for(lambda: time.time() * 1000 > created + 1)
+    client.deploy("POST", "Newer", CSV)
+    client.deploy("PUT", "Older", CSV)
+    assert [each["name"] for each in client.get().json()["lookups"]] == ["Older", "Newer"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,20 @@ def test_a_break_keeps_exactly_what_was_read(ingestion: Ingestion, action: str) 
     assert (last.events, last.torn_bytes) == (123, 45)
 
 
+def test_a_close_waits_for_something_to_leave_unread(ingestion: Ingestion) -> None:
+    """The connection stays until more bytes have come, since closing it before would look like an end."""
+    ingestion.script.add(SyslogFault("close", after_bytes=len(LINE)))
+    with ingestion.connect() as client:
+        client.sendall(LINE)
+        assert ingestion.tables.wait_until_idle(DEADLINE_S, connections=1)
+        client.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(DEADLINE_S)
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            send_until_broken(client)
+
+
 def test_a_stall_takes_nothing_and_then_everything(ingestion: Ingestion) -> None:
     """A stalled peer reads nothing beyond the given byte until released, and then the rest."""
     fault = SyslogFault("stall", after_bytes=1_000)
