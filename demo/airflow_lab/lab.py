@@ -92,7 +92,11 @@ class AirflowLab(AirflowInstance):
         return self.wait_until(ended, timeout_s, what, lambda: self._describe(dag_id))
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None) -> None:
-        """Have the tasks of a run, all or those named, run again."""
+        """Have the tasks of a run, all or those named, run again.
+
+        The scheduler of Airflow 2 leaves the runs of a backfill alone, so there a cleared one waits for
+        another backfill.
+        """
         self._asked.clear(dag_id, run_id, task_ids)
 
     def set_variable(self, key: str, value: str) -> None:

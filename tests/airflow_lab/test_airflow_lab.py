@@ -1,0 +1,75 @@
+"""The lab drives a real scheduler of whichever Airflow line the tests run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from demo.airflow_lab import AirflowLab, LabError
+
+pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]
+
+DAG_ID = "ticks"
+PERIOD = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def start() -> datetime:
+    """The beginning of the third whole interval before this one."""
+    this_minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    return this_minute - timedelta(minutes=this_minute.minute % 5) - 3 * PERIOD
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, start: datetime) -> Iterator[AirflowLab]:
+    dags = Path(__file__).with_name("dags")
+    environment = {"TICKS_START": start.isoformat()}
+    with AirflowLab(tmp_path_factory.mktemp("airflow"), dags, environment=environment) as lab:
+        lab.unpause(DAG_ID)
+        lab.wait_for_runs(DAG_ID, 3)
+        yield lab
+
+
+def test_catching_up_covers_the_time_since_the_start_without_a_gap(lab: AirflowLab, start: datetime) -> None:
+    """Scheduled runs have real intervals, one after the other, from the start date on."""
+    intervals = [run["interval"] for run in lab.runs(DAG_ID) if run["run_type"] == "scheduled"]
+    assert intervals[:3] == [(start + n * PERIOD, start + (n + 1) * PERIOD) for n in range(3)]
+
+
+def test_a_manual_run_gets_its_conf(lab: AirflowLab) -> None:
+    """What is given to `trigger` is what the run carries."""
+    run_id = lab.trigger(DAG_ID, {"from": "somewhere"})
+    assert lab.wait_for_run(DAG_ID, run_id)["conf"] == {"from": "somewhere"}
+
+
+def test_a_backfill_runs_the_intervals_of_both_its_ends(lab: AirflowLab, start: datetime) -> None:
+    """Both ends of a backfill are dates of intervals that run."""
+    runs = lab.backfill(DAG_ID, start - 2 * PERIOD, start - PERIOD)
+    assert [run["logical_date"] for run in runs] == [start - 2 * PERIOD, start - PERIOD]
+
+
+def test_a_cleared_run_runs_again_with_the_same_interval(lab: AirflowLab) -> None:
+    """Clearing makes a second try of the same run."""
+    first = next(run for run in lab.runs(DAG_ID) if run["run_type"] == "scheduled")
+    lab.clear(DAG_ID, first["run_id"])
+    lab.wait_until(lambda: lab.tasks(DAG_ID, first["run_id"])[0]["try_number"] == 2, 30, "a second try")
+    assert lab.wait_for_run(DAG_ID, first["run_id"])["interval"] == first["interval"]
+
+
+def test_a_failed_run_is_reported_with_what_its_task_said(lab: AirflowLab) -> None:
+    """Waiting for a run that fails ends at once, and quotes the log."""
+    run_id = lab.trigger(DAG_ID, {"fail": True})
+    with pytest.raises(LabError, match="a tick that was told to fail"):
+        lab.wait_for_run(DAG_ID, run_id)
+
+
+def test_variables_can_be_set_changed_and_deleted(lab: AirflowLab) -> None:
+    """A Variable's name may hold any character."""
+    lab.set_variable("ticks|a/b", "1")
+    lab.set_variable("ticks|a/b", "2")
+    assert lab.variables()["ticks|a/b"] == "2"
+    lab.delete_variable("ticks|a/b")
+    assert "ticks|a/b" not in lab.variables()
