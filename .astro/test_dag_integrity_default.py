@@ -1,14 +1,14 @@
-"""Every DAG file can be read. ``astro dev parse`` runs this, and so does ``pytest .astro``; on Airflow 2.11 and 3.
+"""Every DAG file can be read, on Airflow 2.11 and 3. ``astro dev parse`` and ``pytest .astro`` run this.
 
-Connections and Variables do not exist here: a DAG file that reads one gets a stand-in. A file that cannot be read
-without the real ones goes into ``dag_integrity_exceptions.txt``.
+Connections and Variables do not exist here: a DAG file that reads one gets a stand-in. A file that cannot be
+read without the real ones goes into ``dag_integrity_exceptions.txt``.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def stand_in_variable(key: str, *default: Any, deserialize_json: bool = False, *
 
 
 @contextmanager
-def stand_ins() -> Iterator[None]:
+def stand_ins() -> Generator[None]:
     with (
         patch.object(BaseHook, "get_connection", staticmethod(stand_in_connection)),
         patch.object(Variable, "get", staticmethod(stand_in_variable)),
@@ -56,4 +56,5 @@ def test_every_dag_file_can_be_read() -> None:
         errors = DagBag(dag_folder=str(folder)).import_errors
     # Airflow 3 names files by their path in the folder, Airflow 2 by their whole path.
     unexpected = {file: error for file, error in errors.items() if folder / file not in exceptions()}
-    assert not unexpected, "\n\n".join(f"{file}\n{error}" for file, error in unexpected.items())
+    report = "\n\n".join(f"{file}\n{error}" for file, error in unexpected.items())
+    assert not unexpected, report  # noqa: S101
