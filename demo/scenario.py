@@ -45,9 +45,7 @@ class Span:
 def publish(sandbox: Sandbox, span: Span) -> None:
     """Put indicators and alerts into Flashpoint, spread over the span, a good share of them hostile."""
     store = sandbox.flashpoint.store
-    store.publish_indicators(
-        indicators(1, _INDICATORS, span.start, span.end, types=TYPES, with_large_value=True)
-    )
+    store.publish_indicators(indicators(1, _INDICATORS, span.start, span.end, types=TYPES, with_large_value=True))
     store.publish_alerts(alerts(1, _ALERTS, span.start, span.end))
 
 

@@ -350,7 +350,7 @@ def test_a_dotted_key_given_twice() -> None:
         ({}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert."),
         ({"inputs": None}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert."),
         ({"inputs": {"flashpoint_alert": "on"}}, "inputs.flashpoint_alert: 'on' is not allowed; give a mapping."),
-        ({"inputs": {"flashpoint_alert": {1: 1}}}, "inputs.flashpoint_alert: the key 1 is not a text; put it in quotes."),
+        ({"flashpoint_alert": {1: 1}}, "flashpoint_alert: the key 1 is not a text; put it in quotes."),
     ],
 )  # fmt: skip
 def test_files_of_the_wrong_shape(document: object, told: str) -> None:

@@ -140,7 +140,9 @@ class Delivery:
     def _drop_confirmed_meanwhile(self, batch: _Batch, summary: DeliverySummary) -> None:
         """Leave out what another run confirmed since the page was read."""
         self._ledger.refresh(batch.entries)
-        kept = [(entry, line) for entry, line in zip(batch.entries, batch.lines, strict=True) if entry not in self._ledger]
+        kept = [
+            (entry, line) for entry, line in zip(batch.entries, batch.lines, strict=True) if entry not in self._ledger
+        ]
         summary.repeated += len(batch.lines) - len(kept)
         batch.entries = [entry for entry, _ in kept]
         batch.lines = [line for _, line in kept]

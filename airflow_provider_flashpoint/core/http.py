@@ -128,7 +128,9 @@ class HttpClient:
             try:
                 return codec.decode(response.content), response.headers
             except ValueError as error:
-                raise ServerError(f"{self.service} {method} {path}: the answer is no JSON, or was cut short.") from error
+                raise ServerError(
+                    f"{self.service} {method} {path}: the answer is no JSON, or was cut short."
+                ) from error
 
         return self._retrying(retry=True)(attempt)
 
@@ -191,13 +193,14 @@ class HttpClient:
 
     def _is_spent(self, state: tenacity.RetryCallState) -> bool:
         return (
-            state.attempt_number >= self._max_attempts
-            or state.idle_for + state.upcoming_sleep > self._retry_budget_s
+            state.attempt_number >= self._max_attempts or state.idle_for + state.upcoming_sleep > self._retry_budget_s
         )
 
     def _say_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._log.warning("%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1)
+        self._log.warning(
+            "%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1
+        )
 
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
@@ -290,4 +293,3 @@ def _wait_s(state: tenacity.RetryCallState) -> float:
         return asked
     ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
     return random.uniform(ceiling / 2, ceiling)
-

@@ -40,7 +40,8 @@ class _Checkpointed:
     def to_json(self) -> str:
         """Return the text that goes into the Variable."""
         shown = {
-            name: format_instant(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
+            name: format_instant(value) if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
         }
         return json.dumps({"version": STATE_VERSION, **shown}, ensure_ascii=False)
 
@@ -145,7 +146,15 @@ class AlertState(_Checkpointed):
     repeated: int = 0
 
     def after_delivery(
-        self, window: Window, *, leaves_no_gap: bool, sent: int, repeated: int, pulled_at: datetime, run_id: str, at: datetime
+        self,
+        window: Window,
+        *,
+        leaves_no_gap: bool,
+        sent: int,
+        repeated: int,
+        pulled_at: datetime,
+        run_id: str,
+        at: datetime,
     ) -> AlertState:
         """Return the state after a window was delivered and confirmed."""
         return replace(

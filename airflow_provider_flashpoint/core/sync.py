@@ -31,7 +31,9 @@ _log = logging.getLogger(__name__)
 class Lookups(Protocol):
     """What a sync needs of Devo's lookups."""
 
-    def deploy(self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation) -> object: ...
+    def deploy(
+        self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation
+    ) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,9 @@ class FlashpointHook(HttpHook):
         session.auth = BearerAuth(self.settings(connection).token)
         return session
 
-    def _configure_session_from_extra(self, session: Session, connection: Any, extra_options: dict[str, Any]) -> Session:
+    def _configure_session_from_extra(
+        self, session: Session, connection: Any, extra_options: dict[str, Any]
+    ) -> Session:
         """Take TLS and proxy settings from the connection. The parent would send every other extra field as a header."""
         settings = self.settings(connection)
         session.verify = settings.verify

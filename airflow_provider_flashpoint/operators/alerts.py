@@ -136,7 +136,9 @@ class PullAlertsOperator(WindowedOperator):
     def _check_arguments(self) -> None:
         for name, value, allowed in (("on_rerun", self.on_rerun, _ON_RERUN), ("kind", self.kind, _KINDS)):
             if value not in allowed:
-                raise ConfigurationError(f"{name} is {value!r} in task {self.task_id}; allowed are {', '.join(allowed)}.")
+                raise ConfigurationError(
+                    f"{name} is {value!r} in task {self.task_id}; allowed are {', '.join(allowed)}."
+                )
 
     @property
     def _directory(self) -> Any:
@@ -156,4 +158,3 @@ class PullAlertsOperator(WindowedOperator):
             "rule": run_window.rule,
             "to_checkpoint_time": format_instant(until) if until else None,
         }
-

@@ -86,7 +86,9 @@ class LookupSyncOperator(IndicatorsOperator):
                 progress = LookupProgress(progress.state, LookupStatus.NEW)
             stage, run_window = self._stage_for(context, progress)
             if progress.status is LookupStatus.NEW and not stage.summary.records:
-                self.log.info("Nothing was found in %s; lookup %s stays to be built.", run_window.asked, self.lookup_name)
+                self.log.info(
+                    "Nothing was found in %s; lookup %s stays to be built.", run_window.asked, self.lookup_name
+                )
                 return self._told(progress.state or LookupState(), run_window, None)
             plan = self._plan(stage, progress, run_window, exists=exists)
             return self._deliver(context, plan, stage, progress.state or LookupState(), lookups)
@@ -107,7 +109,12 @@ class LookupSyncOperator(IndicatorsOperator):
         run_window = self.window_of(context, progress)
         state = progress.state
         checkpoint = state.to_checkpoint_time if state else None
-        if progress.status is LookupStatus.NEW or state is None or checkpoint is None or run_window.asked.end >= checkpoint:
+        if (
+            progress.status is LookupStatus.NEW
+            or state is None
+            or checkpoint is None
+            or run_window.asked.end >= checkpoint
+        ):
             return run_window
         if not self._ledger(state.generation).is_empty():
             return run_window
@@ -233,4 +240,3 @@ def _leads(run_window: RunWindow, state: LookupState) -> bool:
     """Return whether the window reaches the checkpoint or beyond, so that what it brings is the newest there is."""
     checkpoint = state.to_checkpoint_time
     return not run_window.explicit and checkpoint is not None and run_window.asked.end >= checkpoint
-

@@ -55,16 +55,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="another seed makes other data (%(default)s)")
     parser.add_argument("--indicators", type=int, default=2_000, help="how many (%(default)s)")
     parser.add_argument("--alerts", type=int, default=200, help="how many (%(default)s)")
-    parser.add_argument(
-        "--from", dest="from_", type=moment, help="start of the data, ISO 8601 (a day before)"
-    )
+    parser.add_argument("--from", dest="from_", type=moment, help="start of the data, ISO 8601 (a day before)")
     parser.add_argument("--to", type=moment, default=edge, help="end of the data, ISO 8601 (now)")
     parser.add_argument("--types", type=_types, default=INDICATOR_TYPES, help="indicator types, by commas")
     parser.add_argument("--port", type=int, default=0, help="of Flashpoint (a free one)")
     parser.add_argument("--directory", type=Path, help="keeps the certificates (a temporary one)")
-    parser.add_argument(
-        "--ready-file", type=Path, help="written as JSON once both are up: addresses, connections"
-    )
+    parser.add_argument("--ready-file", type=Path, help="written as JSON once both are up: addresses, connections")
     parser.add_argument("--faults", type=Path, help="JSON: lists of faults for flashpoint, devo, devo_syslog")
     options = parser.parse_args(arguments)
     options.from_ = options.from_ or options.to - timedelta(days=1)
@@ -92,19 +88,17 @@ def _greeting(sandbox: Sandbox) -> str:
     flashpoint, devo = told["flashpoint"], told["devo"]
     counts = ", ".join(f"{count} {name}" for name, count in flashpoint["indicators"].items())
     exports = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.airflow_connections().items()]
-    return "\n".join(
-        [
-            f"Flashpoint  {flashpoint['url']}  {flashpoint['alerts']} alerts; indicators: {counts}",
-            f"            look into it: {flashpoint['control']}",
-            f"Devo        {devo['url']}  syslog: TLS on {devo['syslog_port']}, plain on {devo['plain_port']}",
-            f"            look into it: {devo['control']}",
-            "",
-            *exports,
-            "",
-            "Ctrl-C ends it.",
-            "",
-        ]
-    )
+    return "\n".join([
+        f"Flashpoint  {flashpoint['url']}  {flashpoint['alerts']} alerts; indicators: {counts}",
+        f"            look into it: {flashpoint['control']}",
+        f"Devo        {devo['url']}  syslog: TLS on {devo['syslog_port']}, plain on {devo['plain_port']}",
+        f"            look into it: {devo['control']}",
+        "",
+        *exports,
+        "",
+        "Ctrl-C ends it.",
+        "",
+    ])
 
 
 if __name__ == "__main__":

@@ -76,9 +76,7 @@ def indicators(
     """
     for number in range(count):
         at = moment_s(seed, number, count, from_, to)
-        repeated = (
-            _repeated(seed, number, count, from_, to, types) if number % _REPEATED_EVERY == 22 else None
-        )
+        repeated = _repeated(seed, number, count, from_, to, types) if number % _REPEATED_EVERY == 22 else None
         document = _document(seed, number, repeated, at, _type_of(number, types))
         if repeated is None and _is_hostile(number):
             turn = number // _HOSTILE_EVERY
@@ -100,9 +98,7 @@ def _is_hostile(number: int) -> bool:
     return number % _HOSTILE_EVERY == 3
 
 
-def _repeated(
-    seed: int, number: int, count: int, from_: datetime, to: datetime, types: Sequence[str]
-) -> int | None:
+def _repeated(seed: int, number: int, count: int, from_: datetime, to: datetime, types: Sequence[str]) -> int | None:
     """Return an earlier, plain record of the same type that was updated in another second."""
     at = moment_s(seed, number, count, from_, to)
     for earlier in range(number - 1, max(-1, number - 200), -1):

@@ -56,9 +56,7 @@ def alerts(
 
 
 def _alert(seed: int, number: int, second: int, basetypes: list[str], source: Document) -> Document:
-    tags: Document = [{}, {"flagged": None}, {"archived": None}, {"flagged": None, "archived": None}][
-        number % 4
-    ]
+    tags: Document = [{}, {"flagged": None}, {"archived": None}, {"flagged": None, "archived": None}][number % 4]
     keyword = number % len(_KEYWORDS)
     return {
         "alert_id": uuid(seed, "alert", number),
@@ -67,8 +65,7 @@ def _alert(seed: int, number: int, second: int, basetypes: list[str], source: Do
         "keyword": {"keyword_id": uuid(seed, "keyword", keyword), "keyword_text": _KEYWORDS[keyword]},
         "basetypes": basetypes,
         "highlights": [f"dump of <x-fp-highlight>acme</x-fp-highlight> no. {number}"] if number % 5 else [],
-        "source": {"basetypes": basetypes, "first_observed_at": observed(second, f"{second}.903289")}
-        | source,
+        "source": {"basetypes": basetypes, "first_observed_at": observed(second, f"{second}.903289")} | source,
     }
 
 

@@ -23,21 +23,15 @@ class BulkIndicators(Sequence[dict[str, Any]]):
     Flattened they have ``columns`` columns. It is a ``Block`` of the search index, too.
     """
 
-    def __init__(
-        self, group: str, count: int, from_: datetime, to: datetime, columns: int, seed: int
-    ) -> None:
+    def __init__(self, group: str, count: int, from_: datetime, to: datetime, columns: int, seed: int) -> None:
         if columns < _LEAST_COLUMNS:
-            raise ConfigurationError(
-                f"Bulk indicators have at least {_LEAST_COLUMNS} columns, not {columns}."
-            )
+            raise ConfigurationError(f"Bulk indicators have at least {_LEAST_COLUMNS} columns, not {columns}.")
         self.group = group.lower()
         self._count = count
         self._start_s = int(from_.timestamp())
         self._span_s = int(to.timestamp()) - self._start_s
         self._mark = bytes.fromhex(digest("bulk", seed, group))[:8]
-        fields = ",".join(
-            f'"column_{place}":"text of %s in {place}"' for place in range(columns - _LEAST_COLUMNS)
-        )
+        fields = ",".join(f'"column_{place}":"text of %s in {place}"' for place in range(columns - _LEAST_COLUMNS))
         name = json.dumps(group).replace("%", "%%")
         self._fields = columns - _LEAST_COLUMNS
         self._template = (

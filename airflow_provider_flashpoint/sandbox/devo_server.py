@@ -111,9 +111,7 @@ class DevoServer:
             stack.callback(self.stop)
             self._certificates = make_certificates(settings.directory or self._temporary_directory())
             context = server_context(self._certificates)
-            self._tls = SyslogListener(
-                self.tables, faults, context=context, port=settings.syslog_port
-            ).start()
+            self._tls = SyslogListener(self.tables, faults, context=context, port=settings.syslog_port).start()
             self._plain = SyslogListener(self.tables, faults, port=settings.plain_port).start()
             self._http.start()
             stack.pop_all()

@@ -10,9 +10,7 @@ from typing import Any, Literal, get_args
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-Action = Literal[
-    "reset", "close", "stall", "stall_then_close", "half_close", "trickle", "never_close", "refuse"
-]
+Action = Literal["reset", "close", "stall", "stall_then_close", "half_close", "trickle", "never_close", "refuse"]
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,7 @@ class Fault:
         """
         allowed = [each.name for each in fields(cls) if each.name != "released"]
         if not isinstance(value, dict) or "kind" not in value:
-            raise ConfigurationError(
-                f"A fault is an object with a kind, and may have {', '.join(allowed[1:])}."
-            )
+            raise ConfigurationError(f"A fault is an object with a kind, and may have {', '.join(allowed[1:])}.")
         for name in value:
             if name not in allowed:
                 raise ConfigurationError(f"A fault has no {name!r}; it may have {', '.join(allowed)}.")

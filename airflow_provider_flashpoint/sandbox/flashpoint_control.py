@@ -42,8 +42,7 @@ class FlashpointControl:
             ("GET", "expected/alerts", self.expected_alerts, "the ids of the alerts: from, to"),
         ]
         return [
-            Route(method, f"{CONTROL}/{path}", _checked(handler), summary)
-            for method, path, handler, summary in listed
+            Route(method, f"{CONTROL}/{path}", _checked(handler), summary) for method, path, handler, summary in listed
         ]
 
     def publish_indicators(self, request: Request) -> Response:

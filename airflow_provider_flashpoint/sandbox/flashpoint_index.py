@@ -69,9 +69,7 @@ class Selection:
     def walk(self, order: Order) -> Iterator[int]:
         """Yield the keys in ``order``; ``shuffled`` is the same at every walk, whatever else is there."""
         if order == "shuffled":
-            return iter(
-                sorted((key for keys, low, high in self.ranges for key in keys[low:high]), key=_scattered)
-            )
+            return iter(sorted((key for keys, low, high in self.ranges for key in keys[low:high]), key=_scattered))
         falling = order == "desc"
         walks = [
             map(keys.__getitem__, range(high - 1, low - 1, -1) if falling else range(low, high))

@@ -39,9 +39,7 @@ class LegacyIndicators:
         """Return the routes, without a check of the token."""
         path = _INDICATORS
         return [
-            Route(
-                "GET", f"{path}/attribute", self.attributes, "indicators: types, updated_since, limit, skip"
-            ),
+            Route("GET", f"{path}/attribute", self.attributes, "indicators: types, updated_since, limit, skip"),
             Route("GET", f"{path}/simple", self.simple, "the same, in short form"),
             Route("GET", f"{path}/attribute/(?P<fpid>[^/]+)", self.attribute, "one indicator"),
             Route("POST", f"{path}/scroll", self.next_page, "the next page of a scroll"),
@@ -82,9 +80,7 @@ class LegacyIndicators:
         limit = asked.whole_number("limit", self._settings.default_limit, 1, self._settings.max_limit)
         skip = asked.whole_number("skip", 0, 0, 999_999_999)
         order = self._order(asked)
-        selection = self._store.select_indicators(
-            types, asked.moment("updated_since"), asked.moment("updated_until")
-        )
+        selection = self._store.select_indicators(types, asked.moment("updated_since"), asked.moment("updated_until"))
         headers = {TOTAL_HITS: str(len(selection))} if self._settings.total_hits_header else {}
         if asked.choice("scroll", "False", ("True", "true", "False", "false")).lower() == "true":
             if "skip" in asked:
@@ -102,9 +98,7 @@ class LegacyIndicators:
             return cast(Order, direction)
         return self._settings.indicator_order
 
-    def _scrolled(
-        self, bodies: list[bytes], scroll_id: str, headers: dict[str, str] | None = None
-    ) -> Response:
+    def _scrolled(self, bodies: list[bytes], scroll_id: str, headers: dict[str, str] | None = None) -> Response:
         body = b'{"results":%s,"scroll_id":%s}' % (_list(bodies), encode_json(scroll_id))
         return Response(200, _JSON | (headers or {}), body)
 

@@ -166,9 +166,7 @@ def _indicator_version(document: dict[str, Any]) -> Version:
     header = document.get("header_")
     moment = header.get("indexed_at") if isinstance(header, dict) else document.get("timestamp")
     seconds = float(_now_s() if moment is None else moment)
-    return Version(
-        document["fpid"], document["type"].lower(), round(seconds * _US_PER_S), encode_json(document)
-    )
+    return Version(document["fpid"], document["type"].lower(), round(seconds * _US_PER_S), encode_json(document))
 
 
 def _alert_version(document: dict[str, Any]) -> Version:

@@ -50,9 +50,7 @@ class Listener(ThreadingHTTPServer):
         connection, address = super().get_request()
         if self._context is not None:
             # The handshake waits for the first read, in the thread of the connection.
-            connection = self._context.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
         return connection, address
 

@@ -139,9 +139,9 @@ class HttpServer:
         return Response.json({"detail": "Not Found"}, status=404)
 
     def _index(self, request: Request) -> Response:
-        return Response.json(
-            {"routes": [{"method": r.method, "path": r.pattern, "summary": r.summary} for r in self._routes]}
-        )
+        return Response.json({
+            "routes": [{"method": r.method, "path": r.pattern, "summary": r.summary} for r in self._routes]
+        })
 
     def _get_faults(self, request: Request) -> Response:
         return Response.json({"fired": self.faults.fired(), "faults": self.faults.to_json()})

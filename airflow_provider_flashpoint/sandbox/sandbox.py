@@ -65,9 +65,7 @@ class Sandbox:
         for service in faults:
             if service not in _SERVICES:
                 raise ConfigurationError(f"There is no service {service!r}; use {', '.join(_SERVICES)}.")
-        flashpoint, devo = (
-            [Fault.from_json(each) for each in faults.get(service, ())] for service in _SERVICES[:2]
-        )
+        flashpoint, devo = ([Fault.from_json(each) for each in faults.get(service, ())] for service in _SERVICES[:2])
         syslog = [SyslogFault.from_json(each) for each in faults.get("devo_syslog", ())]
         self.flashpoint.faults.add(*flashpoint)
         self.devo.faults.add(*devo)

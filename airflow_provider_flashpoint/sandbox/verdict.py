@@ -74,9 +74,7 @@ def judge_lookup(
         rows=len(found),
         columns=len(columns),
         missing=tuple(sorted(expected.keys() - found.keys())),
-        outdated=tuple(
-            sorted(value for value in expected.keys() & found if _is_older(found[value], expected[value]))
-        ),
+        outdated=tuple(sorted(value for value in expected.keys() & found if _is_older(found[value], expected[value]))),
         unexpected=tuple(sorted(found.keys() - expected.keys())),
     )
 

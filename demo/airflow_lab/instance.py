@@ -173,9 +173,7 @@ class AirflowInstance:
             if answer := condition():
                 return answer
             if time.monotonic() >= deadline:
-                raise LabError(
-                    f"Waited {timeout_s:.0f} s for {what}.\n{describe()}\n{self._processes.log_tails()}"
-                )
+                raise LabError(f"Waited {timeout_s:.0f} s for {what}.\n{describe()}\n{self._processes.log_tails()}")
             time.sleep(_POLL_S)
 
     @property

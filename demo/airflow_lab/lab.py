@@ -78,9 +78,7 @@ class AirflowLab(AirflowInstance):
             conf=conf,
         )
         # Airflow 3 allows one backfill of a DAG at a time, and notices the end of one late.
-        self.wait_until(
-            lambda: not self._asked.backfill_active(dag_id), timeout_s, f"the last backfill of {dag_id}"
-        )
+        self.wait_until(lambda: not self._asked.backfill_active(dag_id), timeout_s, f"the last backfill of {dag_id}")
         self._create_backfill(arguments, timeout_s)
 
         def ended() -> list[Run] | None:
@@ -143,9 +141,7 @@ class AirflowLab(AirflowInstance):
 
         def known() -> bool:
             if errors := self.import_errors():
-                raise LabError(
-                    "\n".join(f"{file} cannot be read:\n{error}" for file, error in errors.items())
-                )
+                raise LabError("\n".join(f"{file} cannot be read:\n{error}" for file, error in errors.items()))
             return self._asked.dag_known(dag_id)
 
         self.wait_until(known, timeout_s, f"the DAG {dag_id}")
@@ -197,9 +193,7 @@ class AirflowLab(AirflowInstance):
             # On SQLite the command may meet another writer; it has changed nothing then.
             if "database is locked" not in answer.stderr:
                 break
-        raise LabError(
-            f"airflow {' '.join(arguments)} failed:\n{answer.stdout[-2000:]}\n{answer.stderr[-4000:]}"
-        )
+        raise LabError(f"airflow {' '.join(arguments)} failed:\n{answer.stdout[-2000:]}\n{answer.stderr[-4000:]}")
 
     def _raise_failed(self, dag_id: str, runs: Sequence[Run]) -> None:
         if failed := [run for run in runs if run["state"] == "failed"]:

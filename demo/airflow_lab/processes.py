@@ -45,9 +45,7 @@ class Processes:
                 start_new_session=True,
             )
 
-    def open(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str]
-    ) -> subprocess.Popen[str]:
+    def open(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """Return a new process that talks over its standard input and output; its errors go to the log."""
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log_file(name).open("ab") as log:

@@ -40,9 +40,7 @@ class RestControl:
         return self._send("GET", _dag(dag_id), accept=(200, 404)).status_code == 200
 
     def import_errors(self) -> dict[str, str]:
-        return {
-            error["filename"]: error["stack_trace"] for error in self._pages("/importErrors", "import_errors")
-        }
+        return {error["filename"]: error["stack_trace"] for error in self._pages("/importErrors", "import_errors")}
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
         self._send("PATCH", f"{_dag(dag_id)}?update_mask=is_paused", json={"is_paused": paused})

@@ -25,8 +25,6 @@ def _text(line: str) -> str:
         return line
     if not isinstance(entry, dict):
         return line
-    errors = [
-        f"{error.get('exc_type')}: {error.get('exc_value')}" for error in entry.get("error_detail") or ()
-    ]
+    errors = [f"{error.get('exc_type')}: {error.get('exc_value')}" for error in entry.get("error_detail") or ()]
     words = (entry.get("timestamp"), entry.get("level", "").upper(), entry.get("event"), *errors)
     return " ".join(str(word) for word in words if word)

@@ -49,9 +49,7 @@ class LookupsClient:
     def drop(self, name: str) -> requests.Response:
         return requests.delete(f"{self.base}/{name}", headers=self.headers, timeout=20)
 
-    def deploy(
-        self, method: str, name: str, csv: Any, config: Any = CONFIG, parts: Any = ()
-    ) -> requests.Response:
+    def deploy(self, method: str, name: str, csv: Any, config: Any = CONFIG, parts: Any = ()) -> requests.Response:
         files = {
             "deploy-config": (None, json.dumps(config), "application/json"),
             "csv": ("x.csv", csv, "text/csv"),

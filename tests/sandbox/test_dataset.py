@@ -118,11 +118,7 @@ def test_new_keys_come_late() -> None:
 def test_one_large_value_on_request(make: Any) -> None:
     """Exactly one text of about 1 MB, and only on request."""
     large = [
-        sum(
-            len(text) > 500_000
-            for each in make(7, 40, FROM, TO, with_large_value=wanted)
-            for text in texts(each)
-        )
+        sum(len(text) > 500_000 for each in make(7, 40, FROM, TO, with_large_value=wanted) for text in texts(each))
         for wanted in (False, True)
     ]
     assert large == [0, 1]

@@ -69,9 +69,7 @@ def test_a_name_has_letters_digits_and_underscores(client: LookupsClient, name: 
         {"append": True, "contribution": {"type": "merge"}},
     ],
 )
-def test_a_wrong_configuration_is_refused(
-    devo: DevoServer, client: LookupsClient, change: dict[str, Any]
-) -> None:
+def test_a_wrong_configuration_is_refused(devo: DevoServer, client: LookupsClient, change: dict[str, Any]) -> None:
     """What the configuration does not allow, or the header contradicts, is a 400 and makes no job."""
     assert client.deploy("POST", "Colors", CSV, CONFIG | change).status_code == 400
     assert devo.lookups.get("Colors") is None

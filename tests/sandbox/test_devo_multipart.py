@@ -34,9 +34,7 @@ def headers(content_type: str) -> Message:
 
 def read(body: bytes, content_type: str, piece_bytes: int = 10**9) -> list[tuple[str, str, bytes]]:
     stream: Any = Trickle(body, piece_bytes)
-    return [
-        (part.name, part.content_type, part.body.read()) for part in read_parts(stream, headers(content_type))
-    ]
+    return [(part.name, part.content_type, part.body.read()) for part in read_parts(stream, headers(content_type))]
 
 
 @given(

@@ -105,9 +105,7 @@ def test_zipped_events_arrive(devo: DevoServer, client: Sender) -> None:
     client.close()
     messages = devo.tables.messages(TAG)
     assert [m for m in messages if m.startswith("zipped")] == [f"zipped {number}" for number in range(200)]
-    assert [m for m in messages if m.startswith("plain")] == [
-        f"plain {number}" for number in range(0, 200, 10)
-    ]
+    assert [m for m in messages if m.startswith("plain")] == [f"plain {number}" for number in range(0, 200, 10)]
 
 
 def test_ids_of_what_was_sent_are_counted(devo: DevoServer, client: Sender) -> None:
@@ -121,9 +119,7 @@ def test_ids_of_what_was_sent_are_counted(devo: DevoServer, client: Sender) -> N
 
 @pytest.mark.filterwarnings("ignore:The lookup upload functionality:DeprecationWarning")
 @pytest.mark.parametrize("action", ["FULL", "INC"])
-def test_the_lines_of_an_old_lookup_arrive_whole(
-    devo: DevoServer, client: Sender, tmp_path: Path, action: str
-) -> None:
+def test_the_lines_of_an_old_lookup_arrive_whole(devo: DevoServer, client: Sender, tmp_path: Path, action: str) -> None:
     """START, rows and END of devo-sdk's Lookup are in the tables of the old way, nothing left out."""
     csv = tmp_path / "colors.csv"
     csv.write_text('COLOR,KEY\nRed,1\n"Gr,een",2\n😀,3\n')

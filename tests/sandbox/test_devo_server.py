@@ -114,9 +114,7 @@ def test_a_lookup_is_shown_with_its_rows_and_jobs(devo: DevoServer) -> None:
     shown = inspect(devo, "lookups/Colors?offset=1&limit=2").json()
     assert (shown["columns"], shown["key"], shown["count"]) == (["KEY"], "KEY", 5)
     assert shown["rows"] == [["1"], ["2"]]
-    assert [(job["operation"], job["rows"], job["state"]) for job in shown["jobs"]] == [
-        ("create", 5, "completed")
-    ]
+    assert [(job["operation"], job["rows"], job["state"]) for job in shown["jobs"]] == [("create", 5, "completed")]
 
 
 def test_all_lookups_are_listed_without_rows(devo: DevoServer) -> None:
@@ -197,9 +195,7 @@ def test_the_connection_reaches_the_server(devo: DevoServer) -> None:
     assert all(Path(extra[name]).is_file() for name in ("cert", "key", "chain"))
     assert extra["domain"] == "sandbox"
     headers = {"Authorization": f"Bearer {connection['password']}"}
-    listed = requests.get(
-        f"{extra['api_base_url']}/lookup/{extra['domain']}", headers=headers, timeout=DEADLINE_S
-    )
+    listed = requests.get(f"{extra['api_base_url']}/lookup/{extra['domain']}", headers=headers, timeout=DEADLINE_S)
     assert listed.json() == {"lookups": []}
 
 

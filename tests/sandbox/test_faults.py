@@ -86,10 +86,7 @@ def test_firings_are_counted_one_by_one_across_threads() -> None:
     """Threads that take at once never take more than ``times``."""
     script = FaultScript([Fault("status", times=40)])
     taken: list[Fault | None] = []
-    threads = [
-        threading.Thread(target=lambda: taken.extend(script.take("GET /") for _ in range(20)))
-        for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: taken.extend(script.take("GET /") for _ in range(20))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -99,9 +96,7 @@ def test_firings_are_counted_one_by_one_across_threads() -> None:
 
 def test_a_fault_survives_json() -> None:
     """What ``to_json`` tells, ``from_json`` reads back."""
-    fault = Fault(
-        "status", match="POST", times=None, skip=3, status=429, headers={"Retry-After": "7"}, body={"a": 1}
-    )
+    fault = Fault("status", match="POST", times=None, skip=3, status=429, headers={"Retry-After": "7"}, body={"a": 1})
     assert Fault.from_json(fault.to_json()) == fault
 
 
@@ -185,9 +180,7 @@ def test_malformed_is_a_success_that_is_no_json(server: HttpServer, client: requ
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_reset_breaks_the_connection(
-    server: HttpServer, counter: Counter, client: requests.Session, when: str
-) -> None:
+def test_reset_breaks_the_connection(server: HttpServer, counter: Counter, client: requests.Session, when: str) -> None:
     """A reset leaves the client without an answer, before or after the request had its effect."""
     server.faults.add(Fault.from_json({"kind": "reset", "when": when}))
     with pytest.raises(requests.ConnectionError):
@@ -229,9 +222,7 @@ def test_cut_sends_less_than_it_promised(
         client.get(f"{server.url}/total", timeout=TIMEOUT_S)
 
 
-def test_stall_outlasts_a_client_that_gives_up(
-    server: HttpServer, counter: Counter, client: requests.Session
-) -> None:
+def test_stall_outlasts_a_client_that_gives_up(server: HttpServer, counter: Counter, client: requests.Session) -> None:
     """A stall without an end holds the answer until it is released; then the request goes on."""
     server.faults.add(Fault("stall"))
     with pytest.raises(requests.ReadTimeout):
@@ -241,9 +232,7 @@ def test_stall_outlasts_a_client_that_gives_up(
     assert client.get(f"{server.url}/total", timeout=TIMEOUT_S).status_code == 200
 
 
-def test_stall_with_seconds_goes_on_by_itself(
-    server: HttpServer, counter: Counter, client: requests.Session
-) -> None:
+def test_stall_with_seconds_goes_on_by_itself(server: HttpServer, counter: Counter, client: requests.Session) -> None:
     """A stall of some seconds ends in the answer of the handler."""
     server.faults.add(Fault("stall", stall_s=0.01))
     assert client.post(f"{server.url}/total", data=b"xy", timeout=TIMEOUT_S).json() == {"total": 2}
@@ -295,9 +284,7 @@ def test_faults_are_scripted_over_the_control_plane(server: HttpServer, client: 
     }
 
 
-def test_a_wrong_fault_over_the_control_plane_adds_nothing(
-    server: HttpServer, client: requests.Session
-) -> None:
+def test_a_wrong_fault_over_the_control_plane_adds_nothing(server: HttpServer, client: requests.Session) -> None:
     """One wrong fault in a list refuses the whole list."""
     faults = [{"kind": "status"}, {"kind": "explode"}]
     answer = client.post(f"{server.url}/__sandbox__/faults", json=faults, timeout=TIMEOUT_S)

@@ -62,10 +62,7 @@ def walk(ask: Ask, **query: Any) -> list[dict[str, Any]]:
         found += page["data"]
         if "next" not in page["links"]:
             return found
-        query = {
-            name: values[0]
-            for name, values in parse_qs(urlsplit(page["links"]["next"]["href"]).query).items()
-        }
+        query = {name: values[0] for name, values in parse_qs(urlsplit(page["links"]["next"]["href"]).query).items()}
 
 
 @pytest.mark.parametrize("order", ["asc", "desc", "shuffled"])
@@ -146,9 +143,7 @@ def test_whatever_is_not_understood_is_refused(ask_of: AskOf, query: dict[str, s
 
 def test_a_position_must_name_its_ts(ask_of: AskOf) -> None:
     """A ``scroll_id`` whose second half was lost, as when ``%24`` is cut at, is refused."""
-    assert (
-        ask_of([alert(1, FROM.timestamp())])(scroll_id="11111111000040008000000000000001").status_code == 400
-    )
+    assert ask_of([alert(1, FROM.timestamp())])(scroll_id="11111111000040008000000000000001").status_code == 400
 
 
 def test_an_alert_without_ts_is_served(ask_of: AskOf) -> None:

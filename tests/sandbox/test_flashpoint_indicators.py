@@ -30,9 +30,7 @@ class Client:
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {server.settings.token}"
 
-    def __call__(
-        self, path: str = ATTRIBUTE, method: str = "GET", json: Any = None, **query: Any
-    ) -> requests.Response:
+    def __call__(self, path: str = ATTRIBUTE, method: str = "GET", json: Any = None, **query: Any) -> requests.Response:
         return self.session.request(method, self.url + path, params=query, json=json, timeout=TIMEOUT_S)
 
 

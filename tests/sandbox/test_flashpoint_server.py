@@ -179,14 +179,10 @@ def test_documents_are_published_over_the_control_plane(own_server: FlashpointSe
     """What is posted is served, hostile values and all; what was known is replaced."""
     documents = list(indicators(2, 120, FROM, TO, types=("domain",)))
     posted = [
-        requests.post(
-            f"{own_server.url}/__sandbox__/indicators", data=json.dumps(documents), timeout=TIMEOUT_S
-        ).json()
+        requests.post(f"{own_server.url}/__sandbox__/indicators", data=json.dumps(documents), timeout=TIMEOUT_S).json()
         for _ in range(2)
     ]
-    served = get(
-        own_server, "/api/v4/indicators/attribute?limit=1000", Authorization="Bearer known.token"
-    ).json()
+    served = get(own_server, "/api/v4/indicators/attribute?limit=1000", Authorization="Bearer known.token").json()
     assert posted == [{"published": 120, "new": 120}, {"published": 120, "new": 0}]
     by_identity = {each["fpid"]: each for each in served}
     assert by_identity == {each["fpid"]: each for each in documents}
@@ -256,7 +252,5 @@ def test_latency_does_not_hold_a_server_that_stops() -> None:
     """A server that is to answer in an hour can be stopped before."""
     with FlashpointServer(FlashpointSettings(token="t", latency_s=3600.0)) as server:
         with pytest.raises(requests.ReadTimeout):
-            requests.get(
-                f"{server.url}/api/alerting/v1/alerts", headers={"Authorization": "Bearer t"}, timeout=0.2
-            )
+            requests.get(f"{server.url}/api/alerting/v1/alerts", headers={"Authorization": "Bearer t"}, timeout=0.2)
         assert not server.log.requests()

@@ -25,9 +25,7 @@ COMMAND = [sys.executable, "-m", "airflow_provider_flashpoint.sandbox"]
 
 
 @contextmanager
-def running(
-    path: Path, *arguments: str
-) -> Generator[tuple[subprocess.Popen[str], dict[str, Any]], None, None]:
+def running(path: Path, *arguments: str) -> Generator[tuple[subprocess.Popen[str], dict[str, Any]], None, None]:
     """Run the command until it says that it is up; kill it at the end, where it still runs."""
     ready = path / "ready.json"
     process = subprocess.Popen(
@@ -67,8 +65,7 @@ def test_the_control_planes_are_where_the_summary_says() -> None:
     with Sandbox() as sandbox:
         told = sandbox.summary()
         listed = [
-            requests.get(told[name]["control"], timeout=TIMEOUT_S).json()["routes"]
-            for name in ("flashpoint", "devo")
+            requests.get(told[name]["control"], timeout=TIMEOUT_S).json()["routes"] for name in ("flashpoint", "devo")
         ]
     assert all(listed)
 
@@ -86,13 +83,11 @@ def test_where_one_server_cannot_start_none_stays() -> None:
 def test_faults_go_to_the_service_they_are_for() -> None:
     """Faults are scripted by service."""
     sandbox = Sandbox()
-    sandbox.add_faults(
-        {
-            "flashpoint": [{"kind": "html"}],
-            "devo": [{"kind": "cut"}],
-            "devo_syslog": [None, {"action": "reset"}],
-        }
-    )
+    sandbox.add_faults({
+        "flashpoint": [{"kind": "html"}],
+        "devo": [{"kind": "cut"}],
+        "devo_syslog": [None, {"action": "reset"}],
+    })
     assert [each["kind"] for each in sandbox.flashpoint.faults.to_json()] == ["html"]
     assert [each["kind"] for each in sandbox.devo.faults.to_json()] == ["cut"]
     assert len(sandbox.devo.syslog_faults.to_json()["waiting"]) == 2
@@ -159,9 +154,7 @@ def test_the_exports_survive_a_shell(tmp_path: Path) -> None:
     assert told_by_shell.stdout == told["connections"]["AIRFLOW_CONN_DEVO_DEFAULT"]
 
 
-def test_wrong_faults_end_the_command_with_a_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_faults_end_the_command_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file of faults that cannot be meant ends the command before it serves."""
     faults = tmp_path / "faults.json"
     faults.write_text('{"flashpoint": [{"kind": "explode"}]}')

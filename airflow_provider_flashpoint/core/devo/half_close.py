@@ -105,8 +105,8 @@ def _send_close_notify(connection: ssl.SSLSocket) -> None:
     while True:
         try:
             connection.unwrap()
-        except ssl.SSLWantReadError:
-            return
+        except (ssl.SSLWantReadError, ssl.SSLEOFError):
+            return  # sent; whatever the peer answers is read with its end
         except ssl.SSLWantWriteError:
             if not room.poll(None if timeout_s is None else timeout_s * 1000):
                 raise TimeoutError("nothing was taken in time") from None
@@ -117,6 +117,8 @@ def _send_close_notify(connection: ssl.SSLSocket) -> None:
 def _read_end(connection: socket.socket) -> End:
     """Return the peer's end if it comes within the connection's timeout."""
     try:
+        # SSLSocket reports a reset as an end; the socket below it tells them apart.
+        socket.socket.recv(connection, 1, socket.MSG_PEEK)
         if connection.recv(_RECEIVE_BYTES):
             return End.NEVER
     except TimeoutError:

@@ -118,7 +118,9 @@ class _Reader:
     @property
     def _scroll_path(self) -> str:
         if self._endpoint.scroll_path is None:
-            raise MalformedPageError(f"{self._endpoint.path} holds more records than can be paged through, and has no scroll.")
+            raise MalformedPageError(
+                f"{self._endpoint.path} holds more records than can be paged through, and has no scroll."
+            )
         return self._endpoint.scroll_path
 
     def _parameters(self, window: Window) -> dict[str, Any]:

@@ -117,7 +117,9 @@ def api_of(host: str, setting: str | None) -> Api:
             return Api(setting)
         except ValueError as error:
             allowed = ", ".join(Api)
-            raise ConfigurationError(f"api is {setting!r} in the Flashpoint connection; allowed are {allowed}.") from error
+            raise ConfigurationError(
+                f"api is {setting!r} in the Flashpoint connection; allowed are {allowed}."
+            ) from error
     name = (urlsplit(host).hostname or "").lower()
     return _HOSTS.get(name, Api.LEGACY)
 

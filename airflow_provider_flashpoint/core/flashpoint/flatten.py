@@ -60,7 +60,9 @@ def _flatten_colliding(record: Mapping[str, Any]) -> Row:
     return row
 
 
-def _collect(level: Mapping[str, Any], path: tuple[str, ...], paths: dict[str, list[tuple[tuple[str, ...], Any]]]) -> None:
+def _collect(
+    level: Mapping[str, Any], path: tuple[str, ...], paths: dict[str, list[tuple[tuple[str, ...], Any]]]
+) -> None:
     for key, value in level.items():
         here = (*path, key)
         if isinstance(value, dict) and value:

@@ -43,7 +43,9 @@ def flashpoint_settings(
     :raises ConfigurationError: another field is wrong.
     """
     base_url = _base_url(host or DEFAULT_HOST, port, conn_id)
-    settings = {name: extra[name] for name in ("timeout_s", "page_size", "verify", "proxy") if extra.get(name) is not None}
+    settings = {
+        name: extra[name] for name in ("timeout_s", "page_size", "verify", "proxy") if extra.get(name) is not None
+    }
     paths = {data_set: extra[name] for data_set in DataSet if extra.get(name := f"base_path_{data_set}")}
     return FlashpointSettings(
         base_url=base_url,

@@ -149,5 +149,7 @@ def walk_links(window: Window, read: ReadNext) -> Iterator[Page]:
         if token is None:
             return
         if token in seen:
-            raise PagingLoopError(f"The walk over {window} was sent to the same next page twice, after {len(seen)} pages.")
+            raise PagingLoopError(
+                f"The walk over {window} was sent to the same next page twice, after {len(seen)} pages."
+            )
         seen.add(token)

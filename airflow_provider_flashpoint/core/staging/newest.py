@@ -131,7 +131,7 @@ def _beats(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Return whether ``one`` supersedes ``other``, each a version and a place."""
     (version, place), (other_version, other_place) = one, other
     if place == _KNOWN:
-        return other_place == _KNOWN and version > other_version or 0 < other_version < version
+        return (other_place == _KNOWN and version > other_version) or 0 < other_version < version
     if other_place == _KNOWN:
         return version == 0 or version >= other_version
     return (version, place) > (other_version, other_place)

@@ -1,0 +1,143 @@
+"""What the tests of the Devo side share: odd peers, a clock, and certificates made to order."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from airflow_provider_flashpoint.core.devo.connector import Connector
+from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+
+
+class FakeClock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def cert(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
+    def private_key(self) -> str:
+        return self._key_text(serialization.NoEncryption())
+
+    @property
+    def encrypted_key(self) -> str:
+        return self._key_text(serialization.BestAvailableEncryption(b"a password"))
+
+    def pkcs12(self, password: str, *authorities: Issued) -> bytes:
+        chain = [each.certificate for each in authorities]
+        encryption = serialization.BestAvailableEncryption(password.encode())
+        return pkcs12.serialize_key_and_certificates(b"client", self.key, self.certificate, chain, encryption)
+
+    def _key_text(self, encryption: serialization.KeySerializationEncryption) -> str:
+        form = serialization.PrivateFormat.PKCS8
+        return self.key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
+
+
+def issue(name: str, authority: Issued | None = None, *, days_from: int = -1, days_to: int = 1) -> Issued:
+    """Return a certificate for ``name``, signed by ``authority`` or, as an authority, by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509
+        .CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(authority.certificate.subject if authority else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=days_from))
+        .not_valid_after(now + timedelta(days=days_to))
+        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    )
+    return Issued(builder.sign(authority.key if authority else key, hashes.SHA256()), key)
+
+
+class Peer:
+    """A listener that does with each connection what it is told, in a thread of its own."""
+
+    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
+        self._behave = behave
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self.port: int = self._listening.getsockname()[1]
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            with connection:
+                self._behave(connection)
+
+
+def sandbox_connector(devo: DevoServer, transport: str, **timeouts: float) -> Connector:
+    """Return what connects to the sandbox over ``tls`` or ``tcp``."""
+    if transport == "tcp":
+        return Connector("127.0.0.1", devo.plain_port, None, **timeouts)
+    return Connector("localhost", devo.syslog_port, client_context(sandbox_identity(devo)), **timeouts)
+
+
+def sandbox_identity(devo: DevoServer) -> Identity:
+    """Return the identity that the sandbox accepts."""
+    certificates = devo.certificates
+    return Identity(cert=str(certificates.client_cert), key=str(certificates.client_key), chain=str(certificates.chain))
+
+
+def server_context(server: Issued, directory: Path, clients: Issued | None = None) -> ssl.SSLContext:
+    """Return the context of a TLS server, which asks for certificates of ``clients`` where given."""
+    path = directory / "server.pem"
+    path.write_text(server.cert + server.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=clients.cert)
+    return context
+
+
+def read_to_end(connection: Any) -> int:
+    """Read until the other side has ended, and return how many bytes came."""
+    count = 0
+    while data := connection.recv(65536):
+        count += len(data)
+    return count

@@ -1,0 +1,293 @@
+"""Rules of batches, the window, confirmation and repetition, without a network."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+from devo_peers import FakeClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.errors import AuthenticationError, DataError, DeliveryError, NetworkError
+
+
+class FakeChannel:
+    """A channel whose peer reads what was sent when it confirms; calls can be made to fail.
+
+    ``breaks`` says for each send or confirm in turn whether it breaks, and how much of what was sent on the
+    connection the peer has read by then, from 0 to 1; afterwards nothing breaks.
+    """
+
+    def __init__(self, breaks: Sequence[float | None] = (), error: Exception | None = None) -> None:
+        self.connections = 0
+        self.sends: list[bytes] = []
+        self.read: Counter[bytes] = Counter()
+        self._breaks: Iterator[float | None] = iter(breaks)
+        self._error = error or NetworkError("The connection to Devo broke: reset.")
+        self._on_way: list[bytes] | None = None
+
+    def frame(self, lines: Sequence[bytes]) -> bytes:
+        return b"".join(lines)
+
+    def send(self, data: bytes) -> None:
+        if self._on_way is None:
+            self._on_way = []
+            self.connections += 1
+        self._on_way += data.splitlines(keepends=True)
+        self._perhaps_break()
+        self.sends.append(data)
+
+    def confirm(self) -> None:
+        self._perhaps_break()
+        self.read.update(self._on_way or ())
+        self._on_way = None
+
+    def abandon(self) -> None:
+        self._on_way = None
+
+    def _perhaps_break(self) -> None:
+        part = next(self._breaks, None)
+        if part is not None:
+            on_way = self._on_way or []
+            self.read.update(on_way[: int(len(on_way) * part)])
+            raise self._error
+
+
+def lines_of(count: int, size: int = 100) -> list[bytes]:
+    """Return ``count`` different lines of ``size`` bytes."""
+    return [b"%0*d\n" % (size - 1, number) for number in range(count)]
+
+
+def test_lines_are_sent_in_batches() -> None:
+    """A batch goes out as soon as it is full, in one send, and holds whole lines in their order."""
+    channel = FakeChannel()
+    writer = EventWriter(channel, batch_bytes=1000)
+    lines = lines_of(25)
+    writer.write(lines)
+    assert channel.sends == [b"".join(lines[:10]), b"".join(lines[10:20])]
+
+
+def test_default_batch_is_within_what_is_fastest() -> None:
+    """With the defaults each send has 64 to 256 KiB."""
+    channel = FakeChannel()
+    writer = EventWriter(channel)
+    writer.write(lines_of(2000, size=1000))
+    assert len(channel.sends) > 10
+    assert all(64 * 1024 <= len(data) <= 256 * 1024 for data in channel.sends)
+
+
+def test_one_line_may_be_given_alone() -> None:
+    """Bytes are one line, not a sequence of numbers."""
+    channel = FakeChannel()
+    writer = EventWriter(channel)
+    writer.write(b"alone\n")
+    assert writer.confirm() == 1
+    assert channel.read == {b"alone\n": 1}
+
+
+def test_line_longer_than_batch_and_window_is_sent_alone() -> None:
+    """A line beyond all sizes is sent by itself and confirmed like any other."""
+    channel = FakeChannel()
+    writer = EventWriter(channel, batch_bytes=100, window_bytes=200)
+    writer.write([b"small\n", b"x" * 1_000_000 + b"\n", b"small too\n"])
+    assert writer.confirm() == 3
+    assert len(channel.read) == 3
+
+
+def test_confirm_sends_the_rest() -> None:
+    """Lines that did not fill a batch are sent and confirmed by confirm."""
+    channel = FakeChannel()
+    writer = EventWriter(channel)
+    writer.write(lines_of(3))
+    assert channel.sends == []
+    assert writer.confirm() == 3
+    assert channel.read == Counter(lines_of(3))
+
+
+def test_confirm_counts_lines_since_the_last_call() -> None:
+    """Confirm returns what was written since it was last called, also what a full window confirmed before."""
+    writer = EventWriter(FakeChannel(), batch_bytes=100, window_bytes=1000)
+    writer.write(lines_of(50))
+    assert writer.statistics.confirms > 0
+    assert writer.confirm() == 50
+    writer.write(lines_of(7))
+    assert writer.confirm() == 7
+    assert writer.confirm() == 0
+
+
+def test_full_window_confirms_by_itself() -> None:
+    """What is kept unconfirmed never exceeds the window."""
+    channel = FakeChannel()
+    writer = EventWriter(channel, batch_bytes=100, window_bytes=1000)
+    for line in lines_of(95):
+        writer.write(line)
+        assert sum(map(len, writer.unconfirmed_lines())) <= 1000 + 100
+    assert writer.unconfirmed == sum(1 for _ in writer.unconfirmed_lines())
+
+
+def test_break_sends_the_unconfirmed_again(clock: FakeClock) -> None:
+    """After a break all unconfirmed batches go over a new connection, and are counted as repeated."""
+    channel = FakeChannel(breaks=[None, None, 0.0])
+    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    writer.write(lines_of(20))
+    assert writer.confirm() == 20
+    assert channel.read == Counter(lines_of(20))
+    assert writer.statistics.repeated == 20
+    assert writer.statistics.connections == 2
+
+
+def test_first_attempts_are_not_repeats(clock: FakeClock) -> None:
+    """A batch that was never handed to a connection before does not count as repeated."""
+    channel = FakeChannel(breaks=[None, 0.0])
+    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    writer.write(lines_of(30))
+    writer.confirm()
+    assert writer.statistics.repeated == 20
+
+
+def test_attempts_run_out(clock: FakeClock) -> None:
+    """After the last attempt the error counts all unconfirmed lines, those never sent included."""
+    channel = FakeChannel(breaks=[0.0] * 3)
+    writer = EventWriter(channel, batch_bytes=1000, max_attempts=3, sleep=clock.sleep)
+    with pytest.raises(DeliveryError, match=r"10 lines in 3 attempts.*reset") as caught:
+        writer.write(lines_of(25))
+    assert caught.value.unconfirmed == 10
+    assert clock.sleeps == [1.0, 2.0]
+
+
+def test_waits_grow_to_a_limit(clock: FakeClock) -> None:
+    """Each wait doubles the one before, up to half a minute."""
+    writer = EventWriter(FakeChannel(breaks=[0.0] * 8), max_attempts=8, sleep=clock.sleep)
+    writer.write(b"x\n")
+    with pytest.raises(DeliveryError):
+        writer.confirm()
+    assert clock.sleeps == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_lines_are_kept_when_attempts_run_out(clock: FakeClock) -> None:
+    """After a DeliveryError the lines can still be seen, and another confirm delivers them."""
+    channel = FakeChannel(breaks=[0.0] * 2)
+    writer = EventWriter(channel, max_attempts=2, sleep=clock.sleep)
+    writer.write(lines_of(5))
+    with pytest.raises(DeliveryError):
+        writer.confirm()
+    assert list(writer.unconfirmed_lines()) == lines_of(5)
+    assert writer.confirm() == 5
+    assert channel.read == Counter(lines_of(5))
+
+
+def test_confirmation_forgives_earlier_breaks(clock: FakeClock) -> None:
+    """Breaks count in a row only: a long run with a break now and then goes on."""
+    writer = EventWriter(FakeChannel(breaks=[0.0, None, None] * 20), max_attempts=2, sleep=clock.sleep)
+    for line in lines_of(20):
+        writer.write(line)
+        writer.confirm()
+    assert writer.statistics.confirmed == 20
+
+
+def test_refusal_is_not_repeated(clock: FakeClock) -> None:
+    """A permanent error is raised at once; the lines stay unconfirmed."""
+    writer = EventWriter(FakeChannel(breaks=[0.0], error=AuthenticationError("no")), sleep=clock.sleep)
+    writer.write(b"x\n")
+    with pytest.raises(AuthenticationError):
+        writer.confirm()
+    assert clock.sleeps == []
+    assert writer.unconfirmed == 1
+
+
+def test_nothing_follows_a_send_that_was_cut(clock: FakeClock) -> None:
+    """After an interrupt in the middle of a send the next one goes over a new connection, from the start."""
+    channel = FakeChannel(breaks=[0.0], error=KeyboardInterrupt())  # type: ignore[arg-type]
+    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    with pytest.raises(KeyboardInterrupt):
+        writer.write(lines_of(10))
+    assert writer.confirm() == 10
+    assert channel.connections == 2
+    assert channel.read == Counter(lines_of(10))
+
+
+@pytest.mark.parametrize("line", [b"", b"no end", b"two\nlines\n", b"\n\n", b"two\nlines"])
+def test_what_is_no_line_is_refused(line: bytes) -> None:
+    """Bytes that do not end with their only newline would forge or fuse events: a DataError, nothing sent."""
+    channel = FakeChannel()
+    writer = EventWriter(channel)
+    with pytest.raises(DataError):
+        writer.write([b"good\n", line, b"never seen\n"])
+    assert writer.confirm() == 1
+    assert channel.read == {b"good\n": 1}
+
+
+def test_context_confirms_at_its_end() -> None:
+    """Leaving the context in good order confirms."""
+    channel = FakeChannel()
+    with EventWriter(channel) as writer:
+        writer.write(b"x\n")
+    assert channel.read == {b"x\n": 1}
+    assert writer.unconfirmed == 0
+
+
+def test_context_does_not_pretend_after_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """After an error inside, nothing more is sent or confirmed, and the log counts what stays."""
+    channel = FakeChannel()
+    with caplog.at_level(logging.INFO), pytest.raises(ZeroDivisionError), EventWriter(channel) as writer:
+        writer.write(lines_of(3))
+        raise ZeroDivisionError
+    assert channel.sends == []
+    assert writer.unconfirmed == 3
+    assert "3 lines stay unconfirmed" in caplog.text
+
+
+def test_closed_writer_takes_nothing() -> None:
+    """Writing after close is an error; closing again is none."""
+    writer = EventWriter(FakeChannel())
+    writer.close()
+    writer.close()
+    with pytest.raises(ValueError, match="closed"):
+        writer.write(b"x\n")
+
+
+def test_writer_without_lines_connects_nowhere() -> None:
+    """Confirming nothing makes no connection."""
+    channel = FakeChannel()
+    with EventWriter(channel) as writer:
+        assert writer.confirm() == 0
+    assert channel.connections == 0
+
+
+def test_statistics_tell_lines_bytes_and_sends() -> None:
+    """The counters add up to what was written."""
+    writer = EventWriter(FakeChannel(), batch_bytes=1000)
+    writer.write(lines_of(25))
+    writer.confirm()
+    statistics = writer.statistics
+    assert (statistics.lines, statistics.bytes, statistics.sends) == (25, 2500, 3)
+    assert (statistics.confirmed, statistics.confirms, statistics.repeated, statistics.connections) == (25, 1, 0, 1)
+
+
+@given(
+    breaks=st.lists(st.none() | st.floats(0, 1), max_size=60),
+    pages=st.lists(st.integers(0, 30), max_size=8),
+)
+def test_no_line_is_lost_whatever_breaks(breaks: list[float | None], pages: list[int]) -> None:
+    """Each line that counts as confirmed was read at least once, wherever connections broke."""
+    channel = FakeChannel(breaks)
+    writer = EventWriter(channel, batch_bytes=300, window_bytes=900, max_attempts=3, sleep=lambda _: None)
+    lines = iter(lines_of(sum(pages)))
+    written: list[bytes] = []
+    for count in pages:
+        page = [next(lines) for _ in range(count)]
+        written += page
+        try:
+            writer.write(page)
+            writer.confirm()
+        except DeliveryError as error:
+            kept = list(writer.unconfirmed_lines())
+            assert error.unconfirmed == len(kept)
+            confirmed = written[: writer.statistics.confirmed]
+            assert set(confirmed) <= set(channel.read)
+            return
+        assert set(written) == set(channel.read)

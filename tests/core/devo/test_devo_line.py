@@ -1,0 +1,94 @@
+"""Rules of tags, headers and lines."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from devo.sender import Sender
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.devo.line import MAX_TAG_CHARACTERS, check_tag, encode, encode_text, syslog_header
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def as_utf16(value: Any) -> Any:
+    """Return ``value`` with each surrogate pair as the character it stands for, as JSON's escapes have it."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(value, list):
+        return [as_utf16(each) for each in value]
+    if isinstance(value, dict):
+        return {as_utf16(key): as_utf16(each) for key, each in value.items()}
+    return value
+
+
+def test_header_is_the_sdks() -> None:
+    """The header of a tag has the bytes that devo-sdk composes."""
+    tag = "threatintel.flashpoint.intelligence.alerts"
+    assert syslog_header(tag) == Sender.compose_mem(tag).encode()
+
+
+def test_header_names_the_host_it_is_given() -> None:
+    """A host that is given replaces this machine's name."""
+    assert syslog_header("my.app.a.b", host="elsewhere") == b"<14>Jan  1 00:00:00 elsewhere my.app.a.b: "
+    assert syslog_header("my.app.a.b").split()[3] == socket.gethostname().encode()
+
+
+@pytest.mark.parametrize("tag", ["my.app.a.b", "(usd)my.app.a.b", "a-b_c.D9", "a" * MAX_TAG_CHARACTERS])
+def test_tag_is_taken(tag: str) -> None:
+    """Letters, digits and the six other characters of tags pass, up to the greatest length."""
+    assert check_tag(tag) == tag
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["", "a b", "a\n<14>x", "a.b\n", "a:b", "ä.b", "a\0b", "a" * (MAX_TAG_CHARACTERS + 1), None],
+)
+def test_tag_that_could_forge_an_event_is_refused(tag: Any) -> None:
+    """A tag with any other character, or none, is an error that says what is allowed."""
+    with pytest.raises(ConfigurationError, match="letters, digits"):
+        syslog_header(tag)
+
+
+@given(JSON_VALUES)
+def test_record_is_one_line_and_reads_back(record: Any) -> None:
+    """Whatever a record holds, its line has one newline, at its end, no carriage return or NUL, and the same JSON."""
+    line = encode(record)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert not set(line[:-1]) & {0x0D, 0x00}
+    assert as_utf16(json.loads(line)) == as_utf16(record)
+
+
+@given(ANY_TEXT)
+def test_text_is_one_line(text: str) -> None:
+    """Whatever a text holds, its line has one newline, at its end, and no carriage return or NUL."""
+    line = encode_text(text)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert not set(line) & {0x0D, 0x00}
+
+
+def test_text_shows_what_it_cannot_hold() -> None:
+    """Line breaks, NUL and lone surrogates become visible, and nothing else changes."""
+    assert encode_text("a\nb\r\nc\0d\ud83d\t\\ñ😀") == "a\\nb\\r\\nc\\0d\\ud83d\t\\ñ😀\n".encode()
+
+
+@pytest.mark.parametrize("make", [encode, encode_text])
+def test_too_long_a_line_is_refused(make: Any) -> None:
+    """The longest line allowed counts its newline; one byte more is a DataError."""
+    length = len(make("xyz"))
+    assert len(make("xyz", max_line_bytes=length)) == length
+    with pytest.raises(DataError, match=f"{length} bytes"):
+        make("xyz", max_line_bytes=length - 1)
