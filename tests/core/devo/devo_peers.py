@@ -96,9 +96,11 @@ class Peer:
         self._thread.start()
 
     def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listening.close()
+        """Listen no more; a second call does nothing."""
+        if self._listening.fileno() >= 0:
+            self._listening.shutdown(socket.SHUT_RDWR)
+            self._thread.join()
+            self._listening.close()
 
     def _accept(self) -> None:
         while True:

@@ -1,0 +1,211 @@
+"""What the end of a connection proves, against peers that end in ways the sandbox does not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from devo_peers import Issued, Peer, issue, read_to_end, sandbox_connector, server_context
+
+from airflow_provider_flashpoint.core.devo import half_close
+from airflow_provider_flashpoint.core.devo.connector import Connector
+from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.half_close import End
+from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+
+PeerMaker = Callable[[Callable[[socket.socket], None]], Peer]
+LINES = [b"%03d\n" % number for number in range(100)]
+
+
+def reset(connection: socket.socket) -> None:
+    """End with RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def wait_for_their_end(connection: socket.socket) -> None:
+    """Wait until the other side's FIN is here, without reading what came before it."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    poll.poll()
+
+
+def plain(peer: Peer) -> Connector:
+    return Connector("127.0.0.1", peer.port, None)
+
+
+def tls(peer: Peer, authority: Issued, client: Issued | None = None) -> Connector:
+    own = client or issue("client", authority)
+    context = client_context(Identity(cert=own.cert, key=own.private_key, chain=authority.cert))
+    return Connector("localhost", peer.port, context)
+
+
+def writer_over(connector: Connector, **options: Any) -> EventWriter:
+    channel = SyslogChannel(connector.connect, b"", confirm_timeout_s=options.pop("confirm_timeout_s", 30.0))
+    return EventWriter(channel, sleep=lambda _: None, **options)
+
+
+def test_plain_end_is_bare(peer: PeerMaker) -> None:
+    """A plain peer that reads to the end and closes ends BARE, the best that TCP can tell."""
+    connection = plain(peer(read_to_end)).connect()
+    with connection:
+        connection.sendall(b"x" * 1000)
+        assert half_close.end(connection, patience_s=30.0) is End.BARE
+        assert half_close.best_end(connection) is End.BARE
+
+
+def test_polite_tls_end_is_notified(devo: DevoServer) -> None:
+    """A TLS peer that answers our end with close_notify ends NOTIFIED, the best there is."""
+    with sandbox_connector(devo, "tls").connect() as connection:
+        connection.sendall(b"x" * 1000)
+        assert half_close.end(connection, patience_s=30.0) is End.NOTIFIED
+        assert half_close.best_end(connection) is End.NOTIFIED
+
+
+def test_end_before_ours_is_a_break(peer: PeerMaker) -> None:
+    """A peer that has closed before we end has not answered our end."""
+    closed = threading.Event()
+
+    def close_at_once(connection: socket.socket) -> None:
+        connection.shutdown(socket.SHUT_WR)
+        closed.set()
+        read_to_end(connection)
+
+    with plain(peer(close_at_once)).connect() as connection:
+        closed.wait()
+        with pytest.raises(ConnectionResetError, match="before it had read"):
+            half_close.end(connection, patience_s=30.0)
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_reset_after_our_end_is_a_break(peer: PeerMaker, transport: str, authority: Issued, tmp_path: Path) -> None:
+    """A reset is never taken for an end, though the peer's host had acknowledged every byte."""
+    context = server_context(issue("localhost", authority), tmp_path)
+
+    def reset_at_the_end(connection: socket.socket) -> None:
+        if transport == "tls":
+            connection = context.wrap_socket(connection, server_side=True)
+        wait_for_their_end(connection)
+        reset(connection)
+
+    peer_ = peer(reset_at_the_end)
+    connector = tls(peer_, authority) if transport == "tls" else plain(peer_)
+    with connector.connect() as connection:
+        connection.sendall(b"x" * 1000)
+        with pytest.raises(OSError, match="reset"):
+            half_close.end(connection, patience_s=30.0)
+
+
+def test_chatter_of_the_peer_is_dropped(peer: PeerMaker) -> None:
+    """What a peer says on a one-way connection is neither an end nor an error."""
+
+    def chatter(connection: socket.socket) -> None:
+        connection.sendall(b"hello")
+        read_to_end(connection)
+        connection.sendall(b"bye")
+
+    with writer_over(plain(peer(chatter))) as writer:
+        writer.write(LINES)
+    assert writer.statistics.repeated == 0
+
+
+def test_chatter_cannot_hold_up_a_confirmation(peer: PeerMaker) -> None:
+    """A peer that talks on and on after our end is as one that never closes."""
+
+    def talk_on(connection: socket.socket) -> None:
+        read_to_end(connection)
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"la")
+
+    with plain(peer(talk_on)).connect() as connection:
+        connection.sendall(b"x\n")
+        assert half_close.end(connection, patience_s=0.1) is End.NEVER
+
+
+def test_tls_peer_that_never_says_goodbye_is_believed(
+    peer: PeerMaker, authority: Issued, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A TLS peer whose habit is a bare FIN gets each line once, and the log says once what that proves."""
+    context = server_context(issue("localhost", authority), tmp_path)
+    received: list[int] = []
+
+    def end_bare(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            received.append(read_to_end(secured))
+
+    with caplog.at_level(logging.WARNING), writer_over(tls(peer(end_bare), authority)) as writer:
+        for line in LINES[:3]:
+            writer.write(line)
+            writer.confirm()
+    assert writer.statistics.repeated == 0
+    assert sum(received) == sum(map(len, LINES[:3]))
+    assert [record.getMessage().partition(".")[0] for record in caplog.records] == ["Devo ends TLS without saying so"]
+
+
+@pytest.mark.parametrize("newest", ["TLSv1_2", "TLSv1_3"])
+@pytest.mark.parametrize("bytes_sent", [10, 4_000_000])
+def test_refused_certificate_is_said_at_once(
+    peer: PeerMaker, authority: Issued, tmp_path: Path, newest: str, bytes_sent: int
+) -> None:
+    """A peer that does not know our certificate's authority costs one attempt, whenever its refusal arrives."""
+    import ssl
+
+    context = server_context(issue("localhost", authority), tmp_path, clients=authority)
+    context.maximum_version = ssl.TLSVersion[newest]
+    stranger = issue("client", issue("Other authority"))
+
+    def refuse(connection: socket.socket) -> None:
+        with contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    writer = writer_over(tls(peer(refuse), authority, stranger))
+    with pytest.raises(AuthenticationError, match=r"refused the client certificate: .*authority"), writer:
+        writer.write(b"x" * bytes_sent + b"\n")
+        writer.confirm()
+    assert writer.statistics.connections <= 1
+
+
+def test_check_finds_a_refused_certificate_without_sending(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
+    """Checking a connection finds what TLS 1.3 tells only after the handshake."""
+    import ssl
+
+    context = server_context(issue("localhost", authority), tmp_path, clients=authority)
+
+    def refuse(connection: socket.socket) -> None:
+        with contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    connector = tls(peer(refuse), authority, issue("client", issue("Other authority")))
+    with pytest.raises(AuthenticationError):
+        SyslogChannel(connector.connect, b"").check()
+
+
+def test_check_sends_nothing(devo: DevoServer) -> None:
+    """Checking makes a connection and ends it in good order, without a byte of an event."""
+    SyslogChannel(sandbox_connector(devo, "tls").connect, b"<14>").check()
+    assert devo.tables.wait_until_idle(10.0)
+    assert [(len(each.wire), each.ended) for each in devo.tables.connections()] == [(0, "eof")]
+
+
+def test_peer_that_is_gone_ends_in_an_error(peer: PeerMaker) -> None:
+    """Where nobody listens any more the error says so and counts the lines."""
+    gone = peer(read_to_end)
+    gone.close()
+    connector = plain(gone)
+    writer = writer_over(connector, max_attempts=2)
+    writer.write(LINES)
+    with pytest.raises(DeliveryError, match=r"100 lines in 2 attempts.*refused") as caught:
+        writer.confirm()
+    assert caught.value.unconfirmed == 100
