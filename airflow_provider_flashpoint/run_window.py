@@ -5,8 +5,9 @@
 3. else the last complete period of the DAG's schedule.
 
 An explicit window is taken exactly, and so is one that ends before the stored checkpoint. The others begin earlier
-where that is needed: at the initial start time when a lookup or stream is built, at the stored checkpoint when there is
-a gap before the window, and by the lag, for records that reach the index late. Nothing here imports Airflow: a context is a mapping.
+where that is needed: at the initial start time when a lookup or stream is built, at the stored checkpoint when there
+is a gap before the window, and by the lag, for records that reach the index late. Nothing here imports Airflow: a
+context is a mapping.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def resolve_window(
 
     :param build_from: where a lookup or stream that is yet to be built begins; None where it exists.
     :param complete_until: the stored checkpoint, for healing a gap; None to leave gaps alone.
-    :raises ConfigurationError: half of an explicit window is missing, or no rule applies; the message names the ways out.
+    :raises ConfigurationError: half of an explicit window is missing, or no rule applies; it names the ways out.
     """
     explicit = _explicit_window(context, start, end)
     if explicit is not None:

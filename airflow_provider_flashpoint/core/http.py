@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import requests
 import tenacity
@@ -20,6 +20,7 @@ import tenacity
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
+    FlashpointProviderError,
     ForbiddenError,
     NetworkError,
     RateLimitedError,
@@ -171,25 +172,25 @@ class HttpClient:
             raise NetworkError(f"{what}: {network_cause(error)}") from error
         if response.status_code in accept and not _is_html(response):
             return response
-        self._refuse(what, response)
+        raise self._refusal(what, response)
 
-    def _refuse(self, what: str, response: requests.Response) -> NoReturn:
+    def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
         status = response.status_code
         reason = self._redacted(_reason(response))
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
         if status == 401:
-            raise AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
+            return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
         if status in (403, 521):
-            raise ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
+            return ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
         if status in _RETRIED_STATUSES or status >= 500:
             error: TransientError = (RateLimitedError if status == 429 else ServerError)(f"{said}.")
             error.retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
-            raise error
+            return error
         if _is_html(response) and status < 300:
-            raise ServerError(f"{what}: a web page came in place of JSON: is there a proxy, or is the host wrong?")
+            return ServerError(f"{what}: a web page came in place of JSON: is there a proxy, or is the host wrong?")
         if 300 <= status < 400:
-            raise RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
-        raise RejectedError(f"{said}.", status=status)
+            return RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
+        return RejectedError(f"{said}.", status=status)
 
     def _is_spent(self, state: tenacity.RetryCallState) -> bool:
         return (
@@ -292,4 +293,4 @@ def _wait_s(state: tenacity.RetryCallState) -> float:
     if asked is not None:
         return asked
     ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
-    return random.uniform(ceiling / 2, ceiling)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads clients out, guards nothing

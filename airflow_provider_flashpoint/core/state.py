@@ -74,9 +74,8 @@ class _Checkpointed:
                 continue
             if field.name.endswith(("_time", "_at")):
                 value = parse_instant(value, name=field.name)
-            elif field.name.startswith("rows") or field.name in ("sent", "repeated"):
-                if not isinstance(value, int):
-                    raise ValueError(f"{field.name} is {value!r}, not a number")
+            elif field.type == "int" and not isinstance(value, int):
+                raise ValueError(f"{field.name} is {value!r}, not a number")
             values[field.name] = value
         return values
 

@@ -31,7 +31,8 @@ class Window:
         object.__setattr__(self, "end", as_utc(self.end))
         if self.start >= self.end:
             raise ConfigurationError(
-                f"The window from {self.start.isoformat()} to {self.end.isoformat()} is empty: `from` must be before `to`."
+                f"The window from {self.start.isoformat()} to {self.end.isoformat()} is empty: "
+                "`from` must be before `to`."
             )
 
     def __str__(self) -> str:

@@ -8,7 +8,12 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.compat import mask_secret
-from airflow_provider_flashpoint.connections import connection_form_widgets, read_extra, ui_field_behaviour
+from airflow_provider_flashpoint.connections import (
+    connection_form_widgets,
+    read_extra,
+    secret_values,
+    ui_field_behaviour,
+)
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
@@ -63,14 +68,15 @@ class FlashpointHook(HttpHook):
     def settings(self, connection: Any = None) -> FlashpointSettings:
         """Return the settings of the connection; its token is masked in every log from here on."""
         connection = connection or self.get_connection(self.flashpoint_conn_id)
-        for secret in (connection.password, connection.extra_dejson.get("bearer_token_base64")):
+        extra = read_extra("flashpoint", connection.extra_dejson, conn_id=self.flashpoint_conn_id)
+        for secret in (connection.password, *secret_values("flashpoint", extra)):
             if secret:
                 mask_secret(secret)
         settings = flashpoint_settings(
             host=connection.host,
             port=connection.port,
             password=connection.password,
-            extra=read_extra("flashpoint", connection.extra_dejson),
+            extra=extra,
             conn_id=self.flashpoint_conn_id,
         )
         mask_secret(settings.token)
@@ -106,7 +112,7 @@ class FlashpointHook(HttpHook):
     def _configure_session_from_extra(
         self, session: Session, connection: Any, extra_options: dict[str, Any]
     ) -> Session:
-        """Take TLS and proxy settings from the connection. The parent would send every other extra field as a header."""
+        """Take TLS and proxy settings from the connection; the parent would send all other extras as headers."""
         settings = self.settings(connection)
         session.verify = settings.verify
         if settings.proxy:

@@ -27,7 +27,7 @@ _KINDS = ("alerts", "keywords", "keyword_classes")
 
 
 class PullAlertsOperator(WindowedOperator):
-    """Pulls the alerts of the run's window and delivers them to a Devo table, one JSON line each, as Flashpoint gives them.
+    """Pulls the alerts of the run's window and delivers them to a Devo table, each as one JSON line, unchanged.
 
     Delivery is at least once. A ledger of confirmed ids lets every window that touches the same time again (a retry, a
     rerun, an overlap, a parallel backfill) send only what was not confirmed. One stream should have one writer: set
@@ -38,7 +38,7 @@ class PullAlertsOperator(WindowedOperator):
     :param devo_conn_id: (templated) the connection to Devo.
     :param on_rerun: ``skip`` what was confirmed before, or ``resend`` it.
     :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
-    :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task, after the others were sent.
+    :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task once the others are sent.
 
     The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ class WindowedOperator(BaseOperator):
 
 
 @contextlib.contextmanager
-def ending_the_task(face: Face) -> Iterator[None]:
+def ending_the_task(face: Face) -> Generator[None]:
     """Give the provider's errors their face, and fail the task at once where trying again cannot help.
 
     :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.

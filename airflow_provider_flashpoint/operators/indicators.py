@@ -59,7 +59,7 @@ class IndicatorsOperator(WindowedOperator):
         self.stage_retention = stage_retention
 
     def progress(self, context: Any) -> LookupProgress:
-        """Return the lookup's state and status: the run's configuration wins over the state, the state over the argument."""
+        """Return the lookup's state and status: the run's configuration outranks the state, that the argument."""
         variable = lookup_variable(self.lookup_name)
         self.log.info("Retrieving the persisted data of %s.", variable)
         state = read_state(LookupState, variable)

@@ -47,7 +47,7 @@ class LookupSyncOperator(IndicatorsOperator):
     :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``.
     :param stage: (templated) what `PullIndicatorsOperator` returned.
     :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
-    :param max_rejects: how many rows without a key are let pass; more fail the task, after the good rows were delivered.
+    :param max_rejects: how many rows without a key are let pass; more fail the task once the good rows are delivered.
     :param devo_conn_id: (templated) the connection to Devo.
 
     The remaining parameters are those of `IndicatorsOperator`. Returns, as XCom, counts and the state that was reached.
@@ -105,7 +105,7 @@ class LookupSyncOperator(IndicatorsOperator):
         return Stage(storage_path(summary.uri), summary), run_window
 
     def _window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
-        """Return the run's window, reaching to the checkpoint where nothing else would keep old values from new ones."""
+        """Return the run's window; up to the checkpoint where nothing else keeps old values from new ones."""
         run_window = self.window_of(context, progress)
         state = progress.state
         checkpoint = state.to_checkpoint_time if state else None
@@ -161,8 +161,8 @@ class LookupSyncOperator(IndicatorsOperator):
             return _Plan(target, run_window, rebuild=True, generation=generation)
         if state.key and state.key != self.lookup_key:
             raise ConfigurationError(
-                f"lookup_key is {self.lookup_key!r}, but lookup {self.lookup_name} was built with {state.key!r}. To change "
-                'the key, rebuild the lookup: trigger the DAG with {"lookup_status": "New"}.'
+                f"lookup_key is {self.lookup_key!r}, but lookup {self.lookup_name} was built with {state.key!r}. "
+                'To change the key, rebuild the lookup: trigger the DAG with {"lookup_status": "New"}.'
             )
         columns = state.columns or columns_for(stage, key=self.lookup_key, wanted=self.columns)
         target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
@@ -205,9 +205,9 @@ class LookupSyncOperator(IndicatorsOperator):
         self.log.info("Lookup %s: %s", self.lookup_name, summary)
         if summary.rejected > self.max_rejects:
             raise TooManyRejectsError(
-                f"{summary.rejected} rows have no value under the lookup_key {self.lookup_key!r}; max_rejects allows "
-                f"{self.max_rejects}. The other {summary.rows_sent} rows are in lookup {self.lookup_name}; the rejected "
-                f"ones are in {dead_letters.uri}."
+                f"{summary.rejected} rows have no value under the lookup_key {self.lookup_key!r}; "
+                f"max_rejects allows {self.max_rejects}. The other {summary.rows_sent} rows are in lookup "
+                f"{self.lookup_name}; the rejected ones are in {dead_letters.uri}."
             )
         return self._told(reached, plan.run_window, summary)
 

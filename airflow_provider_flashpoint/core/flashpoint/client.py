@@ -133,7 +133,7 @@ class _Reader:
 
 
 def _next_scroll_id(body: Mapping[str, Any], path: str) -> str | None:
-    """Return the scroll id in the link to the next page; the link itself is relative to another root and not followed."""
+    """Return the scroll id in the link to the next page; the link, relative to another root, is not followed."""
     links = body.get("links")
     following = links.get("next") if isinstance(links, Mapping) else None
     if not following:

@@ -133,6 +133,7 @@ def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
     if endpoint is None:
         served = ", ".join(sorted({str(key[0]) for key in _TABLE if key[1] == data_set})) or "no generation yet"
         raise ConfigurationError(
-            f"{data_set} cannot be read with api {api}; it can be with: {served}. Set `api` in the Flashpoint connection."
+            f"{data_set} cannot be read with api {api}; it can be with: {served}. "
+            "Set `api` in the Flashpoint connection."
         )
     return endpoint

@@ -77,7 +77,7 @@ def _token(password: str | None, encoded: str | None, conn_id: str) -> str:
             ) from error
     else:
         raise MissingTokenError(
-            hint=f"Set the token as the password of the connection {conn_id}, or its base64 form as bearer_token_base64."
+            hint=f"In the connection {conn_id}, set password to the token, or bearer_token_base64 to its base64 form."
         )
     if token.lower().startswith("bearer "):
         token = token[len("bearer ") :].strip()

@@ -49,7 +49,7 @@ class Entry:
 
 
 def entry_of(identity: str, time_us: int | None) -> Entry:
-    """Return the entry of an alert: ``identity`` is its id, ``time_us`` its own time in microseconds, None without one."""
+    """Return the entry of an alert with this id and this time of its own, in microseconds; None without one."""
     digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
     if time_us is None:
         return Entry(_UNDATED, digest)
@@ -58,7 +58,7 @@ def entry_of(identity: str, time_us: int | None) -> Entry:
 
 
 class AlertLedger:
-    """The ledger of one stream of alerts. It keeps the hours it was asked for in memory, and re-reads them on `refresh`."""
+    """The ledger of one stream of alerts. It keeps the hours it was asked for, and re-reads them on `refresh`."""
 
     def __init__(self, directory: StoragePath) -> None:
         self._directory = directory
@@ -90,7 +90,7 @@ class AlertLedger:
             self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:
-        """Forget the hours before an instant; return how many. What they held may be sent again if its window is rerun."""
+        """Forget the hours before an instant; return how many. What they held is sent again if it is read again."""
         limit = as_utc(before)
         old = [hour for hour in list_names(self._directory) if hour != _UNDATED and hour < limit.strftime(_HOUR)]
         for hour in old:

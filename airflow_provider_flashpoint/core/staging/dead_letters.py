@@ -21,7 +21,7 @@ class DeadLetters:
     def __init__(self, path: StoragePath) -> None:
         self.count = 0
         self._path = path
-        self._kept = tempfile.TemporaryFile(prefix="dead-letters-")
+        self._kept = tempfile.TemporaryFile(prefix="dead-letters-")  # noqa: SIM115  closed by __exit__
 
     @property
     def uri(self) -> str:

@@ -79,7 +79,7 @@ class NewestVersions:
         buffer.extend((first, second, version, place))
         if len(buffer) >= _BUFFERED:
             if number not in self._spill:
-                self._spill[number] = tempfile.TemporaryFile(dir=self._directory, prefix="newest-")
+                self._spill[number] = self._new_file()
             self._spill[number].write(buffer.tobytes())
             del buffer[:]
 
@@ -106,6 +106,9 @@ class NewestVersions:
             for first, second, version, place in self._entries(number):
                 if place != _KNOWN and place not in settled:
                     yield first, second, version
+
+    def _new_file(self) -> IO[bytes]:
+        return tempfile.TemporaryFile(dir=self._directory, prefix="newest-")
 
     def _entries(self, number: int) -> Iterator[tuple[int, int, int, int]]:
         if number in self._spill:

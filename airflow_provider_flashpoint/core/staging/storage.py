@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
@@ -31,7 +31,7 @@ class StoragePath(Protocol):
 
 
 @contextlib.contextmanager
-def whole_file(path: StoragePath) -> Iterator[IO[bytes]]:
+def whole_file(path: StoragePath) -> Generator[IO[bytes]]:
     """Open a file for writing so that a reader sees the old file or the new one, never a part.
 
     An object store does so by itself; on a disk the file is written beside its place and moved there in the end.
