@@ -1,0 +1,58 @@
+"""An Airflow home of the tests' own, set before anything imports Airflow."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HOME = tempfile.mkdtemp(prefix="airflow-home-")
+os.environ.update({
+    "AIRFLOW_HOME": _HOME,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(_HOME, "dags")),
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+    "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+})
+Path(_HOME, "dags").mkdir()
+
+RunDag = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """The metadata database of the tests' Airflow."""
+    from airflow import __version__
+    from airflow.utils.db import initdb
+
+    if __version__.startswith("2."):
+        import airflow.providers.fab.auth_manager.models  # noqa: F401  else the table of users is not known
+    initdb()
+
+
+@pytest.fixture
+def run_dag(airflow_database: None) -> Iterator[RunDag]:
+    """Return a function that runs a DAG in this process and returns its run."""
+    from airflow import __version__
+
+    def run(dag: Any, logical_date: datetime, conf: dict[str, Any] | None = None) -> Any:
+        if __version__.startswith("2."):
+            return dag.test(execution_date=logical_date, run_conf=conf)
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        from airflow.models.dagbundle import DagBundleModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            session.merge(DagBundleModel(name="testing"))
+        bag = DagBag(str(Path(_HOME, "dags")))
+        bag.bag_dag(dag)
+        sync_bag_to_db(bag, "testing", None)  # Airflow 3 runs only what is serialized
+        return dag.test(logical_date=logical_date, run_conf=conf)
+
+    return run

@@ -1,0 +1,136 @@
+"""Both DAGs under a real scheduler of the line that the tests run on, judged at the sink."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.config import default_lookup_name
+from airflow_provider_flashpoint.core.devo.csv_rows import cell
+from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
+from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
+from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from demo.airflow_lab import AirflowLab
+from tests.end_to_end.conftest import PERIODS, TYPES, World
+
+pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]
+
+DAGS = ("flashpoint_indicator", "flashpoint_alert")
+NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
+
+
+@pytest.fixture(scope="module")
+def lab(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
+    """An Airflow that has backfilled every period of both DAGs."""
+    dags = Path(__file__).parents[2] / "dags"
+    with AirflowLab(tmp_path_factory.mktemp("airflow"), dags, environment=world.environment()) as lab:
+        for dag_id in DAGS:
+            if lab.line == 3:
+                lab.unpause(dag_id)  # else a backfill waits for ever
+            else:
+                lab.wait_for_dag(dag_id)
+            lab.backfill(dag_id, world.start, world.date(PERIODS - 1), max_active_runs=2)
+        yield lab
+
+
+def held(world: World) -> dict[str, Any]:
+    """Return all that Devo holds."""
+    lookups = {name: sorted(world.sandbox.devo.lookups[name].rows()) for name in NAMES.values()}
+    return {**lookups, DEFAULT_TAG: world.sandbox.devo.tables.messages(DEFAULT_TAG)}
+
+
+def rerun(lab: AirflowLab, world: World, dag_id: str) -> None:
+    """Run the first period of a DAG again, as a person would on this line."""
+    if lab.line == 2:  # its scheduler does not run what a backfill made
+        lab.backfill(dag_id, world.start, world.start, reprocess="completed")
+        return
+    first = lab.runs(dag_id)[0]
+    task = lab.tasks(dag_id, first["run_id"])[0]
+    lab.clear(dag_id, first["run_id"])
+    lab.wait_until(
+        lambda: lab.tasks(dag_id, first["run_id"])[0]["try_number"] > task["try_number"], 60, "another try"
+    )
+    lab.wait_for_run(dag_id, first["run_id"])
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_backfill_leaves_the_newest_version_of_every_indicator_in_its_lookup(
+    lab: AirflowLab, world: World, kind: str
+) -> None:
+    """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
+    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
+    assert verdict.served > 100
+    assert verdict.is_good, verdict
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_value_arrives_unchanged(lab: AirflowLab, world: World, kind: str) -> None:
+    """Quotes, commas, newlines, emoji, HTML and a value of 1 MB are in the lookup as Flashpoint gave them."""
+    store = world.sandbox.flashpoint.store
+    lookup = world.sandbox.devo.lookups[NAMES[kind]]
+    newest = store.expected_indicators(kind, f"value.{kind}").newest
+    documents = {record["fpid"]: value for value, record in newest.items()}
+    seen = 0
+    for each in store.select_indicators([kind], None, None).walk("asc"):
+        document = json.loads(store.indicators.body(each))
+        if document["fpid"] not in documents:
+            continue
+        row = lookup.row(stored(documents[document["fpid"]]))
+        assert row is not None
+        extra = json.loads(row["_extra"]) if row["_extra"] else {}
+        for name, value in flatten(document).items():
+            if name in row:
+                assert row[name] == stored(cell(value))
+            else:
+                assert extra[name] == value
+        seen += 1
+    assert seen == lookup.count
+
+
+def stored(text: str) -> str:
+    """Return a text as UTF-8 can hold it: a lone surrogate as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def test_a_value_of_a_megabyte_is_among_them(lab: AirflowLab, world: World) -> None:
+    """The largest cell of all lookups is the one of a megabyte."""
+    cells = (cell for name in NAMES.values() for row in world.sandbox.devo.lookups[name].rows() for cell in row)
+    assert max(map(len, cells)) >= 1_000_000
+
+
+def test_a_backfill_delivers_every_alert_exactly_once(lab: AirflowLab, world: World) -> None:
+    """No alert is lost, none comes twice, whatever windows overlapped."""
+    verdict = judge_alerts(world.sandbox, DEFAULT_TAG)
+    assert verdict.served == 250
+    assert verdict.is_good, verdict
+    assert world.sandbox.devo.tables.torn() == 0
+
+
+def test_the_first_sync_creates_the_lookup_and_the_others_add_to_it(lab: AirflowLab, world: World) -> None:
+    """New becomes Created with the first sync; every later deployment appends."""
+    for name in NAMES.values():
+        operations = [job.operation for job in world.sandbox.devo.lookups[name].jobs]
+        assert [str(getattr(each, "value", each)) for each in operations][:1] == ["create"]
+        assert {str(getattr(each, "value", each)) for each in operations[1:]} == {"append"}
+        state = json.loads(lab.variables()[lookup_variable(name)])
+        assert state["status"] == "Created"
+        assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
+
+
+def test_the_alert_state_tells_how_far_the_table_is_complete(lab: AirflowLab, world: World) -> None:
+    """The Variable of the stream holds the end of the last period."""
+    state = json.loads(lab.variables()[alerts_variable(DEFAULT_TAG)])
+    assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_rerunning_the_first_run_changes_nothing_at_the_sink(lab: AirflowLab, world: World, dag_id: str) -> None:
+    """What built the lookups and began the stream can be cleared later without harm."""
+    before = held(world)
+    rerun(lab, world, dag_id)
+    assert held(world) == before
