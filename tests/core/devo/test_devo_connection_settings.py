@@ -1,0 +1,132 @@
+"""The settings of a Devo connection, and what is said where one is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings, devo_settings
+from airflow_provider_flashpoint.core.devo.transports import api_session, event_channel, lookups_client
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+SECRET = "s3cret-of-the-test"
+
+
+def settings_of(host: str | None = "collector-us.devo.io", **given: Any) -> DevoSettings:
+    fields = {"port": None, "password": None, "extra": {}, "conn_id": "devo_test"} | given
+    return devo_settings(host=host, **fields)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("collector-us.devo.io", "https://api-us.devo.com/lookup-api"),
+        ("collector-eu.devo.io", "https://api-eu.devo.com/lookup-api"),
+        ("collector-ca.devo.io", "https://api.ca.devo.com/lookup-api"),
+        ("collector-ap.devo.io", "https://api.apac.devo.com/lookup-api"),
+        ("Collector-US2.Devo.io", "https://api-us.devo.com/lookup-api"),
+        ("http-eu.devo.io", "https://api-eu.devo.com/lookup-api"),
+        ("relay.example.com", ""),
+        ("collector-us.devo.io.example.com", ""),
+        ("xcollector-us.devo.io", ""),
+        ("collector-zz.devo.io", ""),
+        (None, ""),
+    ],
+)
+def test_region_of_the_lookups_api(host: str | None, url: str) -> None:
+    """The Lookups API follows from the host of Devo's cloud, and from no other."""
+    assert settings_of(host).api_base_url == url
+
+
+def test_given_api_outranks_the_region() -> None:
+    """An address of the Lookups API that is given is taken."""
+    given = "http://127.0.0.1:1/lookup-api"
+    assert settings_of(extra={"api_base_url": given}).api_base_url == given
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [(" relay.example.com ", "relay.example.com"), ("::1", "::1"), ("[::1]", "::1"), ("", "")]
+)
+def test_host(host: str, name: str) -> None:
+    """Blanks and brackets around a host are left out."""
+    assert settings_of(host).host == name
+
+
+@pytest.mark.parametrize("host", ["https://collector-us.devo.io", "collector-us.devo.io:443", "a b", "a/b"])
+def test_host_that_is_no_name(host: str) -> None:
+    """A URL, or a port in the host, is refused with the name of the connection and an example."""
+    with pytest.raises(ConfigurationError, match=r"devo_test; it must be a name alone, like collector-us"):
+        settings_of(host)
+
+
+@pytest.mark.parametrize("given", [SECRET, f" {SECRET}\n", f"Bearer {SECRET}", f"bearer  {SECRET}"])
+def test_token(given: str) -> None:
+    """The token may be pasted with blanks around and Bearer in front."""
+    assert settings_of(password=given).token == SECRET
+
+
+def test_defaults() -> None:
+    """Without extra fields events go by syslog over TLS to port 443, and lookups by the API."""
+    settings = settings_of()
+    assert (settings.port, settings.insecure) == (443, False)
+    assert (settings.event_transport, settings.lookup_transport) == ("syslog", "api")
+    assert settings.max_line_bytes is None
+
+
+@pytest.mark.parametrize("name", ["connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s"])
+def test_times_are_taken(name: str) -> None:
+    """Each time of the connection is taken, and has a default that is another."""
+    assert getattr(settings_of(extra={name: 7}), name) == 7
+    assert getattr(settings_of(), name) not in (None, 7)
+
+
+def test_secrets_are_not_shown() -> None:
+    """The text of the settings shows no secret of the connection."""
+    names = ("http_token", "private_key", "cert", "pkcs12", "pkcs12_password")
+    settings = settings_of(password=SECRET, extra=dict.fromkeys(names, SECRET))
+    assert settings.identity.key == SECRET
+    assert SECRET not in repr(settings)
+
+
+def test_session_sends_the_token_and_does_not_show_it() -> None:
+    """The session for the API carries the token where no text of it shows."""
+    with api_session(settings_of(password=SECRET)) as session:
+        request = session.prepare_request(requests.Request("GET", "http://127.0.0.1/"))
+        assert request.headers["Authorization"] == f"Bearer {SECRET}"
+        assert SECRET not in repr(session.auth)
+
+
+def test_session_without_a_token() -> None:
+    """Without a password there is no session, and the field is named as the form stores it."""
+    with pytest.raises(ConfigurationError, match="devo_test has no `password`"):
+        api_session(settings_of())
+
+
+def test_lookups_without_domain_and_address() -> None:
+    """All that is missing for lookups is named at once."""
+    with pytest.raises(ConfigurationError, match="no `domain` and no `api_base_url`"):
+        lookups_client(settings_of("relay.example.com"), pytest.fail)
+
+
+def test_events_without_a_host() -> None:
+    """Without a host there is no way for events."""
+    with pytest.raises(ConfigurationError, match="devo_test has no `host`"):
+        event_channel(settings_of(None), "my.app.flashpoint.test")
+
+
+def test_events_without_certificates() -> None:
+    """TLS without certificates is refused before anything is connected; plain TCP has to be asked for."""
+    with pytest.raises(ConfigurationError, match="no `cert` and no `key` and no `chain`"):
+        event_channel(settings_of(), "my.app.flashpoint.test")
+    event_channel(settings_of(extra={"insecure": True}), "my.app.flashpoint.test")
+
+
+def test_transports_that_are_not_there() -> None:
+    """A transport that is not served is refused, with the one that is."""
+    settings = settings_of(extra={"event_transport": "http", "lookup_transport": "syslog"})
+    with pytest.raises(ConfigurationError, match=r"event_transport is 'http'.*use 'syslog'"):
+        event_channel(settings, "my.app.flashpoint.test")
+    with pytest.raises(ConfigurationError, match=r"lookup_transport is 'syslog'.*use 'api'"):
+        lookups_client(settings, pytest.fail)
