@@ -23,7 +23,7 @@ from airflow_provider_flashpoint.core.staging.stage import Stage
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MOST_COLUMNS = 500
-_SHOWN_COLUMNS = 60
+_SHOWN_COLUMNS = 200
 
 _log = logging.getLogger(__name__)
 

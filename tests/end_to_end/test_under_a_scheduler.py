@@ -52,9 +52,7 @@ def rerun(lab: AirflowLab, world: World, dag_id: str) -> None:
     first = lab.runs(dag_id)[0]
     task = lab.tasks(dag_id, first["run_id"])[0]
     lab.clear(dag_id, first["run_id"])
-    lab.wait_until(
-        lambda: lab.tasks(dag_id, first["run_id"])[0]["try_number"] > task["try_number"], 60, "another try"
-    )
+    lab.wait_until(lambda: lab.tasks(dag_id, first["run_id"])[0]["try_number"] > task["try_number"], 60, "another try")
     lab.wait_for_run(dag_id, first["run_id"])
 
 

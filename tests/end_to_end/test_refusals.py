@@ -1,0 +1,137 @@
+"""What is wrong with a connection or the configuration ends the task at once, in exact words, and sends nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.config import parse_collector_config
+from airflow_provider_flashpoint.errors import InvalidTokenError, MissingTokenError
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from tests.conftest import RunDag
+from tests.end_to_end.conftest import World, configuration
+
+pytestmark = pytest.mark.airflow
+
+MISSING = "SetupError 1: Please provide the bearer_token_base64 in the inputs."
+INVALID = "SetupError 2: Please ensure the bearer token is prepared."
+
+
+@pytest.fixture
+def connect(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that sets both connections, Flashpoint's with changes."""
+
+    def set_connections(**changes: Any) -> None:
+        for name, text in world.sandbox.airflow_connections().items():
+            fields = json.loads(text)
+            if "FLASHPOINT" in name:
+                fields = {name: value for name, value in (fields | changes).items() if value is not None}
+            monkeypatch.setenv(name, json.dumps(fields))
+
+    return set_connections
+
+
+def setup_error(module: str = "flashpoint_indicator", data_set: str = "indicators") -> BaseException:
+    """Execute a setup task and return what it fails with."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    from airflow_provider_flashpoint.operators.setup import SetupOperator
+
+    with pytest.raises(AirflowFailException) as caught:
+        SetupOperator(task_id="setup", module=module, data_set=data_set).execute({})
+    return caught.value
+
+
+def nothing_was_sent(world: World) -> bool:
+    return not world.sandbox.devo.tables.names() and not world.sandbox.devo.lookups.names()
+
+
+def test_a_good_token_in_base64_passes_the_setup(connect: Any, world: World) -> None:
+    """`bearer_token_base64` takes the place of the password."""
+    from airflow_provider_flashpoint.operators.setup import SetupOperator
+
+    token = base64.b64encode(world.sandbox.flashpoint.settings.token.encode()).decode()
+    connect(password=None, extra={"bearer_token_base64": token})
+    SetupOperator(task_id="setup", module="flashpoint_indicator", data_set="indicators").execute({})
+
+
+def test_a_missing_token_is_setup_error_1(connect: Any, world: World) -> None:
+    """Without a token the collector's first error comes, and the task does not try again."""
+    connect(password=None)
+    error = setup_error()
+    assert str(error).startswith(MISSING)
+    assert isinstance(error.__cause__, MissingTokenError)
+    assert nothing_was_sent(world)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password": "two words"},
+        {"password": "cut\noff"},
+        {"password": None, "extra": {"bearer_token_base64": "no base64!"}},
+        {"password": None, "extra": {"bearer_token_base64": base64.b64encode("ü".encode()).decode()}},
+    ],
+)
+def test_a_malformed_token_is_setup_error_2(connect: Any, world: World, changes: dict[str, Any]) -> None:
+    """A token that can be none is told before anything is asked."""
+    connect(**changes)
+    error = setup_error()
+    assert str(error).startswith(INVALID)
+    assert isinstance(error.__cause__, InvalidTokenError)
+    assert nothing_was_sent(world)
+
+
+def test_a_refused_token_is_setup_error_2(connect: Any, world: World) -> None:
+    """A token that Flashpoint does not know gets the same error, and is not shown."""
+    connect(password="a-token-nobody-knows")
+    error = setup_error()
+    assert str(error).startswith(INVALID)
+    assert "a-token-nobody-knows" not in str(error)
+    assert nothing_was_sent(world)
+
+
+def test_a_token_without_rights_is_setup_error_102(connect: Any, world: World) -> None:
+    """403 is told as the API's answer."""
+    connect(password=world.sandbox.flashpoint.settings.forbidden_token)
+    assert str(setup_error()).startswith("SetupError 102: Api Flashpoint GET")
+
+
+def test_a_refusal_while_pulling_is_pull_error_102(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
+    """A request that Flashpoint refuses fails the pull at once, with the collector's number."""
+    connect()
+    world.sandbox.flashpoint.faults.add(
+        Fault("status", match="updated_since", times=10, status=400, body='{"detail": "no such thing"}')
+    )
+    run = run_dag(indicator_dag(world, configuration(world.start)), world.date(1))
+    world.sandbox.flashpoint.faults.clear()
+    assert run.state == "failed"
+    assert "PullError 102: Api Flashpoint GET /api/v4/indicators/attribute: status 400: no such thing." in said(capfd)
+
+
+def test_a_wrong_lookup_key_lists_the_keys_there_are(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
+    """The key is checked against the flattened data; nothing is sent."""
+    connect()
+    run = run_dag(indicator_dag(world, configuration(world.start, key="value.wrong.{}")), world.date(1))
+    text = said(capfd)
+    assert run.state == "failed"
+    assert "lookup_key is 'value.wrong.domain', which is not a key of the flattened data. The keys there are:" in text
+    assert "value.domain" in text
+    assert nothing_was_sent(world)
+
+
+def indicator_dag(world: World, document: dict[str, object]) -> Any:
+    """Return the indicator DAG without retries, which a failure at once would not use."""
+    from airflow_provider_flashpoint.dag_factory import indicator_dag as build
+
+    config = parse_collector_config(document)
+    assert config.indicators
+    return build(config.indicators)
+
+
+def said(capfd: Any) -> str:
+    captured = capfd.readouterr()
+    return str(captured.out + captured.err)
