@@ -1,0 +1,212 @@
+"""The Flashpoint hook, on a connection as Airflow gives it, against the sandbox Flashpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import socket
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint import __version__
+from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
+from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
+from airflow_provider_flashpoint.sandbox.http_message import Request, Response
+
+pytestmark = pytest.mark.airflow
+
+
+class NotingServer(FlashpointServer):
+    """A sandbox that keeps the headers it was sent, secret ones too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Message] = []
+
+    def respond(self, request: Request) -> Response:
+        self.seen.append(request.headers)
+        return super().respond(request)
+
+
+@pytest.fixture
+def flashpoint() -> Iterator[NotingServer]:
+    with NotingServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls that are sent again be sent at once."""
+    monkeypatch.setitem(HttpClient.__init__.__kwdefaults__, "sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def hook_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that makes the hook of a connection."""
+
+    def make(connection: dict[str, Any]) -> FlashpointHook:
+        monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_TEST", json.dumps({"conn_type": "flashpoint"} | connection))
+        return FlashpointHook("flashpoint_test")
+
+    return make
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def test_connection_is_read_when_it_is_used() -> None:
+    """A hook can be made where its connection does not exist, as in the parsing of a DAG."""
+    assert FlashpointHook("there_is_none").flashpoint_conn_id == "there_is_none"
+
+
+def test_good_connection(hook_of: Any, flashpoint: NotingServer) -> None:
+    """A connection that is right is good, and the API is named."""
+    good, said = hook_of(flashpoint.airflow_connection()).test_connection()
+    assert good, said
+    assert "legacy" in said
+
+
+def test_one_token_and_no_extra_header(hook_of: Any, flashpoint: NotingServer) -> None:
+    """Exactly one Bearer token is sent, and of the extra fields none, which the parent hook would send as headers."""
+    extra = {"timeout_s": 7, "page_size": 9, "api": "legacy", "verify": "true", "base_path_alerts": "/api/x"}
+    hook = hook_of(flashpoint.airflow_connection() | {"login": "somebody", "extra": extra})
+    hook.client().check(DataSet.INDICATORS)
+    (headers,) = flashpoint.seen
+    assert headers.get_all("Authorization") == [f"Bearer {flashpoint.settings.token}"]
+    sent = {name.lower() for name in headers}
+    assert not sent & {name.lower() for name in extra}
+    expected = {"host", "accept", "user-agent", "authorization", "accept-encoding", "connection"}
+    assert sent - expected == {"x-fp-integrationplatform", "x-fp-integrationversion"}
+
+
+def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
+    """The service is told which integration calls, and in which version."""
+    hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)
+    (headers,) = flashpoint.seen
+    assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__}"
+    assert headers["X-FP-IntegrationPlatform"] == "Apache Airflow"
+    assert headers["X-FP-IntegrationVersion"] == __version__
+
+
+@pytest.mark.parametrize("form", ["plain", "bearer", "base64", "base64 of bearer"])
+def test_forms_of_the_token(hook_of: Any, flashpoint: NotingServer, form: str) -> None:
+    """The token may be given with Bearer in front, or in base64 as the collector takes it."""
+    token = flashpoint.settings.token
+    text = f"Bearer {token}" if "bearer" in form else token
+    encoded = base64.b64encode(text.encode()).decode()
+    given = {"extra": {"bearer_token_base64": encoded}} if "base64" in form else {"password": text}
+    hook_of({"host": flashpoint.url} | given).client().check(DataSet.INDICATORS)
+    assert flashpoint.seen[0].get_all("Authorization") == [f"Bearer {token}"]
+
+
+def test_missing_token(hook_of: Any) -> None:
+    """Without a token there is no client, and both places for it are named."""
+    with pytest.raises(MissingTokenError, match=r"connection flashpoint_test.*password.*bearer_token_base64"):
+        hook_of({"host": "https://fp.tools"}).client()
+
+
+@pytest.mark.parametrize("given", [{"password": "two words"}, {"extra": {"bearer_token_base64": "no-base64!"}}])
+def test_token_that_is_none(hook_of: Any, given: dict[str, Any]) -> None:
+    """What cannot be a token is refused before it is sent, and not shown."""
+    with pytest.raises(InvalidTokenError) as caught:
+        hook_of({"host": "https://fp.tools"} | given).client()
+    assert "two words" not in str(caught.value)
+    assert "no-base64" not in str(caught.value)
+
+
+def test_unknown_extra_key(hook_of: Any) -> None:
+    """An unknown key is an error that names it and what is allowed."""
+    hook = hook_of({"password": "token", "extra": {"tiemout_s": 3}})
+    with pytest.raises(ConfigurationError, match=r"extra\.tiemout_s: unknown key.*timeout_s.*verify"):
+        hook.settings()
+
+
+def test_long_names_of_extra_fields(hook_of: Any) -> None:
+    """Fields stored by old forms under their long names are read."""
+    hook = hook_of({"password": "token", "extra": {"extra__flashpoint__page_size": "25"}})
+    assert hook.settings().page_size == 25
+
+
+def test_tls_and_proxy_reach_the_session(hook_of: Any) -> None:
+    """The authorities and the proxy of the connection are those of the session."""
+    extra = {"verify": "/etc/authorities.pem", "proxy": "http://user:pass@proxy.example.com:3128"}
+    session = hook_of({"password": "token", "extra": extra}).get_conn()
+    assert session.verify == "/etc/authorities.pem"
+    assert set(session.proxies.values()) == {extra["proxy"]}
+
+
+BAD = {
+    "wrong token": ({"password": "guess-of-a-token"}, "status 401"),
+    "token without rights": ({"password": "forbidden"}, "status 403"),
+    "refused": ({"host": "refused"}, "refused"),
+    "no such host": ({"host": "http://nobody.invalid"}, "cannot be resolved"),
+    "no URL": ({"host": "ftp://fp.tools"}, "must be like https://fp.tools"),
+    "wrong host": ({"host": "elsewhere"}, "status 404"),
+    "no token": ({"password": None}, "SetupError 1"),
+    "unknown key": ({"extra": {"tiemout_s": 3}}, "extra.tiemout_s"),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), BAD.values(), ids=list(BAD))
+def test_bad_connection(hook_of: Any, flashpoint: NotingServer, fields: dict[str, Any], expected: str) -> None:
+    """What stands against reading is told in words, and without the token."""
+    values = {
+        "forbidden": flashpoint.settings.forbidden_token,
+        "refused": f"http://127.0.0.1:{closed_port()}",
+        "elsewhere": f"{flashpoint.url}/elsewhere",
+    }
+    fields = {name: values.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
+    extra = {"api": "legacy"} | (fields.get("extra") or {})
+    connection = flashpoint.airflow_connection() | fields | {"extra": extra}
+    good, said = hook_of(connection).test_connection()
+    assert not good
+    assert expected in said
+    assert not connection["password"] or connection["password"] not in said
+
+
+def test_web_page_in_place_of_an_answer(hook_of: Any, flashpoint: NotingServer) -> None:
+    """A proxy that answers with a page for people is said to be that."""
+    flashpoint.faults.add(Fault("html", status=200, times=None))
+    good, said = hook_of(flashpoint.airflow_connection()).test_connection()
+    assert not good
+    assert "a web page came in place of JSON" in said
+
+
+def test_connection_that_does_not_exist() -> None:
+    """A connection that Airflow does not know is not good, and is named."""
+    good, said = FlashpointHook("there_is_none").test_connection()
+    assert not good
+    assert "there_is_none" in said
+
+
+def test_secrets_are_masked_and_not_shown(hook_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token is masked in every form that it has in the connection, and the proxy with its password too."""
+    masked: list[str] = []
+    monkeypatch.setattr("airflow_provider_flashpoint.hooks.flashpoint.mask_secret", masked.append)
+    encoded = base64.b64encode(b"the-token-itself").decode()
+    proxy = "http://user:pass-of-proxy@proxy.example.com:3128"
+    settings = hook_of({"extra": {"bearer_token_base64": encoded, "proxy": proxy}}).settings()
+    assert {"the-token-itself", encoded, proxy} <= set(masked)
+    assert "the-token-itself" not in repr(settings)
+    assert "pass-of-proxy" not in repr(settings)
+
+
+def test_log_holds_no_secret(hook_of: Any, flashpoint: NotingServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing that is logged while the hook works holds the token, even where everything is logged."""
+    caplog.set_level(logging.DEBUG)
+    flashpoint.faults.add(Fault("status", times=1))
+    hook_of(flashpoint.airflow_connection()).test_connection()
+    assert caplog.records
+    assert flashpoint.settings.token not in caplog.text
