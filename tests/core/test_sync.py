@@ -1,0 +1,327 @@
+"""A stage becomes the content of a lookup: in whatever order windows come, it ends as after a straight run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.devo.lookups import Operation
+from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of
+from airflow_provider_flashpoint.core.state import LookupState
+from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary, columns_for, sync
+from airflow_provider_flashpoint.core.window import Window, format_instant
+from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError
+from airflow_provider_flashpoint.run_window import RunWindow, resolve_window
+
+VERSION_FIELDS = ("header_.indexed_at", "timestamp")
+COLUMNS = ("domain", "fpid", "value", "header_.indexed_at", "_extra")
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PERIODS = 6
+
+
+def hour(number: float) -> datetime:
+    return EPOCH + timedelta(hours=number)
+
+
+class FakeLookups:
+    """Holds the rows of one lookup by their key, as a deployment leaves them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, str]] = {}
+        self.deployments: list[Operation] = []
+        self.refuses = False
+
+    def deploy(self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation) -> None:
+        if self.refuses:
+            raise RejectedError("the job failed")
+        self.deployments.append(operation)
+        if operation is not Operation.APPEND:
+            self.rows = {}
+        for row in csv.DictReader(io.StringIO(csv_file.read().decode(), newline=""), strict=True):
+            assert tuple(row) == tuple(columns)
+            self.rows[row[key]] = row
+
+
+@dataclass
+class Bench:
+    """A lookup, its ledger and its state, in a directory of their own."""
+
+    directory: Path
+    lookups: FakeLookups = field(default_factory=FakeLookups)
+    generation: str = "one"
+
+    @property
+    def ledger(self) -> LookupLedger:
+        return LookupLedger(self.directory / "ledger", generation=self.generation)
+
+    def stage(self, rows: Sequence[dict[str, Any]], window: Window | None = None) -> Stage:
+        window = window or Window(hour(0), hour(1))
+        writer = StageWriter(self.directory / "stages", window=window, pulled_at=hour(24))
+        return Stage(writer.directory, stage_of([rows], writer))
+
+    def sync(
+        self, stage: Stage, operation: Operation = Operation.APPEND, *, consult_ledger: bool = False
+    ) -> SyncSummary:
+        with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
+            return sync(
+                stage,
+                LookupTarget("domains", "domain", COLUMNS, operation),
+                lookups=self.lookups,
+                ledger=self.ledger,
+                consult_ledger=consult_ledger,
+                version_fields=VERSION_FIELDS,
+                dead_letters=dead_letters,
+                at=hour(24),
+            )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def row_of(domain: str, version: float, value: str = "", fpid: str = "f") -> dict[str, Any]:
+    return {"domain": domain, "fpid": fpid, "value": value, "header_.indexed_at": format_instant(hour(version))}
+
+
+# Order of windows -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Store:
+    """The index of Flashpoint: at any time it serves the newest version of each record and no other.
+
+    ``versions`` are (number of the record, half hours since the epoch).
+    """
+
+    versions: tuple[tuple[int, int], ...]
+
+    def pull(self, window: Window, *, at: datetime) -> list[dict[str, Any]]:
+        newest: dict[int, int] = {}
+        for record, half_hours in self.versions:
+            if hour(half_hours / 2) < at:
+                newest[record] = max(half_hours, newest.get(record, 0))
+        found = sorted((version, record) for record, version in newest.items())
+        return [
+            row_of(f"{record % 3}.example", version / 2, f"{record} at {version}", str(record))
+            for version, record in found
+            if window.start <= hour(version / 2) < window.end
+        ]
+
+
+@dataclass
+class Run:
+    """Runs of the DAG against one store and one lookup, deciding as the operator decides."""
+
+    store: Store
+    bench: Bench
+    state: LookupState = field(default_factory=LookupState)
+
+    def scheduled(self, number: int, *, at: datetime) -> None:
+        context = {"data_interval_start": hour(number), "data_interval_end": hour(number + 1)}
+        building = self.state.to_checkpoint_time is None
+        self._deliver(
+            resolve_window(
+                context,
+                start=None,
+                end=None,
+                lag=timedelta(minutes=30),
+                build_from=hour(0) if building else None,
+                complete_until=self.state.to_checkpoint_time,
+            ),
+            at=at,
+        )
+
+    def explicit(self, start: int, end: int, *, at: datetime) -> None:
+        self._deliver(
+            resolve_window({}, start=hour(start), end=hour(end), lag=timedelta(), build_from=None, complete_until=None),
+            at=at,
+        )
+
+    def _deliver(self, run_window: RunWindow, *, at: datetime) -> None:
+        checkpoint = self.state.to_checkpoint_time
+        rebuild = checkpoint is None
+        leads = not run_window.explicit and checkpoint is not None and run_window.asked.end >= checkpoint
+        stage = self.bench.stage(self.store.pull(run_window.asked, at=at), run_window.asked)
+        summary = self.bench.sync(
+            stage, Operation.CREATE if rebuild else Operation.APPEND, consult_ledger=not rebuild and not leads
+        )
+        self.state = self.state.after_sync(
+            run_window.covered,
+            rebuilt=rebuild,
+            columns=COLUMNS,
+            key="domain",
+            generation="one",
+            leaves_no_gap=run_window.leaves_no_gap(checkpoint),
+            rows_sent=summary.rows_sent,
+            pulled_at=at,
+            run_id="",
+            at=at,
+        )
+
+
+STORES = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 2 * PERIODS - 1)), min_size=1, max_size=24, unique=True
+).map(lambda versions: Store(tuple(versions)))
+
+
+def straight_run(store: Store) -> dict[str, dict[str, str]]:
+    """Return the lookup after one run of each period, in order, each as its period ends."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(store, Bench(Path(directory)))
+        for number in range(PERIODS):
+            run.scheduled(number, at=hour(number + 1))
+        return run.bench.lookups.rows
+
+
+def newest_by_key(store: Store) -> dict[str, str]:
+    """Return the value each key must end with, told without any of the code under test."""
+    return {
+        f"{record % 3}.example": f"{record} at {version}"
+        for version, record in sorted((version, record) for record, version in store.versions)
+    }
+
+
+@given(STORES)
+@settings(deadline=None, max_examples=40)
+def test_straight_run_leaves_the_newest_version_of_each_key(store: Store) -> None:
+    """Each key ends with its newest version, of whichever record that shares it."""
+    assert {key: row["value"] for key, row in straight_run(store).items()} == newest_by_key(store)
+
+
+@given(STORES, st.lists(st.integers(0, PERIODS - 1), max_size=4), st.permutations(range(PERIODS)), st.booleans())
+@settings(deadline=None, max_examples=80)
+def test_order_of_windows_does_not_matter(store: Store, repeated: list[int], order: list[int], explicit: bool) -> None:
+    """Forward, backward, shuffled or repeated: the windows of a late backfill leave what a straight run left."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(store, Bench(Path(directory)))
+        run.scheduled(order[0], at=hour(PERIODS))
+        for number in (*repeated, *order):
+            if explicit:
+                run.explicit(number, number + 1, at=hour(PERIODS))
+            else:
+                run.scheduled(number, at=hour(PERIODS))
+        assert run.bench.lookups.rows == straight_run(store)
+
+
+@given(
+    STORES,
+    st.lists(
+        st.tuples(st.integers(1, PERIODS), st.integers(0, PERIODS - 1), st.integers(1, 3), st.booleans()), max_size=8
+    ),
+)
+@settings(deadline=None, max_examples=80)
+def test_reruns_between_runs_do_not_matter(store: Store, reruns: list[tuple[int, int, int, bool]]) -> None:
+    """Reruns and explicit windows in between, while records go on changing, leave what a straight run left."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(store, Bench(Path(directory)))
+        for now in range(1, PERIODS + 1):
+            run.scheduled(now - 1, at=hour(now))
+            for when, number, length, explicit in reruns:
+                if when != now or number >= now:
+                    continue
+                if explicit:
+                    run.explicit(number, number + length, at=hour(now))
+                else:
+                    run.scheduled(number, at=hour(now))
+        assert run.bench.lookups.rows == straight_run(store)
+
+
+def test_older_stage_does_not_put_back_an_old_value(bench: Bench) -> None:
+    """A row older than what the lookup was given is left out, and counted as superseded."""
+    bench.sync(bench.stage([row_of("a", 5, "new")]), Operation.CREATE)
+    summary = bench.sync(bench.stage([row_of("a", 4, "old"), row_of("b", 4, "other")]), consult_ledger=True)
+    assert {key: row["value"] for key, row in bench.lookups.rows.items()} == {"a": "new", "b": "other"}
+    assert (summary.rows_sent, summary.superseded) == (1, 1)
+
+
+def test_nothing_new_is_not_deployed(bench: Bench) -> None:
+    """A stage whose every row is superseded changes nothing in Devo."""
+    bench.sync(bench.stage([row_of("a", 5)]), Operation.CREATE)
+    bench.sync(bench.stage([row_of("a", 4)]), consult_ledger=True)
+    assert bench.lookups.deployments == [Operation.CREATE]
+
+
+def test_replacement_without_rows_empties_the_lookup(bench: Bench) -> None:
+    """A rebuild is deployed even where nothing was found."""
+    bench.sync(bench.stage([row_of("a", 5)]), Operation.CREATE)
+    bench.sync(bench.stage([]), Operation.REPLACE)
+    assert bench.lookups.rows == {}
+
+
+# Keys, columns, refusals ----------------------------------------------------------------------------------------------
+
+
+def test_wrong_key_lists_the_keys(bench: Bench) -> None:
+    """A key that no row has is refused, and the message lists those that rows have."""
+    with pytest.raises(
+        ConfigurationError, match=r"'hash'.* The keys there are: domain, fpid, header_.indexed_at, value"
+    ):
+        columns_for(bench.stage([row_of("a", 1)]), key="hash", wanted=None)
+
+
+def test_columns_are_the_key_then_the_discovered_ones(bench: Bench) -> None:
+    """Without wanted columns a lookup gets all discovered ones by name, after its key."""
+    columns = columns_for(bench.stage([row_of("a", 1)]), key="value", wanted=None)
+    assert columns == ("value", "domain", "fpid", "header_.indexed_at", "_extra")
+
+
+def test_wanted_columns_outrank_the_discovered_ones(bench: Bench) -> None:
+    """With wanted columns the lookup gets those, in their order."""
+    assert columns_for(bench.stage([row_of("a", 1)]), key="domain", wanted=["z", "value"]) == (
+        "domain",
+        "z",
+        "value",
+        "_extra",
+    )
+
+
+@pytest.mark.parametrize("row", [{"value": "1"}, {"domain": None}, {"domain": ""}])
+def test_row_without_key_is_set_aside(bench: Bench, row: dict[str, Any]) -> None:
+    """A row without a value under the key is kept with its reason, and the rows around it are delivered."""
+    stage = bench.stage([row_of("a", 1), row, row_of("b", 1)])
+    summary = bench.sync(stage, Operation.CREATE)
+    kept = json.loads((stage.directory / "dead_letters.jsonl").read_bytes())
+    assert kept == {"reason": "no value under the lookup_key domain", "record": row}
+    assert (summary.rejected, summary.rows_sent, sorted(bench.lookups.rows)) == (1, 2, ["a", "b"])
+
+
+@pytest.mark.parametrize(("value", "key"), [(False, "false"), (0, "0")])
+def test_falsy_value_is_a_key(bench: Bench, value: Any, key: str) -> None:
+    """A key that is false or zero is a key like any other."""
+    bench.sync(bench.stage([{"domain": value}]), Operation.CREATE)
+    assert list(bench.lookups.rows) == [key]
+
+
+def test_values_without_a_column_are_counted(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Values beyond the columns go into the last one, are counted, and their names are in the log."""
+    summary = bench.sync(bench.stage([{**row_of("a", 1), "x": 1, "y": 2}, {**row_of("b", 1), "x": 3}]))
+    assert summary.extra_values == 3
+    assert json.loads(bench.lookups.rows["a"]["_extra"]) == {"x": 1, "y": 2}
+    assert "2 keys" in caplog.text
+    assert "x, y" in caplog.text
+
+
+def test_refused_deployment_leaves_the_ledger_untouched(bench: Bench) -> None:
+    """What Devo did not accept is not on record as delivered, so a retry delivers it."""
+    stage = bench.stage([row_of("a", 1, "v")])
+    bench.lookups.refuses = True
+    with pytest.raises(RejectedError):
+        bench.sync(stage, Operation.CREATE)
+    assert bench.ledger.is_empty()
+    bench.lookups.refuses = False
+    bench.sync(stage, consult_ledger=True)
+    assert bench.lookups.rows["a"]["value"] == "v"

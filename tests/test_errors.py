@@ -1,0 +1,154 @@
+"""The error tree: the collector's numbers and texts, without leaving the group that decides about retries."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_flashpoint import errors
+from airflow_provider_flashpoint.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DataError,
+    DeliveryError,
+    FlashpointProviderError,
+    ForbiddenError,
+    InvalidTokenError,
+    MissingTokenError,
+    NetworkError,
+    PagingLoopError,
+    PermanentError,
+    PullError,
+    RateLimitedError,
+    RejectedError,
+    ServerError,
+    SetupError,
+    StageError,
+    TooManyRejectsError,
+    TransientError,
+    as_pull_error,
+    as_setup_error,
+)
+
+GROUPS = (ConfigurationError, PermanentError, TransientError, DataError)
+PLAIN = (
+    (ConfigurationError, ConfigurationError),
+    (AuthenticationError, PermanentError),
+    (ForbiddenError, PermanentError),
+    (RejectedError, PermanentError),
+    (RateLimitedError, TransientError),
+    (ServerError, TransientError),
+    (NetworkError, TransientError),
+    (DeliveryError, TransientError),
+    (PagingLoopError, DataError),
+    (StageError, DataError),
+    (TooManyRejectsError, DataError),
+)
+
+
+def groups_of(error: BaseException) -> list[type]:
+    return [group for group in GROUPS if isinstance(error, group)]
+
+
+def test_every_error_has_the_one_root() -> None:
+    """One `except` catches all errors of the provider."""
+    found = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(found) > 20
+    assert all(issubclass(kind, FlashpointProviderError) for kind in found)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MissingTokenError(), "SetupError 1: Please provide the bearer_token_base64 in the inputs."),
+        (InvalidTokenError(), "SetupError 2: Please ensure the bearer token is prepared."),
+        (as_setup_error(ServerError("it answered 500")), "SetupError 102: Api it answered 500."),
+        (as_pull_error(StageError("gone."), "fetch_indicators"), "PullError 101: Error in fetch_indicators gone."),
+        (as_pull_error(PagingLoopError("it loops"), "fetch_alerts"), "PullError 101: Error in fetch_alerts it loops."),
+        (as_pull_error(ServerError("it answered 500"), "fetch_alerts"), "PullError 102: Api it answered 500."),
+    ],
+)
+def test_texts_are_the_collectors(error: FlashpointProviderError, text: str) -> None:
+    """Number and text are those that users of the collector know."""
+    assert str(error) == text
+
+
+def test_hint_follows_the_text() -> None:
+    """What to do stands behind the collector's own text."""
+    error = MissingTokenError(hint="Fill in the password.")
+    assert str(error) == "SetupError 1: Please provide the bearer_token_base64 in the inputs. Fill in the password."
+
+
+@pytest.mark.parametrize("error", [MissingTokenError(), InvalidTokenError()])
+def test_token_errors_are_configuration_errors(error: FlashpointProviderError) -> None:
+    """A token that is absent or unreadable is never retried."""
+    assert groups_of(error) == [ConfigurationError]
+
+
+@pytest.mark.parametrize(("kind", "group"), PLAIN)
+def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
+    """An error with a pull number is still of the one group that decides about retries."""
+    faced = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(faced, PullError)
+    assert groups_of(faced) == [group]
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"),
+    [
+        (AuthenticationError, ConfigurationError),
+        (ForbiddenError, PermanentError),
+        (RejectedError, PermanentError),
+        (RateLimitedError, TransientError),
+        (ServerError, TransientError),
+        (NetworkError, TransientError),
+    ],
+)
+def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
+    """An API error with a setup number keeps its group; a refused token is one to be mended."""
+    faced = as_setup_error(kind("it failed"))
+    assert isinstance(faced, SetupError)
+    assert groups_of(faced) == [group]
+
+
+@pytest.mark.parametrize(
+    "kind", [AuthenticationError, ForbiddenError, RejectedError, RateLimitedError, ServerError, NetworkError]
+)
+def test_api_errors_have_pull_number_102(kind: type[FlashpointProviderError]) -> None:
+    """Whatever the API answered is PullError 102."""
+    faced = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(faced, PullError)
+    assert faced.code == 102
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, DeliveryError, StageError, TooManyRejectsError])
+def test_other_errors_have_pull_number_101(kind: type[FlashpointProviderError]) -> None:
+    """What failed outside of the API is PullError 101."""
+    faced = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(faced, PullError)
+    assert faced.code == 101
+
+
+def test_refused_token_is_setup_error_2_with_the_answer() -> None:
+    """A token that Flashpoint refused has the collector's number, and the answer as a hint."""
+    faced = as_setup_error(AuthenticationError("The service answered 401."))
+    assert isinstance(faced, InvalidTokenError)
+    assert str(faced).endswith("prepared. The service answered 401.")
+
+
+@pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x"), ConfigurationError("x")])
+def test_setup_face_is_given_once(error: FlashpointProviderError) -> None:
+    """An error that has a number, or tells what to mend, is not wrapped again."""
+    assert as_setup_error(error) is error
+
+
+@pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x")])
+def test_pull_face_is_given_once(error: FlashpointProviderError) -> None:
+    """An error that has a number already keeps it."""
+    assert as_pull_error(error, "fetch_alerts") is error
+
+
+def test_details_of_errors() -> None:
+    """Status, waiting time and count are read from the error, not from its text."""
+    assert RejectedError("x", status=409).status == 409
+    assert DeliveryError("x", unconfirmed=3).unconfirmed == 3
+    assert RateLimitedError("x").retry_after_s is None
