@@ -62,9 +62,7 @@ def connection_form_widgets(conn_type: str) -> dict[str, Any]:
         # secret shows as the text that the handler takes as no change.
         def __call__(self, field: Any, **attributes: Any) -> Any:
             # Here, for it is a heavy module that only a web server has imported already.
-            from airflow.www.views import (  # type: ignore[import-not-found]
-                SENSITIVE_FIELD_PLACEHOLDER,
-            )
+            from airflow.www.views import SENSITIVE_FIELD_PLACEHOLDER  # type: ignore[import-not-found]
 
             typed = field.raw_data[0] if field.raw_data else None
             kept = field.data if typed is None else typed == SENSITIVE_FIELD_PLACEHOLDER

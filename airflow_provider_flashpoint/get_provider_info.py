@@ -39,6 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{_PACKAGE}.operators.indicators",
                     f"{_PACKAGE}.operators.alerts",
+                    f"{_PACKAGE}.operators.setup",
                 ],
             },
             {"integration-name": "Devo", "python-modules": [f"{_PACKAGE}.operators.lookup_sync"]},

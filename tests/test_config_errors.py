@@ -246,6 +246,14 @@ def test_wrong_settings_of_a_service(setting: str, value: object, allowed: str) 
     assert f"is not allowed; give {allowed}" in line
 
 
+@pytest.mark.parametrize("value", ["e" * 65, " e", "a\nb", ""])
+def test_the_environment_can_be_a_tag(value: str) -> None:
+    """The environment becomes a tag of the DAG, whose length Airflow bounds."""
+    (line,) = _problems({"flashpoint_alert": {"environment": value}})
+    assert line.startswith("flashpoint_alert.environment: ")
+    assert line.endswith("is not allowed; give a text of 1 to 64 characters.")
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [

@@ -57,6 +57,7 @@ _MAX_PERIOD_S = 7 * 86_400
 _MAX_ACTIVE_RUNS = 1000
 _MAX_RETENTION_DAYS = 3650
 _MAX_ALERT_PAGE_SIZE = 5000
+_ENVIRONMENT = re.compile(r"[^\s]([^\r\n]{0,62}[^\s])?")  # it becomes a tag of the DAG, which Airflow bounds
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _TAG = re.compile(r"(?=.{3,1024}$)[A-Za-z0-9_()-]+(\.[A-Za-z0-9_()-]+)+")
 _TAG_ALLOWED = f"ASCII letters, digits, _ and - in parts joined by dots, such as {DEFAULT_TAG}"
@@ -162,7 +163,7 @@ def _open(
 def _read_common(entry: Section, service: Section) -> dict[str, Any]:
     return {
         "id": entry.text("id", None),
-        "environment": entry.text("environment", None),
+        "environment": entry.text("environment", None, form=_ENVIRONMENT, allowed="a text of 1 to 64 characters"),
         "initial_start_time": service.instant("initial_start_time"),
         "request_period": service.seconds(
             "request_period_in_seconds", DEFAULT_REQUEST_PERIOD, minimum=1, maximum=_MAX_PERIOD_S
