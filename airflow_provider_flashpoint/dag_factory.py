@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig
+from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -90,14 +91,15 @@ def alert_dag(config: AlertInput) -> DAG:
     """Return the DAG of the input ``flashpoint_alert``."""
     with _dag(ALERT_DAG_ID, config, _ALERT_DOC.format(tag=config.tag), _WINDOW_PARAMS) as dag:
         setup = _setup(ALERT_DAG_ID, "alerts", config)
-        streams = {"alerts": config.tag}
-        streams |= {"keywords": config.keywords.tag} if config.keywords else {}
-        streams |= {"keyword_classes": config.keyword_classes.tag} if config.keyword_classes else {}
-        for kind, tag in streams.items():
+        feeds = {"keywords": config.keywords, "keyword_classes": config.keyword_classes}
+        streams: dict[str, tuple[str, str | None]] = {"alerts": (config.tag, None)}
+        streams |= {kind: (feed.tag, feed.path) for kind, feed in feeds.items() if feed}
+        for kind, (tag, path) in streams.items():
             pull = PullAlertsOperator(
                 task_id=f"pull_{kind}",
                 kind=kind,
                 tag=tag,
+                path=path,
                 on_rerun=config.on_rerun.value,
                 ledger_retention=config.ledger_retention,
                 max_rejects=config.max_rejects,
@@ -115,6 +117,11 @@ def alert_dag(config: AlertInput) -> DAG:
 
 
 def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> DAG:
+    if config.obfuscation:
+        raise ConfigurationError(
+            f"obfuscation is set for {dag_id}, and this version cannot obfuscate: nothing is pulled "
+            "rather than sent as it is. Remove the rules to send values unchanged."
+        )
     tags = ["flashpoint", "devo"]
     if config.environment:
         tags.append(f"environment:{config.environment}")

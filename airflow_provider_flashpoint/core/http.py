@@ -176,7 +176,7 @@ class HttpClient:
 
     def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
         status = response.status_code
-        reason = self._redacted(_reason(response))
+        reason = self._redacted(_reason(response))[:_MAX_REASON_CHARACTERS]
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
         if status == 401:
             return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
@@ -265,7 +265,7 @@ def _reason(response: requests.Response) -> str:
         body = response.json()
     except ValueError:
         return ""
-    return " ".join(error_reason(body).split())[:_MAX_REASON_CHARACTERS]
+    return " ".join(error_reason(body).split())
 
 
 def _is_html(response: requests.Response) -> bool:

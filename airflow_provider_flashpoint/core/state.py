@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.core.window import Window, as_utc, format_insta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 STATE_VERSION = 1
+_PLAIN = {"int": (int, "a number"), "str": (str, "a text")}
 
 
 class LookupStatus(StrEnum):
@@ -74,8 +75,8 @@ class _Checkpointed:
                 continue
             if field.name.endswith(("_time", "_at")):
                 value = parse_instant(value, name=field.name)
-            elif field.type == "int" and not isinstance(value, int):
-                raise ValueError(f"{field.name} is {value!r}, not a number")
+            elif field.type in _PLAIN and type(value) is not _PLAIN[field.type][0]:
+                raise ValueError(f"{field.name} is {value!r}, not {_PLAIN[field.type][1]}")
             values[field.name] = value
         return values
 

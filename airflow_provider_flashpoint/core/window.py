@@ -45,7 +45,9 @@ class Window:
     def halves(self) -> tuple[Window, Window] | None:
         """Return the two halves of the window, met on a whole second, or None where it holds no whole second inside."""
         middle = (self.start + (self.end - self.start) / 2).replace(microsecond=0)
-        if not self.start < middle < self.end:
+        if middle <= self.start:
+            middle += ONE_SECOND
+        if middle >= self.end:
             return None
         return Window(self.start, middle), Window(middle, self.end)
 
@@ -83,7 +85,7 @@ def parse_instant(text: str, *, name: str = "time") -> datetime:
     """
     try:
         return as_utc(datetime.fromisoformat(text.strip()))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, OverflowError) as error:
         raise ConfigurationError(
             f"{name} is {text!r}; it must be a time in ISO 8601, such as 2026-02-07T00:00:00Z."
         ) from error
@@ -104,10 +106,12 @@ def epoch_us(value: object) -> int | None:
         except ValueError:
             try:
                 moment = as_utc(datetime.fromisoformat(text))
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
             return round(moment.timestamp() * 1_000_000)
     if not isinstance(value, (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
         return None
+    if abs(value) > _LATEST_EPOCH_S * 1000:
+        return None
     seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
-    return round(seconds * 1_000_000) if abs(seconds) <= _LATEST_EPOCH_S else None
+    return round(seconds * 1_000_000)

@@ -83,12 +83,10 @@ class DevoHook(BaseHook):
         from airflow_provider_flashpoint.core.devo.settings import devo_settings
 
         connection = self.get_connection(self.devo_conn_id)
+        _mask(connection.password)
         extra = read_extra(self.conn_type, connection.extra_dejson, conn_id=self.devo_conn_id)
-        for secret in (connection.password, *secret_values(self.conn_type, extra)):
-            # A key is one secret of many lines, and a log shows them one by one.
-            for line in (secret or "").replace("\\n", "\n").splitlines():
-                if not line.startswith("-----"):
-                    mask_secret(line)
+        for secret in secret_values(self.conn_type, extra):
+            _mask(secret)
         return devo_settings(
             host=connection.host,
             port=connection.port,
@@ -132,6 +130,13 @@ class DevoHook(BaseHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return which standard fields are hidden or renamed, for Airflow versions that ask the hook."""
         return ui_field_behaviour(cls.conn_type)
+
+
+def _mask(secret: str | None) -> None:
+    # A key is one secret of many lines, and a log shows them one by one.
+    for line in (secret or "").replace("\\n", "\n").splitlines():
+        if not line.startswith("-----"):
+            mask_secret(line)
 
 
 def _verdict(check: Callable[[], None], what: str, good: str) -> tuple[bool, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
@@ -48,10 +49,11 @@ class FlashpointHook(HttpHook):
         super().__init__(method="GET", http_conn_id=flashpoint_conn_id)
         self.flashpoint_conn_id = flashpoint_conn_id
 
-    def client(self, *, page_size: int | None = None) -> FlashpointClient:
+    def client(self, *, page_size: int | None = None, paths: Mapping[DataSet, str] | None = None) -> FlashpointClient:
         """Return a client for the connection's API generation.
 
         :param page_size: records in a page; by default the connection's, or else the endpoint's own.
+        :param paths: paths of data sets that outrank those of the connection.
         :raises MissingTokenError, InvalidTokenError, ConfigurationError: the connection cannot be used as it is.
         """
         settings = self.settings()
@@ -63,7 +65,12 @@ class FlashpointHook(HttpHook):
             secrets=(settings.token,),
             log=self.log,
         )
-        return FlashpointClient(http, api=settings.api, page_size=page_size or settings.page_size, paths=settings.paths)
+        return FlashpointClient(
+            http,
+            api=settings.api,
+            page_size=page_size or settings.page_size,
+            paths={**settings.paths, **(paths or {})},
+        )
 
     def settings(self, connection: Any = None) -> FlashpointSettings:
         """Return the settings of the connection; its token is masked in every log from here on."""

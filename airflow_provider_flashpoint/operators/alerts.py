@@ -35,6 +35,7 @@ class PullAlertsOperator(WindowedOperator):
 
     :param tag: (templated) the Devo table.
     :param kind: ``alerts``, ``keywords`` or ``keyword_classes``; the last two need their path in the connection.
+    :param path: path of the data set at Flashpoint; by default the connection's, or else the known one.
     :param devo_conn_id: (templated) the connection to Devo.
     :param on_rerun: ``skip`` what was confirmed before, or ``resend`` it.
     :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
@@ -51,6 +52,7 @@ class PullAlertsOperator(WindowedOperator):
         *,
         tag: str = DEFAULT_TAG,
         kind: str = "alerts",
+        path: str | None = None,
         devo_conn_id: str = "devo_default",
         on_rerun: str = "skip",
         ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
@@ -61,6 +63,7 @@ class PullAlertsOperator(WindowedOperator):
         super().__init__(lag=lag, **kwargs)
         self.tag = tag
         self.kind = kind
+        self.path = path
         self.devo_conn_id = devo_conn_id
         self.on_rerun = on_rerun
         self.ledger_retention = ledger_retention
@@ -111,8 +114,8 @@ class PullAlertsOperator(WindowedOperator):
         from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-        client = self.flashpoint()
         data_set = DataSet(self.kind)
+        client = self.flashpoint(paths={data_set: self.path} if self.path else None)
         ledger = AlertLedger(self._directory / "ledger")
         forgotten_before = datetime.now(UTC) - self.ledger_retention
         if run_window.asked.start < forgotten_before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.staging import staging_root
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
 Face = Callable[[FlashpointProviderError], FlashpointProviderError]
@@ -76,11 +77,11 @@ class WindowedOperator(BaseOperator):
         self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
         return run_window
 
-    def flashpoint(self) -> FlashpointClient:
+    def flashpoint(self, *, paths: Mapping[DataSet, str] | None = None) -> FlashpointClient:
         """Return a client of the Flashpoint connection."""
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-        return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size)
+        return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size, paths=paths)
 
     def staging(self) -> StoragePath:
         """Return the root of the staging storage."""

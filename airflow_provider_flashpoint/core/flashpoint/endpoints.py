@@ -64,8 +64,13 @@ class Endpoint:
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
         """Return the row with a connection's own page size and path in place.
 
-        :raises ConfigurationError: the page size is out of the endpoint's bounds.
+        :raises ConfigurationError: the page size is out of the endpoint's bounds, or its path is not known.
         """
+        if not (path or self.path):
+            raise ConfigurationError(
+                "No public document tells the path of this data set: set base_path_keywords or "
+                "base_path_keyword_classes in the Flashpoint connection, or `path` in the configuration file."
+            )
         size = self.page_size if page_size is None else page_size
         if not 2 <= size <= self.max_page_size:
             raise ConfigurationError(
@@ -103,6 +108,11 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         time_field="ts",
     ),
 }
+
+_LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]
+# Named by the collector, and shown by no public client: the path is a setting, and the content is the identity.
+_UNKNOWN = replace(_LEGACY_ALERTS, path="", id_field="", time_field=None)
+_TABLE[Api.LEGACY, DataSet.KEYWORDS] = _TABLE[Api.LEGACY, DataSet.KEYWORD_CLASSES] = _UNKNOWN
 
 _HOSTS = {"fp.tools": Api.LEGACY, "api.flashpoint.io": Api.IGNITE_V2}
 

@@ -46,12 +46,11 @@ def _lay(level: Mapping[str, Any], prefix: str, row: Row) -> int:
 def _flatten_colliding(record: Mapping[str, Any]) -> Row:
     paths: dict[str, list[tuple[tuple[str, ...], Any]]] = {}
     _collect(record, (), paths)
-    row: Row = {name: leaves[0][1] for name, leaves in paths.items() if len(leaves) == 1}
-    for name, leaves in paths.items():
-        if len(leaves) == 1:
-            continue
+    for leaves in paths.values():
         leaves.sort(key=lambda leaf: (-len(leaf[0]), leaf[0]))
-        row[name] = leaves[0][1]
+    # Every name is taken before any number is given, since a key may itself end in `#2`.
+    row: Row = {name: leaves[0][1] for name, leaves in paths.items()}
+    for name, leaves in paths.items():
         number = 2
         for _, value in leaves[1:]:
             while (free := f"{name}#{number}") in row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,10 +56,15 @@ def flashpoint_settings(
 
 
 def _base_url(host: str, port: int | None, conn_id: str) -> str:
-    parts = urlsplit(host if "://" in host else f"https://{host}")
+    wrong = f"host is {host!r} in the connection {conn_id}; it must be like {DEFAULT_HOST}."
+    try:
+        parts = urlsplit(host if "://" in host else f"https://{host}")
+        own_port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(wrong) from error
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise ConfigurationError(f"host is {host!r} in the connection {conn_id}; it must be like {DEFAULT_HOST}.")
-    place = parts.netloc if parts.port or not port else f"{parts.netloc}:{port}"
+        raise ConfigurationError(wrong)
+    place = parts.netloc if own_port or not port else f"{parts.netloc}:{port}"
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{place}{'' if path in _BASE_PATHS else path}"
 
@@ -71,7 +75,7 @@ def _token(password: str | None, encoded: str | None, conn_id: str) -> str:
     elif encoded:
         try:
             token = base64.b64decode(encoded.strip(), validate=True).decode("ascii").strip()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise InvalidTokenError(
                 hint=f"bearer_token_base64 of the connection {conn_id} is not the base64 form of a token."
             ) from error

@@ -1,0 +1,68 @@
+"""The DAGs that come of a configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.config import parse_collector_config
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+pytestmark = pytest.mark.airflow
+
+LOOKUPS = [{"domain": {"lookup_key": "value.domain"}}, {"ip-dst|port": {"lookup_key": "value.ip-dst|port"}}]
+
+
+def indicator_dag(**settings: Any) -> Any:
+    from airflow_provider_flashpoint.dag_factory import indicator_dag as build
+
+    indicators = {"indicators": {"lookups": LOOKUPS, **settings}}
+    config = parse_collector_config({"inputs": {"flashpoint_indicator": {"services": indicators}}})
+    assert config.indicators
+    return build(config.indicators)
+
+
+def alert_dag(**services: Any) -> Any:
+    from airflow_provider_flashpoint.dag_factory import alert_dag as build
+
+    config = parse_collector_config({"inputs": {"flashpoint_alert": {"services": {"alerts": {}, **services}}}})
+    assert config.alerts
+    return build(config.alerts)
+
+
+def test_each_lookup_is_set_up_pulled_and_synced_in_this_order() -> None:
+    """setup >> pull_<type> >> sync_<type>, with task ids that Airflow allows."""
+    dag = indicator_dag()
+    assert set(dag.task_ids) == {"setup", "pull_domain", "sync_domain", "pull_ip-dst_port", "sync_ip-dst_port"}
+    for kind in ("domain", "ip-dst_port"):
+        assert dag.get_task(f"pull_{kind}").upstream_task_ids == {"setup"}
+        assert dag.get_task(f"sync_{kind}").upstream_task_ids == {f"pull_{kind}"}
+
+
+def test_one_lookup_and_one_stream_have_one_writer() -> None:
+    """The tasks that write never run twice at once."""
+    assert indicator_dag().get_task("sync_domain").max_active_tis_per_dag == 1
+    assert alert_dag().get_task("pull_alerts").max_active_tis_per_dag == 1
+
+
+@pytest.mark.parametrize("build", [indicator_dag, alert_dag])
+def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: Any) -> None:
+    """Every 300 seconds, with intervals on both lines, and an explicit catchup."""
+    dag = build()
+    assert type(dag.timetable).__name__ == "DeltaDataIntervalTimetable"
+    delta = getattr(dag.timetable, "delta", None) or dag.timetable._delta
+    assert delta == timedelta(seconds=300)
+    assert dag.catchup is False
+
+
+def test_obfuscation_that_cannot_be_carried_out_refuses_the_dag() -> None:
+    """Nothing is sent as it is where rules say to hide it."""
+    with pytest.raises(ConfigurationError, match="obfuscation is set for flashpoint_indicator"):
+        indicator_dag(obfuscation=[{"path": "Event.info", "action": "hash"}])
+
+
+def test_keywords_are_off_by_default() -> None:
+    """Only the alerts are pulled unless the configuration asks for more."""
+    assert set(alert_dag().task_ids) == {"setup", "pull_alerts"}
