@@ -1,0 +1,201 @@
+"""Delivery of alerts: nothing is on record that was not confirmed, and nothing that was confirmed is sent again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.deliver import Delivery, DeliverySummary
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
+from airflow_provider_flashpoint.errors import DataError, DeliveryError
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+FIRST_TS = 1_767_225_600
+ENDPOINT = endpoint_of(Api.LEGACY, DataSet.ALERTS)
+
+
+@dataclass
+class FakeWriter:
+    """A sink that fails at chosen calls, before or after it took what it was given."""
+
+    fails_at: frozenset[int] = frozenset()
+    keeps_what_failed: bool = False
+    calls: int = 0
+    pending: list[bytes] = field(default_factory=list)
+    sink: list[bytes] = field(default_factory=list)
+    confirmed: set[bytes] = field(default_factory=set)
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        self.pending = list(lines)
+        self._call()
+
+    def confirm(self) -> int:
+        self._call()
+        self.sink += self.pending
+        self.confirmed |= set(self.pending)
+        return len(self.pending)
+
+    def _call(self) -> None:
+        self.calls += 1
+        if self.calls in self.fails_at:
+            if self.keeps_what_failed:
+                self.sink += self.pending
+            raise DeliveryError("the connection broke")
+
+
+def alert(number: int) -> Record:
+    return {"alert_id": f"a{number}", "ts": FIRST_TS + number * 600}
+
+
+def line_of(record: Record) -> bytes:
+    if record.get("bad"):
+        raise DataError("it cannot be a line")
+    return f"{record.get('alert_id')}\n".encode()
+
+
+def pages_of(count: int, size: int) -> list[Page]:
+    return [Page([alert(number) for number in range(at, min(at + size, count))]) for at in range(0, count, size)]
+
+
+@dataclass
+class Stream:
+    """One stream of alerts with its ledger in a directory; each delivery is a run of its own."""
+
+    directory: Path
+    set_aside: list[tuple[Record, str]] = field(default_factory=list)
+
+    def deliver(self, pages: Iterable[Page], writer: FakeWriter, **options: Any) -> DeliverySummary:
+        return Delivery(
+            endpoint=ENDPOINT,
+            ledger=AlertLedger(self.directory),
+            writer=writer,
+            line_of=line_of,
+            set_aside=lambda record, reason: self.set_aside.append((record, reason)),
+            now=lambda: NOW,
+            **options,
+        ).deliver(pages)
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Stream:
+    return Stream(tmp_path)
+
+
+@given(
+    count=st.integers(0, 30),
+    size=st.integers(1, 7),
+    batch_records=st.integers(1, 10),
+    fails_at=st.integers(1, 12),
+    keeps_what_failed=st.booleans(),
+)
+@settings(deadline=None)
+def test_failure_at_any_call_loses_nothing(
+    count: int, size: int, batch_records: int, fails_at: int, keeps_what_failed: bool
+) -> None:
+    """Only what was confirmed is on record; a second run completes the sink and repeats at most one batch."""
+    with tempfile.TemporaryDirectory() as directory:
+        stream = Stream(Path(directory))
+        first = FakeWriter(frozenset({fails_at}), keeps_what_failed)
+        try:
+            stream.deliver(pages_of(count, size), first, batch_records=batch_records)
+        except DeliveryError:
+            assert first.calls == fails_at
+        ledger = AlertLedger(Path(directory))
+        recorded = {
+            line_of(alert(number))
+            for number in range(count)
+            if entry_of(f"a{number}", (FIRST_TS + number * 600) * 1_000_000) in ledger
+        }
+        assert recorded == first.confirmed
+        second = FakeWriter()
+        stream.deliver(pages_of(count, size), second, batch_records=batch_records)
+        arrived = Counter(first.sink + second.sink)
+        assert set(arrived) == {line_of(alert(number)) for number in range(count)}
+        assert sum(arrived.values()) - len(arrived) <= batch_records + size - 1
+
+
+def test_failing_page_keeps_what_was_confirmed(stream: Stream) -> None:
+    """Pages confirmed before the reading broke are not sent again; the others are."""
+
+    def breaking() -> Iterable[Page]:
+        yield Page([alert(1)])
+        yield Page([alert(2)])
+        raise DataError("the walk broke")
+
+    first, second = FakeWriter(), FakeWriter()
+    with pytest.raises(DataError):
+        stream.deliver(breaking(), first, batch_records=1)
+    stream.deliver([Page([alert(1), alert(2), alert(3)])], second)
+    assert (first.sink, second.sink) == ([b"a1\n", b"a2\n"], [b"a3\n"])
+
+
+def test_counts(stream: Stream) -> None:
+    """The summary tells what was read, sent, repeated, set aside and without a time."""
+    stream.deliver([Page([alert(1)])], FakeWriter())
+    page = Page([alert(1), alert(2), alert(2), {"alert_id": "u"}, {"alert_id": "b", "ts": FIRST_TS, "bad": True}])
+    summary = stream.deliver([page], FakeWriter())
+    assert summary == DeliverySummary(read=5, sent=2, repeated=2, rejected=1, undated=1, bytes=len(b"a2\nu\n"))
+
+
+def test_rejected_record_is_set_aside(stream: Stream) -> None:
+    """A record that cannot be a line is kept with its reason, is not on record, and the others are sent."""
+    bad = {"alert_id": "b", "ts": FIRST_TS, "bad": True}
+    writer = FakeWriter()
+    stream.deliver([Page([alert(1), bad, alert(2)])], writer)
+    assert stream.set_aside == [(bad, "it cannot be a line")]
+    assert writer.sink == [b"a1\n", b"a2\n"]
+    assert entry_of("b", FIRST_TS * 1_000_000) not in AlertLedger(stream.directory)
+
+
+def test_nothing_new_is_not_written(stream: Stream) -> None:
+    """A window that was delivered before does not touch the writer."""
+    stream.deliver(pages_of(5, 2), FakeWriter())
+    writer = FakeWriter()
+    assert stream.deliver(pages_of(5, 2), writer).repeated == 5
+    assert writer.calls == 0
+
+
+def test_confirmed_alerts_are_sent_again_on_demand(stream: Stream) -> None:
+    """With `send_again` what was confirmed before is sent once more, but not twice in one batch."""
+    stream.deliver([Page([alert(1)])], FakeWriter())
+    writer = FakeWriter()
+    stream.deliver([Page([alert(1), alert(1)])], writer, send_again=True)
+    assert writer.sink == [b"a1\n"]
+
+
+def test_alert_confirmed_by_another_run_meanwhile_is_not_sent(stream: Stream) -> None:
+    """What a parallel run confirmed after this run read its page is left out."""
+    other, writer = FakeWriter(), FakeWriter()
+
+    def pages() -> Iterable[Page]:
+        yield Page([alert(1), alert(2)])
+        stream.deliver([Page([alert(1)])], other)
+
+    summary = stream.deliver(pages(), writer)
+    assert (other.sink, writer.sink) == ([b"a1\n"], [b"a2\n"])
+    assert (summary.sent, summary.repeated, summary.bytes) == (1, 1, 3)
+
+
+def test_record_without_id_is_known_by_its_content(stream: Stream) -> None:
+    """Two records without an id are two alerts; each of them is sent once."""
+    records: list[Record] = [{"ts": FIRST_TS, "text": "x"}, {"ts": FIRST_TS, "text": "y"}]
+    assert stream.deliver([Page(records)], FakeWriter()).sent == 2
+    assert stream.deliver([Page(records)], FakeWriter()).sent == 0
+
+
+def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
+    """A batch is confirmed as soon as it is large enough, at the end of a page."""
+    writer = FakeWriter()
+    stream.deliver(pages_of(4, 1), writer, batch_bytes=6)
+    assert writer.calls == 4  # two lines of three bytes each time: written and confirmed

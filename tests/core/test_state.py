@@ -1,0 +1,160 @@
+"""States: what a Variable holds can be read back, and checkpoints move forward only."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+COMMON = {
+    "from_checkpoint_time": TIMES,
+    "to_checkpoint_time": TIMES,
+    "pulled_at": TIMES,
+    "updated_at": TIMES,
+    "run_id": st.text(),
+}
+COUNTS = st.integers(0, 1 << 62)
+
+
+def hours(start: float, end: float) -> Window:
+    return Window(EPOCH + timedelta(hours=start), EPOCH + timedelta(hours=end))
+
+
+def delivered(state: AlertState, window: Window, *, leaves_no_gap: bool = True) -> AlertState:
+    return state.after_delivery(
+        window, leaves_no_gap=leaves_no_gap, sent=1, repeated=2, pulled_at=EPOCH, run_id="run", at=EPOCH
+    )
+
+
+def synced(state: LookupState, window: Window, *, rebuilt: bool = False) -> LookupState:
+    return state.after_sync(
+        window,
+        rebuilt=rebuilt,
+        columns=("k", "_extra"),
+        key="k",
+        generation="g",
+        leaves_no_gap=True,
+        rows_sent=3,
+        pulled_at=EPOCH,
+        run_id="run",
+        at=EPOCH,
+    )
+
+
+@given(
+    st.builds(
+        LookupState,
+        status=st.sampled_from(LookupStatus),
+        columns=st.lists(st.text()).map(tuple),
+        key=st.text(),
+        generation=st.text(),
+        rows_sent=COUNTS,
+        **COMMON,
+    )
+)
+def test_lookup_state_round_trip(state: LookupState) -> None:
+    """What was written is what is read."""
+    assert LookupState.from_json(state.to_json(), name="v") == state
+
+
+@given(st.builds(AlertState, sent=COUNTS, repeated=COUNTS, **COMMON))
+def test_alert_state_round_trip(state: AlertState) -> None:
+    """What was written is what is read."""
+    assert AlertState.from_json(state.to_json(), name="v") == state
+
+
+def test_text_is_readable_by_people() -> None:
+    """The text names the version, the status and the times in ISO 8601."""
+    shown = json.loads(synced(LookupState(), hours(0, 1)).to_json())
+    assert (shown["version"], shown["status"], shown["to_checkpoint_time"]) == (1, "Created", "2026-01-01T01:00:00Z")
+
+
+def test_unknown_keys_are_left_out() -> None:
+    """A note that a person put into the Variable does no harm."""
+    assert AlertState.from_json('{"version": 1, "note": "x"}', name="v") == AlertState()
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.booleans())))
+def test_checkpoint_is_monotonic(windows: list[tuple[int, int, bool]]) -> None:
+    """Whatever is delivered in whatever order, the checkpoint is the latest end that left no gap."""
+    state = AlertState()
+    for start, length, leaves_no_gap in windows:
+        state = delivered(state, hours(start, start + length), leaves_no_gap=leaves_no_gap)
+    ends = [EPOCH + timedelta(hours=start + length) for start, length, leaves_no_gap in windows if leaves_no_gap]
+    assert state.to_checkpoint_time == max(ends, default=None)
+
+
+def test_older_window_leaves_both_checkpoints() -> None:
+    """A rerun of an old window moves neither end of the checkpoint."""
+    state = delivered(delivered(AlertState(), hours(5, 6)), hours(1, 2))
+    assert (state.from_checkpoint_time, state.to_checkpoint_time) == (hours(5, 6).start, hours(5, 6).end)
+
+
+def test_gap_leaves_the_checkpoint() -> None:
+    """A window beyond a gap is counted, but the checkpoint stays before the gap."""
+    state = delivered(delivered(AlertState(), hours(0, 1)), hours(5, 6), leaves_no_gap=False)
+    assert state.to_checkpoint_time == hours(0, 1).end
+    assert state.sent == 1
+
+
+def test_rebuild_forces_the_checkpoint() -> None:
+    """A rebuild sets the checkpoint back to what it read."""
+    state = synced(synced(LookupState(), hours(5, 6)), hours(1, 2), rebuilt=True)
+    assert (state.from_checkpoint_time, state.to_checkpoint_time) == (hours(1, 2).start, hours(1, 2).end)
+
+
+def test_first_sync_creates() -> None:
+    """After a sync that Devo accepted the status is Created, with the columns and key of the build."""
+    state = synced(LookupState(), hours(0, 1))
+    assert (state.status, state.columns, state.key) == (LookupStatus.CREATED, ("k", "_extra"), "k")
+
+
+def test_times_are_kept_in_utc() -> None:
+    """A time with another offset is kept as the same instant in UTC."""
+    at = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    state = AlertState().after_delivery(
+        hours(0, 1), leaves_no_gap=True, sent=0, repeated=0, pulled_at=at, run_id="", at=at
+    )
+    assert json.loads(state.to_json())["updated_at"] == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "New", "[]", "null", "{}", '{"version": 2, "status": "New"}', '{"version": "1", "status": "New"}'],
+)
+def test_nonsense_tells_how_to_reset(text: str) -> None:
+    """A text that is no state is refused, and the message holds the command that resets it."""
+    with pytest.raises(ConfigurationError, match="airflow variables delete flashpoint_v"):
+        LookupState.from_json(text, name="flashpoint_v")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"status": "created"},
+        {"status": None},
+        {"columns": "domain"},
+        {"columns": [1]},
+        {"rows_sent": "3"},
+        {"rows_sent": True},
+        {"key": 5},
+        {"run_id": ["x"]},
+        {"to_checkpoint_time": "yesterday"},
+        {"to_checkpoint_time": 5},
+    ],
+)
+def test_wrong_value_tells_how_to_reset(value: dict[str, Any]) -> None:
+    """A value of the wrong kind is refused when it is read, not when it is used."""
+    text = json.dumps({"version": 1, "status": "New", **value})
+    with pytest.raises(ConfigurationError, match="airflow variables delete flashpoint_v"):
+        LookupState.from_json(text, name="flashpoint_v")
