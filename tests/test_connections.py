@@ -188,13 +188,32 @@ def test_behaviour_names_what_is_there(conn_type: str) -> None:
     assert json.loads(json.dumps(behaviour)) == behaviour
 
 
+@pytest.fixture
+def forms() -> None:
+    """Skip where Airflow does not build forms itself."""
+    if not (importlib.util.find_spec("wtforms") and importlib.util.find_spec("flask_appbuilder")):
+        pytest.skip("this Airflow has no forms of its own")
+
+
 @pytest.mark.airflow
+@pytest.mark.usefixtures("forms")
 @pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
 def test_form_of_airflow_2(conn_type: str) -> None:
     """Where Airflow builds the form from widgets, there is one for each field, and secrets have password fields."""
-    if not (importlib.util.find_spec("wtforms") and importlib.util.find_spec("flask_appbuilder")):
-        pytest.skip("this Airflow has no forms of its own")
     widgets = connection_form_widgets(conn_type)
     assert list(widgets) == list(CONNECTION_TYPES[conn_type].fields)
     passwords = {name for name, widget in widgets.items() if widget.field_class.__name__ == "PasswordField"}
     assert passwords == {name for each, name in SECRETS if each == conn_type}
+
+
+@pytest.mark.airflow
+@pytest.mark.usefixtures("forms")
+def test_stored_secret_survives_the_form_of_airflow_2() -> None:
+    """A stored secret is not in the page, which holds in its place what Airflow takes as no change; an empty one is."""
+    from airflow.www.views import SENSITIVE_FIELD_PLACEHOLDER
+    from wtforms import Form
+
+    form = type("DevoForm", (Form,), connection_form_widgets("devo"))(data={"http_token": SECRET})
+    assert SECRET not in str(form.http_token())
+    assert f'value="{SENSITIVE_FIELD_PLACEHOLDER}"' in str(form.http_token())
+    assert 'value=""' in str(form.pkcs12_password())

@@ -78,6 +78,13 @@ def test_lone_surrogate_becomes_its_escape() -> None:
     assert read(written([{"key": "k", "value": "a\ud83db"}])[1])[0]["value"] == "a\\ud83db"
 
 
+def test_lone_surrogate_in_json_comes_back() -> None:
+    """Within lists, dictionaries and `_extra`, which are JSON, a lone surrogate is read back as it was."""
+    row = read(written([{"key": "k", "value": ["\ud83d"], "new": "\ud83d"}])[1])[0]
+    assert json.loads(row["value"]) == ["\ud83d"]
+    assert json.loads(row["_extra"]) == {"new": "\ud83d"}
+
+
 @given(
     st.recursive(
         st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False),

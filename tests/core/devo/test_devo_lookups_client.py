@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 import requests
@@ -80,14 +81,11 @@ def colors(devo: DevoServer, client: LookupsClient) -> DevoServer:
     return devo
 
 
-def csv_file(**colors: str) -> IO[bytes]:
-    file = io.BytesIO()
-    write_csv(({"KEY": key, "COLOR": color} for key, color in colors.items()), COLUMNS, "KEY", file)
-    return file
-
-
 def deploy(client: LookupsClient, operation: Operation, **colors: str) -> Any:
-    return client.deploy("Colors", columns=COLUMNS, key="KEY", csv_file=csv_file(**colors), operation=operation)
+    # A real file, for one in memory would be copied whole and hide where reading begins.
+    with tempfile.TemporaryFile() as file:
+        write_csv(({"KEY": key, "COLOR": color} for key, color in colors.items()), COLUMNS, "KEY", file)
+        return client.deploy("Colors", columns=COLUMNS, key="KEY", csv_file=file, operation=operation)
 
 
 def content(devo: DevoServer) -> dict[str, str]:
@@ -211,6 +209,13 @@ def test_earlier_failure_is_not_taken_for_this_job(certificates_directory: Path,
         with pytest.raises(RejectedError):
             deploy(client, Operation.CREATE, red="Red")
         assert deploy(client, Operation.CREATE, red="Red").state is JobState.DONE
+
+
+def test_id_that_is_no_job_s(devo: DevoServer, client: LookupsClient) -> None:
+    """Where what the answer calls an id leads to no job, the job is found in the list."""
+    devo.faults.add(Fault("status", UPLOAD, when="after", status=200, body={"id": "of something else"}))
+    assert deploy(client, Operation.CREATE, red="Red").state is JobState.DONE
+    assert content(devo) == {"red": "Red"}
 
 
 def test_unknown_last_word_is_no_success(certificates_directory: Path, make_client: MakeClient) -> None:
@@ -340,6 +345,7 @@ DONE, FAILED, RUNNING = JobState.DONE, JobState.FAILED, JobState.RUNNING
         ("not finished", RUNNING),
         (["COMPLETED", "RUNNING", "PENDING"], DONE),
         (["PENDING", "FAILED", "CLEANED UP"], FAILED),
+        (["PENDING", "FAILED", "COMPLETED"], DONE),
         ({"status": "ok"}, DONE),
         ({"status": {"state": "failed"}}, FAILED),
         ({"statuses": [{"status": "FAILED", "timestamp": 1}, {"status": "COMPLETED", "timestamp": 2}]}, DONE),
