@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenE
 
 DEFAULT_HOST = "https://fp.tools"
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
+_SCHEME = re.compile(r"bearer(\s+|$)", re.IGNORECASE)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -83,8 +84,7 @@ def _token(password: str | None, encoded: str | None, conn_id: str) -> str:
         raise MissingTokenError(
             hint=f"In the connection {conn_id}, set password to the token, or bearer_token_base64 to its base64 form."
         )
-    if token.lower().startswith("bearer "):
-        token = token[len("bearer ") :].strip()
+    token = token[scheme.end() :] if (scheme := _SCHEME.match(token)) else token
     if not _TOKEN.fullmatch(token):
         raise InvalidTokenError(hint=f"The token of the connection {conn_id} is empty or holds blanks or line breaks.")
     return token

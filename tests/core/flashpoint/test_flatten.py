@@ -1,0 +1,80 @@
+"""Records laid flat: nothing is lost, whatever the keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+
+# Few and awkward keys, so that paths often meet in one name.
+KEYS = st.sampled_from(["a", "b", "a.b", ".", "", "b#2", "a.b#2", "#2", "#3", "a.b#2#2"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+RECORDS = st.recursive(
+    st.dictionaries(KEYS, LEAVES, max_size=4),
+    lambda inner: st.dictionaries(KEYS, LEAVES | inner, max_size=4),
+    max_leaves=30,
+)
+NUMBERED = {"a.b": 1, "a": {"b": 2, "b#2": 3}, "a.b#2": 4}
+
+
+def _leaves(record: dict[str, Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in record.values():
+        if isinstance(value, dict) and value:
+            found += _leaves(value)
+        elif isinstance(value, dict | list):
+            found.append(codec.encode(value).decode())
+        else:
+            found.append(value)
+    return found
+
+
+def _backwards(record: Any) -> Any:
+    if not isinstance(record, dict):
+        return record
+    return {key: _backwards(value) for key, value in reversed(record.items())}
+
+
+@given(RECORDS)
+@example(NUMBERED)
+def test_no_value_lost(record: dict[str, Any]) -> None:
+    """The row holds each leaf of the record once, also where paths meet in one name."""
+    assert Counter(map(repr, flatten(record).values())) == Counter(map(repr, _leaves(record)))
+
+
+@given(RECORDS)
+@example(NUMBERED)
+def test_order_of_keys(record: dict[str, Any]) -> None:
+    """The order of the keys of a record does not change which name holds which value."""
+    assert flatten(_backwards(record)) == flatten(record)
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        ({"Event": {"info": 1}}, {"Event.info": 1}),
+        ({"a": {"b": {"c": None}}}, {"a.b.c": None}),
+        ({"Tag": [{"name": "x"}]}, {"Tag": '[{"name":"x"}]'}),
+        ({"Tag": []}, {"Tag": "[]"}),
+        ({"meta": {}}, {"meta": "{}"}),
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 2, "a.b#2": 1}),
+        (NUMBERED, {"a.b": 2, "a.b#2": 3, "a.b#3": 1, "a.b#2#2": 4}),
+        ({}, {}),
+    ],
+)
+def test_names(record: dict[str, Any], row: dict[str, Any]) -> None:
+    """Names are the paths joined by dots, numbered where they meet."""
+    assert flatten(record) == row
+
+
+def test_record_is_left_alone() -> None:
+    """The record that is laid flat does not change."""
+    record = {"a": {"b": [1], "c": {}}}
+    flatten(record)
+    assert record == {"a": {"b": [1], "c": {}}}

@@ -1,0 +1,136 @@
+"""The fields of a Flashpoint connection, read and checked."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
+from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
+
+TOKEN = "made-up.token_1~+/=="
+ENCODED = base64.b64encode(TOKEN.encode()).decode()
+
+
+def settings_of(
+    *, host: str | None = None, port: int | None = None, password: str | None = TOKEN, **extra: Any
+) -> FlashpointSettings:
+    return flashpoint_settings(host=host, port=port, password=password, extra=extra, conn_id="fp")
+
+
+@pytest.mark.parametrize("password", [TOKEN, f"  {TOKEN}\n", f"Bearer {TOKEN}", f"bearer  {TOKEN}"])
+def test_password(password: str) -> None:
+    """The password is the token, with or without the scheme and blanks around it."""
+    assert settings_of(password=password).token == TOKEN
+
+
+@pytest.mark.parametrize("text", [TOKEN, f"Bearer {TOKEN}\n"])
+def test_base64(text: str) -> None:
+    """Without a password the token is what bearer_token_base64 stands for."""
+    encoded = base64.b64encode(text.encode()).decode() + "\n"
+    assert settings_of(password=None, bearer_token_base64=encoded).token == TOKEN
+
+
+def test_password_first() -> None:
+    """A password wins over bearer_token_base64."""
+    assert settings_of(bearer_token_base64=base64.b64encode(b"other").decode()).token == TOKEN
+
+
+@pytest.mark.parametrize("extra", [{}, {"bearer_token_base64": ""}])
+def test_no_token(extra: dict[str, str]) -> None:
+    """A connection without a token says the first setup error, word for word."""
+    with pytest.raises(MissingTokenError) as raised:
+        settings_of(password=None, **extra)
+    assert str(raised.value).startswith("SetupError 1: Please provide the bearer_token_base64 in the inputs.")
+
+
+WRONG_ENCODED = ["not base64!", "é", "YQ", base64.b64encode("ü".encode()).decode(), base64.b64encode(b" ").decode()]
+
+
+@pytest.mark.parametrize("encoded", WRONG_ENCODED)
+def test_wrong_base64(encoded: str) -> None:
+    """What is not the base64 form of a token says the second setup error, word for word."""
+    with pytest.raises(InvalidTokenError) as raised:
+        settings_of(password=None, bearer_token_base64=encoded)
+    assert str(raised.value).startswith("SetupError 2: Please ensure the bearer token is prepared.")
+
+
+@pytest.mark.parametrize("password", [" ", "Bearer  ", "two words", "line\nbreak", "tökén"])
+def test_wrong_token(password: str) -> None:
+    """A token that no header can carry is refused."""
+    with pytest.raises(InvalidTokenError):
+        settings_of(password=password)
+
+
+def test_wrong_token_stays_secret() -> None:
+    """A token that is refused is not in the message."""
+    with pytest.raises(InvalidTokenError) as raised:
+        settings_of(password="nearly right")
+    assert "nearly" not in str(raised.value)
+
+
+def test_repr() -> None:
+    """The text form of settings shows neither the token nor the password of the proxy."""
+    shown = repr(settings_of(proxy="http://user:proxy-secret@proxy.example:3128"))
+    assert TOKEN not in shown
+    assert "proxy-secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "base_url"),
+    [
+        (None, None, "https://fp.tools"),
+        ("fp.tools", None, "https://fp.tools"),
+        ("https://fp.tools/api/v4", None, "https://fp.tools"),
+        ("https://fp.tools/api/alerting/v1/", None, "https://fp.tools"),
+        ("http://127.0.0.1", 8080, "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:9090", 8080, "http://127.0.0.1:9090"),
+        ("https://gateway.example/flashpoint/", None, "https://gateway.example/flashpoint"),
+    ],
+)
+def test_base_url(host: str | None, port: int | None, base_url: str) -> None:
+    """Host and port become one address, and the collector's own base paths are taken off."""
+    assert settings_of(host=host, port=port).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    "host", ["ftp://fp.tools", "https://", "https://fp.tools:port", "https://fp.tools:99999", "http://["]
+)
+def test_wrong_host(host: str) -> None:
+    """A host that is no address is told as an error of the connection."""
+    with pytest.raises(ConfigurationError, match="in the connection fp"):
+        settings_of(host=host)
+
+
+@pytest.mark.parametrize(
+    ("host", "api", "expected"),
+    [
+        ("https://fp.tools", None, Api.LEGACY),
+        ("https://API.flashpoint.io", None, Api.IGNITE_V2),
+        ("https://gateway.example", None, Api.LEGACY),
+        ("https://api.flashpoint.io", "legacy", Api.LEGACY),
+    ],
+)
+def test_api(host: str, api: str | None, expected: Api) -> None:
+    """The generation is the setting, else what the host is known to serve, else legacy."""
+    assert settings_of(host=host, api=api).api == expected
+
+
+def test_unknown_api() -> None:
+    """A generation that does not exist is told with those that do."""
+    with pytest.raises(ConfigurationError, match="legacy, ignite_v1, ignite_v2"):
+        settings_of(api="v9")
+
+
+def test_paths() -> None:
+    """A path of the connection's own is kept by its data set."""
+    assert settings_of(base_path_alerts="/alerts").paths == {DataSet.ALERTS: "/alerts"}
+
+
+def test_extras_keep_defaults() -> None:
+    """An extra field that is not set leaves the default, and one that is set wins."""
+    settings = settings_of(timeout_s=None, page_size=50, verify=False)
+    assert (settings.timeout_s, settings.page_size, settings.verify) == (120.0, 50, False)
