@@ -1,0 +1,254 @@
+"""Which window a run reads: the rules in their order, and what moves the start."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.run_window import RunWindow, conf_of, resolve_window
+
+LAG = timedelta(minutes=15)
+
+
+def at(hour: int, minute: int = 0, day: int = 2) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+def context_of(
+    interval: tuple[datetime | None, datetime | None] | None = None,
+    conf: Any = None,
+    timetable: Any = None,
+    **more: Any,
+) -> dict[str, Any]:
+    start, end = interval or (None, None)
+    return {
+        "data_interval_start": start,
+        "data_interval_end": end,
+        "dag_run": SimpleNamespace(conf=conf, run_after=more.pop("run_after", None)),
+        "dag": SimpleNamespace(timetable=timetable),
+        **more,
+    }
+
+
+def resolve(context: dict[str, Any], **changes: Any) -> RunWindow:
+    given = {"start": None, "end": None, "lag": timedelta(), "build_from": None, "complete_until": None, **changes}
+    return resolve_window(context, **given)
+
+
+TEN_TO_ELEVEN = (at(10), at(11))
+
+# Rules ----------------------------------------------------------------------------------------------------------------
+
+
+def test_configuration_of_the_run_comes_first() -> None:
+    """An explicit window of the run's configuration outranks arguments and data interval."""
+    context = context_of(TEN_TO_ELEVEN, {"from": "2026-03-02T01:00:00Z", "to": "2026-03-02T02:00:00Z"})
+    found = resolve(context, start=at(3), end=at(4))
+    assert (found.asked, found.explicit) == (Window(at(1), at(2)), True)
+    assert found.rule == "the run's configuration"
+
+
+def test_arguments_come_second() -> None:
+    """An explicit window of the operator's arguments outranks the data interval."""
+    found = resolve(context_of(TEN_TO_ELEVEN), start=at(3), end="2026-03-02T04:00:00Z")
+    assert (found.asked, found.explicit) == (Window(at(3), at(4)), True)
+    assert found.rule == "the operator's arguments"
+
+
+def test_data_interval_comes_third() -> None:
+    """Without an explicit window the data interval is read."""
+    found = resolve(context_of(TEN_TO_ELEVEN))
+    assert (found.asked, found.explicit) == (Window(*TEN_TO_ELEVEN), False)
+    assert found.rule.startswith("the data interval")
+
+
+@pytest.mark.parametrize("absent", [None, "", "None"])
+def test_rendered_nothing_is_nothing(absent: Any) -> None:
+    """What a template renders where there is no value does not count as a bound."""
+    assert resolve(context_of(TEN_TO_ELEVEN), start=absent, end=absent).asked == Window(*TEN_TO_ELEVEN)
+
+
+@pytest.mark.parametrize(
+    ("conf", "arguments", "message"),
+    [
+        ({"from": "2026-03-02T01:00:00Z"}, {}, "the run's configuration gives `from` without `to`"),
+        ({"to": "2026-03-02T01:00:00Z"}, {}, "the run's configuration gives `to` without `from`"),
+        (None, {"start": at(1)}, "the operator's arguments gives `start` without `end`"),
+        (None, {"end": at(1), "start": "None"}, "the operator's arguments gives `end` without `start`"),
+    ],
+)
+def test_half_an_explicit_window_is_refused(conf: Any, arguments: dict[str, Any], message: str) -> None:
+    """One bound without the other is an error, never a guess; the message names both."""
+    with pytest.raises(ConfigurationError, match=message):
+        resolve(context_of(TEN_TO_ELEVEN, conf), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ({"from": "yesterday", "to": "2026-03-02T01:00:00Z"}, "`from` of the run's configuration is 'yesterday'"),
+        ({"from": "2026-03-02T01:00:00Z", "to": "2026-03-02T01:00:00Z"}, "empty"),
+        ({"from": "2026-03-02T02:00:00Z", "to": "2026-03-02T01:00:00Z"}, "empty"),
+    ],
+)
+def test_unusable_explicit_window_is_refused(conf: Any, message: str) -> None:
+    """A bound that is no time, and a window that is empty or runs backwards, are errors."""
+    with pytest.raises(ConfigurationError, match=message):
+        resolve(context_of(conf=conf))
+
+
+@pytest.mark.parametrize("conf", [None, {}, "text", []])
+def test_run_without_configuration(conf: Any) -> None:
+    """What is no mapping counts as no configuration."""
+    assert conf_of(context_of(conf=conf)) == {}
+
+
+def test_context_without_a_run() -> None:
+    """A context that lacks the run altogether has no configuration."""
+    assert conf_of({}) == {}
+
+
+# Schedule -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval", [None, (at(10, 20), at(10, 20)), (at(10), None)])
+def test_empty_interval_leads_to_the_schedule(interval: Any) -> None:
+    """A run without an interval, or with one of no length, reads the last complete period of the schedule."""
+    timetable = SimpleNamespace(delta=timedelta(hours=1))
+    found = resolve(context_of(interval, timetable=timetable, logical_date=at(10, 20)))
+    assert (found.asked, found.explicit) == (Window(at(9), at(10)), False)
+    assert found.rule.startswith("the last complete period of the schedule before 2026-03-02T10:20:00Z")
+
+
+@pytest.mark.parametrize("attribute", ["delta", "_delta"])
+@pytest.mark.parametrize(
+    ("anchor", "period"),
+    [(at(10, 29), (at(9, 30), at(10))), (at(10, 30), (at(10), at(10, 30))), (at(10, 31), (at(10), at(10, 30)))],
+)
+def test_periods_of_a_delta(attribute: str, anchor: datetime, period: tuple[datetime, datetime]) -> None:
+    """The last period of a delta ends at or before the anchor; one that ends right there is complete."""
+    timetable = SimpleNamespace(**{attribute: timedelta(minutes=30)})
+    assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
+
+
+@pytest.mark.parametrize("attribute", ["expression", "_expression"])
+@pytest.mark.parametrize(
+    ("anchor", "period"),
+    [(at(5, 59), (at(0), at(3))), (at(6), (at(3), at(6))), (at(6, 1), (at(3), at(6)))],
+)
+def test_periods_of_a_cron(attribute: str, anchor: datetime, period: tuple[datetime, datetime]) -> None:
+    """The last period of a cron expression ends at or before the anchor; one that ends right there is complete."""
+    timetable = SimpleNamespace(**{attribute: "0 */3 * * *"})
+    assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
+
+
+def test_cron_is_read_in_its_own_zone() -> None:
+    """Midnight of the timetable's zone is not midnight in UTC."""
+    timetable = SimpleNamespace(expression="0 0 * * *", timezone=ZoneInfo("Asia/Tokyo"))
+    found = resolve(context_of(timetable=timetable, logical_date=at(16)))
+    assert found.asked == Window(at(15, day=1), at(15))
+
+
+def test_run_without_a_logical_date_goes_by_when_it_was_due() -> None:
+    """A run that has no logical date reads the period before it was to start."""
+    timetable = SimpleNamespace(delta=timedelta(hours=1))
+    assert resolve(context_of(timetable=timetable, logical_date=None, run_after=at(7, 5))).asked == Window(at(6), at(7))
+
+
+@pytest.mark.parametrize("timetable", [None, SimpleNamespace(), SimpleNamespace(delta=None, expression=None)])
+def test_run_without_any_period_is_refused(timetable: Any) -> None:
+    """Where no rule applies the message names both ways out."""
+    with pytest.raises(ConfigurationError, match=r'no schedule with periods.*"from".*DeltaDataIntervalTimetable'):
+        resolve(context_of(timetable=timetable, logical_date=at(1)))
+
+
+def test_context_without_a_dag_is_refused() -> None:
+    """A context that holds nothing is an error of configuration, not a missing key."""
+    with pytest.raises(ConfigurationError, match="no data interval"):
+        resolve({})
+
+
+# What moves the start -------------------------------------------------------------------------------------------------
+
+
+def test_lag_moves_what_is_asked_but_not_what_is_covered() -> None:
+    """The lag widens the window that is read; a checkpoint claims the window without it."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG)
+    assert (found.asked, found.covered) == (Window(at(9, 45), at(11)), Window(at(10), at(11)))
+
+
+def test_explicit_window_is_taken_exactly() -> None:
+    """Neither lag, build nor checkpoint moves an explicit window."""
+    found = resolve(context_of(), start=at(3), end=at(4), lag=LAG, build_from=at(0), complete_until=at(1))
+    assert found.asked == found.covered == Window(at(3), at(4))
+
+
+def test_build_begins_at_the_initial_start() -> None:
+    """What is yet to be built is read from its initial start time, without a lag."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, build_from=at(0))
+    assert found.asked == found.covered == Window(at(0), at(11))
+    assert found.rule == "the data interval, from the initial start time"
+
+
+@pytest.mark.parametrize("build_from", [at(10), at(10, 30), at(12)])
+def test_build_never_begins_later_than_the_window(build_from: datetime) -> None:
+    """An initial start time inside or after the window does not cut the window."""
+    assert resolve(context_of(TEN_TO_ELEVEN), build_from=build_from).asked == Window(*TEN_TO_ELEVEN)
+
+
+def test_gap_is_healed() -> None:
+    """A checkpoint before the window moves the start there, and the lag reaches before it."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=at(7))
+    assert (found.asked, found.covered) == (Window(at(6, 45), at(11)), Window(at(7), at(11)))
+    assert "from the last checkpoint" in found.rule
+
+
+@pytest.mark.parametrize("complete_until", [at(10), at(10, 30)])
+def test_checkpoint_at_the_window_is_no_gap(complete_until: datetime) -> None:
+    """A checkpoint at the start of the window, or inside, moves nothing but for the lag."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=complete_until)
+    assert (found.asked, found.covered) == (Window(at(9, 45), at(11)), Window(at(10), at(11)))
+    assert "checkpoint" not in found.rule
+
+
+@pytest.mark.parametrize("complete_until", [at(11), at(12)])
+def test_window_delivered_before_is_exact(complete_until: datetime) -> None:
+    """A window that ends at the checkpoint or before it is read without a lag."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=complete_until)
+    assert found.asked == found.covered == Window(*TEN_TO_ELEVEN)
+    assert found.rule == "the data interval, delivered before"
+
+
+def test_bounds_are_compared_as_instants() -> None:
+    """Bounds without an offset are UTC, and bounds with another offset mean the same instants."""
+    plus_two = timezone(timedelta(hours=2))
+    interval = (at(10).astimezone(plus_two), at(11).astimezone(plus_two))
+    found = resolve(context_of(interval), complete_until=at(7).replace(tzinfo=None))
+    assert found.covered == Window(at(7), at(11))
+
+
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("explicit", "checkpoint", "expected"),
+    [
+        (False, None, True),
+        (False, at(9), True),
+        (True, None, False),
+        (True, at(9), False),
+        (True, at(10), True),
+        (True, at(10, 30), True),
+        (True, at(12), True),
+    ],
+)
+def test_only_an_explicit_window_can_leave_a_gap(explicit: bool, checkpoint: datetime | None, expected: bool) -> None:
+    """A checkpoint may not move over what an explicit window skipped."""
+    window = Window(*TEN_TO_ELEVEN)
+    assert RunWindow(window, window, "", explicit=explicit).leaves_no_gap(checkpoint) is expected
