@@ -1,0 +1,1 @@
+"""Measurements of speed and memory, against sandboxes of Flashpoint and Devo on this machine."""
