@@ -71,9 +71,7 @@ class DevoHook(BaseHook):
 
         :raises ConfigurationError: the transport is not usable, or a setting is missing.
         """
-        from airflow_provider_flashpoint.core.devo.transports import lookups_client
-
-        return lookups_client(self.settings(), self.get_conn, log=self.log)
+        return self._lookups()
 
     def settings(self) -> DevoSettings:
         """Return the settings of the connection; its secrets are masked in every log from here on.
@@ -116,10 +114,20 @@ class DevoHook(BaseHook):
             way = "plain TCP" if settings.insecure else "TLS, and the certificate is accepted"
             verdicts.append(_verdict(self.check_events, "Events", f"ready over {way}."))
         if settings.token:
-            verdicts.append(_verdict(self.check_lookups, "Lookups", f"ready in the domain {settings.domain}."))
+            # Whoever presses the button waits for the answer, and can press again.
+            verdicts.append(
+                _verdict(
+                    lambda: self._lookups(max_attempts=1).check(), "Lookups", f"ready in the domain {settings.domain}."
+                )
+            )
         if not verdicts:
             return False, "There is neither a host for events nor a token (password) for lookups."
         return all(good for good, _ in verdicts), " ".join(said for _, said in verdicts)
+
+    def _lookups(self, **options: Any) -> LookupsClient:
+        from airflow_provider_flashpoint.core.devo.transports import lookups_client
+
+        return lookups_client(self.settings(), self.get_conn, log=self.log, **options)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.sandbox.certificates import make_certificates
 from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from airflow_provider_flashpoint.sandbox.faults import Fault
 
 pytestmark = pytest.mark.airflow
 
@@ -254,3 +255,14 @@ def test_log_holds_no_secret(hook_of: Any, connection: dict[str, Any], caplog: p
     assert caplog.records
     assert SECRET not in caplog.text
     assert "guess-of-a-token" not in caplog.text
+
+
+def test_button_waits_for_no_repetition(devo: DevoServer, hook_of: Any, connection: dict[str, Any]) -> None:
+    """Testing a connection asks the API once, since a person waits for the answer."""
+    devo.faults.add(Fault("status", status=503, times=None))
+    good, said = hook_of(connection).test_connection()
+    fired = devo.faults.fired()
+    devo.faults.clear()
+    assert not good
+    assert "status 503" in said
+    assert fired == 1

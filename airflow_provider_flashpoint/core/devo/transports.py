@@ -12,7 +12,7 @@ from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import client_context
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http import DEFAULT_MAX_ATTEMPTS, BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,18 +57,28 @@ def api_session(settings: DevoSettings) -> Session:
 
 
 def lookups_client(
-    settings: DevoSettings, make_session: Callable[[], Session], *, log: logging.Logger | Any = _log
+    settings: DevoSettings,
+    make_session: Callable[[], Session],
+    *,
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    log: logging.Logger | Any = _log,
 ) -> LookupsClient:
     """Return the lookups of the connection's domain; nothing is sent yet.
 
     :param make_session: makes what `api_session` makes; called where the transport needs it.
+    :param max_attempts: the most attempts of one call.
     :raises ConfigurationError: the transport is not available, or lacks a setting.
     """
     if settings.lookup_transport != "api":
         raise _not_available(settings, "lookup_transport", settings.lookup_transport, "api")
     _need(settings, domain=settings.domain, api_base_url=settings.api_base_url)
     http = HttpClient(
-        make_session(), base_url=settings.api_base_url, service="Devo", secrets=(settings.token,), log=log
+        make_session(),
+        base_url=settings.api_base_url,
+        service="Devo",
+        max_attempts=max_attempts,
+        secrets=(settings.token,),
+        log=log,
     )
     return LookupsClient(http, domain=settings.domain, job_timeout_s=settings.job_timeout_s, log=log)
 

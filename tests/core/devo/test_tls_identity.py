@@ -1,0 +1,194 @@
+"""Certificates, keys and chains, in every form in which they may be given."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import ssl
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from devo_peers import Issued, issue
+
+from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+PASSWORD = "a pkcs12 password"
+
+
+@pytest.fixture(scope="module")
+def client(authority: Issued) -> Issued:
+    return issue("client", authority)
+
+
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory in which temporary files are made during a test."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
+
+
+def identity_of(client: Issued, authority: Issued) -> dict[str, str]:
+    return {"cert": client.cert, "key": client.private_key, "chain": authority.cert}
+
+
+def authorities(context: ssl.SSLContext) -> list[str]:
+    """Return the common names of those whom a context trusts."""
+    return [dict(pair[0] for pair in each["subject"])["commonName"] for each in context.get_ca_certs()]
+
+
+def test_context_checks_everything(client: Issued, authority: Issued) -> None:
+    """The server must prove itself under its host name, with TLS 1.2 or later, to the given chain alone."""
+    context = client_context(Identity(**identity_of(client, authority)))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert authorities(context) == ["Test authority"]
+
+
+def test_paths_are_read(client: Issued, authority: Issued, tmp_path: Path) -> None:
+    """Each part may be the path of a file."""
+    paths = {}
+    for name, pem in identity_of(client, authority).items():
+        paths[name] = str(tmp_path / f"{name}.pem")
+        Path(paths[name]).write_text(pem)
+    assert authorities(client_context(Identity(**paths))) == ["Test authority"]
+
+
+def test_pem_text_with_escaped_newlines_is_read(client: Issued, authority: Issued) -> None:
+    """PEM text whose newlines became backslash and n, as in a URI, is understood."""
+    escaped = {name: pem.replace("\n", "\\n") for name, pem in identity_of(client, authority).items()}
+    assert authorities(client_context(Identity(**escaped))) == ["Test authority"]
+
+
+@pytest.mark.parametrize(
+    "missing", [names for count in (1, 2, 3) for names in itertools.combinations(("cert", "key", "chain"), count)]
+)
+def test_incomplete_set_is_refused(client: Issued, authority: Issued, missing: tuple[str, ...]) -> None:
+    """Without any one of certificate, key and chain there is no context, and the error names what is missing."""
+    given = {name: pem for name, pem in identity_of(client, authority).items() if name not in missing}
+    expected = "there is no " + " and no ".join(f"`{name}`" for name in missing) + r"\. Download"
+    with pytest.raises(ConfigurationError, match=expected):
+        client_context(Identity(**given))
+
+
+def test_unreadable_path_is_named_by_its_part(client: Issued, authority: Issued) -> None:
+    """A path that leads nowhere is an error that names the part and not the path."""
+    with pytest.raises(ConfigurationError, match=r"`chain` is neither PEM text nor a file.*No such file") as caught:
+        client_context(Identity(cert=client.cert, key=client.private_key, chain="/nowhere/chain.pem"))
+    assert "/nowhere" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["cert", "key", "chain"])
+def test_text_that_is_no_certificate_is_named_by_its_part(client: Issued, authority: Issued, part: str) -> None:
+    """Garbage in PEM's clothing is an error that names the part."""
+    garbage = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ConfigurationError, match=f"`{part}`"):
+        client_context(Identity(**identity_of(client, authority) | {part: garbage}))
+
+
+def test_key_of_another_certificate(client: Issued, authority: Issued) -> None:
+    """A key that does not belong to the certificate is said to be that."""
+    other = issue("client", authority)
+    with pytest.raises(ConfigurationError, match="`key` does not belong to `cert`"):
+        client_context(Identity(cert=client.cert, key=other.private_key, chain=authority.cert))
+
+
+def test_encrypted_key(client: Issued, authority: Issued) -> None:
+    """A key that needs a password is refused, rather than asked for on a terminal."""
+    with pytest.raises(ConfigurationError, match=r"`key` is encrypted.*pkcs12"):
+        client_context(Identity(cert=client.cert, key=client.encrypted_key, chain=authority.cert))
+
+
+def test_expired_certificate(authority: Issued) -> None:
+    """An expired client certificate is found before anything is connected."""
+    expired = issue("client", authority, days_from=-9, days_to=-2)
+    day = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"
+    with pytest.raises(ConfigurationError, match=f"expired on {day}: get a new one"):
+        client_context(Identity(**identity_of(expired, authority)))
+
+
+def test_certificate_of_the_future(client: Issued, authority: Issued) -> None:
+    """A certificate that is not valid yet raises the question of the clock."""
+    before = datetime.now(UTC) - timedelta(days=30)
+    with pytest.raises(ConfigurationError, match="not valid before"):
+        client_context(Identity(**identity_of(client, authority)), now=before)
+
+
+def test_pkcs12_in_each_form(client: Issued, authority: Issued, tmp_path: Path) -> None:
+    """A PKCS12 bundle may be bytes, their base64, broken into lines or not, or a path."""
+    bundle = client.pkcs12(PASSWORD, authority)
+    path = tmp_path / "client"
+    path.write_bytes(bundle)
+    plain, folded = base64.b64encode(bundle).decode(), base64.encodebytes(bundle).decode()
+    for form in (bundle, plain, folded, str(path)):
+        context = client_context(Identity(pkcs12=form, pkcs12_password=PASSWORD))
+        assert authorities(context) == ["Test authority"]
+
+
+def test_pkcs12_with_the_wrong_password(client: Issued, authority: Issued) -> None:
+    """A bundle that cannot be opened raises the question of the password, without it."""
+    with pytest.raises(ConfigurationError, match="is `pkcs12_password` right") as caught:
+        client_context(Identity(pkcs12=client.pkcs12(PASSWORD, authority), pkcs12_password="guess"))
+    assert "guess" not in str(caught.value)
+
+
+def test_pkcs12_without_authorities_needs_a_chain(client: Issued, authority: Issued) -> None:
+    """A bundle without authorities is incomplete by itself, and complete with a chain."""
+    identity = {"pkcs12": client.pkcs12(PASSWORD), "pkcs12_password": PASSWORD}
+    with pytest.raises(ConfigurationError, match="`pkcs12` holds no `chain`"):
+        client_context(Identity(**identity))
+    assert authorities(client_context(Identity(**identity, chain=authority.cert))) == ["Test authority"]
+
+
+def test_chain_outranks_the_one_in_pkcs12(client: Issued, authority: Issued) -> None:
+    """Where both are given, only the authorities of `chain` are trusted."""
+    other = issue("Other authority")
+    bundle = client.pkcs12(PASSWORD, authority)
+    context = client_context(Identity(pkcs12=bundle, pkcs12_password=PASSWORD, chain=other.cert))
+    assert authorities(context) == ["Other authority"]
+
+
+def test_no_key_stays_in_a_file(client: Issued, authority: Issued, temporary_files: Path) -> None:
+    """Nothing is left on disk, whether the key could be used or not."""
+    client_context(Identity(**identity_of(client, authority)))
+    client_context(Identity(pkcs12=client.pkcs12(PASSWORD, authority), pkcs12_password=PASSWORD))
+    with pytest.raises(ConfigurationError):
+        client_context(Identity(cert=client.cert, key=client.encrypted_key, chain=authority.cert))
+    assert list(temporary_files.iterdir()) == []
+
+
+def test_key_file_is_the_owners_alone(
+    client: Issued, authority: Issued, temporary_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the key has to be in a file, nobody else can read it."""
+    modes = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def note_mode(context: ssl.SSLContext, path: str, **options: object) -> None:
+        modes.append(Path(path).stat().st_mode & 0o777)
+        load(context, path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", note_mode)
+    client_context(Identity(**identity_of(client, authority)))
+    assert modes == [0o600]
+
+
+def test_secrets_are_not_shown(client: Issued, authority: Issued) -> None:
+    """The text of an identity shows neither keys nor passwords."""
+    bundle = base64.b64encode(client.pkcs12(PASSWORD, authority)).decode()
+    shown = repr(Identity(cert=client.private_key, key=client.private_key, pkcs12=bundle, pkcs12_password=PASSWORD))
+    assert "PRIVATE" not in shown
+    assert bundle not in shown
+    assert PASSWORD not in shown
+
+
+def test_security_level_is_taken(client: Issued, authority: Issued) -> None:
+    """The level for weak certificates reaches OpenSSL."""
+    for level in (0, 1, 3):
+        context = client_context(Identity(**identity_of(client, authority)), security_level=level)
+        assert context.security_level == level

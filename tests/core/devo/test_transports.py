@@ -1,0 +1,50 @@
+"""The transports that a connection can ask for, as far as they are served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from devo_peers import FakeClock, sandbox_identity
+
+from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings, devo_settings
+from airflow_provider_flashpoint.core.devo.transports import event_channel
+from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+
+TAG = "my.app.test.x"
+
+
+def settings_of(devo: DevoServer, **extra: Any) -> DevoSettings:
+    identity = sandbox_identity(devo)
+    fields = {"cert": identity.cert, "private_key": identity.key, "chain": identity.chain} | extra
+    port = fields.pop("port")
+    return devo_settings(host="localhost", port=port, password=None, extra=fields, conn_id="devo_test")
+
+
+def test_tag_is_checked_before_connecting(devo: DevoServer) -> None:
+    """A tag that is none is refused before anything is connected."""
+    with pytest.raises(ConfigurationError, match="is no Devo tag"):
+        event_channel(settings_of(devo, port=1), "no tag")
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+def test_events_go_where_the_settings_say(devo: DevoServer, insecure: bool, clock: FakeClock) -> None:
+    """Events arrive over TLS, or over plain TCP where that is asked for."""
+    port = devo.plain_port if insecure else devo.syslog_port
+    channel = event_channel(settings_of(devo, port=port, insecure=insecure), TAG)
+    with EventWriter(channel, sleep=clock.sleep) as writer:
+        writer.write(writer.encode({"a": 1}))
+    assert devo.tables.messages(TAG) == ['{"a":1}']
+    assert [each.transport for each in devo.tables.connections()] == ["tcp" if insecure else "tls"]
+
+
+def test_plain_tcp_is_never_a_fallback(devo: DevoServer, clock: FakeClock) -> None:
+    """Without `insecure` no event goes to a port without TLS."""
+    channel = event_channel(settings_of(devo, port=devo.plain_port, connect_timeout_s=0.2), TAG)
+    writer = EventWriter(channel, max_attempts=1, sleep=clock.sleep)
+    writer.write(b"x\n")
+    with pytest.raises(DeliveryError, match="no TLS handshake in time"):
+        writer.confirm()
+    assert TAG not in devo.tables.names()
