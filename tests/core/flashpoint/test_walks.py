@@ -1,0 +1,218 @@
+"""The walks bring every record, whatever the server holds, says or does meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.flashpoint.page import Page, records_of
+from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import MalformedPageError, PagingLoopError
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+SPAN_S = 16
+WINDOW = Window(START, START + timedelta(seconds=SPAN_S))
+
+
+class Shelf:
+    """Records in a made-up server: by second of update, with a ceiling on how far one may skip.
+
+    :param on_read: is called after each answer, to move records meanwhile.
+    """
+
+    def __init__(self, seconds: list[int], *, page_size: int, ceiling: int, with_total: bool) -> None:
+        self.at = dict(enumerate(seconds))
+        self.page_size = page_size
+        self.ceiling = ceiling
+        self.with_total = with_total
+        self.scrolled: list[Window] = []
+        self.on_read: Callable[[], None] = lambda: None
+
+    def held(self, window: Window) -> list[dict[str, Any]]:
+        found = sorted(
+            (second, number)
+            for number, second in self.at.items()
+            if window.start <= START + timedelta(seconds=second) < window.end
+        )
+        return [{"fpid": number} for _, number in found]
+
+    def by_offset(self, window: Window, skip: int) -> Page:
+        assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
+        held = self.held(window)
+        page = Page(held[skip : skip + self.page_size], total=len(held) if self.with_total else None)
+        self.on_read()
+        return page
+
+    def by_scroll(self, window: Window) -> Iterator[Page]:
+        self.scrolled.append(window)
+        yield Page(self.held(window))
+
+    def walk(self, *, ahead: int = 1) -> list[int]:
+        pages = walk_offsets(
+            WINDOW,
+            self.by_offset,
+            page_size=self.page_size,
+            ceiling=self.ceiling,
+            id_of=lambda record: record["fpid"],
+            otherwise=self.by_scroll,
+            ahead=ahead,
+        )
+        return [record["fpid"] for page in pages for record in page.records]
+
+
+SECONDS = st.lists(st.integers(0, SPAN_S - 1), max_size=60)
+
+
+@given(SECONDS, st.integers(2, 9), st.integers(0, 30), st.booleans(), st.sampled_from([1, 3]))
+def test_every_record(seconds: list[int], page_size: int, room: int, with_total: bool, ahead: int) -> None:
+    """Every record comes, for any contents, page size and ceiling, with a total or without."""
+    shelf = Shelf(seconds, page_size=page_size, ceiling=page_size + room, with_total=with_total)
+    assert set(shelf.walk(ahead=ahead)) == set(range(len(seconds)))
+
+
+@given(st.integers(0, 40), st.integers(2, 9), st.booleans())
+def test_in_order_and_once(count: int, page_size: int, with_total: bool) -> None:
+    """Below the ceiling each record comes once, in the server's order, also when read ahead."""
+    shelf = Shelf([0] * count, page_size=page_size, ceiling=1000, with_total=with_total)
+    assert shelf.walk(ahead=4) == list(range(count))
+
+
+def test_bisection() -> None:
+    """More records than can be paged through are read in halves, without a scroll."""
+    shelf = Shelf([number % SPAN_S for number in range(160)], page_size=5, ceiling=30, with_total=True)
+    assert set(shelf.walk()) == set(range(160))
+    assert shelf.scrolled == []
+
+
+@pytest.mark.parametrize("with_total", [True, False])
+def test_scroll_of_one_second(with_total: bool) -> None:
+    """Only the second that alone holds more than can be paged through is scrolled."""
+    shelf = Shelf([7] * 50 + [3], page_size=5, ceiling=20, with_total=with_total)
+    assert set(shelf.walk()) == set(range(51))
+    assert shelf.scrolled == [Window(START + timedelta(seconds=7), START + timedelta(seconds=8))]
+
+
+@given(SECONDS, st.integers(2, 6), st.booleans(), st.lists(st.tuples(st.integers(0, 59), st.booleans()), max_size=12))
+def test_records_moved(seconds: list[int], page_size: int, with_total: bool, moves: list[tuple[int, bool]]) -> None:
+    """Records that are updated while the window is read, and so leave their place, hide no other record."""
+    shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total)
+    left = iter(moves)
+    moved: set[int] = set()
+
+    def move() -> None:
+        number, leaves = next(left, (-1, False))
+        if number in shelf.at:
+            moved.add(number)
+            shelf.at[number] = 10 * SPAN_S if leaves else SPAN_S - 1
+
+    shelf.on_read = move
+    walked = set(shelf.walk())
+    assert set(range(len(seconds))) - moved <= walked
+
+
+def test_read_ahead_keeps_order() -> None:
+    """Pages come in the order of the server although a later one was answered first."""
+    shelf = Shelf([0] * 9, page_size=3, ceiling=100, with_total=True)
+    later_answered = threading.Event()
+    plain = shelf.by_offset
+
+    def read(window: Window, skip: int) -> Page:
+        if skip == 2:
+            assert later_answered.wait(10), "nothing was read ahead"
+        page = plain(window, skip)
+        if skip == 4:
+            later_answered.set()
+        return page
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    assert shelf.walk(ahead=2) == list(range(9))
+
+
+def test_read_ahead_raises() -> None:
+    """An error of a page that was read ahead ends the walk with that error."""
+    shelf = Shelf([0] * 20, page_size=3, ceiling=100, with_total=True)
+    plain = shelf.by_offset
+
+    def read(window: Window, skip: int) -> Page:
+        if skip:
+            raise MalformedPageError("broken")
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    with pytest.raises(MalformedPageError, match="broken"):
+        shelf.walk(ahead=4)
+
+
+class Script:
+    """Answers with pages one after another, and keeps the tokens it was asked with."""
+
+    def __init__(self, *pages: Page) -> None:
+        self.pages = iter(pages)
+        self.asked: list[str | None] = []
+        self.closed: list[str] = []
+
+    def __call__(self, window: Window, token: str | None) -> Page:
+        self.asked.append(token)
+        return next(self.pages)
+
+
+def page(*ids: int, next: str | None = None) -> Page:
+    return Page([{"fpid": each} for each in ids], next=next)
+
+
+def ids_of(pages: Iterator[Page]) -> list[int]:
+    return [record["fpid"] for each in pages for record in each.records]
+
+
+def test_links_through_an_empty_page() -> None:
+    """An empty page that names a next one is not the end."""
+    assert ids_of(walk_links(WINDOW, Script(page(1, next="a"), page(next="b"), page(2)))) == [1, 2]
+
+
+def test_links_loop() -> None:
+    """Being sent to the same page twice is an error, not an endless walk."""
+    script = Script(page(1, next="a"), page(2, next="b"), page(3, next="a"))
+    with pytest.raises(PagingLoopError, match="after 2 pages"):
+        ids_of(walk_links(WINDOW, script))
+
+
+def test_scroll_uses_latest_id() -> None:
+    """Each request of a scroll carries the id of the latest answer, and an answer without one keeps it."""
+    script = Script(page(1, next="a"), page(2), page(3, next="b"), page())
+    assert ids_of(walk_scroll(WINDOW, script, script.closed.append)) == [1, 2, 3]
+    assert (script.asked, script.closed) == ([None, "a", "a", "b"], ["b"])
+
+
+def test_scroll_loop_is_closed() -> None:
+    """A page that comes twice is an error, and the scroll is closed all the same."""
+    script = Script(page(1, next="a"), page(1, next="a"))
+    with pytest.raises(PagingLoopError):
+        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+    assert script.closed == ["a"]
+
+
+def test_abandoned_scroll_is_closed() -> None:
+    """A scroll that nobody reads to its end is closed."""
+    script = Script(page(1, next="a"), page(2, next="b"))
+    walk = walk_scroll(WINDOW, script, script.closed.append)
+    next(walk)
+    walk.close()  # type: ignore[attr-defined]
+    assert script.closed == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [({"detail": "top-secret"}, None), ("top-secret", None), (["top-secret"], None), ({"data": "top-secret"}, "data")],
+)
+def test_malformed_page(body: Any, key: str | None) -> None:
+    """A body of another shape is told by its shape, without its content."""
+    with pytest.raises(MalformedPageError) as raised:
+        records_of(body, key=key, path="/path")
+    assert "top-secret" not in str(raised.value)
