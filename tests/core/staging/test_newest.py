@@ -1,0 +1,89 @@
+"""Which rows hold the newest version of their key, against a plain dictionary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.staging.newest import NewestVersions, digest_of, version_of
+
+ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 5)), max_size=40)
+PAIRS = list[tuple[str, int]]
+
+
+def survivors(rows: PAIRS, known: PAIRS) -> tuple[set[int], list[tuple[int, int, int]], int]:
+    with NewestVersions() as newest:
+        for place, (key, version) in enumerate(rows):
+            newest.add(key, version, place)
+        newest.add_known((*digest_of(key), version) for key, version in known)
+        settled = newest.settle()
+        kept = {place for place in range(len(rows)) if place not in settled}
+        return kept, sorted(newest.delivered(settled)), settled.count
+
+
+def model(rows: PAIRS, known: PAIRS) -> set[int]:
+    """The rule in its own words: the newest row of a key, the later of two equals, unless a newer one is known."""
+    latest: dict[str, tuple[int, int]] = {}
+    for place, (key, version) in enumerate(rows):
+        latest[key] = max((version, place), latest.get(key, (-1, -1)))
+    delivered = {key: max(version for other, version in known if other == key) for key, _ in known}
+    return {place for key, (version, place) in latest.items() if version == 0 or version >= delivered.get(key, 0)}
+
+
+@given(ROWS, ROWS)
+@settings(deadline=None, max_examples=300)
+def test_survivors_are_those_of_the_model(rows: PAIRS, known: PAIRS) -> None:
+    """Rows, known versions, ties and rows without a version are settled as by a dictionary."""
+    kept, delivered, count = survivors(rows, known)
+    expected = model(rows, known)
+    assert kept == expected
+    assert count == len(rows) - len(expected)
+    assert delivered == sorted((*digest_of(rows[place][0]), rows[place][1]) for place in expected)
+
+
+def test_more_rows_than_are_buffered() -> None:
+    """Rows that went to files count like those in memory."""
+    rows = [(f"k{number % 10}", number % 7) for number in range(30_000)]
+    assert survivors(rows, [])[0] == model(rows, [])
+
+
+def test_later_of_two_equals_wins() -> None:
+    """Of two rows with the same key and version the later one stays."""
+    assert survivors([("a", 3), ("a", 3)], [])[0] == {1}
+
+
+def test_row_of_a_known_version_is_kept() -> None:
+    """A row as new as what was delivered is delivered again: a rerun may heal."""
+    assert survivors([("a", 3)], [("a", 3)])[0] == {0}
+
+
+def test_row_without_version_is_kept_against_what_is_known() -> None:
+    """Nothing shows that a row without a version is older than what was delivered."""
+    assert survivors([("a", 0)], [("a", 3)])[0] == {0}
+
+
+def test_row_with_a_version_beats_one_without() -> None:
+    """Inside one stage a version is newer than none."""
+    assert survivors([("a", 3), ("a", 0)], [])[0] == {0}
+
+
+@given(st.text())
+def test_any_text_is_a_key(key: str) -> None:
+    """A key of any characters, lone surrogates too, has two numbers of 64 bits."""
+    assert all(-(1 << 63) <= number < 1 << 63 for number in digest_of(key + "\ud800"))
+
+
+@pytest.mark.parametrize(
+    ("row", "version"),
+    [
+        ({"indexed": "1970-01-01T00:00:02Z", "timestamp": 5}, 2_000_000),
+        ({"timestamp": "5"}, 5_000_000),
+        ({"indexed": "never", "timestamp": 5}, 5_000_000),
+        ({"indexed": None, "timestamp": True}, 0),
+        ({}, 0),
+    ],
+)
+def test_version_is_the_first_time_found(row: dict[str, object], version: int) -> None:
+    """The first field that holds a time tells the version; without any it is 0."""
+    assert version_of(row, ("indexed", "timestamp")) == version

@@ -1,0 +1,213 @@
+"""Stages: what was staged is what is read, or an error says that it is not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.staging.stage import (
+    MANIFEST,
+    Stage,
+    StageSummary,
+    StageWriter,
+    prune_stages,
+    stage_of,
+)
+from airflow_provider_flashpoint.core.staging.storage import list_names, remove_tree, whole_file
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import NetworkError, StageError
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOW = Window(START, START + timedelta(hours=1))
+ROWS = [{"fpid": str(number), "value": f"é {number}\n"} for number in range(10)]
+VALUES = st.none() | st.booleans() | st.integers(-(1 << 80), 1 << 80) | st.text()
+
+
+def writer_in(directory: Path, *, pulled_at: datetime = WINDOW.end, rows_per_part: int = 100) -> StageWriter:
+    return StageWriter(directory, window=WINDOW, pulled_at=pulled_at, rows_per_part=rows_per_part)
+
+
+def staged(directory: Path, rows: Sequence[dict[str, Any]], page_size: int = 2, **options: Any) -> Stage:
+    writer = writer_in(directory, **options)
+    pages = (rows[at : at + page_size] for at in range(0, len(rows), page_size))
+    return Stage(writer.directory, stage_of(pages, writer))
+
+
+@given(st.lists(st.dictionaries(st.text(), VALUES)), st.integers(1, 5), st.integers(1, 5))
+@settings(deadline=None, max_examples=50)
+def test_round_trip(rows: list[dict[str, Any]], page_size: int, rows_per_part: int) -> None:
+    """Rows come back unchanged and in order, as often as they are asked for, however they were split."""
+    with tempfile.TemporaryDirectory() as directory:
+        stage = staged(Path(directory), rows, page_size, rows_per_part=rows_per_part)
+        assert list(stage.rows()) == rows
+        assert list(stage.rows()) == rows
+        assert stage.summary.columns == tuple(sorted({name for row in rows for name in row}))
+        assert stage.summary.records == len(rows)
+
+
+def test_rows_beyond_one_block_come_back(tmp_path: Path) -> None:
+    """Rows that do not fit into what is read at once are put together again."""
+    rows = [{"value": "x" * 700_000, "number": number} for number in range(5)]
+    assert list(staged(tmp_path, rows).rows()) == rows
+
+
+def test_parts_are_closed_at_their_size(tmp_path: Path) -> None:
+    """A stage of many rows is several files, and its bytes are theirs."""
+    stage = staged(tmp_path, ROWS, rows_per_part=4)
+    parts = [name for name in list_names(stage.directory) if name != MANIFEST]
+    assert parts == ["part-00000.jsonl.gz", "part-00001.jsonl.gz", "part-00002.jsonl.gz"]
+    assert stage.summary.bytes == sum((stage.directory / name).stat().st_size for name in parts)
+
+
+def test_stage_without_rows_exists(tmp_path: Path) -> None:
+    """A window in which nothing was found is a stage too."""
+    assert list(staged(tmp_path, []).rows()) == []
+
+
+def test_summary_round_trip(tmp_path: Path) -> None:
+    """The summary survives the way through an XCom."""
+    summary = staged(tmp_path, ROWS).summary
+    assert StageSummary.from_dict(summary.to_dict()) == summary
+
+
+@pytest.mark.parametrize("change", [{"uri": ...}, {"window": None}, {"records": "many"}, {"pulled_at": "today"}])
+def test_other_value_is_no_summary(tmp_path: Path, change: dict[str, Any]) -> None:
+    """What lacks a field, or holds another kind of value, is refused."""
+    value = {**staged(tmp_path, ROWS).summary.to_dict(), **change}
+    with pytest.raises(StageError, match="no summary"):
+        StageSummary.from_dict({name: field for name, field in value.items() if field is not ...})
+
+
+def test_stage_without_manifest_does_not_exist(tmp_path: Path) -> None:
+    """Parts alone are no stage."""
+    stage = staged(tmp_path, ROWS)
+    (stage.directory / MANIFEST).unlink()
+    with pytest.raises(StageError, match="pulled again"):
+        Stage(stage.directory, stage.summary)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"parts": [{"x": 1}], "sha256": ""}'])
+def test_unreadable_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A manifest of another shape is an error of the stage."""
+    stage = staged(tmp_path, ROWS)
+    (stage.directory / MANIFEST).write_bytes(content)
+    with pytest.raises(StageError, match="cannot be read"):
+        Stage(stage.directory, stage.summary)
+
+
+def test_stage_of_another_pull_is_refused(tmp_path: Path) -> None:
+    """A summary fits the stage it was made for and no other."""
+    stage = staged(tmp_path / "one", ROWS)
+    other = staged(tmp_path / "two", ROWS[1:])
+    with pytest.raises(StageError, match="not the one"):
+        Stage(other.directory, stage.summary)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_damaged_part_is_noticed(data: st.DataObject) -> None:
+    """A part that is missing, cut anywhere, lengthened or changed in any byte never passes for a whole one."""
+    with tempfile.TemporaryDirectory() as directory:
+        stage = staged(Path(directory), ROWS, rows_per_part=6)
+        part = stage.directory / data.draw(st.sampled_from(["part-00000.jsonl.gz", "part-00001.jsonl.gz"]))
+        content = part.read_bytes()
+        at = data.draw(st.integers(0, len(content) - 1))
+        damage = data.draw(st.sampled_from(["missing", "cut", "changed", "lengthened"]))
+        if damage == "missing":
+            part.unlink()
+        elif damage == "cut":
+            part.write_bytes(content[:at])
+        elif damage == "lengthened":
+            part.write_bytes(content + content)
+        else:
+            part.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with pytest.raises(StageError, match=part.name):
+            list(stage.rows())
+
+
+def test_rerun_replaces_the_stage(tmp_path: Path) -> None:
+    """A later pull of the same window removes the earlier stage, and nothing of another window."""
+    first = staged(tmp_path, ROWS)
+    other = StageWriter(tmp_path, window=Window(WINDOW.end, WINDOW.end + timedelta(hours=1)), pulled_at=WINDOW.end)
+    other.finish()
+    second = staged(tmp_path, ROWS[:3], pulled_at=WINDOW.end + timedelta(seconds=1))
+    assert not first.directory.exists()
+    assert list(second.rows()) == ROWS[:3]
+    assert (other.directory / MANIFEST).exists()
+
+
+def test_unfinished_pull_leaves_the_older_stage(tmp_path: Path) -> None:
+    """As long as a rerun has not ended, the stage before it can be read."""
+    first = staged(tmp_path, ROWS)
+    writer = writer_in(tmp_path, pulled_at=WINDOW.end + timedelta(seconds=1))
+    writer.add(ROWS)
+    assert list(first.rows()) == ROWS
+    writer.abandon()
+
+
+def test_failed_pull_leaves_nothing(tmp_path: Path) -> None:
+    """When a page fails, what was staged before it is removed, and the failure goes on."""
+
+    def pages() -> Iterator[Sequence[dict[str, Any]]]:
+        yield ROWS[:5]
+        yield ROWS[5:]
+        raise NetworkError("it broke")
+
+    writer = writer_in(tmp_path, rows_per_part=3)
+    with pytest.raises(NetworkError):
+        stage_of(pages(), writer)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_prune_removes_what_was_pulled_before(tmp_path: Path) -> None:
+    """Stages go by the time of their pull, with the directory of a window that holds no other."""
+    old = staged(tmp_path / "old", ROWS)
+    new = staged(tmp_path / "new", ROWS, pulled_at=WINDOW.end + timedelta(hours=1))
+    limit = WINDOW.end + timedelta(minutes=30)
+    assert (prune_stages(tmp_path / "old", before=limit), prune_stages(tmp_path / "new", before=limit)) == (1, 0)
+    assert list_names(tmp_path / "old") == []
+    assert not old.directory.exists()
+    assert list(new.rows()) == ROWS
+
+
+def test_prune_of_nothing(tmp_path: Path) -> None:
+    """A storage that holds no stage yet is no error."""
+    assert prune_stages(tmp_path / "absent", before=START) == 0
+
+
+def test_whole_file_is_all_or_nothing(tmp_path: Path) -> None:
+    """A write that fails leaves the old content and no rest beside it."""
+    path = tmp_path / "directory" / "file"
+    with whole_file(path) as file:
+        file.write(b"old")
+
+    def fail() -> None:
+        with whole_file(path) as file:
+            file.write(b"new")
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_file_being_written_is_not_listed(tmp_path: Path) -> None:
+    """A reader of the directory does not meet a file before it is whole."""
+    with whole_file(tmp_path / "file") as file:
+        file.write(b"x")
+        assert list_names(tmp_path) == []
+    assert list_names(tmp_path) == ["file"]
+
+
+def test_remove_tree_of_nothing(tmp_path: Path) -> None:
+    """What another process removed first is not missed."""
+    remove_tree(tmp_path / "absent")
+    assert list_names(tmp_path / "absent") == []
