@@ -1,0 +1,310 @@
+"""Requests are sent, judged by one table, sent again within a budget, and never told in full."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from time import time
+from typing import Any
+
+import pytest
+import requests
+from requests_mock import Mocker
+
+from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.errors import (
+    AuthenticationError,
+    FlashpointProviderError,
+    ForbiddenError,
+    NetworkError,
+    PermanentError,
+    RateLimitedError,
+    RejectedError,
+    ServerError,
+    TransientError,
+)
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.http_message import Response
+from airflow_provider_flashpoint.sandbox.http_server import HttpServer, Route
+
+BASE = "https://service.example"
+TOKEN = "made-up-token"
+
+
+class Waits(list[float]):
+    """Keeps how long was waited, and does not wait."""
+
+    def client(self, base_url: str = BASE, **settings: Any) -> HttpClient:
+        session = requests.Session()
+        session.auth = BearerAuth(TOKEN)
+        return HttpClient(session, base_url=base_url, service="Service", secrets=[TOKEN], sleep=self.append, **settings)
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    """A server whose one page is the list of the numbers to 99."""
+    with HttpServer([Route("GET", "/page", lambda request: Response.json(list(range(100))))]) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (301, RejectedError),
+        (302, RejectedError),
+        (307, RejectedError),
+        (400, RejectedError),
+        (401, AuthenticationError),
+        (403, ForbiddenError),
+        (404, RejectedError),
+        (405, RejectedError),
+        (409, RejectedError),
+        (413, RejectedError),
+        (422, RejectedError),
+        (521, ForbiddenError),
+        (204, RejectedError),
+    ],
+)
+def test_refused_at_once(
+    requests_mock: Mocker, waits: Waits, status: int, error: type[FlashpointProviderError]
+) -> None:
+    """What cannot pass is raised after one attempt."""
+    requests_mock.get(f"{BASE}/x", status_code=status, headers={"Location": "https://elsewhere.example/"})
+    with pytest.raises(PermanentError) as raised:
+        waits.client().send("GET", "/x")
+    assert (type(raised.value), requests_mock.call_count) == (error, 1)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 520, 522, 523, 524, 599])
+def test_asked_again(requests_mock: Mocker, waits: Waits, status: int) -> None:
+    """What may pass is asked again, and the answer that then comes is returned."""
+    requests_mock.get(f"{BASE}/x", [{"status_code": status}, {"text": "fine"}])
+    assert waits.client().send("GET", "/x").text == "fine"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 503, 524])
+def test_budget_of_attempts(requests_mock: Mocker, waits: Waits, status: int) -> None:
+    """After the last attempt the error of the status is raised."""
+    requests_mock.get(f"{BASE}/x", status_code=status)
+    with pytest.raises(TransientError) as raised:
+        waits.client(max_attempts=3).send("GET", "/x")
+    expected = RateLimitedError if status == 429 else ServerError
+    assert (type(raised.value), requests_mock.call_count, len(waits)) == (expected, 3, 2)
+
+
+def test_rejection_carries_its_status(requests_mock: Mocker, waits: Waits) -> None:
+    """A caller can tell refusals apart by their status."""
+    requests_mock.get(f"{BASE}/x", status_code=409)
+    with pytest.raises(RejectedError) as raised:
+        waits.client().send("GET", "/x")
+    assert raised.value.status == 409
+
+
+def test_accepted_status(requests_mock: Mocker, waits: Waits) -> None:
+    """A status that the caller accepts is an answer, whatever the table says."""
+    requests_mock.delete(f"{BASE}/x", status_code=404)
+    assert waits.client().send("DELETE", "/x", accept=(204, 404)).status_code == 404
+
+
+def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
+    """A call that must not be repeated is sent once."""
+    requests_mock.post(f"{BASE}/x", status_code=503)
+    with pytest.raises(ServerError):
+        waits.client().send("POST", "/x", retry=False)
+    assert (requests_mock.call_count, waits) == (1, [])
+
+
+def test_retry_after_seconds(requests_mock: Mocker, waits: Waits) -> None:
+    """The seconds that the service asks for are waited."""
+    requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": "17"}}, {}])
+    waits.client().send("GET", "/x")
+    assert waits == [17.0]
+
+
+def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
+    """The time until the date that the service names is waited."""
+    later = formatdate(time() + 200, usegmt=True)
+    requests_mock.get(f"{BASE}/x", [{"status_code": 503, "headers": {"Retry-After": later}}, {}])
+    waits.client().send("GET", "/x")
+    assert 100 < waits[0] <= 200
+
+
+@pytest.mark.parametrize("value", ["soon", "", "Mon, 99 Foo 2024 00:00:00 GMT"])
+def test_retry_after_nonsense(requests_mock: Mocker, waits: Waits, value: str) -> None:
+    """A Retry-After that says nothing leaves the usual wait."""
+    requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
+    waits.client().send("GET", "/x")
+    assert 0.5 <= waits[0] <= 1.0
+
+
+def test_retry_after_beyond_budget(requests_mock: Mocker, waits: Waits) -> None:
+    """A wait that does not fit the budget is not begun, and the error tells what was asked for."""
+    requests_mock.get(f"{BASE}/x", status_code=429, headers={"Retry-After": "3600"})
+    with pytest.raises(RateLimitedError) as raised:
+        waits.client(retry_budget_s=300).send("GET", "/x")
+    assert (raised.value.retry_after_s, waits) == (3600.0, [])
+
+
+def test_storm(requests_mock: Mocker, waits: Waits) -> None:
+    """A storm of 429 ends, and the waits together stay within the budget."""
+    requests_mock.get(f"{BASE}/x", status_code=429, headers={"Retry-After": "40"})
+    with pytest.raises(RateLimitedError):
+        waits.client(retry_budget_s=100, max_attempts=99).send("GET", "/x")
+    assert waits == [40.0, 40.0]
+
+
+def test_waits_grow(requests_mock: Mocker, waits: Waits) -> None:
+    """Without a word of the service the waits double, with a spread of one half, up to a minute."""
+    requests_mock.get(f"{BASE}/x", status_code=503)
+    with pytest.raises(ServerError):
+        waits.client(retry_budget_s=1e6, max_attempts=9).send("GET", "/x")
+    ceilings = [1, 2, 4, 8, 16, 32, 60, 60]
+    assert all(top / 2 <= wait <= top for wait, top in zip(waits, ceilings, strict=True))
+
+
+def test_web_page(requests_mock: Mocker, waits: Waits) -> None:
+    """A web page with status 200 is no answer of the service, and is asked again."""
+    page = {"text": "<html>sign in</html>", "headers": {"Content-Type": "text/html; charset=utf-8"}}
+    requests_mock.get(f"{BASE}/x", [page, {"json": [1]}])
+    assert waits.client().read_json("GET", "/x")[0] == [1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("cut"),
+        Fault("reset"),
+        Fault("reset", after_bytes=20),
+        Fault("malformed"),
+        Fault("html"),
+        Fault("html", status=200),
+        Fault("status"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.when}-{fault.status}",
+)
+def test_fault_asked_again(server: HttpServer, waits: Waits, fault: Fault) -> None:
+    """An answer that is broken on its way is asked again, and comes whole."""
+    server.faults.add(fault)
+    body, _ = waits.client(server.url).read_json("GET", "/page")
+    assert (body, len(waits), server.faults.fired()) == (list(range(100)), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [("cut", NetworkError, "cut short"), ("reset", NetworkError, "broke"), ("malformed", ServerError, "no JSON")],
+)
+def test_fault_that_stays(
+    server: HttpServer, waits: Waits, kind: Any, error: type[FlashpointProviderError], said: str
+) -> None:
+    """A fault that stays ends in an error that says what came back."""
+    server.faults.add(Fault(kind, times=None))
+    with pytest.raises(error, match=said):
+        waits.client(server.url, max_attempts=2).read_json("GET", "/page")
+
+
+def test_refused_connection(waits: Waits) -> None:
+    """A port where nobody listens is told as such."""
+    with HttpServer() as stopped:
+        url = stopped.url
+    with pytest.raises(NetworkError, match="the connection was refused"):
+        waits.client(url, max_attempts=1).send("GET", "/page")
+
+
+def test_redirect_is_not_followed(requests_mock: Mocker, waits: Waits) -> None:
+    """The token is not taken to where a redirect points."""
+    requests_mock.get(f"{BASE}/x", status_code=302, headers={"Location": "https://elsewhere.example/login"})
+    elsewhere = requests_mock.get("https://elsewhere.example/login")
+    with pytest.raises(RejectedError, match="points elsewhere"):
+        waits.client().send("GET", "/x")
+    assert not elsewhere.called
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 503, 200])
+def test_nothing_secret_is_told(
+    requests_mock: Mocker, waits: Waits, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Neither messages nor the log hold the token, the query, or what was sent."""
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_flashpoint")
+    requests_mock.post(
+        f"{BASE}/x", status_code=status, json={"message": f"Bad {TOKEN}"}, headers={"Content-Type": "text/html"}
+    )
+    with pytest.raises(FlashpointProviderError) as raised:
+        waits.client(max_attempts=2).send("POST", "/x", params={"q": "asked-for"}, json={"k": "sent-body"})
+    told = str(raised.value) + caplog.text
+    assert [text for text in (TOKEN, "asked-for", "sent-body") if text in told] == []
+
+
+def test_broken_connection_tells_no_query(server: HttpServer, waits: Waits, caplog: pytest.LogCaptureFixture) -> None:
+    """The message of a broken connection holds no query either."""
+    server.faults.add(Fault("reset", times=None))
+    with pytest.raises(NetworkError) as raised:
+        waits.client(server.url, max_attempts=2).send("GET", "/page", params={"q": "asked-for"})
+    own = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
+    assert "asked-for" not in str(raised.value) + "".join(own)
+
+
+@pytest.mark.parametrize("place", range(180, 201))
+def test_token_at_the_cut_of_a_reason(requests_mock: Mocker, waits: Waits, place: int) -> None:
+    """A long reason is cut after the token is taken out, so that no part of it stays."""
+    requests_mock.get(f"{BASE}/x", status_code=400, json={"detail": "." * place + TOKEN})
+    with pytest.raises(RejectedError) as raised:
+        waits.client().send("GET", "/x")
+    assert TOKEN[:4] not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"detail": "why"}, "why"),
+        ({"message": "why"}, "why"),
+        ({"error": "why"}, "why"),
+        ({"error": {"message": "why"}}, "why"),
+        ({"errorMessage": "why"}, "why"),
+        ({"detail": [{"loc": ["query", "size"], "msg": "too large"}]}, "query.size: too large"),
+        ({"errors": ["one", "two"]}, "one; two"),
+    ],
+)
+def test_reason(requests_mock: Mocker, waits: Waits, body: Any, reason: str) -> None:
+    """What an error body says under the known keys is in the message."""
+    requests_mock.get(f"{BASE}/x", status_code=400, json=body)
+    with pytest.raises(RejectedError, match=f"status 400: {reason}"):
+        waits.client().send("GET", "/x")
+
+
+def test_bearer_beats_netrc(
+    requests_mock: Mocker, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ``.netrc`` of the machine does not take the place of the token."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine service.example login other password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    requests_mock.get(f"{BASE}/x")
+    waits.client().send("GET", "/x")
+    assert requests_mock.last_request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_bearer_hides_its_token() -> None:
+    """The text form of the authentication does not show the token."""
+    assert TOKEN not in repr(BearerAuth(TOKEN))
+
+
+def test_body_made_anew(requests_mock: Mocker, waits: Waits) -> None:
+    """A streamed body is made for each attempt, so that the second one is whole, too."""
+    received: list[bytes] = []
+
+    def take(request: Any, context: Any) -> str:
+        received.append(request.body.read())
+        context.status_code = 503 if len(received) == 1 else 200
+        return ""
+
+    requests_mock.post(f"{BASE}/x", text=take)
+    waits.client().send("POST", "/x", data=lambda: (io.BytesIO(b"rows"), {"Content-Type": "text/csv"}))
+    assert received == [b"rows", b"rows"]
