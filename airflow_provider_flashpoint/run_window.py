@@ -134,6 +134,6 @@ def _last_period(timetable: Any, anchor: datetime) -> Window | None:
     from croniter import croniter  # a dependency of Airflow itself
 
     zone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or UTC
-    end = croniter(expression, (anchor + timedelta(seconds=1)).astimezone(zone)).get_prev(datetime)
+    end = croniter(expression, (anchor + timedelta(microseconds=1)).astimezone(zone)).get_prev(datetime)
     start = croniter(expression, end).get_prev(datetime)
     return Window(start, end)

@@ -148,6 +148,14 @@ def test_periods_of_a_cron(attribute: str, anchor: datetime, period: tuple[datet
     assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
 
 
+@pytest.mark.parametrize("timetable", [{"expression": "0 */3 * * *"}, {"delta": timedelta(hours=3)}])
+def test_period_that_ends_in_half_a_second_is_not_complete(timetable: dict[str, Any]) -> None:
+    """A period is not read before its end, however near that is."""
+    anchor = at(6) - timedelta(milliseconds=500)
+    found = resolve(context_of(timetable=SimpleNamespace(**timetable), logical_date=anchor))
+    assert found.asked == Window(at(0), at(3))
+
+
 def test_cron_is_read_in_its_own_zone() -> None:
     """Midnight of the timetable's zone is not midnight in UTC."""
     timetable = SimpleNamespace(expression="0 0 * * *", timezone=ZoneInfo("Asia/Tokyo"))
