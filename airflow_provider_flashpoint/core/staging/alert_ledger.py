@@ -86,8 +86,9 @@ class AlertLedger:
         for hour, digests in by_hour.items():
             name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
             write_whole(self._directory / hour / name, b"".join(digests))
-            self._confirmed.setdefault(hour, set()).update(digests)
-            self._read[hour].add(name)
+            if hour in self._confirmed:  # else the first look reads this file with the others
+                self._confirmed[hour].update(digests)
+                self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:
         """Forget the hours before an instant; return how many. What they held is sent again if it is read again."""
