@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.connections import (
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
-from airflow_provider_flashpoint.core.http import DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
 
 if TYPE_CHECKING:
     from requests import Session
@@ -56,21 +56,7 @@ class FlashpointHook(HttpHook):
         :param paths: paths of data sets that outrank those of the connection.
         :raises MissingTokenError, InvalidTokenError, ConfigurationError: the connection cannot be used as it is.
         """
-        settings = self.settings()
-        http = HttpClient(
-            self.get_conn(),
-            base_url=settings.base_url,
-            service="Flashpoint",
-            timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
-            secrets=(settings.token,),
-            log=self.log,
-        )
-        return FlashpointClient(
-            http,
-            api=settings.api,
-            page_size=page_size or settings.page_size,
-            paths={**settings.paths, **(paths or {})},
-        )
+        return self._client(page_size, paths)
 
     def settings(self, connection: Any = None) -> FlashpointSettings:
         """Return the settings of the connection; its token is masked in every log from here on."""
@@ -92,11 +78,35 @@ class FlashpointHook(HttpHook):
     def test_connection(self) -> tuple[bool, str]:
         """Make the cheapest authenticated call, and tell in words whether it was answered."""
         try:
-            client = self.client()
+            # Whoever presses the button waits for the answer, and can press again.
+            client = self._client(max_attempts=1)
             client.check(DataSet.INDICATORS)
         except Exception as error:
             return False, str(error)
         return True, f"Flashpoint answers, and the token is good (api {client.api})."
+
+    def _client(
+        self,
+        page_size: int | None = None,
+        paths: Mapping[DataSet, str] | None = None,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    ) -> FlashpointClient:
+        settings = self.settings()
+        http = HttpClient(
+            self.get_conn(),
+            base_url=settings.base_url,
+            service="Flashpoint",
+            timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
+            secrets=(settings.token,),
+            max_attempts=max_attempts,
+            log=self.log,
+        )
+        return FlashpointClient(
+            http,
+            api=settings.api,
+            page_size=page_size or settings.page_size,
+            paths={**settings.paths, **(paths or {})},
+        )
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

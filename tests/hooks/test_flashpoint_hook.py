@@ -207,6 +207,15 @@ def test_log_holds_no_secret(hook_of: Any, flashpoint: NotingServer, caplog: pyt
     """Nothing that is logged while the hook works holds the token, even where everything is logged."""
     caplog.set_level(logging.DEBUG)
     flashpoint.faults.add(Fault("status", times=1))
-    hook_of(flashpoint.airflow_connection()).test_connection()
+    hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)
     assert caplog.records
     assert flashpoint.settings.token not in caplog.text
+
+
+def test_button_waits_for_no_repetition(hook_of: Any, flashpoint: NotingServer) -> None:
+    """Testing a connection asks the service once, since a person waits for the answer."""
+    flashpoint.faults.add(Fault("status", status=503, times=None))
+    good, said = hook_of(flashpoint.airflow_connection()).test_connection()
+    assert not good
+    assert "status 503" in said
+    assert flashpoint.faults.fired() == 1
