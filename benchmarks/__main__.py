@@ -20,7 +20,7 @@ def main() -> int:
     except BenchmarkError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(f"{'case':28}{'rows':>9}{'seconds':>9}{'rows/s':>9}{'peak MiB':>10}{'ratio':>7}\n")
+    sys.stdout.write(f"{'case':28}{'rows':>10}{'brought':>11}{'seconds':>9}{'rows/s':>9}{'peak MiB':>10}{'ratio':>7}\n")
     held = True
     for name, title in CASES.items():
         base = figures[small][name]
@@ -51,7 +51,7 @@ def _measured(rows: int, runs: int) -> dict[str, Figures]:
 
 def _line(title: str, rows: int, figures: Figures, base: Figures) -> str:
     return (
-        f"{title:28}{rows:9,}{figures.seconds:9.2f}{rows / figures.seconds:9,.0f}"
+        f"{title:28}{rows:10,}{figures.rows:11,}{figures.seconds:9.2f}{rows / figures.seconds:9,.0f}"
         f"{figures.peak_bytes / _MEBIBYTE:10.1f}{figures.peak_bytes / base.peak_bytes:7.2f}\n"
     )
 

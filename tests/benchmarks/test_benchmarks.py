@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _PROJECT = Path(__file__).parents[2]
-_FIGURES = r" +[\d.]+ +[\d,]+ +[\d.]+ +[\d.]+$"
+_FIGURES = r" +[\d,]+ +[\d.]+ +[\d,]+ +[\d.]+ +[\d.]+$"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def printed() -> str:
 @pytest.mark.parametrize("case", ["pull -> flatten -> stage", "stage -> lookup"])
 @pytest.mark.parametrize("rows", [200, 400])
 def test_each_case_prints_its_figures(printed: str, case: str, rows: int) -> None:
-    """Every case of every size ends and has a line of seconds, rows per second, peak and ratio."""
+    """Every case of every size ends and has a line of rows brought, seconds, rows per second, peak and ratio."""
     assert re.search(rf"^{re.escape(case)} +{rows}{_FIGURES}", printed, re.MULTILINE), printed
 
 
