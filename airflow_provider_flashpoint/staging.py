@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
+_STAGE_RETENTION_DAYS = 7.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -23,6 +25,13 @@ def staging_root(uri: str | None) -> StoragePath:
 
     configured = uri or conf.get("flashpoint", "staging_uri", fallback="")
     return storage_path(configured or Path(_airflow_home(), "flashpoint").as_uri())
+
+
+def stage_retention() -> timedelta:
+    """Return how long stages are kept, as Airflow's configuration says."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return timedelta(days=conf.getfloat("flashpoint", "stage_retention_days", fallback=_STAGE_RETENTION_DAYS))
 
 
 def storage_path(uri: str) -> StoragePath:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.config.model import DEFAULT_ALERT_LAG, DEFAULT_LEDGER_RETENTION, DEFAULT_TAG
 from airflow_provider_flashpoint.core.state import AlertState
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.deliver import DeliverySummary
     from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 
-DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"
-DEFAULT_LAG = timedelta(minutes=5)  # alerts were seen to appear up to 20.5 s after they were generated
-DEFAULT_LEDGER_RETENTION = timedelta(days=30)
 _ON_RERUN = ("skip", "resend")
 _KINDS = ("alerts", "keywords", "keyword_classes")
 
@@ -57,7 +55,7 @@ class PullAlertsOperator(WindowedOperator):
         on_rerun: str = "skip",
         ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
         max_rejects: int = 0,
-        lag: timedelta = DEFAULT_LAG,
+        lag: timedelta = DEFAULT_ALERT_LAG,
         **kwargs: Any,
     ) -> None:
         super().__init__(lag=lag, **kwargs)
@@ -76,7 +74,7 @@ class PullAlertsOperator(WindowedOperator):
         with ending_the_task(lambda error: as_pull_error(error, "fetch_alerts")):
             self._check_arguments()
             self.log.info("pre_pull started.")
-            variable = alerts_variable(self.tag)
+            variable = alerts_variable(self._stream)
             self.log.info("Retrieving the persisted data of %s.", variable)
             state = read_state(AlertState, variable)
             if state is None:
@@ -144,8 +142,13 @@ class PullAlertsOperator(WindowedOperator):
                 )
 
     @property
+    def _stream(self) -> str:
+        """What the state and the ledger are kept by: keywords may share the table of the alerts, but not its state."""
+        return self.tag if self.kind == "alerts" else f"{self.tag}__{self.kind}"
+
+    @property
     def _directory(self) -> Any:
-        return self.staging() / "alerts" / directory_name(self.tag)
+        return self.staging() / "alerts" / directory_name(self._stream)
 
     def _told(self, summary: DeliverySummary, run_window: RunWindow, state: AlertState) -> dict[str, Any]:
         until = state.to_checkpoint_time

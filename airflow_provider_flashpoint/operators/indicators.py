@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, as_pull_error
 from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task
 from airflow_provider_flashpoint.run_window import RunWindow, conf_of
-from airflow_provider_flashpoint.staging import directory_name
+from airflow_provider_flashpoint.staging import directory_name, stage_retention
 from airflow_provider_flashpoint.state_store import lookup_variable, read_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.stage import StageSummary
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
-
-DEFAULT_LAG = timedelta(minutes=15)  # indexing was seen to lag by up to 703 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class IndicatorsOperator(WindowedOperator):
     :param indicator_type: (templated) Flashpoint's own name of the type, such as ``ip-dst|port``.
     :param lookup_name: (templated) the lookup that the indicators are for; its state decides where reading begins.
     :param lookup_status: the status of a lookup that has no state yet: ``New`` builds it, ``Created`` adds to it.
-    :param stage_retention: how long stages are kept.
+    :param stage_retention: how long stages are kept; by default the ``[flashpoint] stage_retention_days`` of Airflow.
 
     The remaining parameters are those of `WindowedOperator`.
     """
@@ -48,8 +47,8 @@ class IndicatorsOperator(WindowedOperator):
         indicator_type: str,
         lookup_name: str,
         lookup_status: str = LookupStatus.NEW.value,
-        stage_retention: timedelta = timedelta(days=7),
-        lag: timedelta = DEFAULT_LAG,
+        stage_retention: timedelta | None = None,
+        lag: timedelta = DEFAULT_INDICATOR_LAG,
         **kwargs: Any,
     ) -> None:
         super().__init__(lag=lag, **kwargs)
@@ -94,7 +93,7 @@ class IndicatorsOperator(WindowedOperator):
         pages = client.pages(DataSet.INDICATORS, run_window.asked, record_type=self.indicator_type)
         writer = StageWriter(self.stages(), window=run_window.asked, pulled_at=pulled_at)
         summary = stage_of(([flatten(record) for record in page.records] for page in pages), writer)
-        prune_stages(self.stages(), before=pulled_at - self.stage_retention)
+        prune_stages(self.stages(), before=pulled_at - (self.stage_retention or stage_retention()))
         self.log.info(
             "Staged %d indicators of type %s (%d bytes) in %s.",
             summary.records,
