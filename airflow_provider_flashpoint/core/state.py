@@ -90,12 +90,17 @@ class _Checkpointed:
 
 @dataclass(frozen=True, kw_only=True)
 class LookupState(_Checkpointed):
-    """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build."""
+    """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
+
+    ``delivered_to_time`` is the end of the latest window that was delivered: beyond the checkpoint where an explicit
+    window left a gap.
+    """
 
     status: LookupStatus = LookupStatus.NEW
     columns: tuple[str, ...] = ()
     key: str = ""
     generation: str = ""
+    delivered_to_time: datetime | None = None
     rows_sent: int = 0
 
     @classmethod
@@ -130,6 +135,7 @@ class LookupState(_Checkpointed):
             columns=columns,
             key=key,
             generation=generation,
+            delivered_to_time=window.end if rebuilt else max(window.end, self.delivered_to_time or window.end),
             rows_sent=rows_sent,
             pulled_at=as_utc(pulled_at),
             run_id=run_id,

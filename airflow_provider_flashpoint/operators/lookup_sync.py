@@ -237,6 +237,6 @@ class LookupSyncOperator(IndicatorsOperator):
 
 
 def _leads(run_window: RunWindow, state: LookupState) -> bool:
-    """Return whether the window reaches the checkpoint or beyond, so that what it brings is the newest there is."""
-    checkpoint = state.to_checkpoint_time
-    return not run_window.explicit and checkpoint is not None and run_window.asked.end >= checkpoint
+    """Return whether the window reaches as far as all that was delivered, so that it brings the newest there is."""
+    reached = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
+    return not run_window.explicit and bool(reached) and run_window.asked.end >= max(reached)

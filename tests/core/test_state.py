@@ -158,3 +158,25 @@ def test_wrong_value_tells_how_to_reset(value: dict[str, Any]) -> None:
     text = json.dumps({"version": 1, "status": "New", **value})
     with pytest.raises(ConfigurationError, match="airflow variables delete flashpoint_v"):
         LookupState.from_json(text, name="flashpoint_v")
+
+
+def test_an_explicit_window_beyond_a_gap_is_remembered_as_delivered() -> None:
+    """The checkpoint stays before the gap, while the state knows of the newer window, also when read again."""
+    hour = datetime(2026, 1, 1, tzinfo=UTC)
+    state = LookupState()
+    for start, rebuilt in ((0, True), (4, False)):
+        state = state.after_sync(
+            Window(hour + timedelta(hours=start), hour + timedelta(hours=start + 1)),
+            rebuilt=rebuilt,
+            columns=("key", "_extra"),
+            key="key",
+            generation="one",
+            leaves_no_gap=rebuilt,
+            rows_sent=1,
+            pulled_at=hour,
+            run_id="run",
+            at=hour,
+        )
+    state = LookupState.from_json(state.to_json(), name="variable")
+    assert state.to_checkpoint_time == hour + timedelta(hours=1)
+    assert state.delivered_to_time == hour + timedelta(hours=5)
