@@ -68,13 +68,16 @@ def _pages_by_offset(
     window: Window, read: ReadAt, page_size: int, ceiling: int, id_of: Callable[[Record], Any], ahead: int
 ) -> Iterator[Page]:
     first = read(window, 0)
-    if first.total is not None and first.total > ceiling:
-        raise _Moved(f"holds {first.total} records, more than the {ceiling} that can be paged through")
+    if first.total is not None and 2 <= len(first.records) < min(first.total, page_size):
+        page_size = len(first.records)  # the server's pages are smaller than those asked for
+    step = page_size - 1
+    skips = range(step, ceiling - page_size + 1, step)
+    within_reach = (skips[-1] if skips else 0) + page_size
+    if first.total is not None and first.total > within_reach:
+        raise _Moved(f"holds {first.total} records, more than the {within_reach} that can be paged through")
     yield first
     if len(first.records) < page_size:
         return
-    step = page_size - 1
-    skips = range(step, ceiling - page_size + 1, step)
     if first.total is not None:
         skips = range(step, min(skips.stop, max(first.total, page_size)), step)
     border = id_of(first.records[-1])

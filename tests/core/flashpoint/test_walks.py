@@ -216,3 +216,17 @@ def test_malformed_page(body: Any, key: str | None) -> None:
     with pytest.raises(MalformedPageError) as raised:
         records_of(body, key=key, path="/path")
     assert "top-secret" not in str(raised.value)
+
+
+def test_pages_smaller_than_asked_for_are_no_end() -> None:
+    """A server that caps its pages below the page size asked for still gives up all of its records."""
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+    records = [{"id": number} for number in range(23)]
+
+    def capped(_: Window, skip: int) -> Page:
+        return Page(records[skip : skip + 5], total=len(records))
+
+    pages = walk_offsets(
+        window, capped, page_size=10, ceiling=100, id_of=lambda record: record["id"], otherwise=lambda _: iter(())
+    )
+    assert [record["id"] for page in pages for record in page.records] == list(range(23))
