@@ -117,10 +117,17 @@ class HttpClient:
         return self._retrying(retry)(attempt)
 
     def read_json(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        retry: bool = True,
     ) -> tuple[Any, Mapping[str, str]]:
         """Return the JSON value and the headers of the answer; an answer that is no JSON is asked for again.
 
+        :param retry: False sends once, for calls that must not be repeated.
         :raises: what `send` raises; ServerError when no attempt brought JSON.
         """
 
@@ -133,7 +140,7 @@ class HttpClient:
                     f"{self.service} {method} {path}: the answer is no JSON, or was cut short."
                 ) from error
 
-        return self._retrying(retry=True)(attempt)
+        return self._retrying(retry)(attempt)
 
     def _retrying(self, retry: bool) -> tenacity.Retrying:
         return tenacity.Retrying(

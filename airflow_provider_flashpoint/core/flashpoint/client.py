@@ -104,7 +104,7 @@ class _Reader:
             parameters = self._parameters(window) | {"scroll": "True"}
             body, _ = self._http.read_json("GET", self._endpoint.path, params=parameters)
         else:
-            body, _ = self._http.read_json("POST", self._scroll_path, json={"scroll_id": scroll_id})
+            body, _ = self._http.read_json("POST", self._scroll_path, json={"scroll_id": scroll_id}, retry=False)
         records = records_of(body, key="results", path=self._endpoint.path)
         return Page(records, next=body.get("scroll_id"))
 

@@ -75,7 +75,7 @@ def _token(password: str | None, encoded: str | None, conn_id: str) -> str:
         token = password.strip()
     elif encoded:
         try:
-            token = base64.b64decode(encoded.strip(), validate=True).decode("ascii").strip()
+            token = base64.b64decode("".join(encoded.split()), validate=True).decode("ascii").strip()
         except ValueError as error:
             raise InvalidTokenError(
                 hint=f"bearer_token_base64 of the connection {conn_id} is not the base64 form of a token."

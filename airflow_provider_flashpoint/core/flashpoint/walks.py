@@ -7,15 +7,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from airflow_provider_flashpoint.core.codec import encode
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import PagingLoopError
+from airflow_provider_flashpoint.errors import PagingLoopError, TransientError
+
+_SCROLL_ATTEMPTS = 5
 
 _log = logging.getLogger(__name__)
 
@@ -116,22 +120,40 @@ def _read_ahead(window: Window, read: ReadAt, skips: range, ahead: int) -> Itera
 def walk_scroll(window: Window, read: ReadNext, close: Callable[[str], None]) -> Iterator[Page]:
     """Yield the pages of ``window`` until an empty one, always with the latest scroll id; then close the scroll.
 
-    :raises PagingLoopError: a page came a second time.
+    A scroll cannot be asked for the same page again, so one whose answer was lost is begun anew: its pages come more
+    than once.
+
+    :param read: returns the first page for None, else the one after a scroll id; it must ask only once.
+    :raises PagingLoopError: a page came a second time in one scroll.
+    :raises TransientError: the scroll broke `_SCROLL_ATTEMPTS` times.
     """
+    for attempt in range(1, _SCROLL_ATTEMPTS + 1):
+        try:
+            yield from _scroll_once(window, read, close)
+        except TransientError as error:
+            if attempt == _SCROLL_ATTEMPTS:
+                raise
+            _log.warning("%s The scroll over %s is begun anew.", error, window)
+        else:
+            return
+
+
+def _scroll_once(window: Window, read: ReadNext, close: Callable[[str], None]) -> Iterator[Page]:
     scroll_id: str | None = None
-    previous: list[Record] | None = None
+    seen: set[bytes] = set()
     try:
         while True:
             page = read(window, scroll_id)
             scroll_id = page.next or scroll_id
             if not page.records:
                 return
-            if page.records == previous:
+            digest = hashlib.sha256(encode(page.records)).digest()
+            if digest in seen:
                 raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
+            seen.add(digest)
             yield page
             if scroll_id is None:
                 return
-            previous = page.records
     finally:
         if scroll_id is not None:
             close(scroll_id)

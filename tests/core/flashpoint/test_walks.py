@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core.flashpoint.page import Page, records_of
 from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import MalformedPageError, PagingLoopError
+from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError, PagingLoopError
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN_S = 16
@@ -230,3 +230,21 @@ def test_pages_smaller_than_asked_for_are_no_end() -> None:
         window, capped, page_size=10, ceiling=100, id_of=lambda record: record["id"], otherwise=lambda _: iter(())
     )
     assert [record["id"] for page in pages for record in page.records] == list(range(23))
+
+
+def test_a_scroll_whose_answer_was_lost_is_begun_anew() -> None:
+    """No page is skipped where the answer to a scroll id did not arrive, since its page cannot be asked for again."""
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+    pages = {None: Page([{"id": 1}], next="a"), "a": Page([{"id": 2}], next="b"), "b": Page([], next="c")}
+    lost = ["a"]
+    closed: list[str] = []
+
+    def read(_: Window, scroll_id: str | None) -> Page:
+        if scroll_id in lost:
+            lost.remove(str(scroll_id))
+            raise NetworkError("the answer was cut short.")
+        return pages[scroll_id]
+
+    ids = [record["id"] for page in walk_scroll(window, read, closed.append) for record in page.records]
+    assert ids == [1, 1, 2]
+    assert closed == ["a", "c"]
