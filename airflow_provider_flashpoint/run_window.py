@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -134,6 +135,7 @@ def _last_period(timetable: Any, anchor: datetime) -> Window | None:
     from croniter import croniter  # a dependency of Airflow itself
 
     zone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or UTC
+    zone = ZoneInfo(zone) if isinstance(zone, str) else zone  # Airflow 3 keeps the name that it was given
     end = croniter(expression, (anchor + timedelta(microseconds=1)).astimezone(zone)).get_prev(datetime)
     start = croniter(expression, end).get_prev(datetime)
     return Window(start, end)

@@ -156,9 +156,10 @@ def test_period_that_ends_in_half_a_second_is_not_complete(timetable: dict[str, 
     assert found.asked == Window(at(0), at(3))
 
 
-def test_cron_is_read_in_its_own_zone() -> None:
+@pytest.mark.parametrize("zone", [ZoneInfo("Asia/Tokyo"), "Asia/Tokyo"], ids=["a zone", "its name, as on Airflow 3"])
+def test_cron_is_read_in_its_own_zone(zone: Any) -> None:
     """Midnight of the timetable's zone is not midnight in UTC."""
-    timetable = SimpleNamespace(expression="0 0 * * *", timezone=ZoneInfo("Asia/Tokyo"))
+    timetable = SimpleNamespace(expression="0 0 * * *", timezone=zone)
     found = resolve(context_of(timetable=timetable, logical_date=at(16)))
     assert found.asked == Window(at(15, day=1), at(15))
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 ONE_SECOND = timedelta(seconds=1)
-_LATEST_EPOCH_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that datetime can hold
+_EARLIEST_EPOCH_S = -62_135_596_800  # 0001-01-01T00:00:00Z, the first second that datetime can hold
+_LATEST_EPOCH_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one
 _MILLISECONDS_FROM = 1e11  # an epoch number this large, read as seconds, would lie in the year 5138
 
 
@@ -66,9 +67,7 @@ class Window:
 
 def as_utc(instant: datetime) -> datetime:
     """Return ``instant`` as a plain aware datetime in UTC; a naive one is taken as UTC."""
-    if instant.tzinfo is None:
-        return instant.replace(tzinfo=UTC)
-    moved = instant.astimezone(UTC)
+    moved = instant if instant.tzinfo is None else instant.astimezone(UTC)
     return datetime(*moved.timetuple()[:6], moved.microsecond, tzinfo=UTC)  # sheds pendulum's subclass
 
 
@@ -114,4 +113,4 @@ def epoch_us(value: object) -> int | None:
     if abs(value) > _LATEST_EPOCH_S * 1000:
         return None
     seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
-    return round(seconds * 1_000_000)
+    return round(seconds * 1_000_000) if seconds >= _EARLIEST_EPOCH_S else None

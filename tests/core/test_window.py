@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pendulum
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.window import Window, as_utc, epoch_us, format_instant, parse_instant
@@ -18,17 +18,18 @@ INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st
 
 
 @st.composite
-def windows(draw: st.DrawFn) -> Window:
+def windows(draw: st.DrawFn, least_us: int = 1) -> Window:
     start = draw(INSTANTS)
-    return Window(start, start + timedelta(microseconds=draw(st.integers(1, 10**13) | st.integers(1, 5 * 10**6))))
+    length_us = st.integers(least_us, 5 * 10**6) | st.integers(least_us, 10**13)
+    return Window(start, start + timedelta(microseconds=draw(length_us)))
 
 
-@given(windows())
+@given(windows(least_us=1_000_001))
 def test_halves_tile(window: Window) -> None:
     """Two halves meet without gap or overlap, and reach from end to end."""
     halves = window.halves()
-    assume(halves)
-    first, second = halves or ()
+    assert halves is not None
+    first, second = halves
     assert (first.start, first.end, second.end) == (window.start, second.start, window.end)
 
 
@@ -64,6 +65,12 @@ def test_naive_is_utc() -> None:
 def test_pendulum_becomes_plain() -> None:
     """A pendulum time becomes a plain datetime of the same instant."""
     moved = as_utc(pendulum.datetime(2024, 1, 1, 14, tz="Europe/Helsinki"))
+    assert (type(moved), moved) == (datetime, NOON)
+
+
+def test_naive_pendulum_becomes_plain() -> None:
+    """A pendulum time without a zone becomes a plain datetime in UTC, too."""
+    moved = as_utc(pendulum.naive(2024, 1, 1, 12))
     assert (type(moved), moved) == (datetime, NOON)
 
 
@@ -117,13 +124,20 @@ def test_epoch_us(value: object, expected: int) -> None:
     assert epoch_us(value) == expected
 
 
-NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400, "9" * 400, 10**15]
+NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400, "9" * 400, 10**15, -(7 * 10**10)]
 
 
 @pytest.mark.parametrize("value", [*NO_TIMES, "0001-01-01T00:00:00+14:00"], ids=lambda value: repr(value)[:20])
 def test_no_time(value: object) -> None:
     """What names no time that a datetime can hold is None, and never an error."""
     assert epoch_us(value) is None
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_any_number_is_a_time_or_none(value: int) -> None:
+    """A number that passes for a time is one that a datetime can hold."""
+    moment_us = epoch_us(value)
+    assert moment_us is None or datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)
 
 
 @given(INSTANTS, st.integers(-14 * 60, 14 * 60))
