@@ -104,7 +104,10 @@ class AlertLedger:
     def _look(self, hour: str) -> None:
         for name in list_names(self._directory / hour):
             if name.endswith(_SUFFIX) and name not in self._read[hour]:
-                content = read_whole(self._directory / hour / name)
+                try:
+                    content = read_whole(self._directory / hour / name)
+                except FileNotFoundError:  # another run pruned the hour meanwhile
+                    continue
                 self._confirmed[hour].update(
                     content[at : at + _DIGEST_BYTES] for at in range(0, len(content), _DIGEST_BYTES)
                 )

@@ -99,6 +99,10 @@ class _Part:
     sha256: str
 
 
+def _digest_over(parts: Iterable[_Part]) -> str:
+    return hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+
+
 class StageWriter:
     """Writes one stage; nothing of it exists for readers before `finish`.
 
@@ -135,12 +139,11 @@ class StageWriter:
     def finish(self) -> StageSummary:
         """Write the manifest, remove older stages of the window, and return the summary."""
         self._close_part()
-        digest = hashlib.sha256("".join(part.sha256 for part in self._parts).encode())
         summary = StageSummary(
             uri=uri_of(self.directory),
             records=sum(part.records for part in self._parts),
             bytes=sum(part.bytes for part in self._parts),
-            sha256=digest.hexdigest(),
+            sha256=_digest_over(self._parts),
             window=self.window,
             pulled_at=self.pulled_at,
             columns=tuple(sorted(self._columns)),
@@ -204,7 +207,7 @@ class Stage:
         try:
             manifest = codec.decode(read_whole(directory / MANIFEST))
             self._parts = [_Part(**part) for part in manifest["parts"]]
-            found = manifest["sha256"]
+            found = _digest_over(self._parts)
         except FileNotFoundError as error:
             raise StageError(f"The stage {summary.uri} is gone; its window must be pulled again.") from error
         except (ValueError, KeyError, TypeError) as error:

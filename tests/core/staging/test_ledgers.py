@@ -144,6 +144,16 @@ def test_prune_forgets_whole_hours_before(tmp_path: Path) -> None:
     assert [entry in later for entry in entries] == [False, False, True, True]
 
 
+def test_hour_pruned_while_it_is_looked_at_holds_nothing(tmp_path: Path) -> None:
+    """A file that another run prunes between the list of an hour and its reading is not missed."""
+    ledger = AlertLedger(tmp_path)
+    ledger.add([alert_in_hour("a", 0)], at=NOW)
+    name = list_names(tmp_path / "20260101T00")[0]
+    (tmp_path / "20260101T00" / name).unlink()
+    (tmp_path / "20260101T00" / name).symlink_to(tmp_path / "pruned")  # listed, and gone when it is opened
+    assert alert_in_hour("a", 0) not in AlertLedger(tmp_path)
+
+
 def test_undated_alerts_are_kept_together(tmp_path: Path) -> None:
     """Alerts without a time of their own are on record in one place."""
     entry = entry_of("a", None)

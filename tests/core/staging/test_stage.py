@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.staging.stage import (
     MANIFEST,
     Stage,
@@ -99,6 +100,16 @@ def test_unreadable_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
     stage = staged(tmp_path, ROWS)
     (stage.directory / MANIFEST).write_bytes(content)
     with pytest.raises(StageError, match="cannot be read"):
+        Stage(stage.directory, stage.summary)
+
+
+def test_manifest_that_lost_a_part_is_refused(tmp_path: Path) -> None:
+    """A manifest that names fewer parts than were staged does not pass by repeating the digest of the whole."""
+    stage = staged(tmp_path, ROWS, rows_per_part=4)
+    manifest = codec.decode((stage.directory / MANIFEST).read_bytes())
+    del manifest["parts"][1]
+    (stage.directory / MANIFEST).write_bytes(codec.encode(manifest))
+    with pytest.raises(StageError, match="not the one"):
         Stage(stage.directory, stage.summary)
 
 
