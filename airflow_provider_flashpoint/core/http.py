@@ -18,8 +18,10 @@ import requests
 import tenacity
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.http_reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
+    ConfigurationError,
     FlashpointProviderError,
     ForbiddenError,
     NetworkError,
@@ -34,7 +36,6 @@ DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
-_MAX_REASON_CHARACTERS = 200
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 523, 524})
 
 Body = bytes | IO[bytes] | Any
@@ -60,8 +61,8 @@ class BearerAuth(requests.auth.AuthBase):
 class HttpClient:
     """Sends requests to one service and returns accepted responses, or raises.
 
-    :param session: carries authentication, proxies and TLS settings; its redirects are not followed,
-        since a redirect of an API call leads to a login page or takes the token elsewhere.
+    :param session: carries authentication, proxies and TLS settings, which win over the machine's environment; its
+        redirects are not followed, since a redirect of an API call leads to a login page or takes the token elsewhere.
     :param base_url: scheme, host and base path, without a trailing slash.
     :param service: how messages name the other side.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
@@ -110,7 +111,7 @@ class HttpClient:
 
         :param data: makes a fresh body and its headers for each attempt, so that a streamed upload can be sent again.
         :param retry: False sends once, for calls that must not be repeated.
-        :raises AuthenticationError, ForbiddenError, RejectedError: at once.
+        :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: at once.
         :raises RateLimitedError, ServerError, NetworkError: when the budget is spent.
         """
         attempt = partial(self._send_once, method, path, params, json, data, headers, accept)
@@ -136,9 +137,8 @@ class HttpClient:
             try:
                 return codec.decode(response.content), response.headers
             except ValueError as error:
-                raise ServerError(
-                    f"{self.service} {method} {path}: the answer is no JSON, or was cut short."
-                ) from error
+                what = self._named(method, path)
+                raise ServerError(f"{what}: the answer is no JSON, or was cut short.") from error
 
         return self._retrying(retry)(attempt)
 
@@ -163,9 +163,10 @@ class HttpClient:
         accept: Collection[int],
     ) -> requests.Response:
         body, body_headers = data() if data else (None, {})
-        what = f"{self.service} {method} {path}"
+        what = self._named(method, path)
+        own = self._session
         try:
-            response = self._session.request(
+            response = own.request(
                 method,
                 self.base_url + path,
                 params=params,
@@ -174,16 +175,24 @@ class HttpClient:
                 headers={**(headers or {}), **body_headers},
                 timeout=self._timeout_s,
                 allow_redirects=False,
+                # A session's own settings would lose against REQUESTS_CA_BUNDLE and HTTPS_PROXY; a request's win.
+                verify=None if own.verify is True else own.verify,
+                proxies=dict(own.proxies),
             )
+        except ValueError as error:  # requests and urllib3 tell so of addresses and headers that cannot be
+            name = type(error).__name__
+            raise ConfigurationError(f"{what}: check the host and the proxy of the connection ({name}).") from error
         except requests.RequestException as error:
             raise NetworkError(f"{what}: {network_cause(error)}") from error
+        except OSError as error:  # a file of certificates that is not there
+            raise ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.") from error
         if response.status_code in accept and not _is_html(response):
             return response
         raise self._refusal(what, response)
 
     def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
         status = response.status_code
-        reason = self._redacted(_reason(response))[:_MAX_REASON_CHARACTERS]
+        reason = self._redacted(_reason(response))[:MAX_REASON_CHARACTERS]
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
         if status == 401:
             return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
@@ -210,61 +219,13 @@ class HttpClient:
             "%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1
         )
 
+    def _named(self, method: str, path: str) -> str:
+        return self._redacted(f"{self.service} {method} {path}")
+
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
-
-
-def network_cause(error: BaseException) -> str:
-    """Return in plain words why no answer came, without the address or its query."""
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        inner = getattr(cause, "reason", None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
-    names = {type(each).__name__ for each in chain}
-    if names & {"NameResolutionError", "gaierror"}:
-        return "the host name cannot be resolved; check the host of the connection and the DNS."
-    if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
-        ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")
-        return f"the TLS connection failed; check `verify` and the certificates ({ssl_text[:_MAX_REASON_CHARACTERS]})."
-    if names & {"ProxyError"}:
-        return "the proxy refused or is not there; check `proxy`."
-    if names & {"ConnectTimeout", "ConnectTimeoutError"}:
-        return "no connection in time; check the host, the port and the firewall."
-    if names & {"ReadTimeout", "ReadTimeoutError"}:
-        return "no answer in time."
-    if names & {"ConnectionRefusedError"}:
-        return "the connection was refused; check the host and the port."
-    if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError"}:
-        return "the answer was cut short."
-    return f"the connection broke ({type(error).__name__})."
-
-
-def error_reason(body: Any) -> str:
-    """Return what an error body says, from the keys its senders are known to use, or an empty text."""
-    if not isinstance(body, Mapping):
-        return ""
-    for listed in (body.get("errors"), body.get("detail")):
-        if isinstance(listed, list) and listed:
-            return "; ".join(_located(each) for each in listed)
-    inner = body.get("error")
-    candidates = (
-        body.get("detail"),
-        body.get("message"),
-        inner.get("message") if isinstance(inner, Mapping) else inner,
-        body.get("errorMessage"),
-    )
-    return next((text for text in candidates if isinstance(text, str) and text), "")
-
-
-def _located(each: Any) -> str:
-    if not isinstance(each, Mapping):
-        return str(each)
-    where = ".".join(str(part) for part in each.get("loc", ()))
-    return f"{where}: {each.get('msg', '')}" if where else str(each.get("msg", ""))
 
 
 def _reason(response: requests.Response) -> str:
@@ -289,7 +250,7 @@ def _retry_after_s(value: str | None) -> float | None:
         pass
     try:
         at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, at.timestamp() - time.time())
 

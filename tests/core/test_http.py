@@ -17,6 +17,7 @@ from requests_mock import Mocker
 from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
+    ConfigurationError,
     FlashpointProviderError,
     ForbiddenError,
     NetworkError,
@@ -37,9 +38,11 @@ TOKEN = "made-up-token"
 class Waits(list[float]):
     """Keeps how long was waited, and does not wait."""
 
-    def client(self, base_url: str = BASE, **settings: Any) -> HttpClient:
+    def client(self, base_url: str = BASE, *, verify: Any = True, proxy: str = "", **settings: Any) -> HttpClient:
         session = requests.Session()
         session.auth = BearerAuth(TOKEN)
+        session.verify = verify
+        session.proxies = {"https": proxy} if proxy else {}
         return HttpClient(session, base_url=base_url, service="Service", secrets=[TOKEN], sleep=self.append, **settings)
 
 
@@ -137,7 +140,9 @@ def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
     assert 100 < waits[0] <= 200
 
 
-@pytest.mark.parametrize("value", ["soon", "", "Mon, 99 Foo 2024 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "value", ["soon", "", "Mon, 99 Foo 2024 00:00:00 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
+)
 def test_retry_after_nonsense(requests_mock: Mocker, waits: Waits, value: str) -> None:
     """A Retry-After that says nothing leaves the usual wait."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
@@ -218,6 +223,45 @@ def test_refused_connection(waits: Waits) -> None:
         waits.client(url, max_attempts=1).send("GET", "/page")
 
 
+@pytest.mark.parametrize(
+    "address", ["https://exa mple", "https://*.example", f"https://{'a' * 64}.example", "nonsense://service.example"]
+)
+def test_address_that_cannot_be(waits: Waits, address: str) -> None:
+    """An address that no request can have is an error of the connection, told at once."""
+    with pytest.raises(ConfigurationError, match="check the host"):
+        waits.client(address).send("GET", "/x")
+    assert waits == []
+
+
+def test_missing_certificates(waits: Waits) -> None:
+    """A file of certificates that is not there is an error of the connection, and names the file."""
+    client = waits.client("https://127.0.0.1:1", verify="/absent/authorities.pem")
+    with pytest.raises(ConfigurationError, match=r"/absent/authorities\.pem.*Check `verify`"):
+        client.send("GET", "/x")
+
+
+@pytest.mark.parametrize(("verify", "sent"), [("/own.pem", "/own.pem"), (False, False), (True, "/environment.pem")])
+def test_verify_beats_the_environment(
+    requests_mock: Mocker, waits: Waits, monkeypatch: pytest.MonkeyPatch, verify: Any, sent: Any
+) -> None:
+    """What the connection says of certificates counts; only where it says nothing does the machine's environment."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/environment.pem")
+    requests_mock.get(f"{BASE}/x")
+    waits.client(verify=verify).send("GET", "/x")
+    assert requests_mock.last_request.verify == sent
+
+
+@pytest.mark.parametrize("own", ["http://own.example:1", ""])
+def test_proxy_beats_the_environment(
+    requests_mock: Mocker, waits: Waits, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    """The proxy of the connection counts; only where there is none does the machine's environment."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://environment.example:2")
+    requests_mock.get(f"{BASE}/x")
+    waits.client(proxy=own).send("GET", "/x")
+    assert requests_mock.last_request.proxies["https"] == (own or "http://environment.example:2")
+
+
 def test_redirect_is_not_followed(requests_mock: Mocker, waits: Waits) -> None:
     """The token is not taken to where a redirect points."""
     requests_mock.get(f"{BASE}/x", status_code=302, headers={"Location": "https://elsewhere.example/login"})
@@ -240,6 +284,15 @@ def test_nothing_secret_is_told(
         waits.client(max_attempts=2).send("POST", "/x", params={"q": "asked-for"}, json={"k": "sent-body"})
     told = str(raised.value) + caplog.text
     assert [text for text in (TOKEN, "asked-for", "sent-body") if text in told] == []
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 404}, {"text": "no JSON"}, {"exc": requests.ConnectionError}])
+def test_secret_in_a_path_is_not_told(requests_mock: Mocker, waits: Waits, answer: dict[str, Any]) -> None:
+    """A token that is part of the address stays out of every message."""
+    requests_mock.get(f"{BASE}/token/{TOKEN}", **answer)
+    with pytest.raises(FlashpointProviderError, match=r"/token/\*\*\*") as raised:
+        waits.client().read_json("GET", f"/token/{TOKEN}")
+    assert TOKEN not in str(raised.value)
 
 
 def test_broken_connection_tells_no_query(server: HttpServer, waits: Waits, caplog: pytest.LogCaptureFixture) -> None:
@@ -269,6 +322,8 @@ def test_token_at_the_cut_of_a_reason(requests_mock: Mocker, waits: Waits, place
         ({"error": {"message": "why"}}, "why"),
         ({"errorMessage": "why"}, "why"),
         ({"detail": [{"loc": ["query", "size"], "msg": "too large"}]}, "query.size: too large"),
+        ({"detail": [{"loc": "query", "msg": "too large"}]}, "query: too large"),
+        ({"detail": [{"loc": None, "msg": "too large"}]}, "too large"),
         ({"errors": ["one", "two"]}, "one; two"),
     ],
 )

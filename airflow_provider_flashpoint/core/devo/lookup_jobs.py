@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_flashpoint.core.http import error_reason
+from airflow_provider_flashpoint.core.http_reason import error_reason
 
 _ID_NAMES = ("jobId", "job_id", "jobUuid", "jobUUID", "jobid", "job", "uuid", "id")
 _LIST_NAMES = ("jobs", "jobIds", "job", "uuids")

@@ -1,0 +1,60 @@
+"""What a message may say of a refusal, or of an answer that never came: the cause, without address, query or body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_REASON_CHARACTERS = 200
+
+
+def network_cause(error: BaseException) -> str:
+    """Return in plain words why no answer came, without the address or its query."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        inner = getattr(cause, "reason", None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
+    names = {type(each).__name__ for each in chain}
+    if names & {"NameResolutionError", "gaierror"}:
+        return "the host name cannot be resolved; check the host of the connection and the DNS."
+    if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
+        ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")
+        return f"the TLS connection failed; check `verify` and the certificates ({ssl_text[:MAX_REASON_CHARACTERS]})."
+    if names & {"ProxyError"}:
+        return "the proxy refused or is not there; check `proxy`."
+    if names & {"ConnectTimeout", "ConnectTimeoutError"}:
+        return "no connection in time; check the host, the port and the firewall."
+    if names & {"ReadTimeout", "ReadTimeoutError"}:
+        return "no answer in time."
+    if names & {"ConnectionRefusedError"}:
+        return "the connection was refused; check the host and the port."
+    if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError"}:
+        return "the answer was cut short."
+    return f"the connection broke ({type(error).__name__})."
+
+
+def error_reason(body: Any) -> str:
+    """Return what an error body says, from the keys its senders are known to use, or an empty text."""
+    if not isinstance(body, Mapping):
+        return ""
+    for listed in (body.get("errors"), body.get("detail")):
+        if isinstance(listed, list) and listed:
+            return "; ".join(_located(each) for each in listed)
+    inner = body.get("error")
+    candidates = (
+        body.get("detail"),
+        body.get("message"),
+        inner.get("message") if isinstance(inner, Mapping) else inner,
+        body.get("errorMessage"),
+    )
+    return next((text for text in candidates if isinstance(text, str) and text), "")
+
+
+def _located(each: Any) -> str:
+    if not isinstance(each, Mapping):
+        return str(each)
+    place = each.get("loc")
+    where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
+    return f"{where}: {each.get('msg', '')}" if where else str(each.get("msg", ""))
