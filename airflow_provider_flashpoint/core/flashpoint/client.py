@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, Endpoint, Walk, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record, records_of
 from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
@@ -65,7 +66,7 @@ class FlashpointClient:
             reader.by_offset,
             page_size=endpoint.page_size,
             ceiling=endpoint.ceiling,
-            id_of=lambda record: record.get(endpoint.id_field),
+            id_of=reader.identity,
             otherwise=lambda part: walk_scroll(part, reader.by_scroll, reader.close_scroll),
             ahead=self._requests_ahead,
         )
@@ -87,6 +88,11 @@ class _Reader:
         self._http = http
         self._endpoint = endpoint
         self._fixed = {**dict(endpoint.fixed_parameters), **filters}
+
+    def identity(self, record: Record) -> str | bytes:
+        """Return what tells a record apart: its id, or all of it where it has none."""
+        found = record.get(self._endpoint.id_field)
+        return found if isinstance(found, str) else codec.encode(record)
 
     def by_offset(self, window: Window, skip: int) -> Page:
         parameters = self._parameters(window) | {"skip": skip}

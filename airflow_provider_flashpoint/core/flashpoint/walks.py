@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -28,7 +29,11 @@ ReadNext = Callable[[Window, str | None], Page]
 
 
 class _Moved(Exception):
-    """The records changed places while they were being read."""
+    """The pages of a window may not show all of its records; with ``halve`` those of its halves may."""
+
+    def __init__(self, reason: str, *, halve: bool = True) -> None:
+        self.halve = halve
+        super().__init__(reason)
 
 
 def walk_offsets(
@@ -43,14 +48,15 @@ def walk_offsets(
 ) -> Iterator[Page]:
     """Yield every record of ``window`` at least once, in pages read by offset.
 
-    Each page begins with the last record of the one before. Where it does not, a record was updated meanwhile and
-    left its place, so one at the border may have been missed. Then, and where the window holds more than ``ceiling``
-    records, the window is read again in halves, down to windows of a second, which ``otherwise`` reads.
-    Records of a window that had to be halved come more than once.
+    Each page begins with the last record of the one before, unchanged: then none between the two was missed. Where it
+    does not, a record was updated meanwhile and left its place, so another may have been missed. Then, and where the
+    window holds more than ``ceiling`` records, the window is read again in halves, down to windows of a second, which
+    ``otherwise`` reads. It also reads a window whose pages showed fewer records than the server counts, as happens
+    where equal records are put in another order at every request. What is read again comes more than once.
 
     :param read: returns the page of a window that skips so many records.
     :param ceiling: the server's limit on records skipped plus page size.
-    :param id_of: what makes a record recognisable at a border.
+    :param id_of: what tells records apart.
     :param ahead: how many requests may be under way at once.
     """
     windows = deque([window])
@@ -59,9 +65,9 @@ def walk_offsets(
         try:
             yield from _pages_by_offset(current, read, page_size, ceiling, id_of, ahead)
         except _Moved as reason:
-            halves = current.halves()
+            halves = current.halves() if reason.halve else None
             if halves is None:
-                _log.info("%s %s and cannot be halved; it is read by scroll.", current, reason)
+                _log.info("%s %s; it is read by scroll.", current, reason)
                 yield from otherwise(current)
             else:
                 _log.info("%s %s; it is read in halves.", current, reason)
@@ -72,32 +78,38 @@ def _pages_by_offset(
     window: Window, read: ReadAt, page_size: int, ceiling: int, id_of: Callable[[Record], Any], ahead: int
 ) -> Iterator[Page]:
     first = read(window, 0)
+    size = page_size
     if first.total is not None and 2 <= len(first.records) < min(first.total, page_size):
-        page_size = len(first.records)  # the server's pages are smaller than those asked for
-    step = page_size - 1
+        size = len(first.records)  # the server's pages are smaller than those asked for
+    step = size - 1
     skips = range(step, ceiling - page_size + 1, step)
-    within_reach = (skips[-1] if skips else 0) + page_size
+    within_reach = (skips[-1] if skips else 0) + size
     if first.total is not None and first.total > within_reach:
         raise _Moved(f"holds {first.total} records, more than the {within_reach} that can be paged through")
     yield first
-    if len(first.records) < page_size:
-        return
     if first.total is not None:
-        skips = range(step, min(skips.stop, max(first.total, page_size)), step)
-    border = id_of(first.records[-1])
-    for page in _read_ahead(window, read, skips, ahead if first.total is not None else 1):
-        if not page.records or id_of(page.records[0]) != border:
-            raise _Moved("changed while it was read")
-        fresh = page.records[1:]
-        if fresh:
-            yield Page(fresh, total=page.total)
-        if len(page.records) < page_size:
-            return
-        border = id_of(page.records[-1])
-    raise _Moved("holds more records than can be paged through")
+        skips = range(step, min(skips.stop, max(first.total, size)), step)
+    total = first.total or 0
+    seen = set(map(id_of, first.records))
+    last = first
+    with contextlib.closing(_read_ahead(window, read, skips, ahead if first.total is not None else 1)) as pages:
+        while len(last.records) >= size:
+            page = next(pages, None)
+            if page is None:
+                raise _Moved("holds more records than can be paged through")
+            if page.records[:1] != last.records[-1:]:
+                raise _Moved("changed while it was read")
+            fresh = page.records[1:]
+            if fresh:
+                yield Page(fresh, total=page.total)
+            seen.update(map(id_of, fresh))
+            total = max(total, page.total or 0)
+            last = page
+    if len(seen) < total:
+        raise _Moved(f"showed {len(seen)} of {total} records", halve=False)
 
 
-def _read_ahead(window: Window, read: ReadAt, skips: range, ahead: int) -> Iterator[Page]:
+def _read_ahead(window: Window, read: ReadAt, skips: range, ahead: int) -> Generator[Page]:
     """Yield the pages of ``skips`` in order, with up to ``ahead`` requests under way."""
     if ahead <= 1 or len(skips) <= 1:
         for skip in skips:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.flashpoint.page import Page, records_of
@@ -24,29 +25,38 @@ WINDOW = Window(START, START + timedelta(seconds=SPAN_S))
 class Shelf:
     """Records in a made-up server: by second of update, with a ceiling on how far one may skip.
 
-    :param on_read: is called after each answer, to move records meanwhile.
+    :param cap: the most records that the server puts into a page, whatever it is asked for.
+    :param excess: how far off its total is.
     """
 
-    def __init__(self, seconds: list[int], *, page_size: int, ceiling: int, with_total: bool) -> None:
+    def __init__(
+        self, seconds: list[int], *, page_size: int, ceiling: int, with_total: bool, cap: int = 1000, excess: int = 0
+    ) -> None:
         self.at = dict(enumerate(seconds))
         self.page_size = page_size
         self.ceiling = ceiling
         self.with_total = with_total
+        self.cap = cap
+        self.excess = excess
         self.scrolled: list[Window] = []
+        # Called after each answer, to move records meanwhile.
         self.on_read: Callable[[], None] = lambda: None
+        # Orders what was updated in the same second.
+        self.among_equals: Callable[[int], float] = float
 
     def held(self, window: Window) -> list[dict[str, Any]]:
         found = sorted(
-            (second, number)
+            (second, self.among_equals(number), number)
             for number, second in self.at.items()
             if window.start <= START + timedelta(seconds=second) < window.end
         )
-        return [{"fpid": number} for _, number in found]
+        return [{"fpid": number, "at": second} for second, _, number in found]
 
     def by_offset(self, window: Window, skip: int) -> Page:
         assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
         held = self.held(window)
-        page = Page(held[skip : skip + self.page_size], total=len(held) if self.with_total else None)
+        total = max(0, len(held) + self.excess) if self.with_total else None
+        page = Page(held[skip : skip + min(self.page_size, self.cap)], total=total)
         self.on_read()
         return page
 
@@ -77,6 +87,35 @@ def test_every_record(seconds: list[int], page_size: int, room: int, with_total:
     assert set(shelf.walk(ahead=ahead)) == set(range(len(seconds)))
 
 
+@given(SECONDS, st.integers(2, 9), st.integers(0, 30), st.integers(1, 9), st.integers(-5, 5))
+def test_every_record_of_an_odd_server(seconds: list[int], page_size: int, room: int, cap: int, excess: int) -> None:
+    """Pages smaller than asked for, and a total that is too high or too low, cost no record as long as it tells one."""
+    shelf = Shelf(
+        seconds,
+        page_size=page_size,
+        ceiling=page_size + room,
+        with_total=True,
+        cap=cap,
+        excess=excess * (cap >= page_size),
+    )
+    assert set(shelf.walk()) == set(range(len(seconds)))
+
+
+@given(SECONDS, st.integers(2, 9), st.randoms(use_true_random=False))
+def test_equals_in_another_order_each_time(seconds: list[int], page_size: int, random: Random) -> None:
+    """A server that orders equal records anew at every request is noticed by its total, and costs no record."""
+    shelf = Shelf(seconds, page_size=page_size, ceiling=1000, with_total=True)
+    shelf.among_equals = lambda _: random.random()
+    assert set(shelf.walk()) == set(range(len(seconds)))
+
+
+def test_wrong_total_costs_one_scroll() -> None:
+    """A total that no reading of pages can reach is answered by one scroll, not by ever smaller windows."""
+    shelf = Shelf(list(range(SPAN_S)), page_size=5, ceiling=1000, with_total=True, excess=1)
+    shelf.walk()
+    assert shelf.scrolled == [WINDOW]
+
+
 @given(st.integers(0, 40), st.integers(2, 9), st.booleans())
 def test_in_order_and_once(count: int, page_size: int, with_total: bool) -> None:
     """Below the ceiling each record comes once, in the server's order, also when read ahead."""
@@ -99,18 +138,25 @@ def test_scroll_of_one_second(with_total: bool) -> None:
     assert shelf.scrolled == [Window(START + timedelta(seconds=7), START + timedelta(seconds=8))]
 
 
-@given(SECONDS, st.integers(2, 6), st.booleans(), st.lists(st.tuples(st.integers(0, 59), st.booleans()), max_size=12))
-def test_records_moved(seconds: list[int], page_size: int, with_total: bool, moves: list[tuple[int, bool]]) -> None:
+MOVES = st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, SPAN_S)), max_size=4), max_size=6)
+
+
+@given(st.lists(st.integers(0, SPAN_S - 1), max_size=20), st.integers(2, 4), st.booleans(), MOVES)
+@example([1, 2, 3, 4, 6], 3, False, [[(0, SPAN_S), (2, 5)]])  # the border moves, and yet is where it was
+@settings(max_examples=300)
+def test_records_moved(
+    seconds: list[int], page_size: int, with_total: bool, moves: list[list[tuple[int, int]]]
+) -> None:
     """Records that are updated while the window is read, and so leave their place, hide no other record."""
     shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total)
     left = iter(moves)
     moved: set[int] = set()
 
     def move() -> None:
-        number, leaves = next(left, (-1, False))
-        if number in shelf.at:
-            moved.add(number)
-            shelf.at[number] = 10 * SPAN_S if leaves else SPAN_S - 1
+        for number, second in next(left, []):
+            if number in shelf.at and second > shelf.at[number]:
+                moved.add(number)
+                shelf.at[number] = second
 
     shelf.on_read = move
     walked = set(shelf.walk())
@@ -133,6 +179,33 @@ def test_read_ahead_keeps_order() -> None:
 
     shelf.by_offset = read  # type: ignore[method-assign]
     assert shelf.walk(ahead=2) == list(range(9))
+
+
+def test_read_ahead_stays_within_its_number() -> None:
+    """As many requests are under way at once as were allowed, and never one more."""
+    allowed = 4
+    shelf = Shelf([0] * 34, page_size=3, ceiling=100, with_total=True)  # a first page, then sixteen that are read ahead
+    plain = shelf.by_offset
+    together = threading.Barrier(allowed)
+    lock = threading.Lock()
+    under_way = 0
+    most = 0
+
+    def read(window: Window, skip: int) -> Page:
+        nonlocal under_way, most
+        if skip == 0:
+            return plain(window, skip)
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        together.wait(10)
+        with lock:
+            under_way -= 1
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    assert shelf.walk(ahead=allowed) == list(range(34))
+    assert most == allowed
 
 
 def test_read_ahead_raises() -> None:
