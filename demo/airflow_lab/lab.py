@@ -62,7 +62,7 @@ class AirflowLab(AirflowInstance):
         """Run the intervals that start in [``from_``, ``to``], both included, and return their runs.
 
         Airflow 2 runs them inside its command, as many at once as the DAG's ``max_active_runs`` says;
-        Airflow 3 leaves them to the scheduler, and only if the DAG is not paused.
+        Airflow 3 leaves them to the scheduler, and the DAG is unpaused for it.
 
         :param reprocess: what becomes of intervals that have a run: ``none``, ``failed`` or ``completed``.
         :raises LabError: a run failed, the command failed, or time ran out.
@@ -79,7 +79,12 @@ class AirflowLab(AirflowInstance):
         )
         # Airflow 3 allows one backfill of a DAG at a time, and notices the end of one late.
         self.wait_until(lambda: not self._asked.backfill_active(dag_id), timeout_s, f"the last backfill of {dag_id}")
+        if self.line == 3:
+            # A scheduler that takes up the runs while they are being made loses them on SQLite.
+            self._asked.set_paused(dag_id, True)
         self._create_backfill(arguments, timeout_s)
+        if self.line == 3:
+            self._asked.set_paused(dag_id, False)
 
         def ended() -> list[Run] | None:
             runs = [run for run in self.runs(dag_id) if (date := run["logical_date"]) and from_ <= date <= to]

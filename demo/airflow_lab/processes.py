@@ -16,6 +16,9 @@ from demo.airflow_lab.errors import LabError
 from demo.airflow_lab.marks import end_all, marked, send_signal, with_mark
 
 _TAIL_LINES = 40
+# What Airflow's scheduler dies of when another writer of a SQLite file is in its way; a service would start it again.
+_SQLITE_RACES = ("StaleDataError", "database is locked")
+_MOST_RESTARTS = 3
 
 
 class Processes:
@@ -29,12 +32,15 @@ class Processes:
         self._logs = logs
         self._mark = secrets.token_hex(16)
         self._components: dict[str, subprocess.Popen[bytes]] = {}
+        self._orders: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+        self._restarts = 0
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a component in a session of its own."""
         self._logs.mkdir(parents=True, exist_ok=True)
         self._guard = self._guard or self._start_guard()
+        self._orders[name] = command, environment
         with self.log_file(name).open("ab") as log:
             self._components[name] = subprocess.Popen(
                 command,
@@ -83,12 +89,16 @@ class Processes:
             return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def check(self) -> None:
-        """Return when every component runs.
+        """Return when every component runs; one that lost a race for a SQLite file is started again.
 
         :raises LabError: one has ended; with its exit code and the tail of its log.
         """
-        for name, component in self._components.items():
+        for name, component in list(self._components.items()):
             if (code := component.poll()) is not None:
+                if self._restarts < _MOST_RESTARTS and any(race in self.log_tail(name) for race in _SQLITE_RACES):
+                    self._restarts += 1
+                    self.start(name, *self._orders[name])
+                    continue
                 raise LabError(f"Airflow's {name} ended with code {code}.\n{self.log_tail(name)}")
 
     def kill(self, name: str) -> None:

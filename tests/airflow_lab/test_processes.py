@@ -93,3 +93,13 @@ def test_the_processes_of_a_killed_owner_end_too(tmp_path: Path) -> None:
         child = psutil.Process(printed_id(tmp_path / "parent.log"))
         owner.send_signal(signal.SIGKILL)
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_component_that_lost_a_race_for_sqlite_is_started_again(processes: Processes, tmp_path: Path) -> None:
+    """What a service manager would restart is restarted, and reported only when it keeps dying."""
+    starts = tmp_path / "starts"
+    dying = f"open({str(starts)!r}, 'a').write('x'); print('StaleDataError'); exit(1)"
+    processes.start("scheduler", [sys.executable, "-c", dying], os.environ)
+    with pytest.raises(LabError, match="StaleDataError"):
+        until(lambda: processes.check() is not None)
+    assert starts.read_text() == "x" * 4

@@ -118,12 +118,14 @@ def _read_end(connection: socket.socket) -> End:
     """Return the peer's end if it comes within the connection's timeout."""
     try:
         # SSLSocket reports a reset as an end; the socket below it tells them apart.
-        socket.socket.recv(connection, 1, socket.MSG_PEEK)
+        waiting = socket.socket.recv(connection, 1, socket.MSG_PEEK)
         if connection.recv(_RECEIVE_BYTES):
             return End.NEVER
     except TimeoutError:
         return End.NEVER
-    except ssl.SSLEOFError:
+    except ssl.SSLEOFError as error:
+        if waiting and error.reason != "UNEXPECTED_EOF_WHILE_READING":
+            raise ConnectionResetError("it was reset") from error
         return End.BARE
     except ssl.SSLZeroReturnError:
         return End.NOTIFIED

@@ -88,8 +88,11 @@ def test_end_before_ours_is_a_break(peer: PeerMaker) -> None:
             half_close.end(connection, patience_s=30.0)
 
 
+@pytest.mark.parametrize("last_words", [b"", b"\x17\x03\x03\x00\x20 a record that is cut"])
 @pytest.mark.parametrize("transport", ["tls", "tcp"])
-def test_reset_after_our_end_is_a_break(peer: PeerMaker, transport: str, authority: Issued, tmp_path: Path) -> None:
+def test_reset_after_our_end_is_a_break(
+    peer: PeerMaker, transport: str, last_words: bytes, authority: Issued, tmp_path: Path
+) -> None:
     """A reset is never taken for an end, though the peer's host had acknowledged every byte."""
     context = server_context(issue("localhost", authority), tmp_path)
 
@@ -97,6 +100,7 @@ def test_reset_after_our_end_is_a_break(peer: PeerMaker, transport: str, authori
         if transport == "tls":
             connection = context.wrap_socket(connection, server_side=True)
         wait_for_their_end(connection)
+        socket.socket.sendall(connection, last_words)
         reset(connection)
 
     peer_ = peer(reset_at_the_end)
