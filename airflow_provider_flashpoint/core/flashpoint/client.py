@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, Endpoint, Walk, endpoint_of
@@ -112,7 +112,10 @@ class _Reader:
         else:
             body, _ = self._http.read_json("POST", self._scroll_path, json={"scroll_id": scroll_id}, retry=False)
         records = records_of(body, key="results", path=self._endpoint.path)
-        return Page(records, next=body.get("scroll_id"))
+        following = body.get("scroll_id")
+        if records and not (scroll_id or following):
+            raise MalformedPageError(f"{self._endpoint.path} begins a scroll without a scroll_id to go on with.")
+        return Page(records, next=following)
 
     def close_scroll(self, scroll_id: str) -> None:
         """Tell the server that the scroll is done with. One that cannot be closed runs out by itself."""
@@ -144,8 +147,8 @@ def _next_scroll_id(body: Mapping[str, Any], path: str) -> str | None:
     following = links.get("next") if isinstance(links, Mapping) else None
     if not following:
         return None
-    href = following.get("href", "") if isinstance(following, Mapping) else str(following)
-    scroll_id = parse_qs(urlsplit(href).query).get("scroll_id")
+    href = following.get("href") if isinstance(following, Mapping) else following
+    scroll_id = parse_qs(str(href).partition("?")[2]).get("scroll_id")
     if not scroll_id:
         raise MalformedPageError(f"{path} names a next page without a scroll_id in its link.")
     return scroll_id[0]

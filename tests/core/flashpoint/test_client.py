@@ -13,7 +13,12 @@ from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
 from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import AuthenticationError, ConfigurationError, ForbiddenError
+from airflow_provider_flashpoint.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    MalformedPageError,
+)
 from airflow_provider_flashpoint.sandbox.dataset import alerts, bulk_indicators, indicators
 from airflow_provider_flashpoint.sandbox.faults import Fault
 from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
@@ -143,6 +148,58 @@ def test_faults_on_the_way(server_of: ServerOf, kind: Any) -> None:
     server.faults.add(Fault(kind, times=3, skip=2, match="/attribute"))
     assert fpids(read(client_of(server, page_size=7))) == fpids(indicators(1, COUNT, FROM, TO))
     assert server.faults.fired() == 3
+
+
+def test_lost_answers_of_a_scroll(server_of: ServerOf) -> None:
+    """Answers lost in the middle of a scroll cost no record, though no page of it can be asked for twice."""
+    server = server_of()
+    block = bulk_indicators("domain", CEILING + 500, FROM, FROM + timedelta(seconds=1), columns=6)
+    server.store.publish_block(block)
+    server.faults.add(Fault("cut", skip=3, match="POST"), Fault("malformed", skip=3, match="POST"))
+    assert len(fpids(read(client_of(server)))) == len(block)
+    assert server.faults.fired() == 2
+
+
+@pytest.mark.parametrize("kind", ["status", "reset", "cut", "malformed", "html"])
+def test_faults_among_alerts(server_of: ServerOf, kind: Any) -> None:
+    """Faults between pages of alerts cost no alert."""
+    server = server_of()
+    server.store.publish_alerts(alerts(1, COUNT, FROM, TO))
+    server.faults.add(Fault(kind, times=3, skip=2, match="/alerts"))
+    found = read(client_of(server, page_size=7), data_set=DataSet.ALERTS)
+    assert {alert["alert_id"] for alert in found} == set(server.store.expected_alerts())
+    assert server.faults.fired() == 3
+
+
+@pytest.mark.parametrize(
+    "following", [{"href": "/v1/alerts?size=7"}, {"href": "http://[broken"}, {"href": None}, "/v1/alerts"]
+)
+def test_next_link_that_leads_nowhere(server_of: ServerOf, following: Any) -> None:
+    """A link to a next page without a scroll id is an error, since stopping there would lose the rest."""
+    server = server_of()
+    server.faults.add(Fault("status", status=200, body={"data": [], "links": {"next": following}}))
+    with pytest.raises(MalformedPageError, match="without a scroll_id"):
+        read(client_of(server), data_set=DataSet.ALERTS)
+
+
+@pytest.mark.parametrize("links", [None, {}, {"next": None}, {"next": {}}])
+def test_no_next_link_is_the_end(server_of: ServerOf, links: Any) -> None:
+    """Whatever way there is of naming no next page ends the walk."""
+    server = server_of()
+    server.faults.add(Fault("status", status=200, body={"data": [{"alert_id": "1"}], "links": links}))
+    assert read(client_of(server), data_set=DataSet.ALERTS) == [{"alert_id": "1"}]
+
+
+def test_scroll_without_an_id(server_of: ServerOf) -> None:
+    """A scroll that begins with records and no id is an error, since stopping there would lose the rest."""
+    server = server_of()
+    too_many = {"x-fp-total-hits": str(CEILING + 1)}
+    server.faults.add(
+        Fault("status", status=200, body=[], headers=too_many, match="skip=0"),
+        Fault("status", status=200, body={"results": [{"fpid": "1"}]}, match="scroll=True"),
+    )
+    with pytest.raises(MalformedPageError, match="scroll_id"):
+        read(client_of(server), Window(FROM, FROM + timedelta(seconds=1)))
 
 
 @pytest.mark.parametrize("data_set", [DataSet.INDICATORS, DataSet.ALERTS])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core.flashpoint.page import Page, records_of
 from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError, PagingLoopError
+from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError, PagingLoopError, RejectedError
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN_S = 16
@@ -224,16 +224,19 @@ def test_read_ahead_raises() -> None:
 
 
 class Script:
-    """Answers with pages one after another, and keeps the tokens it was asked with."""
+    """Answers with pages or errors one after another, and keeps the tokens it was asked with."""
 
-    def __init__(self, *pages: Page) -> None:
-        self.pages = iter(pages)
+    def __init__(self, *answers: Page | Exception) -> None:
+        self.answers = iter(answers)
         self.asked: list[str | None] = []
         self.closed: list[str] = []
 
     def __call__(self, window: Window, token: str | None) -> Page:
         self.asked.append(token)
-        return next(self.pages)
+        answer = next(self.answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def page(*ids: int, next: str | None = None) -> Page:
@@ -261,6 +264,23 @@ def test_scroll_uses_latest_id() -> None:
     script = Script(page(1, next="a"), page(2), page(3, next="b"), page())
     assert ids_of(walk_scroll(WINDOW, script, script.closed.append)) == [1, 2, 3]
     assert (script.asked, script.closed) == ([None, "a", "a", "b"], ["b"])
+
+
+def test_scroll_that_breaks_each_time() -> None:
+    """A scroll that never comes to its end raises what broke it."""
+    broken = [page(1, next="a"), NetworkError("cut short")]
+    script = Script(*broken * 5)
+    with pytest.raises(NetworkError, match="cut short"):
+        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+    assert script.closed == ["a"] * 5
+
+
+def test_refused_scroll_is_not_begun_anew() -> None:
+    """A refusal will be one again."""
+    script = Script(page(1, next="a"), RejectedError("no such scroll"))
+    with pytest.raises(RejectedError):
+        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+    assert script.asked == [None, "a"]
 
 
 def test_scroll_loop_is_closed() -> None:
