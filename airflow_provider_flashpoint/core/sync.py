@@ -24,6 +24,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MOST_COLUMNS = 500
 _SHOWN_COLUMNS = 200
+_CLOCKS_APART_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
 
 _log = logging.getLogger(__name__)
 
@@ -85,13 +86,16 @@ def sync(
 ) -> SyncSummary:
     """Deliver the newest rows of ``stage`` and return the counts.
 
-    :param consult_ledger: leave out rows older than what the lookup was given; needed where the stage may be the older.
+    Rows older than what the lookup was given are left out.
+
+    :param consult_ledger: read all of the ledger, and not only what was delivered since the oldest row was updated.
     :raises: what reading the stage or deploying raises; the lookup then holds what it held.
     """
     with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
         rejected = _note_versions(stage, target.key, version_fields, newest, dead_letters)
-        if consult_ledger:
-            newest.add_known(ledger.known())
+        if newest.oldest_version is not None:
+            since_us = 0 if consult_ledger else newest.oldest_version - _CLOCKS_APART_US
+            newest.add_known(ledger.known(since_us=since_us))
         settled = newest.settle()
         counts = write_csv(_newest_rows(stage, target.key, settled), target.columns, target.key, csv_file)
         if counts.rows or target.operation is not Operation.APPEND:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.lookups import Operation
@@ -73,7 +73,12 @@ class Bench:
         return Stage(writer.directory, stage_of([rows], writer))
 
     def sync(
-        self, stage: Stage, operation: Operation = Operation.APPEND, *, consult_ledger: bool = False
+        self,
+        stage: Stage,
+        operation: Operation = Operation.APPEND,
+        *,
+        consult_ledger: bool = False,
+        at: datetime = EPOCH + timedelta(hours=24),
     ) -> SyncSummary:
         with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
             return sync(
@@ -84,7 +89,7 @@ class Bench:
                 consult_ledger=consult_ledger,
                 version_fields=VERSION_FIELDS,
                 dead_letters=dead_letters,
-                at=hour(24),
+                at=at,
             )
 
 
@@ -124,11 +129,15 @@ class Store:
 
 @dataclass
 class Run:
-    """Runs of the DAG against one store and one lookup, deciding as the operator decides."""
+    """Runs of the DAG against one store and one lookup, deciding as the operator decides.
+
+    After each of them the lookup must hold the newest version that was ever read of each key, kept in ``given``.
+    """
 
     store: Store
     bench: Bench
     state: LookupState = field(default_factory=LookupState)
+    given: dict[str, str] = field(default_factory=dict)
 
     def scheduled(self, number: int, *, at: datetime) -> None:
         context = {"data_interval_start": hour(number), "data_interval_end": hour(number + 1)}
@@ -156,9 +165,12 @@ class Run:
         rebuild = checkpoint is None
         leads = not run_window.explicit and checkpoint is not None and run_window.asked.end >= checkpoint
         stage = self.bench.stage(self.store.pull(run_window.asked, at=at), run_window.asked)
+        for row in stage.rows():
+            self.given[row["domain"]] = max(row["header_.indexed_at"], self.given.get(row["domain"], ""))
         summary = self.bench.sync(
-            stage, Operation.CREATE if rebuild else Operation.APPEND, consult_ledger=not rebuild and not leads
+            stage, Operation.CREATE if rebuild else Operation.APPEND, consult_ledger=not rebuild and not leads, at=at
         )
+        assert {key: row["header_.indexed_at"] for key, row in self.bench.lookups.rows.items()} == self.given
         self.state = self.state.after_sync(
             run_window.covered,
             rebuilt=rebuild,
@@ -238,6 +250,33 @@ def test_reruns_between_runs_do_not_matter(store: Store, reruns: list[tuple[int,
                 else:
                     run.scheduled(number, at=hour(now))
         assert run.bench.lookups.rows == straight_run(store)
+
+
+@given(STORES, st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=PERIODS, max_size=PERIODS))
+@example(Store(((0, 0), (3, 1), (3, 4))), [(0, 3)] * PERIODS)  # a rerun finds the newer of two records gone
+@settings(deadline=None, max_examples=80)
+def test_late_runs_put_back_no_old_value(store: Store, lateness: list[tuple[int, int]]) -> None:
+    """Runs that come after records left their window, or its overlap, never undo what was delivered before."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(store, Bench(Path(directory)))
+        now = hour(0)
+        for number, (late, again_after) in enumerate(lateness):
+            now = max(now, hour(number + 1 + late / 2))
+            run.scheduled(number, at=now)
+            if again_after:
+                now += timedelta(minutes=30 * again_after)
+                run.scheduled(number, at=now)
+
+
+def test_steady_state_reads_little_of_the_ledger(bench: Bench) -> None:
+    """A sync of new rows reads what was delivered since they were updated, not all that ever was."""
+    for number in range(4):
+        bench.sync(bench.stage([row_of("a", number)]), at=hour(number))
+    for file in (bench.directory / "ledger" / "one").iterdir():
+        if not file.name.startswith("20260101T03"):
+            file.unlink()
+            file.mkdir()  # listed, and an error to whoever reads it
+    assert bench.sync(bench.stage([row_of("a", 3.5)]), at=hour(4)).rows_sent == 1
 
 
 def test_older_stage_does_not_put_back_an_old_value(bench: Bench) -> None:

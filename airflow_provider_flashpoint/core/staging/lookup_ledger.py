@@ -5,7 +5,8 @@
     <directory>/<generation>/<delivered at>-<random>.versions
 
 A generation is one build of the lookup: a rebuild begins a new one. Each sync adds one file of 24 bytes a row; past
-`_MOST_FILES` they are merged. Only a sync that may be older than what was delivered reads them.
+`_MOST_FILES` they are merged. A sync reads those that may hold a newer version than its own oldest one: a handful,
+unless its window is an old one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersions
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, remove_tree, whole_file
@@ -23,6 +24,7 @@ _MOST_FILES = 64
 _ENTRY = 3
 _BLOCK = 4096 * _ENTRY
 _SUFFIX = ".versions"
+_NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class LookupLedger:
@@ -36,10 +38,15 @@ class LookupLedger:
         self._directory = directory
         self._generation = generation
 
-    def known(self) -> Iterator[Known]:
-        """Yield what was delivered; a key comes once for each sync that delivered it, until files are merged."""
+    def known(self, *, since_us: int = 0) -> Iterator[Known]:
+        """Yield what was delivered; a key comes once for each sync that delivered it, until files are merged.
+
+        :param since_us: leave out syncs before this time, in microseconds: what they delivered is older still.
+        """
+        since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(_NAME_TIME)
         for name in self._files():
-            yield from self._read(name)
+            if name >= since:
+                yield from self._read(name)
 
     def is_empty(self) -> bool:
         """Return whether nothing is on record: a lookup built elsewhere, or a staging storage that was wiped."""
@@ -70,7 +77,7 @@ class LookupLedger:
             (self._home / name).unlink(missing_ok=True)
 
     def _write(self, entries: Iterable[Known], *, at: datetime) -> None:
-        name = f"{as_utc(at).strftime('%Y%m%dT%H%M%S.%fZ')}-{secrets.token_hex(4)}{_SUFFIX}"
+        name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
         block = array("q")
         with whole_file(self._home / name) as file:
             for entry in entries:

@@ -51,6 +51,8 @@ class NewestVersions:
         self._spill: dict[int, IO[bytes]] = {}
         self._buffers = [array("q") for _ in range(_FILES)]
         self._places = 0
+        self.oldest_version: int | None = None
+        """The oldest version of a row, None where no row has one."""
 
     def __enter__(self) -> NewestVersions:
         return self
@@ -67,6 +69,9 @@ class NewestVersions:
         """Note a row whose key is already digested."""
         self._put(*entry, place)
         self._places = max(self._places, place + 1)
+        version = entry[2]
+        if version and (self.oldest_version is None or version < self.oldest_version):
+            self.oldest_version = version
 
     def add_known(self, known: Iterable[Known]) -> None:
         """Note versions that were delivered before."""

@@ -42,6 +42,17 @@ def test_lookup_round_trip(tmp_path: Path) -> None:
     assert list(lookup_ledger(tmp_path).known()) == delivered
 
 
+@pytest.mark.parametrize(
+    ("since", "keys"), [(-1, "abc"), (0, "abc"), (NOW.timestamp() + 1, "bc"), (NOW.timestamp() + 121, ""), (2.5e11, "")]
+)
+def test_earlier_syncs_are_left_out_on_demand(tmp_path: Path, since: float, keys: str) -> None:
+    """Only syncs at a time or after it are read when that is asked for."""
+    ledger = lookup_ledger(tmp_path)
+    for minute, key in enumerate("abc"):
+        ledger.add([known(key, 1)], at=NOW + timedelta(minutes=minute))
+    assert list(ledger.known(since_us=int(since * 1_000_000))) == [known(key, 1) for key in keys]
+
+
 @pytest.mark.parametrize("delivered", [[], [known("a", 1)]])
 def test_ledger_is_empty_until_a_sync(tmp_path: Path, delivered: list[Known]) -> None:
     """A ledger is empty before the first sync, and not after it, even if that delivered no row."""

@@ -68,6 +68,16 @@ def test_row_with_a_version_beats_one_without() -> None:
     assert survivors([("a", 3), ("a", 0)], [])[0] == {0}
 
 
+@given(ROWS)
+def test_oldest_version_is_that_of_a_row_with_one(rows: PAIRS) -> None:
+    """The oldest version is told of the rows that have one, whatever else was delivered."""
+    with NewestVersions() as newest:
+        newest.add_known([(*digest_of("a"), 1)])
+        for place, (key, version) in enumerate(rows):
+            newest.add(key, version, place)
+        assert newest.oldest_version == min((version for _, version in rows if version), default=None)
+
+
 @given(st.text())
 def test_any_text_is_a_key(key: str) -> None:
     """A key of any characters, lone surrogates too, has two numbers of 64 bits."""
