@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,13 +58,16 @@ def flashpoint_settings(
 
 
 def _base_url(host: str, port: int | None, conn_id: str) -> str:
+    host = host.strip()
+    if "@" in host:
+        raise ConfigurationError(f"host holds a user or a password in the connection {conn_id}; leave them out.")
     wrong = f"host is {host!r} in the connection {conn_id}; it must be like {DEFAULT_HOST}."
     try:
         parts = urlsplit(host if "://" in host else f"https://{host}")
         own_port = parts.port
     except ValueError as error:
         raise ConfigurationError(wrong) from error
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    if parts.scheme not in ("https", "http") or not parts.hostname or set(parts.netloc) & set(string.whitespace):
         raise ConfigurationError(wrong)
     place = parts.netloc if own_port or not port else f"{parts.netloc}:{port}"
     path = parts.path.rstrip("/")

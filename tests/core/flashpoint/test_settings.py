@@ -84,6 +84,7 @@ def test_repr() -> None:
     [
         (None, None, "https://fp.tools"),
         ("fp.tools", None, "https://fp.tools"),
+        (" fp.tools\n", None, "https://fp.tools"),
         ("https://fp.tools/api/v4", None, "https://fp.tools"),
         ("https://fp.tools/api/alerting/v1/", None, "https://fp.tools"),
         ("http://127.0.0.1", 8080, "http://127.0.0.1:8080"),
@@ -97,12 +98,21 @@ def test_base_url(host: str | None, port: int | None, base_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["ftp://fp.tools", "https://", "https://fp.tools:port", "https://fp.tools:99999", "http://["]
+    "host",
+    ["ftp://fp.tools", "https://", "https://fp.tools:port", "https://fp.tools:99999", "http://[", "https://fp tools"],
 )
 def test_wrong_host(host: str) -> None:
     """A host that is no address is told as an error of the connection."""
     with pytest.raises(ConfigurationError, match="in the connection fp"):
         settings_of(host=host)
+
+
+@pytest.mark.parametrize("host", ["https://user:host-secret@fp.tools", "user:host-secret@fp.tools:port"])
+def test_password_in_host_stays_secret(host: str) -> None:
+    """A password in the host would be in every message about it, so it is refused, and not told."""
+    with pytest.raises(ConfigurationError, match="leave them out") as raised:
+        settings_of(host=host)
+    assert "host-secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
