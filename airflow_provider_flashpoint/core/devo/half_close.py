@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 
 _POLL_S = 0.05
-_SETTLE_S = 0.005
 _RECEIVE_BYTES = 4096
 
 
@@ -65,16 +64,16 @@ def end(connection: socket.socket, *, patience_s: float, clock: Callable[[], flo
     _end_our_half(connection)
     connection.settimeout(min(_POLL_S, patience_s))
     deadline = clock() + patience_s
-    ended, unread = End.NEVER, unacknowledged_bytes(connection)
+    unread = unacknowledged_bytes(connection)
     while clock() < deadline:
-        if ended is End.NEVER:
-            ended = _read_end(connection)
+        ended = _read_end(connection)
         left = unacknowledged_bytes(connection)
-        # An end that crossed our last bytes on their way was no answer to them.
         if ended is not End.NEVER:
-            if left == 0:
-                return ended
-            _pause_unless_broken(connection)
+            # An answer to our end acknowledges all bytes before it; what may be open is our end itself, since a
+            # TLS peer answers the close_notify that goes before.
+            if left > 1:
+                raise ConnectionResetError(f"the peer ended it with {left} bytes not taken")
+            return ended
         if left < unread:
             unread, deadline = left, clock() + patience_s
     if unread:
@@ -130,10 +129,3 @@ def _read_end(connection: socket.socket) -> End:
     except ssl.SSLZeroReturnError:
         return End.NOTIFIED
     return best_end(connection)
-
-
-def _pause_unless_broken(connection: socket.socket) -> None:
-    code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, "it was reset after the peer had closed its half")
-    time.sleep(_SETTLE_S)

@@ -73,7 +73,8 @@ def test_break_loses_nothing(devo: DevoServer, transport: str, action: Any, deta
     devo.syslog_faults.add(None, SyslogFault(action, after_bytes=BREAK_AFTER_BYTES, **details))
     # On plain TCP an early end can be told from an orderly one only while there is more to send than hosts hold.
     window = len(EVENTS[0]) * len(EVENTS) if (action, transport) == ("half_close", "tcp") else WINDOW_BYTES
-    with writer_to(devo, transport, window_bytes=window) as writer:
+    # A peer that ends its half and stops reading may be found out only when a send is stalled for too long.
+    with writer_to(devo, transport, window_bytes=window, send_timeout_s=5.0) as writer:
         writer.write(EVENTS[:10])
         writer.confirm()
         writer.write(EVENTS[10:])

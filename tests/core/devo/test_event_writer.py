@@ -180,6 +180,15 @@ def test_lines_are_kept_when_attempts_run_out(clock: FakeClock) -> None:
     assert channel.read == Counter(lines_of(5))
 
 
+def test_each_call_has_all_attempts(clock: FakeClock) -> None:
+    """A call after a DeliveryError may fail as often as the first."""
+    writer = EventWriter(FakeChannel(breaks=[0.0] * 5), max_attempts=3, sleep=clock.sleep)
+    writer.write(b"x\n")
+    with pytest.raises(DeliveryError):
+        writer.confirm()
+    assert writer.confirm() == 1
+
+
 def test_confirmation_forgives_earlier_breaks(clock: FakeClock) -> None:
     """Breaks count in a row only: a long run with a break now and then goes on."""
     writer = EventWriter(FakeChannel(breaks=[0.0, None, None] * 20), max_attempts=2, sleep=clock.sleep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import select
 import socket
@@ -23,6 +24,7 @@ from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError
 from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
 
 PeerMaker = Callable[[Callable[[socket.socket], None]], Peer]
 LINES = [b"%03d\n" % number for number in range(100)]
@@ -109,6 +111,90 @@ def test_reset_after_our_end_is_a_break(
         connection.sendall(b"x" * 1000)
         with pytest.raises(OSError, match="reset"):
             half_close.end(connection, patience_s=30.0)
+
+
+def fill(connection: socket.socket) -> int:
+    """Send until neither host takes more, and return how many bytes that were."""
+    sent = 0
+    connection.settimeout(0.2)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            sent += connection.send(b"x" * 65536)
+    return sent
+
+
+def test_end_that_crossed_our_last_bytes_is_no_answer(peer: PeerMaker) -> None:
+    """An end that comes while bytes are still on their way is found at once not to be an answer to them."""
+    ours_is_ended, over = threading.Event(), threading.Event()
+
+    def end_without_reading(connection: socket.socket) -> None:
+        ours_is_ended.wait()
+        connection.shutdown(socket.SHUT_WR)
+        over.wait()
+
+    def clock() -> float:
+        ours_is_ended.set()
+        return 0.0
+
+    with plain(peer(end_without_reading)).connect() as connection:
+        fill(connection)
+        try:
+            with pytest.raises(ConnectionResetError, match="bytes not taken"):
+                half_close.end(connection, patience_s=30.0, clock=clock)
+        finally:
+            over.set()
+
+
+def test_bytes_that_nobody_takes_are_a_break(peer: PeerMaker) -> None:
+    """A peer that neither reads nor ends is given up when patience ends, not believed."""
+    over = threading.Event()
+    with plain(peer(lambda connection: bool(over.wait()))).connect() as connection:
+        fill(connection)
+        try:
+            with pytest.raises(TimeoutError, match="bytes were not taken"):
+                half_close.end(connection, patience_s=0.1)
+        finally:
+            over.set()
+
+
+def test_peer_that_takes_more_is_waited_for(peer: PeerMaker) -> None:
+    """Patience begins anew whenever the peer's host has taken some more bytes, however long it all takes."""
+    ticks = itertools.count()
+    turns = threading.Semaphore(0)
+
+    def read_in_turns(connection: socket.socket) -> None:
+        # What its host holds is little, so that each turn lets it take more of ours.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        turns.acquire()
+        while connection.recv(65536):
+            turns.acquire()
+
+    def clock() -> float:
+        turns.release()
+        return float(next(ticks))
+
+    with plain(peer(read_in_turns)).connect() as connection:
+        turns_needed = fill(connection) >> 16
+        assert turns_needed > 16
+        try:
+            assert half_close.end(connection, patience_s=8.0, clock=clock) is End.BARE
+        finally:
+            turns.release(turns_needed)
+
+
+def test_peer_known_to_keep_open_is_not_waited_for_again(devo: DevoServer) -> None:
+    """Once the habit of a peer is known, a confirmation does not take the whole time any more."""
+    devo.syslog_faults.add(*[SyslogFault("never_close") for _ in range(3)])
+    ticks = itertools.count()
+    connect = sandbox_connector(devo, "tcp").connect
+    channel = SyslogChannel(connect, b"", confirm_timeout_s=10.0, clock=lambda: float(next(ticks)))
+    spent = []
+    for _ in range(2):
+        channel.send(b"x\n")
+        before = next(ticks)
+        channel.confirm()
+        spent.append(next(ticks) - before)
+    assert spent[1] < 10 < spent[0]
 
 
 def test_chatter_of_the_peer_is_dropped(peer: PeerMaker) -> None:

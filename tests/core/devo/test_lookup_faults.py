@@ -146,9 +146,11 @@ class FakeHttp:
     def __init__(self, *answers: Any) -> None:
         self._answers = iter(answers)
         self.asked: list[Mapping[str, Any]] = []
+        self.paths: list[str] = []
 
     def read_json(self, method: str, path: str, *, params: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
         self.asked.append(dict(params or {}))
+        self.paths.append(path)
         return next(self._answers), {}
 
 
@@ -162,6 +164,13 @@ def test_list_goes_on_to_the_last_page() -> None:
     lookups = LookupsClient(http, domain="d")  # type: ignore[arg-type]
     assert [each["name"] for each in lookups.lookups()] == ["a", "b", "c"]
     assert [params.get("pageToken") for params in http.asked] == [None, "1", "2"]
+
+
+def test_domain_stays_one_part_of_the_path() -> None:
+    """A domain with odd characters cannot lead to another path."""
+    http = FakeHttp({"lookups": []})
+    LookupsClient(http, domain="../a b?c").check()  # type: ignore[arg-type]
+    assert http.paths == ["/lookup/..%2Fa%20b%3Fc"]
 
 
 @given(JSON)
