@@ -39,6 +39,10 @@ class Window:
     def __str__(self) -> str:
         return f"[{format_instant(self.start)}, {format_instant(self.end)})"
 
+    def to_dict(self) -> dict[str, str]:
+        """Return ``{"from": ..., "to": ...}``, as a summary tells it."""
+        return {"from": format_instant(self.start), "to": format_instant(self.end)}
+
     def widened_to(self, start: datetime) -> Window:
         """Return this window with its start moved back to ``start``; never forward."""
         return Window(min(self.start, as_utc(start)), self.end)

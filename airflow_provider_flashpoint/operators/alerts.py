@@ -11,10 +11,10 @@ from airflow_provider_flashpoint.config.model import DEFAULT_ALERT_LAG, DEFAULT_
 from airflow_provider_flashpoint.core.state import AlertState
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task
+from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task, reached
 from airflow_provider_flashpoint.run_window import RunWindow
 from airflow_provider_flashpoint.staging import directory_name
-from airflow_provider_flashpoint.state_store import alerts_variable, read_state, write_state
+from airflow_provider_flashpoint.state_store import alerts_variable, write_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.deliver import DeliverySummary
@@ -75,12 +75,7 @@ class PullAlertsOperator(WindowedOperator):
             self._check_arguments()
             self.log.info("pre_pull started.")
             variable = alerts_variable(self._stream)
-            self.log.info("Retrieving the persisted data of %s.", variable)
-            state = read_state(AlertState, variable)
-            if state is None:
-                self.log.info("No persisted data found. The content will be initialized.")
-            else:
-                self.log.info("Latest state: %s", state.to_json())
+            state = self.stored_state(AlertState, variable)
             complete_until = state.to_checkpoint_time if state else None
             run_window = self.resolve(context, build=complete_until is None, complete_until=complete_until)
             self.log.info("PrePull method completed.")
@@ -88,7 +83,7 @@ class PullAlertsOperator(WindowedOperator):
             name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
             with DeadLetters(self._directory / "dead_letters" / name) as dead_letters:
                 summary = self._deliver(run_window, dead_letters)
-            reached = (state or AlertState()).after_delivery(
+            delivered = (state or AlertState()).after_delivery(
                 run_window.covered,
                 leaves_no_gap=run_window.leaves_no_gap(complete_until),
                 sent=summary.sent,
@@ -97,14 +92,14 @@ class PullAlertsOperator(WindowedOperator):
                 run_id=str(context.get("run_id") or ""),
                 at=datetime.now(UTC),
             )
-            write_state(variable, reached)
+            write_state(variable, delivered)
             self.log.info("%s: %s", self.tag, summary)
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{summary.rejected} alerts cannot be sent as they are; max_rejects allows {self.max_rejects}. The "
                     f"other {summary.sent} were sent; the rejected ones are in {dead_letters.uri}."
                 )
-            return self._told(summary, run_window, reached)
+            return self._told(summary, run_window, delivered)
 
     def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters) -> DeliverySummary:
         from airflow_provider_flashpoint.core.deliver import Delivery
@@ -151,7 +146,6 @@ class PullAlertsOperator(WindowedOperator):
         return self.staging() / "alerts" / directory_name(self._stream)
 
     def _told(self, summary: DeliverySummary, run_window: RunWindow, state: AlertState) -> dict[str, Any]:
-        until = state.to_checkpoint_time
         return {
             "tag": self.tag,
             "read": summary.read,
@@ -160,7 +154,5 @@ class PullAlertsOperator(WindowedOperator):
             "rejected": summary.rejected,
             "undated": summary.undated,
             "bytes": summary.bytes,
-            "window": {"from": format_instant(run_window.asked.start), "to": format_instant(run_window.asked.end)},
-            "rule": run_window.rule,
-            "to_checkpoint_time": format_instant(until) if until else None,
+            **reached(run_window, state),
         }

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_flashpoint.core.window import as_utc, parse_instant
+from airflow_provider_flashpoint.core.state import AlertState, LookupState
+from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
 from airflow_provider_flashpoint.run_window import RunWindow, resolve_window
 from airflow_provider_flashpoint.staging import staging_root
+from airflow_provider_flashpoint.state_store import State, read_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
@@ -60,6 +62,16 @@ class WindowedOperator(BaseOperator):
         self.page_size = page_size
         self.staging_uri = staging_uri
 
+    def stored_state(self, kind: type[State], variable: str) -> State | None:
+        """Return the state that a Variable holds, and log it; None where there is none."""
+        self.log.info("Retrieving the persisted data of %s.", variable)
+        state = read_state(kind, variable)
+        if state is None:
+            self.log.info("No persisted data found. The content will be initialized.")
+        else:
+            self.log.info("Latest state: %s", state.to_json())
+        return state
+
     def resolve(self, context: Any, *, build: bool, complete_until: datetime | None) -> RunWindow:
         """Return the window of this run, and log which rule chose it.
 
@@ -92,6 +104,16 @@ class WindowedOperator(BaseOperator):
             return parse_instant(self.initial_start_time, name="initial_start_time")
         begin = self.initial_start_time or getattr(context.get("dag"), "start_date", None)
         return as_utc(begin) if begin is not None else None
+
+
+def reached(run_window: RunWindow, state: AlertState | LookupState) -> dict[str, Any]:
+    """Return what every summary tells of a run: what was read, why, and how far the stream is complete."""
+    until = state.to_checkpoint_time
+    return {
+        "window": run_window.asked.to_dict(),
+        "rule": run_window.rule,
+        "to_checkpoint_time": format_instant(until) if until else None,
+    }
 
 
 @contextlib.contextmanager

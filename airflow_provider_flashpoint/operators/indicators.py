@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, as_pull_error
 from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task
 from airflow_provider_flashpoint.run_window import RunWindow, conf_of
 from airflow_provider_flashpoint.staging import directory_name, stage_retention
-from airflow_provider_flashpoint.state_store import lookup_variable, read_state
+from airflow_provider_flashpoint.state_store import lookup_variable
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.stage import StageSummary
@@ -59,13 +59,7 @@ class IndicatorsOperator(WindowedOperator):
 
     def progress(self, context: Any) -> LookupProgress:
         """Return the lookup's state and status: the run's configuration outranks the state, that the argument."""
-        variable = lookup_variable(self.lookup_name)
-        self.log.info("Retrieving the persisted data of %s.", variable)
-        state = read_state(LookupState, variable)
-        if state is None:
-            self.log.info("No persisted data found. The content will be initialized.")
-        else:
-            self.log.info("Latest state: %s", state.to_json())
+        state = self.stored_state(LookupState, lookup_variable(self.lookup_name))
         forced = conf_of(context).get("lookup_status")
         if forced is not None:
             return LookupProgress(state, _status(forced, "the run's configuration"))

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
-from airflow_provider_flashpoint.core.window import Window, format_instant
+from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import ending_the_task
+from airflow_provider_flashpoint.operators.base import ending_the_task, reached
 from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, LookupProgress
 from airflow_provider_flashpoint.run_window import RunWindow
 from airflow_provider_flashpoint.staging import directory_name, storage_path
@@ -188,7 +188,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 dead_letters=dead_letters,
                 at=datetime.now(UTC),
             )
-        reached = state.after_sync(
+        synced = state.after_sync(
             plan.run_window.covered,
             rebuilt=plan.rebuild,
             columns=plan.target.columns,
@@ -200,7 +200,7 @@ class LookupSyncOperator(IndicatorsOperator):
             run_id=str(context.get("run_id") or ""),
             at=datetime.now(UTC),
         )
-        if write_state(lookup_variable(self.lookup_name), reached):
+        if write_state(lookup_variable(self.lookup_name), synced):
             ledger.forget_other_generations()
         self.log.info("Lookup %s: %s", self.lookup_name, summary)
         if summary.rejected > self.max_rejects:
@@ -209,7 +209,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 f"max_rejects allows {self.max_rejects}. The other {summary.rows_sent} rows are in lookup "
                 f"{self.lookup_name}; the rejected ones are in {dead_letters.uri}."
             )
-        return self._told(reached, plan.run_window, summary)
+        return self._told(synced, plan.run_window, summary)
 
     def _ledger(self, generation: str) -> LookupLedger:
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
@@ -218,7 +218,6 @@ class LookupSyncOperator(IndicatorsOperator):
         return LookupLedger(directory, generation=generation or "adopted")
 
     def _told(self, state: LookupState, run_window: RunWindow, summary: SyncSummary | None) -> dict[str, Any]:
-        until = state.to_checkpoint_time
         counts: dict[str, Any] = {
             "rows_sent": summary.rows_sent if summary else 0,
             "superseded": summary.superseded if summary else 0,
@@ -230,13 +229,11 @@ class LookupSyncOperator(IndicatorsOperator):
             "lookup": self.lookup_name,
             "status": state.status.value,
             **counts,
-            "window": {"from": format_instant(run_window.asked.start), "to": format_instant(run_window.asked.end)},
-            "rule": run_window.rule,
-            "to_checkpoint_time": format_instant(until) if until else None,
+            **reached(run_window, state),
         }
 
 
 def _leads(run_window: RunWindow, state: LookupState) -> bool:
     """Return whether the window reaches as far as all that was delivered, so that it brings the newest there is."""
-    reached = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
-    return not run_window.explicit and bool(reached) and run_window.asked.end >= max(reached)
+    ends = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
+    return not run_window.explicit and bool(ends) and run_window.asked.end >= max(ends)

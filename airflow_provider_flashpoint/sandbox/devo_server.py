@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFaultSc
 from airflow_provider_flashpoint.sandbox.devo_tables import DevoTables
 from airflow_provider_flashpoint.sandbox.faults import FaultScript
 from airflow_provider_flashpoint.sandbox.http_server import HttpServer
+from airflow_provider_flashpoint.sandbox.ready_file import write_ready_file
 
 _Part = TypeVar("_Part")
 
@@ -188,22 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with DevoServer(DevoSettings(**options)) as server:
-        text = json.dumps(server.addresses(), indent=2)
         if ready_file is None:
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(json.dumps(server.addresses(), indent=2) + "\n")
             sys.stdout.flush()
         else:
-            _write_whole(ready_file, text)
+            write_ready_file(ready_file, server.addresses())
         ended.wait()
     return 0
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that is either absent or complete, and readable by its owner only."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    Path(name).replace(path)
 
 
 if __name__ == "__main__":

@@ -148,10 +148,6 @@ class AirflowInstance:
             self._control.close()
             self._control = None
 
-    def process_ids(self) -> list[int]:
-        """Return the ids of all living processes of this Airflow, tasks and parsers too."""
-        return [process.pid for process in self._processes.alive()]
-
     def cli(self, *arguments: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Return what ``airflow <arguments>`` printed, and its code whatever that is."""
         return self._processes.run(self._airflow(*arguments), self._environment, timeout_s)

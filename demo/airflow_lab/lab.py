@@ -120,11 +120,6 @@ class AirflowLab(AirflowInstance):
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
         return self._asked.tasks(dag_id, run_id)
 
-    def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
-        """Return the state of each task of a run that is not mapped."""
-        tasks = self.tasks(dag_id, run_id)
-        return {task["task_id"]: task["state"] for task in tasks if task["map_index"] < 0}
-
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int | None = None) -> str:
         """Return the log of one try of a task, or of all tries, as lines of text."""
         return task_log.read(self._settings.home / "logs", dag_id, run_id, task_id, try_number)

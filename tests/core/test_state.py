@@ -36,14 +36,14 @@ def delivered(state: AlertState, window: Window, *, leaves_no_gap: bool = True) 
     )
 
 
-def synced(state: LookupState, window: Window, *, rebuilt: bool = False) -> LookupState:
+def synced(state: LookupState, window: Window, *, rebuilt: bool = False, leaves_no_gap: bool = True) -> LookupState:
     return state.after_sync(
         window,
         rebuilt=rebuilt,
         columns=("k", "_extra"),
         key="k",
         generation="g",
-        leaves_no_gap=True,
+        leaves_no_gap=leaves_no_gap,
         rows_sent=3,
         pulled_at=EPOCH,
         run_id="run",
@@ -162,21 +162,8 @@ def test_wrong_value_tells_how_to_reset(value: dict[str, Any]) -> None:
 
 def test_an_explicit_window_beyond_a_gap_is_remembered_as_delivered() -> None:
     """The checkpoint stays before the gap, while the state knows of the newer window, also when read again."""
-    hour = datetime(2026, 1, 1, tzinfo=UTC)
-    state = LookupState()
-    for start, rebuilt in ((0, True), (4, False)):
-        state = state.after_sync(
-            Window(hour + timedelta(hours=start), hour + timedelta(hours=start + 1)),
-            rebuilt=rebuilt,
-            columns=("key", "_extra"),
-            key="key",
-            generation="one",
-            leaves_no_gap=rebuilt,
-            rows_sent=1,
-            pulled_at=hour,
-            run_id="run",
-            at=hour,
-        )
+    state = synced(LookupState(), hours(0, 1), rebuilt=True)
+    state = synced(state, hours(4, 5), leaves_no_gap=False)
     state = LookupState.from_json(state.to_json(), name="variable")
-    assert state.to_checkpoint_time == hour + timedelta(hours=1)
-    assert state.delivered_to_time == hour + timedelta(hours=5)
+    assert state.to_checkpoint_time == hours(0, 1).end
+    assert state.delivered_to_time == hours(4, 5).end

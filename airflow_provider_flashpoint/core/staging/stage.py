@@ -66,7 +66,7 @@ class StageSummary:
             "records": self.records,
             "bytes": self.bytes,
             "sha256": self.sha256,
-            "window": {"from": format_instant(self.window.start), "to": format_instant(self.window.end)},
+            "window": self.window.to_dict(),
             "pulled_at": format_instant(self.pulled_at),
             "columns": list(self.columns),
         }

@@ -1,0 +1,22 @@
+"""The README names what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_every_test_that_proves_a_guarantee_is_there() -> None:
+    """A guarantee names the file of its test, and that file exists."""
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    assert len(named) >= 7
+    assert [name for name in named if not (PROJECT / name).is_file()] == []
+
+
+def test_every_link_leads_to_a_file() -> None:
+    """Links of the README within the project are not broken."""
+    links = re.findall(r"\]\(([\w./-]+)\)", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (PROJECT / link).is_file()] == []
