@@ -6,6 +6,7 @@ import argparse
 import shutil
 import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +88,10 @@ def _wait_for_interrupt(airflow: AirflowLab, sandbox: Sandbox) -> None:
         f"Flashpoint: {sandbox.flashpoint.url}/__sandbox__/\nCtrl-C ends all.\n"
     )
     sys.stdout.flush()
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
 
 
 if __name__ == "__main__":
