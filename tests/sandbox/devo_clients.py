@@ -130,6 +130,8 @@ def send_whole(ingestion: Ingestion) -> None:
 
 
 def send_in_background(client: socket.socket, data: bytes) -> threading.Thread:
+    """Send all of it and end our half. Join the thread before reading: a TLS socket of CPython bears one thread."""
+
     def send() -> None:
         client.sendall(data)
         half_close(client)

@@ -59,8 +59,8 @@ def test_a_stall_takes_nothing_and_then_everything(ingestion: Ingestion) -> None
         assert sender.is_alive()
         assert len(ingestion.last.wire) == 1_000
         fault.released.set()
-        assert client.recv(1) == b""
         sender.join(DEADLINE_S)
+        assert client.recv(1) == b""
     assert (ingestion.last.ended, len(ingestion.last.wire)) == ("eof", len(MUCH))
 
 
@@ -122,6 +122,7 @@ def test_a_trickle_reads_in_small_pieces_until_released(ingestion: Ingestion) ->
         sender.join(0.1)
         assert len(ingestion.last.wire) == 150
         fault.released.set()
+        sender.join(DEADLINE_S)
         assert client.recv(1) == b""
     assert len(ingestion.last.wire) == len(MUCH)
 
