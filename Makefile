@@ -20,7 +20,7 @@ FIND_PYTHON = for candidate in $(or $(PYTHON),python3.11 python3.12 python3); do
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z].*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z].*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(LINES:%=.venv/airflow-%/.ready) ## Make .venv/airflow-3.3 and .venv/airflow-2.11, pinned
@@ -56,7 +56,16 @@ test-3.3: .venv/airflow-3.3/.ready ## Run all tests on Airflow 3.3
 .PHONY: test-2.11
 test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airflow 2.11
 	@echo "== Airflow 2.11: the tests that need Airflow"
-	@.venv/airflow-2.11/bin/python -m pytest -m airflow $(ARGS)
+	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and not postgresql" $(ARGS)
+
+.PHONY: test-postgresql
+test-postgresql: setup ## Run the tests on PostgreSQL, which must be installed, on both lines
+	@failed=; \
+	for line in $(LINES); do \
+	  echo "== Airflow $$line: the tests on PostgreSQL"; \
+	  .venv/airflow-$$line/bin/python -m pytest -m postgresql $(ARGS) || failed="$$failed $$line"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "FAILED on PostgreSQL and Airflow$$failed"; exit 1; fi
 
 .PHONY: lint
 lint: .venv/airflow-3.3/.ready ## Check style, layers and types

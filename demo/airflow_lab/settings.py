@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _USER = "admin"
 
 
@@ -39,7 +39,7 @@ class Settings:
 
     @property
     def url(self) -> str:
-        return f"http://{_LOOPBACK}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def password_file(self) -> Path:
@@ -61,7 +61,7 @@ class Settings:
         """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         own = {f"AIRFLOW__{name}": value for name, value in (self._common() | self._of_line()).items()}
-        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), _LOOPBACK, "localhost"]))
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), LOOPBACK, "localhost"]))
         return {
             **inherited,
             **own,
@@ -100,13 +100,13 @@ class Settings:
                 "SCHEDULER__PARSING_PROCESSES": "1",
                 "WEBSERVER__BASE_URL": self.url,
                 "WEBSERVER__SECRET_KEY": secret,
-                "WEBSERVER__WEB_SERVER_HOST": _LOOPBACK,
+                "WEBSERVER__WEB_SERVER_HOST": LOOPBACK,
                 "WEBSERVER__WEB_SERVER_PORT": str(self.port),
                 "WEBSERVER__WORKERS": "1",
             }
         return {
             "API__BASE_URL": self.url,
-            "API__HOST": _LOOPBACK,
+            "API__HOST": LOOPBACK,
             "API__PORT": str(self.port),
             "API__SECRET_KEY": secret,
             "API_AUTH__JWT_SECRET": secret,
@@ -129,5 +129,5 @@ class Settings:
 def free_port() -> int:
     """Return a loopback TCP port that nobody listens on. It is not reserved."""
     with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
