@@ -31,6 +31,8 @@ query of an address.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FlashpointProviderError(Exception):
     """Root of all errors raised by this provider."""
@@ -51,6 +53,9 @@ class SetupError(FlashpointProviderError):
         self.hint = hint
         super().__init__(f"{self.kind} {self.code}: {self.message}{' ' if hint else ''}{hint}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.hint), vars(self)
+
 
 class PullError(FlashpointProviderError):
     """The face an error has when fetching alerts or indicators fails."""
@@ -59,6 +64,9 @@ class PullError(FlashpointProviderError):
         self.code = code
         self.message = message
         super().__init__(f"PullError {code}: {message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.message), vars(self)
 
 
 class ConfigurationError(FlashpointProviderError, ValueError):
@@ -156,6 +164,10 @@ class _TransientSetupError(SetupError, TransientError):
     pass
 
 
+class _DataSetupError(SetupError, DataError):
+    pass
+
+
 class _ConfigurationPullError(PullError, ConfigurationError):
     pass
 
@@ -185,8 +197,12 @@ def as_setup_error(error: FlashpointProviderError) -> FlashpointProviderError:
         return error
     if isinstance(error, AuthenticationError):
         return InvalidTokenError(hint=str(error))
-    face = _TransientSetupError if isinstance(error, TransientError) else _PermanentSetupError
-    return face(f"Api {_sentence(error)}")
+    face: type[SetupError] = _PermanentSetupError
+    if isinstance(error, TransientError):
+        face = _TransientSetupError
+    elif isinstance(error, DataError):
+        face = _DataSetupError
+    return _with_details_of(error, face(f"Api {_sentence(error)}"))
 
 
 def as_pull_error(error: FlashpointProviderError, fetch: str) -> FlashpointProviderError:
@@ -204,8 +220,14 @@ def as_pull_error(error: FlashpointProviderError, fetch: str) -> FlashpointProvi
     elif isinstance(error, TransientError):
         face = _TransientPullError
     if isinstance(error, _API_ERRORS):
-        return face(102, f"Api {_sentence(error)}")
-    return face(101, f"Error in {fetch} {_sentence(error)}")
+        return _with_details_of(error, face(102, f"Api {_sentence(error)}"))
+    return _with_details_of(error, face(101, f"Error in {fetch} {_sentence(error)}"))
+
+
+def _with_details_of(error: FlashpointProviderError, faced: FlashpointProviderError) -> FlashpointProviderError:
+    """Return ``faced`` with what else ``error`` tells: how long to wait, the status, the count of lines."""
+    vars(faced).update(vars(error) | vars(faced))
+    return faced
 
 
 def _sentence(error: FlashpointProviderError) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from airflow_provider_flashpoint import errors
@@ -13,6 +17,7 @@ from airflow_provider_flashpoint.errors import (
     FlashpointProviderError,
     ForbiddenError,
     InvalidTokenError,
+    MalformedPageError,
     MissingTokenError,
     NetworkError,
     PagingLoopError,
@@ -101,6 +106,7 @@ def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: 
         (RateLimitedError, TransientError),
         (ServerError, TransientError),
         (NetworkError, TransientError),
+        (MalformedPageError, DataError),
     ],
 )
 def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
@@ -145,6 +151,33 @@ def test_setup_face_is_given_once(error: FlashpointProviderError) -> None:
 def test_pull_face_is_given_once(error: FlashpointProviderError) -> None:
     """An error that has a number already keeps it."""
     assert as_pull_error(error, "fetch_alerts") is error
+
+
+@pytest.mark.parametrize("face", [as_setup_error, lambda error: as_pull_error(error, "fetch_alerts")])
+def test_face_keeps_the_details(face: Callable[[Any], Any]) -> None:
+    """Who decides about retries finds what the error tells, whatever face it has."""
+    limited = RateLimitedError("x")
+    limited.retry_after_s = 7
+    assert face(limited).retry_after_s == 7
+    assert face(DeliveryError("x", unconfirmed=3)).unconfirmed == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingTokenError(hint="set it"),
+        as_setup_error(ServerError("x")),
+        as_pull_error(RateLimitedError("x"), "fetch_alerts"),
+        as_pull_error(StageError("x"), "fetch_alerts"),
+        RejectedError("x", status=409),
+        DeliveryError("x", unconfirmed=3),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_cross_processes(error: FlashpointProviderError) -> None:
+    """An error that is sent to another process arrives with its kind, text and details."""
+    arrived = copy.copy(error)  # made anew as unpickling does it
+    assert (type(arrived), str(arrived), vars(arrived)) == (type(error), str(error), vars(error))
 
 
 def test_details_of_errors() -> None:

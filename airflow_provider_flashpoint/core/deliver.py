@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -109,13 +109,14 @@ class Delivery:
         return summary
 
     def _take(self, page: Page, batch: _Batch, summary: DeliverySummary) -> None:
-        for record, entry in self._identified(page):
+        for record in page.records:
             summary.read += 1
-            summary.undated += entry.is_undated
-            if entry.digest in batch.digests or (entry in self._ledger and not self._send_again):
-                summary.repeated += 1
-                continue
             try:
+                entry = self._entry(record)
+                summary.undated += entry.is_undated
+                if entry.digest in batch.digests or (entry in self._ledger and not self._send_again):
+                    summary.repeated += 1
+                    continue
                 line = self._line_of(record)
             except DataError as reason:
                 self._set_aside(record, str(reason))
@@ -127,10 +128,10 @@ class Delivery:
             batch.bytes += len(line)
 
     def _settle(self, batch: _Batch, summary: DeliverySummary) -> None:
+        if batch.lines and not self._send_again:
+            self._drop_confirmed_meanwhile(batch, summary)
         if not batch.lines:
             return
-        if not self._send_again:
-            self._drop_confirmed_meanwhile(batch, summary)
         self._writer.write(batch.lines)
         self._writer.confirm()
         self._ledger.add(batch.entries, at=self._now())
@@ -148,11 +149,10 @@ class Delivery:
         batch.lines = [line for _, line in kept]
         batch.bytes = sum(map(len, batch.lines))
 
-    def _identified(self, page: Page) -> Iterator[tuple[Record, Entry]]:
-        """Yield records with their entries; a record without an id is known by the digest of its content."""
-        for record in page.records:
-            identity = record.get(self._endpoint.id_field)
-            if identity is None:
-                identity = hashlib.sha256(codec.encode(record)).hexdigest()
-            moment = epoch_us(record.get(self._endpoint.time_field)) if self._endpoint.time_field else None
-            yield record, entry_of(str(identity), moment)
+    def _entry(self, record: Record) -> Entry:
+        """Return the entry of a record; one without an id is known by the digest of its content."""
+        identity = record.get(self._endpoint.id_field)
+        if identity is None:
+            identity = hashlib.sha256(codec.encode(record)).hexdigest()
+        moment = epoch_us(record.get(self._endpoint.time_field)) if self._endpoint.time_field else None
+        return entry_of(str(identity), moment)

@@ -231,7 +231,7 @@ class HttpClient:
 def _reason(response: requests.Response) -> str:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return " ".join(error_reason(body).split())
 

@@ -44,7 +44,9 @@ class _Checkpointed:
             name: format_instant(value) if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
         }
-        return json.dumps({"version": STATE_VERSION, **shown}, ensure_ascii=False)
+        text = json.dumps({"version": STATE_VERSION, **shown}, ensure_ascii=False)
+        # No database takes a lone surrogate, which the name of a column may hold: it leaves as its escape.
+        return text.encode("utf-8", "backslashreplace").decode()
 
     @classmethod
     def from_json(cls, text: str, *, name: str) -> Self:

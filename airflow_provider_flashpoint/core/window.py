@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 ONE_SECOND = timedelta(seconds=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _EARLIEST_EPOCH_S = -62_135_596_800  # 0001-01-01T00:00:00Z, the first second that datetime can hold
 _LATEST_EPOCH_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one
 _MILLISECONDS_FROM = 1e11  # an epoch number this large, read as seconds, would lie in the year 5138
@@ -60,11 +62,14 @@ class Window:
         """Return the bounds to ask a server with: whole seconds, and one second early at the start.
 
         Whether a server's bounds are inclusive is not known for every endpoint. Asking from one second early
-        makes neighbouring windows overlap whatever the answer; what is read twice is harmless.
+        makes neighbouring windows overlap whatever the answer; what is read twice is harmless. The first and the
+        last second that a datetime can hold stay as they are.
         """
-        start = self.start.replace(microsecond=0) - ONE_SECOND
+        start = self.start.replace(microsecond=0)
+        if start > _EARLIEST:
+            start -= ONE_SECOND
         end = self.end.replace(microsecond=0)
-        if end < self.end:
+        if end < self.end and end < _LATEST:
             end += ONE_SECOND
         return format_instant(start), format_instant(end)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.errors import DataError
 
 # Surrogates included: JSON escapes can name them, so services send them.
 TEXTS = st.text(st.characters(exclude_categories=()))
@@ -53,6 +57,7 @@ def test_no_raw_control_character(value: object) -> None:
         (b"NaN", "NaN"),
         (b"-Infinity", "-Infinity"),
         (b'"\xff"', "\ufffd"),
+        (b"1" * 5000, "1" * 5000),
     ],
 )
 def test_odd_but_readable(text: bytes, value: object) -> None:
@@ -62,7 +67,31 @@ def test_odd_but_readable(text: bytes, value: object) -> None:
 
 def test_odd_line_among_others() -> None:
     """One odd line does not cost the lines around it."""
-    assert codec.decode_lines(b'{"a":1}\n"\\udfff"\n2\n') == [{"a": 1}, "\udfff", 2]
+    lines = b'{"a":1}\n"\\udfff"\n' + b"1" * 5000 + b"\n2\n"
+    assert codec.decode_lines(lines) == [{"a": 1}, "\udfff", "1" * 5000, 2]
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("odd", [b"", b"NaN,"], ids=["plain", "odd"])
+@pytest.mark.parametrize("decode", [codec.decode, codec.decode_lines])
+def test_text_nested_too_deeply(decode: Callable[[bytes], Any], odd: bytes) -> None:
+    """A text that is nested too deeply is an error of the data, whichever reader meets it."""
+    with pytest.raises(DataError, match="nested"):
+        decode(b"[" + odd + b"[" * 100_000 + b"]" * 100_001)
+
+
+@pytest.mark.parametrize("odd", ["", "\ud800"], ids=["plain", "odd"])
+@pytest.mark.parametrize("encode", [codec.encode, codec.encode_lines])
+def test_value_nested_too_deeply(encode: Callable[[list[Any]], bytes], odd: str) -> None:
+    """A value that is nested too deeply is an error of the data, whichever writer meets it."""
+    with pytest.raises(DataError, match="nested"):
+        encode([odd, nested(10_000)])
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a":1', b"[1,]", b"<html>"])

@@ -187,6 +187,28 @@ def test_alert_confirmed_by_another_run_meanwhile_is_not_sent(stream: Stream) ->
     assert (summary.sent, summary.repeated, summary.bytes) == (1, 1, 3)
 
 
+def test_batch_confirmed_by_another_run_meanwhile_is_not_written(stream: Stream) -> None:
+    """Where a parallel run confirmed all of a batch, the writer is not touched."""
+    writer = FakeWriter()
+
+    def pages() -> Iterable[Page]:
+        yield Page([alert(1)])
+        stream.deliver([Page([alert(1)])], FakeWriter())
+
+    assert stream.deliver(pages(), writer).repeated == 1
+    assert writer.calls == 0
+
+
+def test_record_nested_too_deeply_is_set_aside(stream: Stream) -> None:
+    """A record without an id whose content cannot be digested is set aside, and the others are sent."""
+    deep: Record = {}
+    for _ in range(10_000):
+        deep = {"a": deep}
+    writer = FakeWriter()
+    assert stream.deliver([Page([alert(1), deep, alert(2)])], writer).rejected == 1
+    assert writer.sink == [b"a1\n", b"a2\n"]
+
+
 def test_record_without_id_is_known_by_its_content(stream: Stream) -> None:
     """Two records without an id are two alerts; each of them is sent once."""
     records: list[Record] = [{"ts": FIRST_TS, "text": "x"}, {"ts": FIRST_TS, "text": "y"}]

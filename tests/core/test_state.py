@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -77,6 +78,14 @@ def test_text_is_readable_by_people() -> None:
     """The text names the version, the status and the times in ISO 8601."""
     shown = json.loads(synced(LookupState(), hours(0, 1)).to_json())
     assert (shown["version"], shown["status"], shown["to_checkpoint_time"]) == (1, "Created", "2026-01-01T01:00:00Z")
+
+
+def test_text_can_be_stored() -> None:
+    """The name of a column that UTF-8 cannot hold is escaped, and is read back all the same."""
+    state = replace(synced(LookupState(), hours(0, 1)), columns=("é", "\ud800", "_extra"))
+    text = state.to_json()
+    assert "é" in text.encode().decode()
+    assert LookupState.from_json(text, name="v") == state
 
 
 def test_unknown_keys_are_left_out() -> None:

@@ -124,6 +124,25 @@ def test_epoch_us(value: object, expected: int) -> None:
     assert epoch_us(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("window", "asked"),
+    [
+        (
+            Window(datetime.min.replace(tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
+            ("0001-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ),
+        (
+            Window(datetime(2026, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
+            ("2025-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ),
+    ],
+    ids=["first", "last"],
+)
+def test_asked_at_the_ends_of_time(window: Window, asked: tuple[str, str]) -> None:
+    """A window that begins or ends where datetime does is asked for up to there."""
+    assert window.asked() == asked
+
+
 NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400, "9" * 400, 10**15, -(7 * 10**10)]
 
 

@@ -13,16 +13,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_flashpoint.core.codec import encode
+from airflow_provider_flashpoint.errors import DataError
 
 SEPARATOR = "."
 Row = dict[str, Any]
 
 
 def flatten(record: Mapping[str, Any]) -> Row:
-    """Return ``record`` as one level of ``name: scalar or text``, losing no value."""
+    """Return ``record`` as one level of ``name: scalar or text``, losing no value.
+
+    :raises DataError: it is nested more deeply than can be laid flat, about 1,000 levels.
+    """
     row: Row = {}
-    if _lay(record, "", row) != len(row):
-        return _flatten_colliding(record)
+    try:
+        if _lay(record, "", row) != len(row):
+            return _flatten_colliding(record)
+    except RecursionError as error:
+        raise DataError("A record is nested more deeply than can be laid flat.") from error
     return row
 
 

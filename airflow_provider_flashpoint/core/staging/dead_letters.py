@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of, whole_file
+from airflow_provider_flashpoint.errors import DataError
 
 _BLOCK_BYTES = 1 << 20
 
@@ -29,8 +30,12 @@ class DeadLetters:
         return uri_of(self._path)
 
     def add(self, record: Any, reason: str) -> None:
-        """Set ``record`` aside."""
-        self._kept.write(codec.encode({"reason": reason, "record": record}) + b"\n")
+        """Set ``record`` aside; one that is nested too deeply to be written is kept as the names of its fields."""
+        try:
+            line = codec.encode({"reason": reason, "record": record})
+        except DataError:
+            line = codec.encode({"reason": reason, "fields": list(record)})
+        self._kept.write(line + b"\n")
         self.count += 1
 
     def __enter__(self) -> DeadLetters:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.errors import DataError
 
 # Few and awkward keys, so that paths often meet in one name.
 KEYS = st.sampled_from(["a", "b", "a.b", ".", "", "b#2", "a.b#2", "#2", "#3", "a.b#2#2"])
@@ -71,6 +72,15 @@ def test_order_of_keys(record: dict[str, Any]) -> None:
 def test_names(record: dict[str, Any], row: dict[str, Any]) -> None:
     """Names are the paths joined by dots, numbered where they meet."""
     assert flatten(record) == row
+
+
+def test_nested_too_deeply() -> None:
+    """A record that is nested too deeply to be laid flat is an error of the data."""
+    record: dict[str, Any] = {}
+    for _ in range(10_000):
+        record = {"a": record, "b": 1}
+    with pytest.raises(DataError, match="nested"):
+        flatten(record)
 
 
 def test_record_is_left_alone() -> None:

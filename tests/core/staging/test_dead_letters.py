@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,17 @@ def test_records_are_kept_with_their_reasons(tmp_path: Path) -> None:
         {"reason": f"reason {number}", "record": record} for number, record in enumerate(records)
     ]
     assert dead_letters.count == 3
+
+
+def test_record_nested_too_deeply(tmp_path: Path) -> None:
+    """A record that cannot be written is kept as the names of its fields."""
+    record: dict[str, Any] = {}
+    for _ in range(10_000):
+        record = {"a": record, "b": 1}
+    path = tmp_path / "dead_letters.jsonl"
+    with DeadLetters(path) as dead_letters:
+        dead_letters.add(record, "too deep")
+    assert json.loads(path.read_bytes()) == {"reason": "too deep", "fields": ["a", "b"]}
 
 
 def test_many_records_are_kept(tmp_path: Path) -> None:
