@@ -111,6 +111,11 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 form=_PROXY_URL,
                 example="http://proxy.example.com:3128",
             ),
+            "obfuscation_secret": Field(
+                label="Secret of obfuscation",
+                description="A text that keeps hashed values from being guessed; another one gives other hashes.",
+                kind="secret",
+            ),
             "base_path_indicators": _path("indicators", "/api/v4/indicators/attribute"),
             "base_path_alerts": _path("alerts", "/api/alerting/v1/alerts"),
             "base_path_keywords": _path("keywords", "/api/alerting/v1/keywords", _NO_PATH),

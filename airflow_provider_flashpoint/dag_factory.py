@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig
-from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -106,6 +105,7 @@ def alert_dag(config: AlertInput) -> DAG:
                 lag=config.lag,
                 heal_gaps=config.heal_gaps,
                 page_size=config.page_size,
+                obfuscation=_plain_rules(config),
                 initial_start_time=config.initial_start_time,
                 devo_conn_id=config.devo_conn_id,
                 flashpoint_conn_id=config.flashpoint_conn_id,
@@ -117,11 +117,6 @@ def alert_dag(config: AlertInput) -> DAG:
 
 
 def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> DAG:
-    if config.obfuscation:
-        raise ConfigurationError(
-            f"obfuscation is set for {dag_id}, and this version cannot obfuscate: nothing is pulled "
-            "rather than sent as it is. Remove the rules to send values unchanged."
-        )
     tags = ["flashpoint", "devo"]
     if config.environment:
         tags.append(f"environment:{config.environment}")
@@ -156,7 +151,12 @@ def _indicator_arguments(config: IndicatorInput, lookup: LookupConfig) -> dict[s
         "lag": lookup.lag,
         "heal_gaps": lookup.heal_gaps,
         "page_size": lookup.page_size,
+        "obfuscation": _plain_rules(config),
         "initial_start_time": lookup.initial_start_time or config.initial_start_time,
         "flashpoint_conn_id": config.flashpoint_conn_id,
         "staging_uri": config.staging_uri,
     }
+
+
+def _plain_rules(config: InputConfig) -> list[dict[str, Any]]:
+    return [rule.to_dict() for rule in config.obfuscation]

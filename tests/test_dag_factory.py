@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import parse_collector_config
-from airflow_provider_flashpoint.errors import ConfigurationError
 
 pytestmark = pytest.mark.airflow
 
@@ -57,10 +56,13 @@ def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: A
     assert dag.catchup is False
 
 
-def test_obfuscation_that_cannot_be_carried_out_refuses_the_dag() -> None:
-    """Nothing is sent as it is where rules say to hide it."""
-    with pytest.raises(ConfigurationError, match="obfuscation is set for flashpoint_indicator"):
-        indicator_dag(obfuscation=[{"path": "Event.info", "action": "hash"}])
+def test_every_task_that_reads_records_is_given_the_rules_of_obfuscation() -> None:
+    """Pull, sync and delivery know the rules, as plain values."""
+    rules = [{"path": ["Event", "info"], "action": "hash"}]
+    dags = (indicator_dag(obfuscation=rules), alert_dag(alerts={"obfuscation": rules}))
+    tasks = [task for dag in dags for task in dag.tasks if task.task_id != "setup"]
+    assert len(tasks) == 5
+    assert all(task.obfuscation == rules for task in tasks)
 
 
 def test_keywords_are_off_by_default() -> None:

@@ -14,11 +14,10 @@ from airflow_provider_flashpoint.config.model import (
     InputConfig,
     KeywordFeed,
     LookupConfig,
-    ObfuscationAction,
-    ObfuscationRule,
     OnRerun,
     default_lookup_name,
 )
+from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 __all__ = [

@@ -27,8 +27,9 @@ from airflow_provider_flashpoint.config.model import (
     KeywordFeed,
     OnRerun,
 )
-from airflow_provider_flashpoint.config.obfuscation import read_obfuscation, refuse_hidden_keys
+from airflow_provider_flashpoint.config.obfuscation import read_obfuscation, refuse_needed_fields
 from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.problems import Problems, shown
 
 _INDICATORS, _ALERTS = "flashpoint_indicator", "flashpoint_alert"
@@ -106,7 +107,8 @@ def _read_indicators(inputs: Section) -> IndicatorInput | None:
     service.refuse_unknown(_INDICATOR_SETTINGS | lookups_by_type.keys())
     common = _read_common(entry, service)
     lookups = read_lookups(lookups_by_type, service)
-    refuse_hidden_keys(service, common["obfuscation"], lookups)
+    lookup_keys = {lookup.indicator_type: lookup.lookup_key for lookup in lookups}
+    refuse_needed_fields(service, common["obfuscation"], DataSet.INDICATORS, lookup_keys)
     return IndicatorInput(lookups=lookups, **common) if service.flag("enabled", default=True) else None
 
 
@@ -121,6 +123,8 @@ def _read_alerts(inputs: Section) -> AlertInput | None:
     retention_days = service.count(
         "ledger_retention_days", DEFAULT_LEDGER_RETENTION.days, minimum=1, maximum=_MAX_RETENTION_DAYS
     )
+    common = _read_common(entry, service)
+    refuse_needed_fields(service, common["obfuscation"], DataSet.ALERTS, {})
     config = AlertInput(
         tag=tag,
         lag=service.seconds("lag_s", DEFAULT_ALERT_LAG, minimum=0, maximum=MAX_LAG_S),
@@ -131,7 +135,7 @@ def _read_alerts(inputs: Section) -> AlertInput | None:
         ledger_retention=timedelta(days=retention_days),
         keywords=_read_keyword_feed(services["keywords"], tag),
         keyword_classes=_read_keyword_feed(services["keyword_classes"], tag),
-        **_read_common(entry, service),
+        **common,
     )
     return config if service.flag("enabled", default=True) else None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"
@@ -26,31 +27,11 @@ _DEFAULT_LOOKUP_NAME = "Threatintel_Flashpoint_Intelligence"
 _NOT_IN_LOOKUP_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 
-class ObfuscationAction(StrEnum):
-    """What becomes of an obfuscated value: a digest, a constant, or nothing."""
-
-    HASH = "hash"
-    MASK = "mask"
-    DROP = "drop"
-
-
 class OnRerun(StrEnum):
     """What a rerun does with the alerts that were already confirmed."""
 
     SKIP = "skip"
     RESEND = "resend"
-
-
-@dataclass(frozen=True, slots=True)
-class ObfuscationRule:
-    """One value of each record to hide.
-
-    ``path`` holds the keys that lead to it in the record as Flashpoint gives it. Where a list lies on the
-    way, every item of it is meant.
-    """
-
-    path: tuple[str, ...]
-    action: ObfuscationAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,15 @@ most one batch; a crash before loses nothing, since the window is read again.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry, entry_of
 from airflow_provider_flashpoint.core.window import epoch_us
 from airflow_provider_flashpoint.errors import DataError
@@ -63,6 +62,7 @@ class Delivery:
     :param endpoint: tells where a record keeps its id and its time.
     :param line_of: makes the line of a record, newline included; a DataError sets the record aside.
     :param set_aside: keeps a record that cannot be sent, with the reason.
+    :param obfuscator: hides values of each record before its line is made; without it none.
     :param send_again: send what was confirmed before, too.
     :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
     :param now: the clock, which stamps the ledger.
@@ -77,6 +77,7 @@ class Delivery:
         line_of: Callable[[Record], bytes],
         set_aside: Callable[[Record, str], None],
         now: Callable[[], datetime],
+        obfuscator: Obfuscator | None = None,
         send_again: bool = False,
         batch_records: int = DEFAULT_BATCH_RECORDS,
         batch_bytes: int = DEFAULT_BATCH_BYTES,
@@ -87,6 +88,7 @@ class Delivery:
         self._line_of = line_of
         self._set_aside = set_aside
         self._now = now
+        self._obfuscator = obfuscator or Obfuscator()
         self._send_again = send_again
         self._batch_records = batch_records
         self._batch_bytes = batch_bytes
@@ -106,20 +108,23 @@ class Delivery:
                 self._settle(batch, summary)
                 batch = _Batch()
         self._settle(batch, summary)
+        self._obfuscator.report(summary.read)
         return summary
 
     def _take(self, page: Page, batch: _Batch, summary: DeliverySummary) -> None:
         for record in page.records:
             summary.read += 1
+            hidden: Record = dict.fromkeys(record)
             try:
+                hidden = self._obfuscator.hide(record)
                 entry = self._entry(record)
                 summary.undated += entry.is_undated
                 if entry.digest in batch.digests or (entry in self._ledger and not self._send_again):
                     summary.repeated += 1
                     continue
-                line = self._line_of(record)
+                line = self._line_of(hidden)
             except DataError as reason:
-                self._set_aside(record, str(reason))
+                self._set_aside(hidden, str(reason))
                 summary.rejected += 1
                 continue
             batch.entries.append(entry)
@@ -150,9 +155,9 @@ class Delivery:
         batch.bytes = sum(map(len, batch.lines))
 
     def _entry(self, record: Record) -> Entry:
-        """Return the entry of a record; one without an id is known by the digest of its content."""
+        """Return the entry of a record as it was read; one without an id is known by the digest of its content."""
         identity = record.get(self._endpoint.id_field)
         if identity is None:
-            identity = hashlib.sha256(codec.encode(record)).hexdigest()
+            identity = self._obfuscator.fingerprint(record)
         moment = epoch_us(record.get(self._endpoint.time_field)) if self._endpoint.time_field else None
         return entry_of(str(identity), moment)

@@ -108,6 +108,7 @@ class PullAlertsOperator(WindowedOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         data_set = DataSet(self.kind)
+        obfuscator = self.obfuscator(self.rules(data_set))
         client = self.flashpoint(paths={data_set: self.path} if self.path else None)
         ledger = AlertLedger(self._directory / "ledger")
         forgotten_before = datetime.now(UTC) - self.ledger_retention
@@ -123,6 +124,7 @@ class PullAlertsOperator(WindowedOperator):
                 writer=writer,
                 line_of=writer.encode,
                 set_aside=dead_letters.add,
+                obfuscator=obfuscator,
                 send_again=self.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
             ).deliver(client.pages(data_set, run_window.asked))

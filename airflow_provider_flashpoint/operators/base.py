@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.state import AlertState, LookupState
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
@@ -19,6 +20,7 @@ from airflow_provider_flashpoint.state_store import State, read_state
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
     from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule, Obfuscator
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
 Face = Callable[[FlashpointProviderError], FlashpointProviderError]
@@ -34,6 +36,8 @@ class WindowedOperator(BaseOperator):
     :param lag: how much earlier than the window reading begins, for records that reach the index late.
     :param heal_gaps: begin at the stored checkpoint when that lies before the window, as after a pause of the DAG.
     :param page_size: records in a page; by default the connection's, or else the endpoint's own.
+    :param obfuscation: values to hide, each ``{"path": ..., "action": ...}`` as in the configuration file: keys joined
+        by dots, or a list of them, and ``hash``, ``mask`` or ``drop``.
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
     """
 
@@ -49,6 +53,7 @@ class WindowedOperator(BaseOperator):
         initial_start_time: datetime | str | None = None,
         heal_gaps: bool = True,
         page_size: int | None = None,
+        obfuscation: Sequence[Mapping[str, Any]] | None = None,
         staging_uri: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -60,6 +65,7 @@ class WindowedOperator(BaseOperator):
         self.lag = lag
         self.heal_gaps = heal_gaps
         self.page_size = page_size
+        self.obfuscation = obfuscation
         self.staging_uri = staging_uri
 
     def stored_state(self, kind: type[State], variable: str) -> State | None:
@@ -94,6 +100,21 @@ class WindowedOperator(BaseOperator):
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
         return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size, paths=paths)
+
+    def rules(self, data_set: DataSet, lookup_keys: Mapping[str, str] | None = None) -> tuple[ObfuscationRule, ...]:
+        """Return the rules by which values of these records are hidden.
+
+        :param lookup_keys: the lookup_key of each indicator type that the records are for.
+        :raises ConfigurationError: a rule is wrong, or hides what the work needs.
+        """
+        return rules_of(self.obfuscation, data_set, lookup_keys or {}, source=f"Task {self.task_id}")
+
+    def obfuscator(self, rules: Sequence[ObfuscationRule]) -> Obfuscator:
+        """Return what carries out ``rules``, with the secret of the Flashpoint connection."""
+        from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+        from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+
+        return Obfuscator(rules, secret=FlashpointHook(self.flashpoint_conn_id).settings().obfuscation_secret)
 
     def staging(self) -> StoragePath:
         """Return the root of the staging storage."""

@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.staging import directory_name, stage_retention
 from airflow_provider_flashpoint.state_store import lookup_variable
 
 if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.stage import StageSummary
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
@@ -76,17 +77,19 @@ class IndicatorsOperator(WindowedOperator):
         """Return the directory of the stages of this type."""
         return self.staging() / "indicators" / directory_name(self.indicator_type)
 
-    def pull(self, run_window: RunWindow) -> StageSummary:
-        """Pull the window from Flashpoint into a new stage and return its summary."""
+    def pull(self, run_window: RunWindow, rules: Sequence[ObfuscationRule]) -> StageSummary:
+        """Pull the window from Flashpoint into a new stage, with values hidden by ``rules``, and return its summary."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
         from airflow_provider_flashpoint.core.staging.stage import StageWriter, prune_stages, stage_of
 
         pulled_at = datetime.now(UTC)
         client = self.flashpoint()
+        obfuscator = self.obfuscator(rules)
         pages = client.pages(DataSet.INDICATORS, run_window.asked, record_type=self.indicator_type)
         writer = StageWriter(self.stages(), window=run_window.asked, pulled_at=pulled_at)
-        summary = stage_of(([flatten(record) for record in page.records] for page in pages), writer)
+        summary = stage_of(([flatten(obfuscator.hide(record)) for record in page.records] for page in pages), writer)
+        obfuscator.report(summary.records)
         prune_stages(self.stages(), before=pulled_at - (self.stage_retention or stage_retention()))
         self.log.info(
             "Staged %d indicators of type %s (%d bytes) in %s.",
@@ -101,8 +104,8 @@ class IndicatorsOperator(WindowedOperator):
 class PullIndicatorsOperator(IndicatorsOperator):
     """Pulls the indicators of one type in the run's window, flattens them, and stages them for a `LookupSyncOperator`.
 
-    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, rule}``; never a record.
-    A rerun writes a new stage and removes the old one of the same window.
+    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, rule, obfuscation}``, and
+    never a record. A rerun writes a new stage and removes the old one of the same window.
 
     Its parameters are those of `IndicatorsOperator`.
     """
@@ -111,11 +114,19 @@ class PullIndicatorsOperator(IndicatorsOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Stage the window and return the summary of the stage."""
+        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+
         with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")):
             self.log.info("pre_pull started.")
+            rules = self.rules(DataSet.INDICATORS)
             run_window = self.window_of(context, self.progress(context))
             self.log.info("PrePull method completed.")
-            return {**self.pull(run_window).to_dict(), "rule": run_window.rule}
+            summary = self.pull(run_window, rules)
+            return {
+                **summary.to_dict(),
+                "rule": run_window.rule,
+                "obfuscation": [rule.to_dict() for rule in rules],
+            }
 
 
 def _status(value: object, place: str) -> LookupStatus:

@@ -19,6 +19,7 @@ from airflow_provider_flashpoint.state_store import lookup_variable, write_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
     from airflow_provider_flashpoint.core.staging.stage import Stage
     from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary
@@ -78,6 +79,7 @@ class LookupSyncOperator(IndicatorsOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")):
+            self._rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
             progress = self.progress(context)
             exists = lookups.exists(self.lookup_name)
@@ -101,7 +103,7 @@ class LookupSyncOperator(IndicatorsOperator):
         given = self._given_stage(progress, run_window)
         if given is not None:
             return given, run_window
-        summary = self.pull(run_window)
+        summary = self.pull(run_window, self._rules())
         return Stage(storage_path(summary.uri), summary), run_window
 
     def _window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
@@ -139,6 +141,9 @@ class LookupSyncOperator(IndicatorsOperator):
         except StageError as error:
             self.log.warning("%s It is pulled again.", error)
             return None
+        if [rule.to_dict() for rule in self._rules()] != self.stage.get("obfuscation", []):
+            self.log.info("The stage was pulled under other rules of obfuscation; the window is pulled again.")
+            return None
         synced_at = progress.state.updated_at if progress.state else None
         if synced_at is not None and summary.pulled_at < synced_at:
             self.log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
@@ -149,7 +154,7 @@ class LookupSyncOperator(IndicatorsOperator):
         return stage
 
     def _plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool) -> _Plan:
-        from airflow_provider_flashpoint.core.devo.lookups import Operation
+        from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
         from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
 
         state = progress.state or LookupState()
@@ -210,6 +215,14 @@ class LookupSyncOperator(IndicatorsOperator):
                 f"{self.lookup_name}; the rejected ones are in {dead_letters.uri}."
             )
         return self._told(synced, plan.run_window, summary)
+
+    def _rules(self) -> tuple[ObfuscationRule, ...]:
+        """Return the rules of this operator, or those that the stage was pulled under where it was given none."""
+        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+
+        if self.obfuscation is None and isinstance(self.stage, Mapping):
+            self.obfuscation = self.stage.get("obfuscation")
+        return self.rules(DataSet.INDICATORS, {self.indicator_type: self.lookup_key})
 
     def _ledger(self, generation: str) -> LookupLedger:
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger

@@ -147,3 +147,8 @@ def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
             "Set `api` in the Flashpoint connection."
         )
     return endpoint
+
+
+def endpoints_of(data_set: DataSet) -> list[Endpoint]:
+    """Return the rows of a data set, of every generation that serves it."""
+    return [endpoint for (_, served), endpoint in _TABLE.items() if served is data_set]

@@ -31,6 +31,7 @@ class FlashpointSettings:
     page_size: int | None = None
     verify: bool | str = True
     proxy: str | None = field(default=None, repr=False)
+    obfuscation_secret: str = field(default="", repr=False)
     paths: Mapping[DataSet, str] = field(default_factory=dict)
 
 
@@ -45,7 +46,9 @@ def flashpoint_settings(
     """
     base_url = _base_url(host or DEFAULT_HOST, port, conn_id)
     settings = {
-        name: extra[name] for name in ("timeout_s", "page_size", "verify", "proxy") if extra.get(name) is not None
+        name: extra[name]
+        for name in ("timeout_s", "page_size", "verify", "proxy", "obfuscation_secret")
+        if extra.get(name) is not None
     }
     paths = {data_set: extra[name] for data_set in DataSet if extra.get(name := f"base_path_{data_set}")}
     return FlashpointSettings(
