@@ -18,7 +18,8 @@ from urllib.request import url2pathname
 
 import requests
 
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient, Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten

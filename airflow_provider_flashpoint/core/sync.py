@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Protocol
 
 from airflow_provider_flashpoint.core.devo.csv_rows import EXTRA_COLUMN, cell, lookup_columns, write_csv
-from airflow_provider_flashpoint.core.devo.lookups import Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
@@ -27,14 +26,6 @@ _SHOWN_COLUMNS = 200
 _CLOCKS_APART_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
 
 _log = logging.getLogger(__name__)
-
-
-class Lookups(Protocol):
-    """What a sync needs of Devo's lookups."""
-
-    def deploy(
-        self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation
-    ) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.lookups import Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
 from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of

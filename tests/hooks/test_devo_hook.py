@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.devo.lookups import Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
 from airflow_provider_flashpoint.core.http import HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.hooks.devo import DevoHook

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flashpoint.core.http_reason import error_reason
+from airflow_provider_flashpoint.core.window import epoch_us
 
+LOOKUP_WORD_NAMES = ("status", "state")
 _ID_NAMES = ("jobId", "job_id", "jobUuid", "jobUUID", "jobid", "job", "uuid", "id")
 _LIST_NAMES = ("jobs", "jobIds", "job", "uuids")
 _HISTORY_NAMES = ("statuses", "status", "jobStatuses", "statusList", "history", "job")
@@ -30,6 +32,10 @@ _DONE = frozenset(
 _FAILED = frozenset(
     {"abort", "aborted", "canceled", "cancelled", "err", "error", "errored", "errors", "expired"}
     | {"fail", "failed", "failure", "invalid", "ko", "rejected"}
+)
+_UNDER_WAY = frozenset(
+    {"creating", "deleting", "pending", "processing", "progress", "queued", "running"}
+    | {"scheduled", "start", "started", "starting", "submitted", "updating", "waiting"}
 )
 _MAX_REASON_CHARACTERS = 300
 
@@ -92,6 +98,19 @@ def job_status(answer: Any) -> JobStatus:
     return next(iter(finished + failed), ends[0])
 
 
+def lookup_status(metadata: Any) -> JobStatus:
+    """Return the status that the metadata of a lookup tell, such as ``Available`` or ``Updating``."""
+    if not isinstance(metadata, Mapping):
+        return JobStatus(JobState.RUNNING, "none")
+    word = next((metadata[name] for name in LOOKUP_WORD_NAMES if isinstance(metadata.get(name), str)), "none")
+    return _status({"status": word, "reason": error_reason(metadata)})
+
+
+def is_under_way(status: JobStatus) -> bool:
+    """Return whether the word is one of those that say so; an unknown word is neither that nor an end."""
+    return status.state is JobState.RUNNING and not _UNDER_WAY.isdisjoint(_parts(status.word))
+
+
 def _history(answer: Any) -> list[Any]:
     if isinstance(answer, list):
         return answer
@@ -104,11 +123,11 @@ def _history(answer: Any) -> list[Any]:
 
 def _latest_by_time(history: list[Any]) -> Any:
     for name in _TIME_NAMES:
-        times: list[Any] = [each.get(name) if isinstance(each, Mapping) else None for each in history]
-        kinds = {type(each) for each in times}
-        if kinds == {str} or kinds <= {int, float}:
+        times = [epoch_us(each.get(name)) if isinstance(each, Mapping) else None for each in history]
+        known = [each for each in times if each is not None]
+        if len(known) == len(history):
             # Of several at one moment the last listed is the latest.
-            return max(zip(times, range(len(history)), history, strict=True), key=lambda each: each[:2])[2]
+            return max(zip(known, range(len(history)), history, strict=True), key=lambda each: each[:2])[2]
     return None
 
 
@@ -123,9 +142,13 @@ def _status(entry: Any) -> JobStatus:
 
 
 def _state(word: str) -> JobState:
-    parts = [part for part in re.split(r"[^a-z]+", word.lower()) if part]
+    parts = _parts(word)
     if _FAILED.intersection(parts):
         return JobState.FAILED
     # ``create.ok`` ends a job; ``UPLOAD_COMPLETED`` may only end a step of it.
     rest = [part for part in parts if part not in _SUBJECTS]
     return JobState.DONE if len(rest) == 1 and rest[0] in _DONE else JobState.RUNNING
+
+
+def _parts(word: str) -> list[str]:
+    return [part for part in re.split(r"[^a-z]+", word.lower()) if part]

@@ -1,12 +1,11 @@
-"""Devo's Lookups API: see what lookups there are, and give them their content.
+"""Devo's Lookups API: see what lookups there are, give them their content, and drop them.
 
-A deployment is asynchronous: the call is accepted at once and a job does the work, so `LookupsClient.deploy`
-returns only when that job has ended. Until then, and where it fails, the lookup keeps its old content.
+A call is accepted at once and a job does the work, so `LookupsClient` returns only when that job has ended, and
+begins none while another runs on the lookup. Until the job ends, and where it fails, the lookup keeps its old content.
 """
 
 from __future__ import annotations
 
-import enum
 import json
 import logging
 import re
@@ -16,43 +15,41 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.devo.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.csv_rows import lookup_columns
-from airflow_provider_flashpoint.core.devo.lookup_jobs import JobState, JobStatus, job_id, job_ids, job_status
+from airflow_provider_flashpoint.core.devo.lookup_jobs import JobStatus, job_id
+from airflow_provider_flashpoint.core.devo.lookup_transport import COLUMN_TYPES, Operation
+from airflow_provider_flashpoint.core.devo.lookup_watch import LookupWatch, waits_s
 from airflow_provider_flashpoint.core.http import HttpClient
-from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError, TransientError
+from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, RejectedError
 
 DEFAULT_JOB_TIMEOUT_S = 900.0
-_FIRST_POLL_S = 0.5
-_LONGEST_POLL_S = 10.0
+# Devo documents no limit; what is larger goes in several deployments, which each show as they end.
+DEFAULT_MAX_CSV_BYTES = 256 * 1024 * 1024
 _LISTED_AT_ONCE = 1000
-_ACCEPTED = (200, 201, 202)
+_ACCEPTED = (200, 201, 202, 204)
 _BUSY = 409
+_GONE = 404
 _PERHAPS_THERE = (400, 409)
 
 _log = logging.getLogger(__name__)
-
-
-class Operation(enum.Enum):
-    """What a deployment does to a lookup. APPEND adds rows, and changes those whose key is there."""
-
-    CREATE = "create"
-    REPLACE = "replace"
-    APPEND = "append"
-
 
 # The method of the call, and what its configuration says beyond the columns.
 _CALLS: dict[Operation, tuple[str, dict[str, Any]]] = {
     Operation.CREATE: ("POST", {}),
     Operation.REPLACE: ("PUT", {}),
     Operation.APPEND: ("PUT", {"append": True}),
+    Operation.DELETE: ("PUT", {"append": True, "contribution": {"type": "del"}}),
 }
+_NEXT = {Operation.CREATE: Operation.APPEND, Operation.REPLACE: Operation.APPEND}
 
 
 class LookupsClient:
     """The lookups of one Devo domain.
 
     :param http: sends with the token of the API, which is not that of the events.
-    :param job_timeout_s: the longest time that a deployment may take, waiting for other jobs included.
+    :param job_timeout_s: the longest time that one call and its job may take, waiting for other jobs included.
+    :param max_csv_bytes: the most that is sent in one call, unless a single row is longer.
     :param clock: seconds; given by tests, as is ``sleep``.
     """
 
@@ -62,6 +59,7 @@ class LookupsClient:
         *,
         domain: str,
         job_timeout_s: float = DEFAULT_JOB_TIMEOUT_S,
+        max_csv_bytes: int = DEFAULT_MAX_CSV_BYTES,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         log: logging.Logger | Any = _log,
@@ -69,6 +67,7 @@ class LookupsClient:
         self._http = http
         self._base = f"/lookup/{quote(domain, safe='')}"
         self._job_timeout_s = job_timeout_s
+        self._max_csv_bytes = max_csv_bytes
         self._clock = clock
         self._sleep = sleep
         self._log = log
@@ -107,7 +106,14 @@ class LookupsClient:
         return self.metadata(name) is not None
 
     def deploy(
-        self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation
+        self,
+        name: str,
+        *,
+        columns: Sequence[str],
+        key: str,
+        csv_file: IO[bytes],
+        operation: Operation,
+        types: Mapping[str, str] | None = None,
     ) -> JobStatus:
         """Bring the rows of ``csv_file`` into a lookup, and return the last status of the job that did.
 
@@ -115,33 +121,75 @@ class LookupsClient:
         the same content when it is done twice with the same rows, since rows are known by their key. For
         the same reason CREATE goes on as REPLACE where the lookup turns out to be there.
 
-        :param columns: the columns of the file, as `csv_rows.write_csv` was given them; all are STRING.
+        A file beyond ``max_csv_bytes`` goes in parts: the first creates or replaces, the others append. Where one
+        fails, those before it are in the lookup, and the same call, done again, mends that.
+
+        :param columns: the columns of the file, as `csv_rows.write_csv` was given them.
         :param csv_file: open for reading and seekable; it is read from its start and not closed.
+        :param types: the type of a column, one of `COLUMN_TYPES`; ``str`` where none is named.
         :raises RejectedError: Devo refused the call, or the job failed; the message has Devo's reason.
         :raises TransientError: the time is up; the job may still end well.
         """
-        deadline = self._clock() + self._job_timeout_s
-        known = set(self._job_ids(name))
-        answer = self._submit(name, _deploy_config(columns, key, operation), csv_file, operation, deadline)
-        self._log.info("Lookup %s: %s of %d bytes accepted.", name, operation.value, csv_file.tell())
-        return self._wait(name, job_id(answer), known, deadline)
+        parts = parts_of(csv_file, self._max_csv_bytes)
+        types = types or {}
+        statuses = []
+        for number, part in enumerate(parts, 1):
+            left = "The old content stays." if number == 1 else "What was sent before it is there: deploy all again."
+            which = f"part {number} of {len(parts)}, " if len(parts) > 1 else ""
+            watch = self._watch(name)
+            try:
+                watch.begin()
+                answer = self._submit(name, _deploy_config(columns, key, operation, types), part, operation, watch)
+                self._log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
+                statuses.append(watch.wait(job_id(answer), left))
+            except FlashpointProviderError:
+                if number > 1:
+                    self._log.warning("Lookup %s: %s%s failed. %s", name, which, operation.value, left)
+                raise
+            operation = _NEXT.get(operation, operation)
+        return statuses[-1]
+
+    def drop(self, name: str) -> bool:
+        """Remove the lookup ``name`` with all of its rows, and return whether there was one.
+
+        :raises RejectedError: Devo refused, or the job failed; the lookup stays.
+        :raises TransientError: the time is up; the job may still end well.
+        """
+        watch = self._watch(name)
+        watch.begin()
+        if watch.metadata is None:
+            return False
+        for wait_s in waits_s():
+            try:
+                response = self._http.send("DELETE", self._path(name), accept=_ACCEPTED)
+            except RejectedError as error:
+                if error.status not in (_GONE, _BUSY):
+                    raise
+                watch.pause_while_busy(wait_s, error)
+                watch.begin()
+                if watch.metadata is None:
+                    return True
+            else:
+                break
+        self._log.info("Lookup %s: drop accepted.", name)
+        watch.wait(job_id(_decoded(response.content)), "The lookup stays.")
+        return True
 
     def _submit(
-        self, name: str, config: Mapping[str, Any], csv_file: IO[bytes], operation: Operation, deadline: float
+        self, name: str, config: Mapping[str, Any], part: CsvPart, operation: Operation, watch: LookupWatch
     ) -> Any:
         def body() -> tuple[Any, Mapping[str, str]]:
             from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
 
-            csv_file.seek(0)
             parts = {
                 "deploy-config": (None, json.dumps(config), "application/json"),
-                "csv": (f"{name}.csv", csv_file, "text/csv"),
+                "csv": (f"{name}.csv", part.open(), "text/csv"),
             }
             encoder = MultipartEncoder(parts)
             return encoder, {"Content-Type": encoder.content_type}
 
         path = f"{self._path(name)}/deploy-csv"
-        for wait_s in _waits_s():
+        for wait_s in waits_s():
             try:
                 response = self._http.send(_CALLS[operation][0], path, data=body, accept=_ACCEPTED)
             except RejectedError as error:
@@ -150,44 +198,22 @@ class LookupsClient:
                     operation = Operation.REPLACE
                 elif error.status != _BUSY:
                     raise
-                elif not self._pause(wait_s, deadline):
-                    raise TransientError(
-                        f"Lookup {name}: another job keeps it busy for {self._job_timeout_s:.0f} s. {error}"
-                    ) from error
+                else:
+                    watch.pause_while_busy(wait_s, error)
             else:
                 break
-        try:
-            return codec.decode(response.content)
-        except ValueError:
-            return None
+        return _decoded(response.content)
 
-    def _wait(self, name: str, job: str | None, known: set[str], deadline: float) -> JobStatus:
-        """Return the last status of ``job``, or of the jobs that were not ``known`` where it has no id."""
-        said = "none"
-        for wait_s in _waits_s():
-            jobs = [job] if job else [each for each in self._job_ids(name) if each not in known]
-            answers = [self._read(f"{self._path(name)}/job/{quote(each, safe='')}") for each in jobs]
-            if job and answers == [None]:
-                # What the answer called an id was not a job's, or the job is not listed yet.
-                job = None
-            statuses = [job_status(answer) for answer in answers if answer is not None]
-            for status in statuses:
-                said = status.word
-                if status.state is JobState.FAILED:
-                    why = f": {status.reason}" if status.reason else " and gave no reason"
-                    raise RejectedError(f"Lookup {name}: Devo's job ended with {said}{why}. The old content stays.")
-            if statuses and all(status.state is JobState.DONE for status in statuses):
-                self._log.info("Lookup %s: Devo's job ended with %s.", name, said)
-                return statuses[-1]
-            if not self._pause(wait_s, deadline):
-                break
-        raise TransientError(
-            f"Lookup {name}: Devo's job has not ended within {self._job_timeout_s:.0f} s. Its last status is "
-            f"{said}; the old content stays until it ends."
+    def _watch(self, name: str) -> LookupWatch:
+        return LookupWatch(
+            name,
+            self._read,
+            self._path(name),
+            timeout_s=self._job_timeout_s,
+            clock=self._clock,
+            sleep=self._sleep,
+            log=self._log,
         )
-
-    def _job_ids(self, name: str) -> list[str]:
-        return job_ids(self._read(f"{self._path(name)}/job"))
 
     def _read(self, path: str) -> Any:
         """Return the answer to a GET, or None where there is nothing of that name."""
@@ -199,30 +225,26 @@ class LookupsClient:
             raise
         return answer
 
-    def _pause(self, wait_s: float, deadline: float) -> bool:
-        """Wait, and return True; or return False at once where the time would be up by then."""
-        if self._clock() + wait_s > deadline:
-            return False
-        self._sleep(wait_s)
-        return True
-
     def _path(self, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             raise ConfigurationError(f"The lookup name {name!r} is not allowed: use letters, digits and _ only.")
         return f"{self._base}/{name}"
 
 
-def _deploy_config(columns: Sequence[str], key: str, operation: Operation) -> dict[str, Any]:
+def _deploy_config(columns: Sequence[str], key: str, operation: Operation, types: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "columns": [{"name": name, "type": "STRING"} for name in lookup_columns(columns, key)],
+        "columns": [
+            {"name": name, "type": COLUMN_TYPES[types.get(name, "str")]} for name in lookup_columns(columns, key)
+        ],
         "hasHeader": True,
         "key": {"type": "column", "column": key},
         **_CALLS[operation][1],
     }
 
 
-def _waits_s() -> Iterator[float]:
-    wait_s = _FIRST_POLL_S
-    while True:
-        yield wait_s
-        wait_s = min(_LONGEST_POLL_S, wait_s * 2)
+def _decoded(content: bytes) -> Any:
+    """Return the value of an answer, or None where it is no JSON: the call was accepted all the same."""
+    try:
+        return codec.decode(content)
+    except ValueError:
+        return None

@@ -16,7 +16,8 @@ from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookup_jobs import JobState, job_id, job_ids, job_status
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient, Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
 from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
@@ -111,6 +112,45 @@ def test_append(colors: DevoServer, client: LookupsClient) -> None:
     """APPEND adds rows, and changes those whose key is there."""
     deploy(client, Operation.APPEND, green="Green", red="Crimson")
     assert content(colors) == {"red": "Crimson", "blue": "Blue", "green": "Green"}
+
+
+def test_delete(colors: DevoServer, client: LookupsClient) -> None:
+    """DELETE removes the rows of the given keys, whatever else the rows hold, and no others."""
+    deploy(client, Operation.DELETE, red="anything", green="Green")
+    assert content(colors) == {"blue": "Blue"}
+
+
+def test_drop(colors: DevoServer, client: LookupsClient) -> None:
+    """A drop ends with no lookup there, and tells whether there was one."""
+    assert client.drop("Colors")
+    assert not client.exists("Colors")
+    assert not client.drop("Colors")
+
+
+@pytest.mark.parametrize("fault", [Fault("reset", "DELETE", when="after"), Fault("status", "DELETE", status=503)])
+def test_drop_whose_answer_is_lost(colors: DevoServer, client: LookupsClient, fault: Fault) -> None:
+    """A drop that must be asked for twice still ends well."""
+    colors.faults.add(fault)
+    assert client.drop("Colors")
+    assert not client.exists("Colors")
+
+
+def test_failed_drop(colors: DevoServer, client: LookupsClient) -> None:
+    """A drop that fails is an error, and the lookup stays."""
+    colors.lookups.plan_jobs(JobPlan(failure="in use"))
+    with pytest.raises(RejectedError, match=r"in use\. The lookup stays"):
+        client.drop("Colors")
+    assert content(colors) == {"red": "Red", "blue": "Blue"}
+
+
+def test_types_of_columns(devo: DevoServer, client: LookupsClient) -> None:
+    """A column gets the type that is named for it, and the others are texts."""
+    with tempfile.TemporaryFile() as file:
+        write_csv([{"KEY": 7, "COLOR": "Red"}], COLUMNS, "KEY", file)
+        client.deploy(
+            "Colors", columns=COLUMNS, key="KEY", csv_file=file, operation=Operation.CREATE, types={"KEY": "int8"}
+        )
+    assert devo.lookups["Colors"].types == ["INT8", "STRING", "STRING"]
 
 
 def test_create_of_what_is_there_replaces(colors: DevoServer, client: LookupsClient) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookup_jobs import job_id, job_ids, job_status
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient, Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
 from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError, ServerError
 from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
@@ -110,12 +111,13 @@ def test_lost_answers_change_nothing(devo: DevoServer, client: ClientMaker, oper
     lookups = client()
     rows = [{"key": f"{number}", "value": "x" * 100} for number in range(5000)]
     if operation is not Operation.CREATE:
-        deploy(lookups, [{"key": "old", "value": "y"}], Operation.CREATE)
+        deploy(lookups, [{"key": "old", "value": "y"}, {"key": "7", "value": "z"}], Operation.CREATE)
     devo.faults.add(fault)
     deploy(lookups, rows, operation)
     assert devo.faults.fired() == 1
-    kept = {"old": "y"} if operation is Operation.APPEND else {}
-    assert content(devo) == kept | {row["key"]: row["value"] for row in rows}
+    kept = {"old": "y"} if operation in (Operation.APPEND, Operation.DELETE) else {}
+    brought = {} if operation is Operation.DELETE else {row["key"]: row["value"] for row in rows}
+    assert content(devo) == kept | brought
 
 
 def test_answer_that_is_no_json_is_still_an_acceptance(devo: DevoServer, client: ClientMaker) -> None:

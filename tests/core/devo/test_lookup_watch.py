@@ -1,0 +1,158 @@
+"""One job at a time on a lookup, and the end of jobs of which Devo tells little."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from devo_peers import FakeClock
+
+from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
+from airflow_provider_flashpoint.core.devo.lookup_jobs import JobState, is_under_way, job_status
+from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.errors import RejectedError, TransientError
+from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from airflow_provider_flashpoint.sandbox.faults import Fault
+
+NAME = "Colors"
+
+
+@pytest.fixture
+def deploy(devo: DevoServer, clock: FakeClock) -> Callable[..., Any]:
+    """A function that deploys rows to the sandbox; waiting takes no time."""
+    session = requests.Session()
+    session.auth = BearerAuth(devo.settings.api_token)
+    http = HttpClient(session, base_url=devo.api_url, service="Devo", sleep=clock.sleep)
+    client = LookupsClient(http, domain=devo.settings.domain, clock=clock, sleep=clock.sleep)
+
+    def run(operation: Operation, **rows: str) -> Any:
+        file = io.BytesIO()
+        write_csv([{"key": key, "value": value} for key, value in rows.items()], ["value"], "key", file)
+        return client.deploy(NAME, columns=["value"], key="key", csv_file=file, operation=operation)
+
+    return run
+
+
+def content(devo: DevoServer) -> dict[str, str]:
+    return {row[0]: row[1] for row in devo.lookups[NAME].rows()}
+
+
+def start_foreign_job(devo: DevoServer, **rows: str) -> None:
+    """Begin a deployment that nobody waits for."""
+    body = {
+        "columns": [{"name": name, "type": "STRING"} for name in ("key", "value", "_extra")],
+        "key": {"type": "first-column"},
+        "append": True,
+        "csv": "".join(f"{key},{value},\n" for key, value in rows.items()),
+    }
+    answer = requests.put(
+        f"{devo.api_url}/lookup/{devo.settings.domain}/{NAME}/deploy-csv",
+        json=body,
+        headers={"Authorization": f"Bearer {devo.settings.api_token}"},
+        timeout=20,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_running_job_is_waited_for(devo: DevoServer, deploy: Callable[..., Any]) -> None:
+    """A job of somebody else is let end before ours is asked for, so that Devo refuses nothing."""
+    deploy(Operation.CREATE, red="Red")
+    devo.lookups.plan_jobs(JobPlan(polls=6))
+    start_foreign_job(devo, blue="Blue")
+    deploy(Operation.APPEND, green="Green")
+    assert content(devo) == {"red": "Red", "blue": "Blue", "green": "Green"}
+    assert {each.status for each in devo.http.log.requests("PUT")} == {200}
+
+
+def test_job_that_never_ends_is_an_error(devo: DevoServer, deploy: Callable[..., Any]) -> None:
+    """Where somebody else's job does not end in time, nothing is sent, and the error says why."""
+    deploy(Operation.CREATE, red="Red")
+    devo.lookups.plan_jobs(JobPlan(polls=10_000))
+    start_foreign_job(devo, blue="Blue")
+    with pytest.raises(TransientError, match="another job keeps it busy"):
+        deploy(Operation.APPEND, green="Green")
+    assert len(devo.lookups[NAME].jobs) == 2
+
+
+@pytest.fixture
+def mute(devo: DevoServer) -> DevoServer:
+    """A sandbox that tells neither the id of a job nor a list of them."""
+    devo.faults.add(Fault("status", "GET .*/job", times=None, status=404))
+    devo.faults.add(Fault("malformed", "(POST|PUT|DELETE) ", times=None, when="after"))
+    return devo
+
+
+def test_change_of_the_metadata_is_an_end(mute: DevoServer, deploy: Callable[..., Any]) -> None:
+    """Where no job can be seen, a lookup that has changed and is available is the end of the job."""
+    assert deploy(Operation.CREATE, red="Red").state is JobState.DONE
+    deploy(Operation.APPEND, blue="Blue")
+    assert content(mute) == {"red": "Red", "blue": "Blue"}
+
+
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.APPEND])
+def test_unseen_failure_is_told_soon(
+    mute: DevoServer, deploy: Callable[..., Any], clock: FakeClock, operation: Operation
+) -> None:
+    """Where no job can be seen and the lookup does not change, the error comes long before the time of a job is up."""
+    if operation is Operation.APPEND:
+        deploy(Operation.CREATE, red="Red")
+    mute.lookups.plan_jobs(JobPlan(failure="out of space"))
+    start = clock.now
+    with pytest.raises(TransientError, match="has listed no job of it"):
+        deploy(operation, blue="Blue")
+    assert clock.now - start < 120
+
+
+def test_failure_that_the_metadata_tell() -> None:
+    """A status of the lookup that is a failure is one of the job."""
+    answers = iter([None, {"status": "Available", "rows": 1}, None, {"status": "Error", "message": "out of space"}])
+
+    class Http:
+        def read_json(self, *_: Any, **__: Any) -> Any:
+            answer = next(answers)
+            if answer is None:
+                raise RejectedError("nothing there", status=404)
+            return answer, {}
+
+        def send(self, *_: Any, **__: Any) -> Any:
+            return type("Response", (), {"content": b""})
+
+    client = LookupsClient(Http(), domain="d")  # type: ignore[arg-type]
+    with pytest.raises(RejectedError, match=r"ended with Error: out of space\. The old content stays"):
+        client.deploy(NAME, columns=[], key="key", csv_file=io.BytesIO(b"key,_extra\n"), operation=Operation.APPEND)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2026-02-07T10:00:00Z", "2026-02-07T09:30:00-01:00"),
+        ("2026-02-07 10:00:00", "2026-02-07T10:00:00.5Z"),
+        (1770458400, "1770458400500"),
+        ("9", "10"),
+        ("2026-02-07T10:00:00Z", 1770458401000),
+    ],
+)
+def test_times_of_jobs_are_compared_as_instants(first: Any, second: Any) -> None:
+    """The latest status is the one with the later instant, whatever forms the times have."""
+    earlier = {"status": "RUNNING", "timestamp": first}
+    later = {"status": "COMPLETED", "timestamp": second}
+    for history in ([earlier, later], [later, earlier]):
+        assert job_status(history).state is JobState.DONE
+    earlier["status"], later["status"] = "COMPLETED", "RUNNING"
+    for history in ([earlier, later], [later, earlier]):
+        assert job_status(history).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("RUNNING", True), ("create.start", True), ("IN_PROGRESS", True), ("XYZZY", False), ("create.ok", False)],
+)
+def test_unknown_word_keeps_nobody_waiting(word: str, expected: bool) -> None:
+    """Only a known word says that an earlier job still runs."""
+    assert is_under_way(job_status(word)) is expected
