@@ -1,13 +1,14 @@
 """Pages of alerts become lines in Devo: read, skip what was confirmed before, send, confirm, record.
 
 The order is the contract: an alert enters the ledger only after Devo confirmed it. A crash between the two repeats at
-most one batch; a crash before loses nothing, since the window is read again.
+most one batch; a crash before loses nothing, since the window is read again. Where the process can still write, what
+was not delivered is kept, and the next run sends it before it reads anything.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +17,7 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry, entry_of
+from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import epoch_us
 from airflow_provider_flashpoint.errors import DataError
 
@@ -37,7 +39,8 @@ class DeliverySummary:
     """Counts of one delivery.
 
     ``repeated`` alerts were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are,
-    ``undated`` ones have no time of their own.
+    ``undated`` ones have no time of their own. ``unsent`` ones were kept by an earlier run and sent first by this one;
+    they are not counted among the others.
     """
 
     read: int = 0
@@ -46,12 +49,12 @@ class DeliverySummary:
     rejected: int = 0
     undated: int = 0
     bytes: int = 0
+    unsent: int = 0
 
 
 @dataclass(slots=True)
 class _Batch:
-    entries: list[Entry] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
     digests: set[bytes] = field(default_factory=set)
     bytes: int = 0
 
@@ -63,6 +66,7 @@ class Delivery:
     :param line_of: makes the line of a record, newline included; a DataError sets the record aside.
     :param set_aside: keeps a record that cannot be sent, with the reason.
     :param obfuscator: hides values of each record before its line is made; without it none.
+    :param unsent: keeps what could not be delivered; without it, only reading the window again brings it back.
     :param send_again: send what was confirmed before, too.
     :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
     :param now: the clock, which stamps the ledger.
@@ -78,6 +82,7 @@ class Delivery:
         set_aside: Callable[[Record, str], None],
         now: Callable[[], datetime],
         obfuscator: Obfuscator | None = None,
+        unsent: KeptLines | None = None,
         send_again: bool = False,
         batch_records: int = DEFAULT_BATCH_RECORDS,
         batch_bytes: int = DEFAULT_BATCH_BYTES,
@@ -89,25 +94,30 @@ class Delivery:
         self._set_aside = set_aside
         self._now = now
         self._obfuscator = obfuscator or Obfuscator()
+        self._unsent = unsent
         self._send_again = send_again
         self._batch_records = batch_records
         self._batch_bytes = batch_bytes
 
     def deliver(self, pages: Iterable[Page]) -> DeliverySummary:
-        """Deliver every page and return the counts, once the last alert is confirmed and recorded.
+        """Deliver what is unsent, then every page, and return the counts, once all is confirmed and recorded.
 
-        :raises: what reading or sending raises; what was recorded until then stays delivered.
+        :raises: what reading or sending raises; what was recorded until then stays delivered, the rest is kept.
         """
-        summary = DeliverySummary()
+        summary = DeliverySummary(unsent=self._deliver_unsent())
         batch = _Batch()
-        for number, page in enumerate(pages, start=1):
-            before = summary.read
-            self._take(page, batch, summary)
-            _log.info("Page %d: %d alerts read, %d to send.", number, summary.read - before, len(batch.lines))
-            if len(batch.lines) >= self._batch_records or batch.bytes >= self._batch_bytes:
-                self._settle(batch, summary)
-                batch = _Batch()
-        self._settle(batch, summary)
+        try:
+            for number, page in enumerate(pages, start=1):
+                before = summary.read
+                self._take(page, batch, summary)
+                _log.info("Page %d: %d alerts read, %d to send.", number, summary.read - before, len(batch.pairs))
+                if len(batch.pairs) >= self._batch_records or batch.bytes >= self._batch_bytes:
+                    self._settle(batch, summary)
+                    batch = _Batch()
+            self._settle(batch, summary)
+        except BaseException:
+            self._keep(batch)
+            raise
         self._obfuscator.report(summary.read)
         return summary
 
@@ -127,32 +137,60 @@ class Delivery:
                 self._set_aside(hidden, str(reason))
                 summary.rejected += 1
                 continue
-            batch.entries.append(entry)
+            batch.pairs.append((entry, line))
             batch.digests.add(entry.digest)
-            batch.lines.append(line)
             batch.bytes += len(line)
 
     def _settle(self, batch: _Batch, summary: DeliverySummary) -> None:
-        if batch.lines and not self._send_again:
-            self._drop_confirmed_meanwhile(batch, summary)
-        if not batch.lines:
-            return
-        self._writer.write(batch.lines)
-        self._writer.confirm()
-        self._ledger.add(batch.entries, at=self._now())
-        summary.sent += len(batch.lines)
-        summary.bytes += batch.bytes
+        if not self._send_again:
+            read = len(batch.pairs)
+            batch.pairs = self._unconfirmed(batch.pairs)
+            summary.repeated += read - len(batch.pairs)
+        self._send(batch.pairs)
+        summary.sent += len(batch.pairs)
+        summary.bytes += sum(len(line) for _, line in batch.pairs)
 
-    def _drop_confirmed_meanwhile(self, batch: _Batch, summary: DeliverySummary) -> None:
-        """Leave out what another run confirmed since the page was read."""
-        self._ledger.refresh(batch.entries)
-        kept = [
-            (entry, line) for entry, line in zip(batch.entries, batch.lines, strict=True) if entry not in self._ledger
-        ]
-        summary.repeated += len(batch.lines) - len(kept)
-        batch.entries = [entry for entry, _ in kept]
-        batch.lines = [line for _, line in kept]
-        batch.bytes = sum(map(len, batch.lines))
+    def _send(self, pairs: Sequence[Pair]) -> None:
+        """Send and confirm, then record."""
+        if pairs:
+            self._writer.write([line for _, line in pairs])
+            self._writer.confirm()
+            self._ledger.add([entry for entry, _ in pairs], at=self._now())
+
+    def _unconfirmed(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Return ``pairs`` without what another run confirmed since they were made."""
+        self._ledger.refresh(entry for entry, _ in pairs)
+        return [(entry, line) for entry, line in pairs if entry not in self._ledger]
+
+    def _deliver_unsent(self) -> int:
+        """Send what an earlier run kept and nobody delivered since; return how many alerts that were."""
+        sent = 0
+        if self._unsent is None:
+            return sent
+        for batch in self._unsent.batches():
+            pairs = self._unconfirmed(batch.pairs)
+            self._send(pairs)
+            self._unsent.remove(batch)
+            sent += len(pairs)
+            _log.info(
+                "%d of %d alerts that were kept unsent on %s are delivered.", len(pairs), len(batch.pairs), batch.at
+            )
+        return sent
+
+    def _keep(self, batch: _Batch) -> None:
+        """Keep what was not delivered; whatever comes of that, the error that brought us here goes on."""
+        if self._unsent is None or not batch.pairs:
+            return
+        what = f"{len(batch.pairs)} alerts were not delivered"
+        try:
+            kept = self._unsent.keep(batch.pairs, at=self._now())
+        except OSError as error:
+            _log.warning("%s and cannot be kept (%s): their window must be read again.", what, error)
+            return
+        if kept:
+            _log.warning("%s. They are kept in %s; the next run sends them first.", what, self._unsent.uri)
+        else:
+            _log.warning("%s, and %s is full: their window must be read again.", what, self._unsent.uri)
 
     def _entry(self, record: Record) -> Entry:
         """Return the entry of a record as it was read; one without an id is known by the digest of its content."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from airflow_provider_flashpoint.core.deliver import Delivery, DeliverySummary
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
+from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
 from airflow_provider_flashpoint.errors import DataError, DeliveryError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -89,7 +91,12 @@ class Stream:
 
 @pytest.fixture
 def stream(tmp_path: Path) -> Stream:
-    return Stream(tmp_path)
+    return Stream(tmp_path / "ledger")
+
+
+@pytest.fixture
+def unsent(tmp_path: Path) -> KeptLines:
+    return KeptLines(tmp_path / "unsent")
 
 
 @given(
@@ -207,6 +214,94 @@ def test_record_nested_too_deeply_is_set_aside(stream: Stream) -> None:
     writer = FakeWriter()
     assert stream.deliver([Page([alert(1), deep, alert(2)])], writer).rejected == 1
     assert writer.sink == [b"a1\n", b"a2\n"]
+
+
+@given(
+    count=st.integers(0, 30),
+    size=st.integers(1, 7),
+    batch_records=st.integers(1, 10),
+    fails_at=st.integers(1, 12),
+)
+@settings(deadline=None)
+def test_what_was_read_is_delivered_without_reading_it_again(
+    count: int, size: int, batch_records: int, fails_at: int
+) -> None:
+    """Wherever a run fails, the next one sends once what was read and not delivered, though it reads nothing."""
+    with tempfile.TemporaryDirectory() as directory:
+        stream = Stream(Path(directory, "ledger"))
+        unsent = KeptLines(Path(directory, "unsent"))
+        read: list[bytes] = []
+
+        def pages() -> Iterable[Page]:
+            for page in pages_of(count, size):
+                read.extend(map(line_of, page.records))
+                yield page
+
+        first, second = FakeWriter(frozenset({fails_at})), FakeWriter()
+        with contextlib.suppress(DeliveryError):
+            stream.deliver(pages(), first, batch_records=batch_records, unsent=unsent)
+        summary = stream.deliver([], second, unsent=unsent)
+        assert first.sink + second.sink == read
+        assert summary.unsent == len(second.sink)
+        assert list(unsent.batches()) == []
+        assert stream.deliver(pages_of(count, size), FakeWriter(), unsent=unsent).repeated == len(set(read))
+
+
+def test_unsent_alerts_go_before_anything_is_read(stream: Stream, unsent: KeptLines) -> None:
+    """What an earlier run kept is delivered before the first page is asked for."""
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
+    writer = FakeWriter()
+
+    def pages() -> Iterable[Page]:
+        assert writer.sink == [b"a1\n"]
+        yield Page([alert(1), alert(2)])
+
+    summary = stream.deliver(pages(), writer, unsent=unsent)
+    assert (summary.unsent, summary.sent, summary.repeated) == (1, 1, 1)
+
+
+def test_unsent_alert_that_another_window_delivered_is_not_sent(stream: Stream, unsent: KeptLines) -> None:
+    """An alert that was kept unsent and delivered by another window meanwhile is forgotten."""
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page([alert(1), alert(2)])], FakeWriter(frozenset({1})), unsent=unsent)
+    stream.deliver([Page([alert(1)])], FakeWriter())
+    writer = FakeWriter()
+    assert stream.deliver([], writer, unsent=unsent).unsent == 1
+    assert writer.sink == [b"a2\n"]
+
+
+def test_alerts_are_kept_when_the_task_is_told_to_end(stream: Stream, unsent: KeptLines) -> None:
+    """Also what is no Exception, as a signal raises it, leaves what was read for the next run."""
+
+    def pages() -> Iterable[Page]:
+        yield Page([alert(1)])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stream.deliver(pages(), FakeWriter(), unsent=unsent)
+    assert [line for batch in unsent.batches() for _, line in batch.pairs] == [b"a1\n"]
+
+
+def test_unsent_alerts_stay_until_they_are_delivered(stream: Stream, unsent: KeptLines) -> None:
+    """A run that fails on what is unsent reads nothing, and leaves it once."""
+    for _ in range(3):
+        with pytest.raises(DeliveryError):
+            stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
+    assert [len(batch.pairs) for batch in unsent.batches()] == [1]
+
+
+@pytest.mark.parametrize("room", [0, None], ids=["full", "broken"])
+def test_where_nothing_can_be_kept_the_log_says_so(
+    stream: Stream, tmp_path: Path, caplog: pytest.LogCaptureFixture, room: int | None
+) -> None:
+    """A storage that is full or fails does not hide the error, and the log says what brings the alerts back."""
+    (tmp_path / "file").touch()
+    unsent = KeptLines(tmp_path, max_batches=0) if room == 0 else KeptLines(tmp_path / "file" / "unsent")
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
+    assert "1 alerts were not delivered" in caplog.text
+    assert "window must be read again" in caplog.text
 
 
 def test_record_without_id_is_known_by_its_content(stream: Stream) -> None:
