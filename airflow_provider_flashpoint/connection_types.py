@@ -135,6 +135,16 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 default="syslog",
                 choices=("syslog", "http"),
             ),
+            "event_framing": Field(
+                label="Framing of events",
+                description="Where an event ends on a syslog connection: newline, or octet_counted (RFC 6587).",
+                default="newline",
+                choices=("newline", "octet_counted"),
+            ),
+            "event_date_field": Field(
+                label="Date of events",
+                description="Field of an event whose time Devo is told as its date. Left empty, the time of arrival.",
+            ),
             "cert": Field(
                 label="Certificate",
                 description="Path or PEM text of the sender's X.509 certificate from Devo.",
@@ -174,6 +184,12 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 label="HTTP token",
                 description="Token of the HTTP ingestion; for the transport http.",
                 kind="secret",
+            ),
+            "http_base_url": Field(
+                label="HTTP ingestion",
+                description="Base URL of the HTTP ingestion. Left empty, it follows from the host of Devo's cloud.",
+                form=_HTTP_URL,
+                example="https://http-us.devo.io",
             ),
             "domain": Field(
                 label="Domain", description="Name of the Devo domain; for lookups and for the transport http."

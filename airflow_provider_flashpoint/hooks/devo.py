@@ -29,7 +29,8 @@ _TEST_TAG = "my.app.flashpoint.test"
 class DevoHook(BaseHook):
     """Sends events to Devo, and gives its lookups their content.
 
-    Events go to the connection's host and port, proved by ``cert``, ``key`` and ``chain``; lookups go to the
+    Events go to the connection's host and port, proved by ``cert``, ``key`` and ``chain``, or by the HTTP ingestion
+    with its own token; lookups go to the
     Lookups API with the password as token.
 
     :param devo_conn_id: the Airflow connection of type ``devo``.
@@ -56,7 +57,7 @@ class DevoHook(BaseHook):
     def event_writer(self, tag: str, **options: Any) -> EventWriter:
         """Return a writer of events into the table ``tag``; it connects when it first sends.
 
-        :param options: those of `EventWriter`: ``batch_bytes``, ``window_bytes``, ``max_attempts``, ``sleep``.
+        :param options: those of `EventWriter`: ``batch_bytes``, ``send_bytes``, ``max_attempts``, ``sleep``.
         :raises ConfigurationError: the tag, the transport or a certificate is not usable.
         """
         from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
@@ -110,8 +111,10 @@ class DevoHook(BaseHook):
         except Exception as error:
             return False, str(error)
         verdicts = []
-        if settings.host:
+        if settings.host or settings.event_transport == "http":
             way = "plain TCP" if settings.insecure else "TLS, and the certificate is accepted"
+            if settings.event_transport == "http":
+                way = "HTTP, and the token is not refused"
             verdicts.append(_verdict(self.check_events, "Events", f"ready over {way}."))
         if settings.token:
             # Whoever presses the button waits for the answer, and can press again.

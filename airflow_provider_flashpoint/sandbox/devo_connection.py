@@ -1,4 +1,4 @@
-"""The record of one syslog connection: its bytes, how it ended, what was cut from it."""
+"""The record of one syslog connection, or HTTP request with events: its bytes, how it ended, what was cut from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from airflow_provider_flashpoint.sandbox.devo_lines import LineCutter, TagFinder
 from airflow_provider_flashpoint.sandbox.devo_spool import MemoryBudget, Spool
 
-Transport = Literal["tls", "tcp"]
+Transport = Literal["tls", "tcp", "http"]
 Ending = Literal["eof", "broken", "fault", "refused", "stopped"]
 
 

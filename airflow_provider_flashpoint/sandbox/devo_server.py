@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_certificates
+from airflow_provider_flashpoint.sandbox.devo_ingestion import Ingestion, without_token
 from airflow_provider_flashpoint.sandbox.devo_lookup_store import DevoLookups
 from airflow_provider_flashpoint.sandbox.devo_lookups import BASE, LookupsApi
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
@@ -32,8 +33,14 @@ from airflow_provider_flashpoint.sandbox.ready_file import write_ready_file
 _Part = TypeVar("_Part")
 
 
+class _HttpServices(HttpServer):
+    def loggable_path(self, path: str) -> str:
+        """Return the path without the token of the HTTP ingestion."""
+        return without_token(path)
+
+
 class DevoServer:
-    """Syslog ingestion over TLS and plain TCP, the Lookups API, and the inspection of what arrived.
+    """Syslog ingestion over TLS and plain TCP, HTTP ingestion, the Lookups API, and the inspection of what arrived.
 
     Usable as a context manager. What arrived stays readable after ``stop``.
     """
@@ -41,8 +48,9 @@ class DevoServer:
     def __init__(self, settings: DevoSettings | None = None) -> None:
         self.settings = settings or DevoSettings()
         self._store = DevoStore(self.settings)
-        self._http = HttpServer(port=self.settings.api_port)
-        # HTTP ingestion and the query API will add their routes here.
+        self._http = _HttpServices(port=self.settings.api_port)
+        # The query API will add its routes here.
+        self._http.add_routes(Ingestion(self.tables, self.settings).routes())
         self._http.add_routes(LookupsApi(self.lookups, self.settings).routes())
         self._http.add_routes(self._store.routes())
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -149,6 +157,8 @@ class DevoServer:
                 "key": str(self.certificates.client_key),
                 "chain": str(self.certificates.chain),
                 "domain": self.settings.domain,
+                "http_token": self.settings.http_token,
+                "http_base_url": self.url,
                 "api_base_url": self.api_url,
             },
         }

@@ -14,6 +14,7 @@ class DevoSettings:
 
     :param domain: the one domain it serves; the API answers 403 for any other.
     :param api_token: opens the Lookups API.
+    :param http_token: opens the HTTP ingestion; the vendor's have 32 characters.
     :param read_only_token: opens what only reads, and gets 403 elsewhere; None for no such token.
     :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
     :param job_answers: how the API speaks of jobs.
@@ -24,6 +25,7 @@ class DevoSettings:
 
     domain: str = "sandbox"
     api_token: str = field(default="devo-sandbox-token", repr=False)
+    http_token: str = field(default="0123456789abcdefSandboxHttpToken", repr=False)
     read_only_token: str | None = field(default=None, repr=False)
     job_polls: int = 3
     job_answers: JobAnswers = field(default_factory=JobAnswers)

@@ -126,7 +126,7 @@ EVENTS = {
     "no key": ({}, {"private_key": None}, "there is no `key`"),
     "no chain": ({}, {"chain": None}, "there is no `chain`"),
     "no certificates": ({}, dict.fromkeys(("cert", "private_key", "chain")), "no `cert` and no `key` and no `chain`"),
-    "transport": ({}, {"event_transport": "http"}, "cannot serve"),
+    "transport": ({}, {"event_transport": "http", "http_token": None}, "has no `http_token`"),
     "unknown key": ({}, {"domian": "x"}, "extra.domian"),
 }
 

@@ -1,11 +1,13 @@
-"""Events on their way to Devo: batched, kept until confirmed, sent again after a break.
+"""Events on their way to Devo: kept until confirmed, sent again after a break.
 
 Plain syslog has no acknowledgement, so what a socket took may still be lost with the connection. The
 writer therefore keeps every line until its channel has proof that the peer read it::
 
-    write -> buffer -> one send per batch -> window of unconfirmed batches -> confirm -> gone
+    write -> buffer -> send -> batch of what is not confirmed -> confirm -> gone
 
-Delivery is at least once: a break costs one repetition of the window, never a line.
+Delivery is at least once. A break costs at most one repetition of the batch, and never a line: what the peer had
+read of the batch it reads again. That its host had acknowledged bytes is no proof that it read them, so nothing
+of the batch is left out.
 """
 
 from __future__ import annotations
@@ -21,19 +23,21 @@ from airflow_provider_flashpoint.core.devo.channel import Channel
 from airflow_provider_flashpoint.core.devo.line import encode
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
 
-# One send of 64 to 256 KiB costs the least per event, over TCP and over TLS.
-DEFAULT_BATCH_BYTES = 128 * 1024
-DEFAULT_WINDOW_BYTES = 8 * 1024 * 1024
+DEFAULT_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_MAX_ATTEMPTS = 5
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 30.0
+_LONGEST_ASKED_WAIT_S = 300.0
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class WriterStatistics:
-    """What a writer has done so far. ``bytes`` counts lines without their headers."""
+    """What a writer has done so far: ``lines`` and ``bytes`` that were sent, without their headers and repetitions.
+
+    ``repeated`` counts lines that were sent again; the peer may not have read them the first time.
+    """
 
     lines: int = 0
     bytes: int = 0
@@ -45,10 +49,10 @@ class WriterStatistics:
 
 
 @dataclass(slots=True)
-class _Batch:
+class _Send:
     lines: list[bytes]
     size: int
-    sends: int = 0
+    times: int = 0
 
 
 class EventWriter:
@@ -57,10 +61,10 @@ class EventWriter:
     Used as a context manager it confirms at the end; after an error inside it only drops the connection,
     since lines that were not confirmed will be written again.
 
-    :param batch_bytes: lines are collected up to this size and sent at once.
-    :param window_bytes: the most that is kept unconfirmed; beyond it the writer confirms by itself. A
-        single longer line is allowed.
-    :param max_line_bytes: the longest line that `encode` makes; None for any.
+    :param batch_bytes: the most that is confirmed together, and so repeated after a break; what would exceed it
+        has the writer confirm by itself. A single longer line is a batch of its own.
+    :param send_bytes: lines are collected up to this size and sent at once; by default what suits the channel.
+    :param max_line_bytes: the longest line that `encode` makes; None for what the channel can carry.
     :param max_attempts: failures in a row, without a confirmation between, after which it gives up.
     :param sleep: waits between attempts; given by tests.
     """
@@ -70,7 +74,7 @@ class EventWriter:
         channel: Channel,
         *,
         batch_bytes: int = DEFAULT_BATCH_BYTES,
-        window_bytes: int = DEFAULT_WINDOW_BYTES,
+        send_bytes: int | None = None,
         max_line_bytes: int | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
@@ -78,17 +82,17 @@ class EventWriter:
     ) -> None:
         self.statistics = WriterStatistics()
         self._channel = channel
-        self._batch_bytes = batch_bytes
-        self._window_limit = window_bytes
-        self._max_line_bytes = max_line_bytes
+        self._batch_limit = batch_bytes
+        self._send_limit = min(batch_bytes, send_bytes or channel.send_bytes)
+        self._max_line_bytes = min(filter(None, (max_line_bytes, channel.max_line_bytes)), default=None)
         self._max_attempts = max_attempts
         self._sleep = sleep
         self._log = log
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
-        self._window: list[_Batch] = []
-        self._window_bytes = 0
-        self._sent = 0  # batches of the window that the present connection has taken
+        self._batch: list[_Send] = []
+        self._batch_bytes = 0
+        self._sent = 0  # sends of the batch that the present connection has taken
         self._failures = 0  # since the last confirmation
         self._reported = 0  # confirmed lines that `confirm` has returned
         self._closed = False
@@ -96,12 +100,12 @@ class EventWriter:
     @property
     def unconfirmed(self) -> int:
         """How many lines were written and not confirmed."""
-        return self.statistics.lines - self.statistics.confirmed
+        return self.statistics.lines - self.statistics.confirmed + len(self._buffer)
 
     def unconfirmed_lines(self) -> Iterator[bytes]:
         """Yield the lines that were written and not confirmed, oldest first."""
-        for batch in self._window:
-            yield from batch.lines
+        for send in self._batch:
+            yield from send.lines
         yield from self._buffer
 
     def encode(self, record: Any) -> bytes:
@@ -112,25 +116,22 @@ class EventWriter:
         return encode(record, max_line_bytes=self._max_line_bytes)
 
     def write(self, lines: bytes | Iterable[bytes]) -> None:
-        """Take one line or several, and send what fills a batch. A return proves nothing; `confirm` does.
+        """Take one line or several, and send them when there are enough. A return proves nothing; `confirm` does.
 
         :param lines: each is one event and ends with its only newline.
         :raises DataError: one of them is not such a line; those before it are taken.
-        :raises DeliveryError: attempts ran out; the lines are kept.
+        :raises DeliveryError: attempts ran out; the lines taken so far are kept.
         """
         if self._closed:
             raise ValueError("write to a closed EventWriter")
-        statistics = self.statistics
         for line in (lines,) if isinstance(lines, bytes) else lines:
             size = len(line)
-            if not size or line.find(b"\n") != size - 1:
+            if not size or line.find(b"\n") + 1 != size:
                 raise DataError(f"A line of {size} bytes does not end with its only newline; nothing of it was sent.")
+            if self._buffer_bytes + size > self._send_limit:
+                self._send_buffer()
             self._buffer.append(line)
             self._buffer_bytes += size
-            statistics.lines += 1
-            statistics.bytes += size
-            if self._buffer_bytes >= self._batch_bytes:
-                self._send_buffer()
 
     def confirm(self) -> int:
         """Return how many lines were confirmed since the last call: all that were written since.
@@ -138,9 +139,8 @@ class EventWriter:
         :raises DeliveryError: attempts ran out; the lines are kept, and another call tries again.
         :raises ConfigurationError, PermanentError: the peer cannot be trusted, or refuses us.
         """
-        if self._buffer:
-            self._send_buffer()
-        if self._window:
+        self._send_buffer()
+        if self._batch:
             self._deliver(confirm=True)
         confirmed = self.statistics.confirmed - self._reported
         self._reported = self.statistics.confirmed
@@ -173,42 +173,47 @@ class EventWriter:
         self._channel.abandon()
 
     def _send_buffer(self) -> None:
-        if self._window and self._window_bytes + self._buffer_bytes > self._window_limit:
+        if not self._buffer:
+            return
+        if self._batch and self._batch_bytes + self._buffer_bytes > self._batch_limit:
             self._deliver(confirm=True)
-        self._window.append(_Batch(self._buffer, self._buffer_bytes))
-        self._window_bytes += self._buffer_bytes
+        self._batch.append(_Send(self._buffer, self._buffer_bytes))
+        self._batch_bytes += self._buffer_bytes
+        self.statistics.lines += len(self._buffer)
+        self.statistics.bytes += self._buffer_bytes
         self._buffer, self._buffer_bytes = [], 0
         self._deliver(confirm=False)
 
     def _deliver(self, *, confirm: bool) -> None:
-        """Bring the window onto one connection and, if asked, have it confirmed, within the attempts."""
+        """Bring the batch onto one connection and, if asked, have it confirmed, within the attempts."""
         while True:
             try:
-                for batch in self._window[self._sent :]:
-                    self._send(batch)
-                if confirm:
+                while self._sent < len(self._batch):
+                    self._send(self._batch[self._sent])
+                if confirm and self._batch:
                     self._channel.confirm()
-                break
+                    self._forget_sent()
+                return
             except TransientError as error:
                 self._restart()
                 self._wait_or_give_up(error)
             except BaseException:
-                # A batch may be cut in the middle: nothing may follow it on this connection.
+                # A send may be cut in the middle: nothing may follow it on this connection.
                 self._restart()
                 raise
-        if confirm:
-            self._forget_window()
 
-    def _send(self, batch: _Batch) -> None:
-        if batch.sends:
-            self.statistics.repeated += len(batch.lines)
-        batch.sends += 1
+    def _send(self, send: _Send) -> None:
+        if send.times:
+            self.statistics.repeated += len(send.lines)
+        send.times += 1
         self.statistics.sends += 1
         try:
-            self._channel.send(self._channel.frame(batch.lines))
+            is_confirmed = self._channel.send(self._channel.frame(send.lines))
         finally:
             self.statistics.connections = self._channel.connections
         self._sent += 1
+        if is_confirmed:
+            self._forget_sent()
 
     def _restart(self) -> None:
         self._channel.abandon()
@@ -217,14 +222,15 @@ class EventWriter:
     def _wait_or_give_up(self, error: TransientError) -> None:
         self._failures += 1
         attempts = self._failures
-        if attempts >= self._max_attempts:
+        asked_s = error.retry_after_s
+        if attempts >= self._max_attempts or (asked_s or 0.0) > _LONGEST_ASKED_WAIT_S:
             self._failures = 0
             raise DeliveryError(
                 f"Devo did not confirm {self.unconfirmed} lines in {attempts} attempts. {error} "
                 "These lines count as not sent: run the task again once Devo can be reached.",
                 unconfirmed=self.unconfirmed,
             ) from error
-        wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts - 1))
+        wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts - 1)) if asked_s is None else asked_s
         self._log.warning(
             "%s Sending %d unconfirmed lines again in %.0f s (attempt %d of %d).",
             error,
@@ -235,8 +241,10 @@ class EventWriter:
         )
         self._sleep(wait_s)
 
-    def _forget_window(self) -> None:
-        self.statistics.confirmed += sum(len(batch.lines) for batch in self._window)
+    def _forget_sent(self) -> None:
+        """Let go of what the present connection has taken, now that it is confirmed."""
+        confirmed, self._batch = self._batch[: self._sent], self._batch[self._sent :]
+        self._batch_bytes -= sum(send.size for send in confirmed)
+        self.statistics.confirmed += sum(len(send.lines) for send in confirmed)
         self.statistics.confirms += 1
-        self._window.clear()
-        self._window_bytes = self._sent = self._failures = 0
+        self._sent = self._failures = 0

@@ -1,4 +1,4 @@
-"""How a stream connection ends: our half first, then the peer's, and what its end proves.
+"""How a stream connection is written to and ends: our half first, then the peer's, and what its end proves.
 
 TCP acknowledges bytes when the peer's host has them, not when its program has read them. A program that
 reads to the end of our half and only then ends its own tells more, so that is what is waited for.
@@ -53,6 +53,27 @@ def check_open(connection: socket.socket) -> None:
     raise ConnectionResetError("the peer closed it before it had read everything")
 
 
+def send(connection: socket.socket, data: bytes) -> None:
+    """Send all of ``data``, unless the peer ends first: it will not read what it has left behind.
+
+    Waits as long as the connection's timeout allows whenever the peer's host takes nothing.
+
+    :raises OSError: the peer has ended, broken or refused the connection, or takes nothing any more.
+    """
+    check_open(connection)
+    timeout_s = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[connection.send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                _wait_for_room(connection, timeout_s)
+    finally:
+        connection.settimeout(timeout_s)
+
+
 def end(connection: socket.socket, *, patience_s: float, clock: Callable[[], float] = time.monotonic) -> End:
     """End our half, wait for the peer's end, and return how it came. The connection is not closed.
 
@@ -88,6 +109,17 @@ def unacknowledged_bytes(connection: socket.socket) -> int:
     return answer[0]
 
 
+def _wait_for_room(connection: socket.socket, timeout_s: float | None) -> None:
+    """Wait until the peer's host takes more; its end is noticed also while it takes nothing."""
+    poll = select.poll()
+    poll.register(connection, select.POLLOUT | select.POLLRDHUP)
+    happened = poll.poll(None if timeout_s is None else timeout_s * 1000)
+    if not happened:
+        raise TimeoutError("nothing was taken in time")
+    if happened[0][1] & select.POLLRDHUP and not happened[0][1] & select.POLLERR:
+        raise ConnectionResetError("the peer closed it before it had read everything")
+
+
 def _end_our_half(connection: socket.socket) -> None:
     if isinstance(connection, ssl.SSLSocket):
         _send_close_notify(connection)
@@ -99,16 +131,13 @@ def _send_close_notify(connection: ssl.SSLSocket) -> None:
     """Say in TLS that we have ended (RFC 8446, section 6.1), without waiting for the peer to say it too."""
     timeout_s = connection.gettimeout()
     connection.settimeout(0)
-    room = select.poll()
-    room.register(connection, select.POLLOUT)
     while True:
         try:
             connection.unwrap()
         except (ssl.SSLWantReadError, ssl.SSLEOFError):
             return  # sent; whatever the peer answers is read with its end
         except ssl.SSLWantWriteError:
-            if not room.poll(None if timeout_s is None else timeout_s * 1000):
-                raise TimeoutError("nothing was taken in time") from None
+            _wait_for_room(connection, timeout_s)
         else:
             return
 

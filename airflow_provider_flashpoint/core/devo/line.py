@@ -18,7 +18,7 @@ MAX_TAG_CHARACTERS = 1024
 # User-level, informational: 1 * 8 + 6.
 _PRIORITY = 14
 # Devo takes this date to mean: the time of arrival is the time of the event.
-_ARRIVAL_DATE = "Jan  1 00:00:00"
+ARRIVAL_DATE = "Jan  1 00:00:00"
 _TAG = re.compile(r"[A-Za-z0-9_.()\-]+")
 _VISIBLE = str.maketrans({"\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
@@ -36,13 +36,13 @@ def check_tag(tag: str) -> str:
     return tag
 
 
-def syslog_header(tag: str, *, host: str | None = None) -> bytes:
+def syslog_header(tag: str, *, host: str | None = None, date: str = ARRIVAL_DATE) -> bytes:
     """Return what precedes each line of ``tag`` on a syslog connection; the same bytes as devo-sdk's.
 
     :param host: the sender's name; this machine's where it is None.
     :raises ConfigurationError: the tag is not valid.
     """
-    return f"<{_PRIORITY}>{_ARRIVAL_DATE} {host or socket.gethostname()} {check_tag(tag)}: ".encode()
+    return f"<{_PRIORITY}>{date} {host or socket.gethostname()} {check_tag(tag)}: ".encode()
 
 
 def encode(record: Any, *, max_line_bytes: int | None = None) -> bytes:

@@ -37,11 +37,14 @@ class DevoSettings:
     token: str = field(default="", repr=False)
     domain: str = ""
     event_transport: str = "syslog"
+    event_framing: str = "newline"
+    event_date_field: str = ""
     lookup_transport: str = "api"
     insecure: bool = False
     identity: Identity = field(default_factory=Identity)
     tls_security_level: int | None = None
     http_token: str = field(default="", repr=False)
+    http_base_url: str = ""
     api_base_url: str = ""
     connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
     send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
@@ -55,7 +58,8 @@ def devo_settings(
 ) -> DevoSettings:
     """Return the settings of a connection's fields.
 
-    The address of the Lookups API follows from a host such as ``collector-us.devo.io`` where it is not given.
+    The addresses of the Lookups API and of the HTTP ingestion follow from a host such as ``collector-us.devo.io``
+    where they are not given.
 
     :param extra: the extra fields, by their plain names and already converted.
     :raises ConfigurationError: the host is none.
@@ -70,6 +74,8 @@ def devo_settings(
         token=token[7:].strip() if token.lower().startswith("bearer ") else token,
         domain=extra.get("domain", ""),
         event_transport=extra.get("event_transport", "syslog"),
+        event_framing=extra.get("event_framing", "newline"),
+        event_date_field=extra.get("event_date_field", ""),
         lookup_transport=extra.get("lookup_transport", "api"),
         insecure=extra.get("insecure", False),
         identity=Identity(
@@ -80,11 +86,19 @@ def devo_settings(
             pkcs12_password=extra.get("pkcs12_password"),
         ),
         tls_security_level=extra.get("tls_security_level"),
-        http_token=extra.get("http_token", ""),
+        http_token=extra.get("http_token", "").strip(),
+        http_base_url=extra.get("http_base_url") or (_http_base_url(name.lower(), region[1]) if region else ""),
         api_base_url=extra.get("api_base_url") or (_API_BASE_URLS[region[1]] if region else ""),
         max_line_bytes=extra.get("max_line_bytes"),
         **{name: extra[name] for name in _TIMES if extra.get(name) is not None},
     )
+
+
+def _http_base_url(name: str, region: str) -> str:
+    """Return where the vendor's page puts the HTTP ingestion of a collector."""
+    if region == "ap":
+        return f"https://{name}:8443"
+    return f"https://{name.replace('collector-', 'http-', 1)}"
 
 
 def _host(given: str, conn_id: str) -> str:

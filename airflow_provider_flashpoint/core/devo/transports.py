@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.line import syslog_header
+from airflow_provider_flashpoint.core.devo.framing import syslog_frame
 from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
@@ -18,16 +18,21 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 if TYPE_CHECKING:
     from requests import Session
 
+    from airflow_provider_flashpoint.core.devo.channel import Channel
+
 _log = logging.getLogger(__name__)
 
 
-def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any = _log) -> SyslogChannel:
+def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any = _log) -> Channel:
     """Return the way of the lines of ``tag`` into Devo; nothing is connected yet.
 
-    :raises ConfigurationError: the transport is not available, or lacks a setting or a certificate.
+    :raises ConfigurationError: the transport lacks a setting or a certificate, or the tag is not valid.
     """
-    if settings.event_transport != "syslog":
-        raise _not_available(settings, "event_transport", settings.event_transport, "syslog")
+    make = _http_channel if settings.event_transport == "http" else _syslog_channel
+    return make(settings, tag, log)
+
+
+def _syslog_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
     _need(settings, host=settings.host)
     context = None
     if not settings.insecure:
@@ -39,7 +44,32 @@ def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any
         connect_timeout_s=settings.connect_timeout_s,
         send_timeout_s=settings.send_timeout_s,
     )
-    return SyslogChannel(connector.connect, syslog_header(tag), confirm_timeout_s=settings.confirm_timeout_s, log=log)
+    frame = syslog_frame(
+        tag,
+        octet_counted=settings.event_framing == "octet_counted",
+        event_date_field=settings.event_date_field,
+    )
+    return SyslogChannel(connector.connect, frame, confirm_timeout_s=settings.confirm_timeout_s, log=log)
+
+
+def _http_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
+    from airflow_provider_flashpoint.core.devo.http_channel import HttpChannel, ingestion_session
+
+    _need(settings, http_token=settings.http_token, domain=settings.domain, http_base_url=settings.http_base_url)
+    if settings.event_date_field or settings.event_framing != "newline":
+        raise ConfigurationError(
+            f"The connection {settings.conn_id} has `event_date_field` or `event_framing`, which are for syslog: the "
+            "HTTP ingestion takes one event a line, dated by its arrival."
+        )
+    http = HttpClient(
+        ingestion_session(settings.http_token),
+        base_url=settings.http_base_url,
+        service="Devo",
+        timeout_s=(settings.connect_timeout_s, settings.confirm_timeout_s),
+        secrets=(settings.http_token,),
+        log=log,
+    )
+    return HttpChannel(http, domain=settings.domain, tag=tag)
 
 
 def api_session(settings: DevoSettings) -> Session:

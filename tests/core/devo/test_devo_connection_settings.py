@@ -40,6 +40,46 @@ def test_region_of_the_lookups_api(host: str | None, url: str) -> None:
     assert settings_of(host).api_base_url == url
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("collector-us.devo.io", "https://http-us.devo.io"),
+        ("collector-us3.devo.io", "https://http-us3.devo.io"),
+        ("Collector-EU.devo.io", "https://http-eu.devo.io"),
+        ("http-ca.devo.io", "https://http-ca.devo.io"),
+        ("collector-ap.devo.io", "https://collector-ap.devo.io:8443"),
+        ("collector-ap2.devo.io", "https://collector-ap2.devo.io:8443"),
+        ("relay.example.com", ""),
+        (None, ""),
+    ],
+)
+def test_region_of_the_http_ingestion(host: str | None, url: str) -> None:
+    """The HTTP ingestion follows from the host of Devo's cloud, and from no other."""
+    assert settings_of(host).http_base_url == url
+
+
+def test_given_http_ingestion_outranks_the_region() -> None:
+    """An address of the HTTP ingestion that is given is taken."""
+    assert settings_of(extra={"http_base_url": "http://127.0.0.1:1"}).http_base_url == "http://127.0.0.1:1"
+
+
+def test_events_by_http_need_their_settings() -> None:
+    """All that the HTTP ingestion lacks is named at once; certificates are not among it."""
+    settings = settings_of(None, extra={"event_transport": "http"})
+    with pytest.raises(ConfigurationError, match="no `http_token` and no `domain` and no `http_base_url`"):
+        event_channel(settings, "my.app.flashpoint.test")
+    complete = {"event_transport": "http", "http_token": SECRET, "domain": "acme"}
+    event_channel(settings_of(extra=complete), "my.app.flashpoint.test")
+
+
+@pytest.mark.parametrize("extra", [{"event_framing": "octet_counted"}, {"event_date_field": "created_at"}])
+def test_settings_of_syslog_alone(extra: dict[str, str]) -> None:
+    """What the HTTP ingestion cannot do is refused rather than left out."""
+    complete = {"event_transport": "http", "http_token": SECRET, "domain": "acme"}
+    with pytest.raises(ConfigurationError, match="which are for syslog"):
+        event_channel(settings_of(extra=complete | extra), "my.app.flashpoint.test")
+
+
 def test_given_api_outranks_the_region() -> None:
     """An address of the Lookups API that is given is taken."""
     given = "http://127.0.0.1:1/lookup-api"
@@ -125,8 +165,6 @@ def test_events_without_certificates() -> None:
 
 def test_transports_that_are_not_there() -> None:
     """A transport that is not served is refused, with the one that is."""
-    settings = settings_of(extra={"event_transport": "http", "lookup_transport": "syslog"})
-    with pytest.raises(ConfigurationError, match=r"event_transport is 'http'.*use 'syslog'"):
-        event_channel(settings, "my.app.flashpoint.test")
+    settings = settings_of(extra={"lookup_transport": "syslog"})
     with pytest.raises(ConfigurationError, match=r"lookup_transport is 'syslog'.*use 'api'"):
         lookups_client(settings, pytest.fail)

@@ -1,10 +1,11 @@
-"""Rules of batches, the window, confirmation and repetition, without a network."""
+"""Rules of sends, batches, confirmation and repetition, without a network."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import pytest
 from devo_peers import FakeClock
@@ -22,8 +23,18 @@ class FakeChannel:
     connection the peer has read by then, from 0 to 1; afterwards nothing breaks.
     """
 
-    def __init__(self, breaks: Sequence[float | None] = (), error: Exception | None = None) -> None:
+    send_bytes = 128 * 1024
+    max_line_bytes: int | None = None
+
+    def __init__(
+        self,
+        breaks: Sequence[float | None] = (),
+        error: BaseException | None = None,
+        *,
+        confirms_each_send: bool = False,
+    ) -> None:
         self.connections = 0
+        self._confirms_each_send = confirms_each_send
         self.sends: list[bytes] = []
         self.read: Counter[bytes] = Counter()
         self._breaks: Iterator[float | None] = iter(breaks)
@@ -33,20 +44,29 @@ class FakeChannel:
     def frame(self, lines: Sequence[bytes]) -> bytes:
         return b"".join(lines)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> bool:
         if self._on_way is None:
             self._on_way = []
             self.connections += 1
         self._on_way += data.splitlines(keepends=True)
         self._perhaps_break()
         self.sends.append(data)
+        if self._confirms_each_send:
+            self._receive()
+        return self._confirms_each_send
 
     def confirm(self) -> None:
         self._perhaps_break()
-        self.read.update(self._on_way or ())
-        self._on_way = None
+        self._receive()
+
+    def check(self) -> None:
+        """Nothing stands against sending."""
 
     def abandon(self) -> None:
+        self._on_way = None
+
+    def _receive(self) -> None:
+        self.read.update(self._on_way or ())
         self._on_way = None
 
     def _perhaps_break(self) -> None:
@@ -62,22 +82,22 @@ def lines_of(count: int, size: int = 100) -> list[bytes]:
     return [b"%0*d\n" % (size - 1, number) for number in range(count)]
 
 
-def test_lines_are_sent_in_batches() -> None:
-    """A batch goes out as soon as it is full, in one send, and holds whole lines in their order."""
+def test_lines_are_collected_into_sends() -> None:
+    """A send goes out before it would grow too long, and holds whole lines in their order."""
     channel = FakeChannel()
-    writer = EventWriter(channel, batch_bytes=1000)
+    writer = EventWriter(channel, send_bytes=1000)
     lines = lines_of(25)
     writer.write(lines)
     assert channel.sends == [b"".join(lines[:10]), b"".join(lines[10:20])]
 
 
-def test_default_batch_is_within_what_is_fastest() -> None:
-    """With the defaults each send has 64 to 256 KiB."""
+def test_default_send_is_what_suits_the_channel() -> None:
+    """With the defaults each send is as long as the channel likes, less what would be the next line."""
     channel = FakeChannel()
     writer = EventWriter(channel)
     writer.write(lines_of(2000, size=1000))
     assert len(channel.sends) > 10
-    assert all(64 * 1024 <= len(data) <= 256 * 1024 for data in channel.sends)
+    assert all(channel.send_bytes - 1000 < len(data) <= channel.send_bytes for data in channel.sends)
 
 
 def test_one_line_may_be_given_alone() -> None:
@@ -89,17 +109,17 @@ def test_one_line_may_be_given_alone() -> None:
     assert channel.read == {b"alone\n": 1}
 
 
-def test_line_longer_than_batch_and_window_is_sent_alone() -> None:
+def test_line_longer_than_send_and_batch_is_sent_alone() -> None:
     """A line beyond all sizes is sent by itself and confirmed like any other."""
     channel = FakeChannel()
-    writer = EventWriter(channel, batch_bytes=100, window_bytes=200)
+    writer = EventWriter(channel, send_bytes=100, batch_bytes=200)
     writer.write([b"small\n", b"x" * 1_000_000 + b"\n", b"small too\n"])
     assert writer.confirm() == 3
     assert len(channel.read) == 3
 
 
 def test_confirm_sends_the_rest() -> None:
-    """Lines that did not fill a batch are sent and confirmed by confirm."""
+    """Lines that did not fill a send are sent and confirmed by confirm."""
     channel = FakeChannel()
     writer = EventWriter(channel)
     writer.write(lines_of(3))
@@ -109,8 +129,8 @@ def test_confirm_sends_the_rest() -> None:
 
 
 def test_confirm_counts_lines_since_the_last_call() -> None:
-    """Confirm returns what was written since it was last called, also what a full window confirmed before."""
-    writer = EventWriter(FakeChannel(), batch_bytes=100, window_bytes=1000)
+    """Confirm returns what was written since it was last called, also what a full batch confirmed before."""
+    writer = EventWriter(FakeChannel(), send_bytes=100, batch_bytes=1000)
     writer.write(lines_of(50))
     assert writer.statistics.confirms > 0
     assert writer.confirm() == 50
@@ -119,20 +139,20 @@ def test_confirm_counts_lines_since_the_last_call() -> None:
     assert writer.confirm() == 0
 
 
-def test_full_window_confirms_by_itself() -> None:
-    """What is kept unconfirmed never exceeds the window."""
+def test_full_batch_confirms_by_itself() -> None:
+    """What was sent and is not confirmed never exceeds the batch."""
     channel = FakeChannel()
-    writer = EventWriter(channel, batch_bytes=100, window_bytes=1000)
+    writer = EventWriter(channel, send_bytes=100, batch_bytes=1000)
     for line in lines_of(95):
         writer.write(line)
-        assert sum(map(len, writer.unconfirmed_lines())) <= 1000 + 100
+        assert sum(map(len, writer.unconfirmed_lines())) - 100 <= 1000
     assert writer.unconfirmed == sum(1 for _ in writer.unconfirmed_lines())
 
 
 def test_break_sends_the_unconfirmed_again(clock: FakeClock) -> None:
-    """After a break all unconfirmed batches go over a new connection, and are counted as repeated."""
+    """After a break all that is unconfirmed goes over a new connection, and are counted as repeated."""
     channel = FakeChannel(breaks=[None, None, 0.0])
-    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     writer.write(lines_of(20))
     assert writer.confirm() == 20
     assert channel.read == Counter(lines_of(20))
@@ -141,9 +161,9 @@ def test_break_sends_the_unconfirmed_again(clock: FakeClock) -> None:
 
 
 def test_first_attempts_are_not_repeats(clock: FakeClock) -> None:
-    """A batch that was never handed to a connection before does not count as repeated."""
+    """What was never handed to a connection before does not count as repeated."""
     channel = FakeChannel(breaks=[None, 0.0])
-    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     writer.write(lines_of(30))
     writer.confirm()
     assert writer.statistics.repeated == 20
@@ -152,7 +172,7 @@ def test_first_attempts_are_not_repeats(clock: FakeClock) -> None:
 def test_attempts_run_out(clock: FakeClock) -> None:
     """After the last attempt the error counts all unconfirmed lines, those never sent included."""
     channel = FakeChannel(breaks=[0.0] * 3)
-    writer = EventWriter(channel, batch_bytes=1000, max_attempts=3, sleep=clock.sleep)
+    writer = EventWriter(channel, send_bytes=1000, max_attempts=3, sleep=clock.sleep)
     with pytest.raises(DeliveryError, match=r"10 lines in 3 attempts.*reset") as caught:
         writer.write(lines_of(25))
     assert caught.value.unconfirmed == 10
@@ -178,6 +198,50 @@ def test_lines_are_kept_when_attempts_run_out(clock: FakeClock) -> None:
     assert list(writer.unconfirmed_lines()) == lines_of(5)
     assert writer.confirm() == 5
     assert channel.read == Counter(lines_of(5))
+
+
+def test_batch_bounds_what_a_break_repeats(clock: FakeClock) -> None:
+    """A break repeats lines of one batch only, wherever it strikes."""
+    for strikes_at in range(60):
+        channel = FakeChannel(breaks=[None] * strikes_at + [1.0])
+        writer = EventWriter(channel, send_bytes=300, batch_bytes=1000, sleep=clock.sleep)
+        writer.write(lines_of(100))
+        writer.confirm()
+        assert set(channel.read) == set(lines_of(100))
+        assert channel.read.total() - 100 <= writer.statistics.repeated <= 1000 // 100
+
+
+def test_send_that_is_confirmed_is_not_repeated(clock: FakeClock) -> None:
+    """Where each send is confirmed by itself, a break repeats one send, and nothing confirmed is kept."""
+    channel = FakeChannel(breaks=[None, None, 1.0], confirms_each_send=True)
+    writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
+    writer.write(lines_of(31))
+    assert list(writer.unconfirmed_lines()) == lines_of(31)[30:]
+    assert writer.confirm() == 31
+    assert channel.read.total() - 31 == writer.statistics.repeated == 10
+
+
+@pytest.mark.parametrize(("asked_s", "sleeps"), [(7.5, [7.5]), (0.0, [0.0]), (301.0, [])])
+def test_wait_that_was_asked_for(clock: FakeClock, asked_s: float, sleeps: list[float]) -> None:
+    """The wait that the peer asks for is kept, but one beyond five minutes is left to the next run."""
+    error = NetworkError("Devo asks to wait.")
+    error.retry_after_s = asked_s
+    writer = EventWriter(FakeChannel(breaks=[0.0], error=error), sleep=clock.sleep)
+    writer.write(b"x\n")
+    with nullcontext() if sleeps else pytest.raises(DeliveryError, match="1 lines in 1 attempts"):
+        writer.confirm()
+    assert clock.sleeps == sleeps
+
+
+@pytest.mark.parametrize(("own", "channels"), [(None, 10), (10, None), (10, 20), (20, 10)])
+def test_longest_line_is_the_lesser_limit(own: int | None, channels: int | None) -> None:
+    """A line longer than the connection allows, or than the channel can carry, is refused when it is made."""
+    channel = FakeChannel()
+    channel.max_line_bytes = channels
+    writer = EventWriter(channel, max_line_bytes=own)
+    assert writer.encode("x" * 7) == b'"xxxxxxx"\n'
+    with pytest.raises(DataError, match="11 bytes"):
+        writer.encode("x" * 8)
 
 
 def test_each_call_has_all_attempts(clock: FakeClock) -> None:
@@ -210,10 +274,10 @@ def test_refusal_is_not_repeated(clock: FakeClock) -> None:
 
 def test_nothing_follows_a_send_that_was_cut(clock: FakeClock) -> None:
     """After an interrupt in the middle of a send the next one goes over a new connection, from the start."""
-    channel = FakeChannel(breaks=[0.0], error=KeyboardInterrupt())  # type: ignore[arg-type]
-    writer = EventWriter(channel, batch_bytes=1000, sleep=clock.sleep)
+    channel = FakeChannel(breaks=[0.0], error=KeyboardInterrupt())
+    writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     with pytest.raises(KeyboardInterrupt):
-        writer.write(lines_of(10))
+        writer.write(lines_of(11))
     assert writer.confirm() == 10
     assert channel.connections == 2
     assert channel.read == Counter(lines_of(10))
@@ -269,7 +333,7 @@ def test_writer_without_lines_connects_nowhere() -> None:
 
 def test_statistics_tell_lines_bytes_and_sends() -> None:
     """The counters add up to what was written."""
-    writer = EventWriter(FakeChannel(), batch_bytes=1000)
+    writer = EventWriter(FakeChannel(), send_bytes=1000)
     writer.write(lines_of(25))
     writer.confirm()
     statistics = writer.statistics
@@ -284,7 +348,7 @@ def test_statistics_tell_lines_bytes_and_sends() -> None:
 def test_no_line_is_lost_whatever_breaks(breaks: list[float | None], pages: list[int]) -> None:
     """Each line that counts as confirmed was read at least once, wherever connections broke."""
     channel = FakeChannel(breaks)
-    writer = EventWriter(channel, batch_bytes=300, window_bytes=900, max_attempts=3, sleep=lambda _: None)
+    writer = EventWriter(channel, send_bytes=300, batch_bytes=900, max_attempts=3, sleep=lambda _: None)
     lines = iter(lines_of(sum(pages)))
     written: list[bytes] = []
     for count in pages:

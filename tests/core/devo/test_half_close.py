@@ -19,6 +19,7 @@ from devo_peers import Issued, Peer, issue, read_to_end, sandbox_connector, serv
 from airflow_provider_flashpoint.core.devo import half_close
 from airflow_provider_flashpoint.core.devo.connector import Connector
 from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.framing import syslog_frame
 from airflow_provider_flashpoint.core.devo.half_close import End
 from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
@@ -54,7 +55,7 @@ def tls(peer: Peer, authority: Issued, client: Issued | None = None) -> Connecto
 
 
 def writer_over(connector: Connector, **options: Any) -> EventWriter:
-    channel = SyslogChannel(connector.connect, b"", confirm_timeout_s=options.pop("confirm_timeout_s", 30.0))
+    channel = SyslogChannel(connector.connect, b"".join, confirm_timeout_s=options.pop("confirm_timeout_s", 30.0))
     return EventWriter(channel, sleep=lambda _: None, **options)
 
 
@@ -187,7 +188,7 @@ def test_peer_known_to_keep_open_is_not_waited_for_again(devo: DevoServer) -> No
     devo.syslog_faults.add(*[SyslogFault("never_close") for _ in range(3)])
     ticks = itertools.count()
     connect = sandbox_connector(devo, "tcp").connect
-    channel = SyslogChannel(connect, b"", confirm_timeout_s=10.0, clock=lambda: float(next(ticks)))
+    channel = SyslogChannel(connect, b"".join, confirm_timeout_s=10.0, clock=lambda: float(next(ticks)))
     spent = []
     for _ in range(2):
         channel.send(b"x\n")
@@ -279,12 +280,12 @@ def test_check_finds_a_refused_certificate_without_sending(peer: PeerMaker, auth
 
     connector = tls(peer(refuse), authority, issue("client", issue("Other authority")))
     with pytest.raises(AuthenticationError):
-        SyslogChannel(connector.connect, b"").check()
+        SyslogChannel(connector.connect, b"".join).check()
 
 
 def test_check_sends_nothing(devo: DevoServer) -> None:
     """Checking makes a connection and ends it in good order, without a byte of an event."""
-    SyslogChannel(sandbox_connector(devo, "tls").connect, b"<14>").check()
+    SyslogChannel(sandbox_connector(devo, "tls").connect, syslog_frame("my.app.a.b")).check()
     assert devo.tables.wait_until_idle(10.0)
     assert [(len(each.wire), each.ended) for each in devo.tables.connections()] == [(0, "eof")]
 
