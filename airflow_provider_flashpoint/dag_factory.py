@@ -102,6 +102,7 @@ def alert_dag(config: AlertInput) -> DAG:
                 on_rerun=config.on_rerun.value,
                 ledger_retention=config.ledger_retention,
                 max_rejects=config.max_rejects,
+                statistics_period=config.statistics_period,
                 lag=config.lag,
                 heal_gaps=config.heal_gaps,
                 page_size=config.page_size,

@@ -135,6 +135,13 @@ def test_a_setting_that_stands_deeper_outranks() -> None:
     assert (found.lag, found.max_rejects, found.page_size) == (timedelta(seconds=3), 2, 10)
 
 
+def test_settings_of_the_sender() -> None:
+    """How often the sender tells what it does is a setting of the alerts."""
+    found = alerts({"services": {"alerts": {"statistics_period_s": 60}}})
+    assert found.statistics_period == timedelta(minutes=1)
+    assert alerts({}).statistics_period == timedelta(minutes=10)
+
+
 def test_defaults_are_those_of_the_collector() -> None:
     """Without settings a lookup begins as New, every 300 seconds; nothing is rejected, obfuscated or caught up."""
     found = indicators({"lookups": [DOMAIN]})

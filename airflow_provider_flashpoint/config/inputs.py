@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_FLASHPOINT_CONN_ID,
     DEFAULT_LEDGER_RETENTION,
     DEFAULT_REQUEST_PERIOD,
+    DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
     AlertInput,
     CollectorConfig,
@@ -48,7 +49,7 @@ _DAG_SETTINGS = frozenset({
 _INDICATOR_SETTINGS = _DAG_SETTINGS | SHARED_SETTINGS | {"lookup_name", "lookups"}
 _ALERT_SETTINGS = _DAG_SETTINGS | {
     "heal_gaps", "lag_s", "ledger_retention_days", "max_rejects", "on_rerun", "override_tag", "page_size",
-    "tag",
+    "statistics_period_s", "tag",
 }  # fmt: skip
 _INDICATOR_SERVICES = ("indicators",)
 _ALERT_SERVICES = ("alerts", "keywords", "keyword_classes")
@@ -133,6 +134,9 @@ def _read_alerts(inputs: Section) -> AlertInput | None:
         max_rejects=service.count("max_rejects", 0, minimum=0, maximum=MAX_REJECTS),
         on_rerun=service.choice("on_rerun", OnRerun.SKIP),
         ledger_retention=timedelta(days=retention_days),
+        statistics_period=service.seconds(
+            "statistics_period_s", DEFAULT_STATISTICS_PERIOD, minimum=1, maximum=_MAX_PERIOD_S
+        ),
         keywords=_read_keyword_feed(services["keywords"], tag),
         keyword_classes=_read_keyword_feed(services["keyword_classes"], tag),
         **common,

@@ -18,6 +18,7 @@ DEFAULT_FLASHPOINT_CONN_ID = "flashpoint_default"
 DEFAULT_DEVO_CONN_ID = "devo_default"
 DEFAULT_REQUEST_PERIOD = timedelta(seconds=300)
 DEFAULT_LEDGER_RETENTION = timedelta(days=30)
+DEFAULT_STATISTICS_PERIOD = timedelta(minutes=10)
 
 # How late a record may become visible after its time, with a margin over what was seen (12 minutes).
 DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
@@ -99,6 +100,7 @@ class AlertInput(InputConfig):
     max_rejects: int = 0
     on_rerun: OnRerun = OnRerun.SKIP
     ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION
+    statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD
     keywords: KeywordFeed | None = None
     keyword_classes: KeywordFeed | None = None
 

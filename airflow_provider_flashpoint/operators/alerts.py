@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.config.model import DEFAULT_ALERT_LAG, DEFAULT_LEDGER_RETENTION, DEFAULT_TAG
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_flashpoint.config.model import (
+    DEFAULT_ALERT_LAG,
+    DEFAULT_LEDGER_RETENTION,
+    DEFAULT_STATISTICS_PERIOD,
+    DEFAULT_TAG,
+)
 from airflow_provider_flashpoint.core.state import AlertState
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -28,7 +36,8 @@ class PullAlertsOperator(WindowedOperator):
     """Pulls the alerts of the run's window and delivers them to a Devo table, each as one JSON line, unchanged.
 
     Delivery is at least once. A ledger of confirmed ids lets every window that touches the same time again (a retry, a
-    rerun, an overlap, a parallel backfill) send only what was not confirmed. One stream should have one writer: set
+    rerun, an overlap, a parallel backfill) send only what was not confirmed. What a task that ends early had read
+    and not delivered is kept, and sent before the next run reads. One stream should have one writer: set
     ``max_active_tis_per_dag=1``, as the DAG factory does.
 
     :param tag: (templated) the Devo table.
@@ -38,6 +47,7 @@ class PullAlertsOperator(WindowedOperator):
     :param on_rerun: ``skip`` what was confirmed before, or ``resend`` it.
     :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
     :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task once the others are sent.
+    :param statistics_period: how often the log tells what was sent.
 
     The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
     """
@@ -55,6 +65,7 @@ class PullAlertsOperator(WindowedOperator):
         on_rerun: str = "skip",
         ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
         max_rejects: int = 0,
+        statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD,
         lag: timedelta = DEFAULT_ALERT_LAG,
         **kwargs: Any,
     ) -> None:
@@ -66,6 +77,8 @@ class PullAlertsOperator(WindowedOperator):
         self.on_rerun = on_rerun
         self.ledger_retention = ledger_retention
         self.max_rejects = max_rejects
+        self.statistics_period = statistics_period
+        self._is_delivering = False
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the window, write the state, and return what was done."""
@@ -78,7 +91,7 @@ class PullAlertsOperator(WindowedOperator):
             state = self.stored_state(AlertState, variable)
             complete_until = state.to_checkpoint_time if state else None
             run_window = self.resolve(context, build=complete_until is None, complete_until=complete_until)
-            self.log.info("PrePull method completed.")
+            self.say_begin(context)
             pulled_at = datetime.now(UTC)
             name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
             with DeadLetters(self._directory / "dead_letters" / name) as dead_letters:
@@ -104,7 +117,10 @@ class PullAlertsOperator(WindowedOperator):
     def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters) -> DeliverySummary:
         from airflow_provider_flashpoint.core.deliver import Delivery
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+        from airflow_provider_flashpoint.core.memory_log import MemoryLog
+        from airflow_provider_flashpoint.core.sender_log import SenderLog
         from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
+        from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         data_set = DataSet(self.kind)
@@ -117,19 +133,44 @@ class PullAlertsOperator(WindowedOperator):
                 "The window begins before %s, where the ledger ends: what was sent from that time may be sent again.",
                 format_instant(forgotten_before),
             )
-        with DevoHook(self.devo_conn_id).event_writer(self.tag) as writer:
-            summary = Delivery(
+        with DevoHook(self.devo_conn_id).event_writer(self.tag) as writer, self._until_killed():
+            sender_log = SenderLog(writer, period_s=self.statistics_period.total_seconds())
+            memory_log = MemoryLog()
+            delivery = Delivery(
                 endpoint=client.endpoint(data_set),
                 ledger=ledger,
-                writer=writer,
+                writer=sender_log,
                 line_of=writer.encode,
                 set_aside=dead_letters.add,
                 obfuscator=obfuscator,
+                unsent=KeptLines(self._directory / "unsent"),
                 send_again=self.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
-            ).deliver(client.pages(data_set, run_window.asked))
+            )
+            pages = client.pages(data_set, run_window.asked)
+            try:
+                summary = delivery.deliver(memory_log.over(sender_log.over(pages)))
+            finally:
+                sender_log.say()
         ledger.prune(before=forgotten_before)
         return summary
+
+    def on_kill(self) -> None:
+        """End the delivery in order, so that what was read and not delivered is kept.
+
+        Airflow calls this when the task is told to end. Airflow 3 does nothing else to end it.
+        """
+        if self._is_delivering:
+            self._is_delivering = False
+            raise AirflowException("The task was told to end.")
+
+    @contextlib.contextmanager
+    def _until_killed(self) -> Generator[None]:
+        self._is_delivering = True
+        try:
+            yield
+        finally:
+            self._is_delivering = False
 
     def _check_arguments(self) -> None:
         for name, value, allowed in (("on_rerun", self.on_rerun, _ON_RERUN), ("kind", self.kind, _KINDS)):
@@ -156,5 +197,6 @@ class PullAlertsOperator(WindowedOperator):
             "rejected": summary.rejected,
             "undated": summary.undated,
             "bytes": summary.bytes,
+            "unsent": summary.unsent,
             **reached(run_window, state),
         }

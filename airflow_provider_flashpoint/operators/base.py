@@ -95,6 +95,13 @@ class WindowedOperator(BaseOperator):
         self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
         return run_window
 
+    def say_begin(self, context: Any) -> None:
+        """Log, in the collector's words, that reading begins and how often it does."""
+        self.log.info("PrePull method completed.")
+        begin, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if begin and end and begin < end:
+            self.log.info("Starting data collection every %.0f seconds", (end - begin).total_seconds())
+
     def flashpoint(self, *, paths: Mapping[DataSet, str] | None = None) -> FlashpointClient:
         """Return a client of the Flashpoint connection."""
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook

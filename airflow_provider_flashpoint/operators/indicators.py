@@ -120,7 +120,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             self.log.info("pre_pull started.")
             rules = self.rules(DataSet.INDICATORS)
             run_window = self.window_of(context, self.progress(context))
-            self.log.info("PrePull method completed.")
+            self.say_begin(context)
             summary = self.pull(run_window, rules)
             return {
                 **summary.to_dict(),

@@ -1,0 +1,41 @@
+"""The log of memory: before and after freeing, when the time has come, where the machine tells."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_flashpoint.core.memory_log import Memory, MemoryLog, used_memory
+
+
+def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
+    """Each period it is told what was used before and after freeing."""
+    caplog.set_level(logging.INFO)
+    seconds = 0.0
+    measures = iter([Memory(36 << 20, 20.44), Memory(34 << 20, 20.0)])
+    log = MemoryLog(clock=lambda: seconds, measure=lambda: next(measures))
+    log.look()
+    seconds = 299.0
+    log.look()
+    assert caplog.messages == []
+    seconds = 300.0
+    log.look()
+    log.look()
+    assert caplog.messages == ["[GC] global: 20.4% -> 20.0%, process: RSS(36.00MiB -> 34.00MiB)"]
+
+
+def test_machine_that_does_not_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where there is no proc file system nothing is said, and nothing fails."""
+    caplog.set_level(logging.INFO)
+    MemoryLog(period_s=0.0, measure=lambda: used_memory(tmp_path)).look()
+    assert caplog.messages == []
+
+
+def test_memory_of_this_process() -> None:
+    """What is measured of this process is more than nothing, and less than what the machine has."""
+    memory = used_memory()
+    assert memory is not None
+    assert 1 << 20 < memory.process_bytes < 1 << 40
+    assert 0 < memory.global_percent < 100

@@ -1,0 +1,147 @@
+"""The puller of alerts against both sandboxes: what the log says, and what becomes of alerts when it ends early."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
+from airflow_provider_flashpoint.sandbox.dataset import alerts
+from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.sandbox.verdict import judge_alerts
+
+pytestmark = pytest.mark.airflow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PERIOD = timedelta(minutes=5)
+TAG = "my.app.flashpoint.alerts"
+COUNT = 30
+
+Pull = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(devo=DevoSettings(directory=tmp_path_factory.mktemp("certificates"))) as running:
+        running.flashpoint.store.publish_alerts(alerts(7, COUNT, START, START + PERIOD))
+        yield running
+
+
+@pytest.fixture
+def sandbox(_running: Sandbox) -> Iterator[Sandbox]:
+    """Both services, with alerts in one period and an empty table."""
+    yield _running
+    _running.flashpoint.faults.clear()
+    _running.devo.faults.clear()
+    _running.devo.syslog_faults.clear()
+    _running.devo.tables.clear()
+
+
+@pytest.fixture
+def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pull:
+    """A function that runs the operator for the period, with Variables of the test's own."""
+    variables: dict[str, str] = {}
+
+    def read(kind: Any, variable: str) -> Any:
+        return kind.from_json(variables[variable], name=variable) if variable in variables else None
+
+    def write(variable: str, state: Any) -> bool:
+        variables[variable] = state.to_json()
+        return True
+
+    for name, value in sandbox.airflow_connections().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", read)
+    monkeypatch.setattr("airflow_provider_flashpoint.operators.alerts.write_state", write)
+    monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
+
+    def run(**arguments: Any) -> dict[str, Any]:
+        operator = PullAlertsOperator(task_id="pull", tag=TAG, staging_uri=tmp_path.as_uri(), **arguments)
+        return operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+
+    return run
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What is logged, the operator's own lines included, which Airflow 3 does not send through `logging`."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(PullAlertsOperator, "log", logging.getLogger("operator"))
+    return caplog
+
+
+def test_log_of_a_run(pull: Pull, said: pytest.LogCaptureFixture) -> None:
+    """A run speaks in the collector's words, and tells at its end what was sent."""
+    pull()
+    expected = [
+        "pre_pull started.",
+        "No persisted data found. The content will be initialized.",
+        "PrePull method completed.",
+        "Starting data collection every 300 seconds",
+        "Number of available senders: 1",
+        "sender manager internal queue size: 0",
+    ]
+    assert [message for message in said.messages if message in expected] == expected
+    assert f'Total number of messages sent: {COUNT}, messages sent since "' in said.text
+
+
+def test_alerts_that_devo_did_not_take_go_first_in_the_next_run(
+    pull: Pull, sandbox: Sandbox, said: pytest.LogCaptureFixture
+) -> None:
+    """A run that gives up keeps what it read; the next one delivers it before it reads, and nothing comes twice."""
+    sandbox.devo.syslog_faults.add(*[SyslogFault("refuse")] * 5)
+    with pytest.raises(Exception, match="did not confirm 30 lines in 5 attempts"):
+        pull()
+    assert "sender manager internal queue size: 30" in said.messages
+    assert "the next run sends them first" in said.text
+    told = pull()
+    assert (told["unsent"], told["sent"], told["repeated"]) == (COUNT, 0, COUNT)
+    assert judge_alerts(sandbox, TAG).is_good
+
+
+def test_task_that_is_told_to_end_keeps_what_it_read(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
+    """What Airflow calls when a task is told to end stops the sending at once; what was read is kept."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    operators: list[PullAlertsOperator] = []
+
+    class Killed(PullAlertsOperator):
+        def staging(self) -> Any:
+            operators.append(self)
+            return super().staging()
+
+    def kill(writer: EventWriter, lines: Any) -> None:
+        operators[-1].on_kill()
+
+    operator = Killed(task_id="pull", tag=TAG, staging_uri=tmp_path.as_uri())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EventWriter, "write", kill)
+        with pytest.raises(AirflowException, match="told to end"):
+            operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+    kept = list(tmp_path.glob("alerts/*/unsent/*.lines"))
+    assert [len(file.read_bytes().splitlines()) for file in kept] == [COUNT]
+    assert pull()["unsent"] == COUNT
+    assert judge_alerts(sandbox, TAG).is_good
+
+
+def test_task_that_is_not_delivering_is_not_stopped() -> None:
+    """Airflow also calls this after a timeout, when there is nothing left to end."""
+    PullAlertsOperator(task_id="pull").on_kill()
+
+
+def test_what_is_told_of_a_run_holds_no_record(pull: Pull) -> None:
+    """The XCom is counts, the window and the checkpoint."""
+    told = pull()
+    assert (told["read"], told["sent"], told["unsent"], told["repeated"]) == (COUNT, COUNT, 0, 0)
+    assert len(json.dumps(told)) < 1000
