@@ -1,0 +1,97 @@
+"""Setting the state of one stream by hand, within what makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from airflow_provider_flashpoint.cli.report import WrongUsage
+from airflow_provider_flashpoint.cli.state_of import stored_state
+from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.window import format_instant, parse_instant
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.cli.streams import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The state that a stream is given, and in words what that means."""
+
+    stream: Stream
+    after: LookupState | AlertState
+    text: str
+
+    @classmethod
+    def of(cls, stream: Stream, status: str | None, to_checkpoint: str | None) -> Self:
+        """Return the change that sets a status, a checkpoint, or both.
+
+        :raises WrongUsage: that makes no sense for this stream.
+        :raises ConfigurationError: the present state cannot be read.
+        """
+        if status is None and to_checkpoint is None:
+            raise WrongUsage("Nothing is to be set: give --status, --to-checkpoint, or both.")
+        now = datetime.now(UTC)
+        until = _checkpoint(to_checkpoint, now) if to_checkpoint is not None else None
+        state = stored_state(stream) or stream.kind()
+        texts = []
+        if status is not None:
+            state = _with_status(stream, state, status)
+            building = status == LookupStatus.NEW
+            texts.append(
+                f"status {status}: the next run {'builds the lookup anew' if building else 'adds to the lookup'}"
+            )
+        if until is not None:
+            texts.append(_moved(stream, state, until))
+            state = _with_checkpoint(state, until)
+        return cls(stream, replace(state, updated_at=now), "; ".join(texts) + ".")
+
+
+def _checkpoint(text: str, now: datetime) -> datetime:
+    try:
+        until = parse_instant(text, name="--to-checkpoint")
+    except ConfigurationError as error:
+        raise WrongUsage(str(error)) from error
+    if until > now:
+        raise WrongUsage(
+            f"--to-checkpoint {format_instant(until)} lies in the future: nothing is delivered until then."
+        )
+    return until
+
+
+def _with_status(stream: Stream, state: LookupState | AlertState, status: str) -> LookupState:
+    if not isinstance(state, LookupState):
+        raise WrongUsage(f"{stream.name} is a stream of alerts, which has no status; --to-checkpoint can be set.")
+    return replace(state, status=LookupStatus(status))
+
+
+def _with_checkpoint(state: LookupState | AlertState, until: datetime) -> LookupState | AlertState:
+    start = state.from_checkpoint_time
+    kept = start if start is not None and start < until else None
+    if isinstance(state, AlertState):
+        return replace(state, from_checkpoint_time=kept, to_checkpoint_time=until)
+    # What was delivered beyond the new checkpoint stays delivered: older values must not replace it.
+    ends = [moment for moment in (state.delivered_to_time, state.to_checkpoint_time) if moment]
+    return replace(
+        state,
+        from_checkpoint_time=kept,
+        to_checkpoint_time=until,
+        delivered_to_time=max(ends, default=None),
+    )
+
+
+def _moved(stream: Stream, state: LookupState | AlertState, until: datetime) -> str:
+    if isinstance(state, LookupState) and state.status is LookupStatus.NEW:
+        raise WrongUsage(
+            f"{stream.name} is New: it is built from its initial start time on, whatever its checkpoint is. Give "
+            "--status Created as well if the lookup is in Devo."
+        )
+    before = state.to_checkpoint_time
+    text = f"checkpoint {format_instant(before) if before else 'none'} -> {format_instant(until)}"
+    if before is not None and until > before:
+        return f"{text}: no scheduled run will read what lies between the two"
+    if stream.task is not None and not stream.task.heal_gaps:
+        return f"{text}: it is shown, and no run reads from there on, since heal_gaps is off"
+    return f"{text}: the next run reads from there on"
