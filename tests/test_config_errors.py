@@ -305,6 +305,53 @@ def test_two_rules_for_one_path() -> None:
     assert refused(obfuscation=rules) == [f"{SERVICE}.obfuscation[1].path: 'a.b' has a rule already; keep one."]
 
 
+@pytest.mark.parametrize(("path", "outer"), [("a", "a.b"), ("a.b.c", "a.b")])
+def test_two_rules_of_which_one_leads_into_the_other(path: str, outer: str) -> None:
+    """A rule that lies within another would never act."""
+    rules = [{"path": outer, "action": "hash"}, {"path": path, "action": "drop"}]
+    assert refused(obfuscation=rules) == [
+        f"{SERVICE}.obfuscation[1].path: {path!r} meets the rule of {outer!r}; keep one."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "hidden"),
+    [
+        ("value", "hash", "lookup_key 'value.domain' of domain"),
+        ("fpid", "mask", "id 'fpid' of indicators"),
+        ("fpid", "drop", "id 'fpid' of indicators"),
+        ("timestamp", "hash", "time 'timestamp' of indicators, which is needed as it is"),
+        ("header_", "drop", "time 'header_.indexed_at' of indicators, which is needed as it is"),
+    ],
+)
+def test_a_rule_must_not_hide_what_tells_indicators_and_their_versions_apart(
+    path: str, action: str, hidden: str
+) -> None:
+    """Key, id and times are needed on the way; the message names the path and what it would hide."""
+    lines = refused(obfuscation=[{"path": path, "action": action}])
+    assert any(f"{action} of '{path}' would hide the {hidden}; " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "hidden"),
+    [
+        ("alert_id", "mask", "id 'alert_id' of alerts"),
+        ("alert_id", "drop", "id 'alert_id' of alerts"),
+        ("ts", "hash", "time 'ts' of alerts, which is needed as it is"),
+    ],
+)
+def test_a_rule_must_not_hide_what_tells_alerts_apart(path: str, action: str, hidden: str) -> None:
+    """A repeated alert is recognised by its id, and found by its time."""
+    lines = refused_alerts(obfuscation=[{"path": path, "action": action}])
+    assert any(f"{action} of '{path}' would hide the {hidden}; " in line for line in lines)
+
+
+def test_the_id_of_an_alert_may_be_hashed() -> None:
+    """A hashed id still tells alerts apart."""
+    rule = {"path": "alert_id", "action": "hash"}
+    parse_collector_config({"flashpoint_alert": {"obfuscation": [rule]}})
+
+
 @pytest.mark.parametrize("path", ["value", "value.domain"])
 @pytest.mark.parametrize("action", ["mask", "drop"])
 def test_a_rule_must_not_hide_the_key_of_a_lookup(path: str, action: str) -> None:

@@ -1,0 +1,214 @@
+"""Obfuscation: what a rule names is hidden, nothing else changes, and nobody sees a record half hidden."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.errors import DataError
+
+HASH, MASKED, DROP = ObfuscationAction.HASH, ObfuscationAction.MASK, ObfuscationAction.DROP
+
+# Few keys, so that rules meet values, and one with a dot in it, which is no way into anything.
+KEYS = st.sampled_from(["a", "b", "c", "a.b"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=20,
+)
+RECORDS = st.dictionaries(KEYS, VALUES, max_size=4)
+PATHS = st.lists(KEYS, min_size=1, max_size=3).map(tuple)
+
+
+def rules_with(*actions: ObfuscationAction) -> st.SearchStrategy[list[ObfuscationRule]]:
+    """Rules of at most one for each path."""
+    rule = st.builds(ObfuscationRule, PATHS, st.sampled_from(actions))
+    return st.lists(rule, max_size=4, unique_by=lambda rule: rule.path)
+
+
+RULES = rules_with(HASH, MASKED, DROP)
+
+
+def nodes(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield the place of everything in a record, with its value, or its kind where it holds more."""
+    if isinstance(value, (dict, list)):
+        yield place, type(value)
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from nodes(inner, (*place, key))
+    else:
+        yield place, value
+
+
+def is_named(place: tuple[str | int, ...], rules: list[ObfuscationRule]) -> bool:
+    """Whether a rule leads to this place, or to what it lies in."""
+    keys = tuple(key for key in place if isinstance(key, str))
+    return any(keys[: len(rule.path)] == rule.path for rule in rules)
+
+
+def with_texts_of_their_own(value: Any, numbers: Iterator[int]) -> Any:
+    """Return ``value`` with a text in place of each scalar that stands nowhere else."""
+    if isinstance(value, dict):
+        return {key: with_texts_of_their_own(inner, numbers) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_texts_of_their_own(inner, numbers) for inner in value]
+    return f"<text {next(numbers)}>"
+
+
+@given(RECORDS, RULES)
+@settings(deadline=None)
+def test_nothing_outside_the_paths_changes(record: dict[str, Any], rules: list[ObfuscationRule]) -> None:
+    """Every value that no rule names stands where it stood, and nothing comes in beside it."""
+    hidden = Obfuscator(rules).hide(record)
+    assert [node for node in nodes(hidden) if not is_named(node[0], rules)] == [
+        node for node in nodes(record) if not is_named(node[0], rules)
+    ]
+
+
+@given(RECORDS, RULES)
+@settings(deadline=None)
+def test_no_text_at_a_path_survives(record: dict[str, Any], rules: list[ObfuscationRule]) -> None:
+    """What stood at a path, or below it, is nowhere in the hidden record."""
+    record = with_texts_of_their_own(record, itertools.count())
+    hidden = codec.encode(Obfuscator(rules).hide(record)).decode()
+    assert [text for place, text in nodes(record) if is_named(place, rules) and str(text) in hidden] == []
+
+
+@given(RECORDS, RULES)
+@settings(deadline=None)
+def test_the_record_that_was_read_stays_as_it_is(record: dict[str, Any], rules: list[ObfuscationRule]) -> None:
+    """Hiding makes a copy, so a failure on the way leaves no record half hidden."""
+    before = copy.deepcopy(record)
+    Obfuscator(rules).hide(record)
+    assert record == before
+
+
+@given(RECORDS, rules_with(MASKED, DROP))
+@settings(deadline=None)
+def test_masking_and_dropping_twice_is_the_same_as_once(record: dict[str, Any], rules: list[ObfuscationRule]) -> None:
+    """Nothing is left for the second time to hide."""
+    once = Obfuscator(rules).hide(record)
+    assert Obfuscator(rules).hide(once) == once
+
+
+@given(RECORDS, RULES.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(rules))))
+@settings(deadline=None)
+def test_the_order_of_the_rules_does_not_matter(
+    record: dict[str, Any], orders: tuple[list[ObfuscationRule], list[ObfuscationRule]]
+) -> None:
+    """The same rules in another order hide the same, also where one leads into what another hides."""
+    given_order, other_order = orders
+    assert Obfuscator(given_order).hide(record) == Obfuscator(other_order).hide(record)
+
+
+@given(RECORDS, RULES)
+@settings(deadline=None)
+def test_every_run_gives_the_same_digests(record: dict[str, Any], rules: list[ObfuscationRule]) -> None:
+    """Hashed values of two runs with one secret can be joined."""
+    assert Obfuscator(rules, secret="s").hide(record) == Obfuscator(rules, secret="s").hide(record)
+
+
+def hidden(record: dict[str, Any], path: str, action: ObfuscationAction, *, secret: str = "") -> Any:
+    return Obfuscator([ObfuscationRule(tuple(path.split(".")), action)], secret=secret).hide(record)
+
+
+def test_every_item_of_a_list_on_the_way_is_meant() -> None:
+    """Lists, and lists within lists, need no key of their own; items that hold no such key stay."""
+    record = {"Event": {"Tag": [{"name": 1, "id": 2}, [[{"name": 3}], "x"], None]}}
+    assert hidden(record, "Event.Tag.name", MASKED) == {
+        "Event": {"Tag": [{"name": MASK, "id": 2}, [[{"name": MASK}], "x"], None]}
+    }
+
+
+def test_a_dropped_value_takes_its_key_along() -> None:
+    """Nothing shows that there was a value."""
+    assert hidden({"a": [{"b": 1, "c": 2}, {"b": 3}]}, "a.b", DROP) == {"a": [{"c": 2}, {}]}
+
+
+@pytest.mark.parametrize("value", [["x", "y"], {"x": "y"}, [], {}, 0, False, None, ""])
+def test_whatever_stands_at_the_end_of_a_path_is_masked_as_a_whole(value: Any) -> None:
+    """The mask tells neither the value nor what kind of value there was."""
+    assert hidden({"a": value}, "a", MASKED) == {"a": MASK}
+
+
+@pytest.mark.parametrize(
+    ("value", "digest"),
+    [
+        # FIPS 180-2, appendix B.1; the others by `printf '%s' '...' | sha256sum`.
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (1, "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"),
+        ("1", "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"),
+        ({"b": 2, "a": [1, "x"]}, "8cbd548a32262b76a6536efe4e7ba86a0e811fcd0475d83a43e10acd0615aa37"),
+    ],
+)
+def test_without_a_secret_the_digest_is_sha_256(value: Any, digest: str) -> None:
+    """A text is digested as it is, anything else as its JSON with the keys in order."""
+    assert hidden({"a": value}, "a", HASH) == {"a": digest}
+
+
+def test_with_a_secret_the_digest_is_hmac_sha_256() -> None:
+    """RFC 4231, test case 2."""
+    found = hidden({"a": "what do ya want for nothing?"}, "a", HASH, secret="Jefe")
+    assert found == {"a": "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"}
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_value_is_seen_to_be_missing(value: Any) -> None:
+    """Null and the empty text are not hashed: a row without a key must not get one."""
+    assert hidden({"a": value}, "a", HASH, secret="s") == {"a": value}
+
+
+def test_a_lone_surrogate_can_be_hashed() -> None:
+    """A text that UTF-8 cannot hold is hidden too, alone and within a dictionary."""
+    record = {"a": "x\ud800", "b": {"c": "x\ud800"}}
+    rules = [ObfuscationRule(("a",), HASH), ObfuscationRule(("b",), HASH)]
+    assert {len(digest) for digest in Obfuscator(rules).hide(record).values()} == {64}
+
+
+def test_a_shorter_path_hides_what_a_longer_one_leads_to() -> None:
+    """Of two rules that meet, the one that hides more acts."""
+    rules = [ObfuscationRule(("a", "b"), HASH), ObfuscationRule(("a",), MASKED)]
+    assert Obfuscator(rules).hide({"a": {"b": 1}}) == {"a": MASK}
+
+
+@pytest.mark.parametrize("path", ["a", "a.b"])
+def test_what_nests_too_deeply_is_an_error_of_the_data(path: str) -> None:
+    """No depth of nesting ends a delivery with an error that is none of ours."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(DataError, match="nested more deeply"):
+        hidden({"a": deep}, path, HASH)
+
+
+def test_a_fingerprint_is_of_all_that_was_read_in_any_order() -> None:
+    """Two records that differ only in what is hidden differ in it; the order of keys makes no difference."""
+    obfuscator = Obfuscator([ObfuscationRule(("a",), MASKED)], secret="s")
+    assert obfuscator.fingerprint({"a": 1, "b": 2}) == obfuscator.fingerprint({"b": 2, "a": 1})
+    assert obfuscator.fingerprint({"a": 1, "b": 2}) != obfuscator.fingerprint({"a": 3, "b": 2})
+    assert obfuscator.fingerprint({"a": 1, "b": 2}) != Obfuscator().fingerprint({"a": 1, "b": 2})
+
+
+def test_a_rule_that_meets_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A mistyped path must not pass for one that hides."""
+    obfuscator = Obfuscator([ObfuscationRule(("a",), HASH), ObfuscationRule(("typo", "x"), DROP)])
+    obfuscator.hide({"a": "secret text"})
+    with caplog.at_level("INFO"):
+        obfuscator.report(1)
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [
+        ("INFO", "Obfuscation: hash of 'a', 1 values in 1 records."),
+        ("WARNING", "Obfuscation: drop of 'typo.x' met no value in 1 records; look at its path."),
+    ]
+
+
+def test_where_nothing_was_read_no_rule_is_blamed(caplog: pytest.LogCaptureFixture) -> None:
+    """An empty window says nothing about a path."""
+    Obfuscator([ObfuscationRule(("a",), HASH)]).report(0)
+    assert not caplog.records
