@@ -48,8 +48,8 @@ class Ingestion:
 
     def _stream(self, request: Request) -> Response:
         header = self._header(request)
-        lines = _body(request).removesuffix(b"\n")
-        self._record(header, lines.split(b"\n") if lines else [])
+        *lines, last = _body(request).split(b"\n")
+        self._record(header, [*lines, last] if last else lines)
         return Response(200)
 
     def _event(self, request: Request) -> Response:

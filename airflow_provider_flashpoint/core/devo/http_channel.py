@@ -1,7 +1,7 @@
 """Lines by Devo's HTTP ingestion: many in one request, gzipped, and confirmed by its answer.
 
 The token is part of the address. Addresses get into logs and messages on many ways, so everything down to the
-connection is told an address without it, see `ingestion_session`.
+connection is told an address without it, see `ingestion_client`.
 
 Source: the vendor's page "Sending data to Devo by HTTP endpoint".
 """
@@ -29,13 +29,17 @@ _HIDDEN = "***"
 _CHECK_STATUSES = (200, 204, 400)
 
 
-def ingestion_session(token: str) -> requests.Session:
-    """Return a session whose connections put ``token`` in the place that `HttpChannel` leaves for it."""
+def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
+    """Return a client whose connections put ``token`` in the place that `HttpChannel` leaves for it.
+
+    :param base_url: such as ``https://http-us.devo.io``.
+    :param options: those of `HttpClient`.
+    """
     session = requests.Session()
-    adapter = _TokenAdapter(token)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, adapter)
-    return session
+        session.mount(scheme, _TokenAdapter(token))
+    secrets = (token, quote(token, safe=""))
+    return HttpClient(session, base_url=base_url, service="Devo", secrets=secrets, **options)
 
 
 class HttpChannel:
@@ -44,7 +48,7 @@ class HttpChannel:
     A request whose answer is 200 or 204 is confirmed: Devo's front end has received it. The vendor says that this
     comes before the events are processed. A request whose answer is lost is sent again, and then may arrive twice.
 
-    :param http: for the ingestion's base address, over an `ingestion_session`.
+    :param http: an `ingestion_client`.
     :param domain: the Devo domain that the token belongs to.
     :param host: the sender's name; this machine's where it is None.
     :raises ConfigurationError: the tag is not valid.

@@ -53,7 +53,7 @@ def _syslog_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any)
 
 
 def _http_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
-    from airflow_provider_flashpoint.core.devo.http_channel import HttpChannel, ingestion_session
+    from airflow_provider_flashpoint.core.devo.http_channel import HttpChannel, ingestion_client
 
     _need(settings, http_token=settings.http_token, domain=settings.domain, http_base_url=settings.http_base_url)
     if settings.event_date_field or settings.event_framing != "newline":
@@ -61,12 +61,10 @@ def _http_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -
             f"The connection {settings.conn_id} has `event_date_field` or `event_framing`, which are for syslog: the "
             "HTTP ingestion takes one event a line, dated by its arrival."
         )
-    http = HttpClient(
-        ingestion_session(settings.http_token),
-        base_url=settings.http_base_url,
-        service="Devo",
+    http = ingestion_client(
+        settings.http_base_url,
+        settings.http_token,
         timeout_s=(settings.connect_timeout_s, settings.confirm_timeout_s),
-        secrets=(settings.http_token,),
         log=log,
     )
     return HttpChannel(http, domain=settings.domain, tag=tag)

@@ -1,0 +1,87 @@
+"""Rules of headers, counts and dates around the lines of a syslog stream."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.devo.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.line import encode, syslog_header
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+TAG = "my.app.test.x"
+HEADER = syslog_header(TAG)
+
+
+def test_lines_stand_behind_headers() -> None:
+    """Each line has the header of its tag in front."""
+    assert syslog_frame(TAG)([b"a\n", b"b\n"]) == HEADER + b"a\n" + HEADER + b"b\n"
+
+
+def test_counted_lines_stand_behind_their_length() -> None:
+    """The count is of the bytes of header and line, newline included, in decimal digits and a blank."""
+    frame = syslog_frame(TAG, octet_counted=True, host="web1")
+    assert frame(["ñ\n".encode(), b"b\n"]) == (
+        "43 <14>Jan  1 00:00:00 web1 my.app.test.x: ñ\n42 <14>Jan  1 00:00:00 web1 my.app.test.x: b\n".encode()
+    )
+
+
+@given(st.lists(st.binary().map(lambda content: content.replace(b"\n", b"") + b"\n"), max_size=20))
+def test_counted_stream_is_taken_apart_by_its_counts(lines: list[bytes]) -> None:
+    """Whatever bytes the lines hold, following the counts gives them back."""
+    rest, found = syslog_frame(TAG, octet_counted=True)(lines), []
+    while rest:
+        count, _, rest = rest.partition(b" ")
+        event, rest = rest[: int(count)], rest[int(count) :]
+        found.append(event.removeprefix(HEADER))
+    assert found == lines
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        ("2024-01-02T03:04:05.6789Z", "2024-01-02 03:04:05.678"),
+        ("2024-01-02T05:04:05+02:00", "2024-01-02 03:04:05.000"),
+        (1704164645, "2024-01-02 03:04:05.000"),
+        (1704164645678, "2024-01-02 03:04:05.678"),
+    ],
+)
+def test_date_of_the_record(moment: object, date: str) -> None:
+    """With a field for the date, its time stands in the header, in UTC, and the tag takes the form for that."""
+    frame = syslog_frame(TAG, event_date_field="created_at", host="web1")
+    line = encode({"created_at": moment})
+    assert frame([line]) == f"<14>{date} web1 (usd)my.app.test.x: ".encode() + line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [encode({}), encode({"created_at": None}), encode({"created_at": "soon\n<14>"}), encode([1]), b"no JSON\n"],
+)
+def test_line_without_a_date_arrives_when_it_arrives(line: bytes) -> None:
+    """A line whose field holds no time has the header of the time of arrival."""
+    assert syslog_frame(TAG, event_date_field="created_at")([line]) == HEADER + line
+
+
+def test_dated_lines_can_be_counted() -> None:
+    """Dates and counts go together."""
+    line = encode({"t": 0})
+    event = b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: " + line
+    assert syslog_frame(TAG, octet_counted=True, event_date_field="t", host="web1")([line]) == b"%d %b" % (
+        len(event),
+        event,
+    )
+
+
+def test_date_is_off_by_default() -> None:
+    """Without being asked for, no record's own time changes a header."""
+    line = json.dumps({"created_at": 0}).encode() + b"\n"
+    assert syslog_frame(TAG)([line]) == HEADER + line
+
+
+def test_tag_is_checked_before_anything_is_framed() -> None:
+    """A tag that could forge an event is refused at once."""
+    with pytest.raises(ConfigurationError, match="is no Devo tag"):
+        syslog_frame("my.app\n<14>")

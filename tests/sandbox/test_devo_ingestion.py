@@ -1,0 +1,126 @@
+"""The HTTP ingestion of the sandbox: what it takes, what it refuses, and what is recorded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import requests
+from devo_clients import SETTINGS, TAG
+
+from airflow_provider_flashpoint.sandbox.devo_ingestion import MAX_BODY_BYTES
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from airflow_provider_flashpoint.sandbox.faults import Fault
+
+GZIP = {"Content-Encoding": "gzip"}
+
+
+def post(devo: DevoServer, body: bytes, *, headers: Any = None, **path: str) -> requests.Response:
+    """Send a body to the ingestion; ``path`` replaces parts of the address."""
+    parts = {"mode": "stream", "domain": "acme", "token": SETTINGS.http_token, "host": "web1", "tag": TAG} | path
+    url = "{}/{mode}/{domain}/token!{token}/{host}/{tag}".format(devo.url, **parts)
+    return requests.post(url, data=body, headers=headers, timeout=20)
+
+
+def test_each_line_is_an_event(devo: DevoServer) -> None:
+    """The lines of a stream are events of the table in the address, from the host in the address, in order."""
+    assert post(devo, "one\nzwei ñ€😀\r\nthree".encode()).status_code == 200
+    assert devo.tables.messages(TAG) == ["one", "zwei ñ€😀\r", "three"]
+    header = devo.tables.events(TAG)[0].header
+    assert header is not None
+    assert (header.host, header.tag) == ("web1", TAG)
+    assert [each.transport for each in devo.tables.connections()] == ["http"]
+
+
+def test_gzip_is_inflated(devo: DevoServer) -> None:
+    """A gzipped body is taken for what is in it."""
+    assert post(devo, gzip.compress(b"one\ntwo\n"), headers=GZIP).status_code == 200
+    assert devo.tables.messages(TAG) == ["one", "two"]
+
+
+def test_empty_stream_is_no_event(devo: DevoServer) -> None:
+    """A stream without a line is accepted and leaves nothing."""
+    assert post(devo, b"").status_code == 200
+    assert devo.tables.names() == []
+
+
+def test_empty_line_is_an_event(devo: DevoServer) -> None:
+    """A line without a message is an event without one, as it is by syslog."""
+    assert post(devo, b"\n\none\n").status_code == 200
+    assert devo.tables.messages(TAG) == ["", "", "one"]
+
+
+def test_event_is_one_line(devo: DevoServer) -> None:
+    """The mode for one event answers 204, and takes no second one."""
+    assert post(devo, b"one", mode="event").status_code == 204
+    assert post(devo, b"one\ntwo", mode="event").status_code == 400
+    assert devo.tables.messages(TAG) == ["one"]
+
+
+def test_event_may_stand_in_the_query(devo: DevoServer) -> None:
+    """One event may be given in the address."""
+    url = f"{devo.url}/event/acme/token!{SETTINGS.http_token}/web1/{TAG}?a%20b%3Dc"
+    assert requests.get(url, timeout=20).status_code == 204
+    assert devo.tables.messages(TAG) == ["a b=c"]
+
+
+REFUSALS: dict[str, tuple[int, bytes, dict[str, Any]]] = {
+    "unknown token": (401, b"x", {"token": "guess"}),
+    "other domain": (403, b"x", {"domain": "other"}),
+    "no tag": (400, b"x", {"tag": "notag"}),
+    "tag that would forge": (400, b"x", {"tag": "my.app%0A%3C14%3Ex"}),
+    "host that would forge": (400, b"x", {"host": "a%20b"}),
+    "other encoding": (415, b"x", {"headers": {"Content-Encoding": "br"}}),
+    "no gzip": (400, b"x", {"headers": GZIP}),
+    "cut gzip": (400, gzip.compress(b"x" * 1000)[:-9], {"headers": GZIP}),
+    "more after gzip": (400, gzip.compress(b"x") + b"x", {"headers": GZIP}),
+    "no UTF-8": (400, b"\xff", {}),
+    "too long": (413, b"x" * (MAX_BODY_BYTES + 1), {}),
+    "too long when inflated": (413, gzip.compress(b"x" * (MAX_BODY_BYTES + 1), 1), {"headers": GZIP}),
+    "other mode": (404, b"x", {"mode": "file"}),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "options"), REFUSALS.values(), ids=list(REFUSALS))
+def test_refusal_takes_nothing(devo: DevoServer, status: int, body: bytes, options: dict[str, Any]) -> None:
+    """What is wrong with a request is told by its status, and no line of it is recorded."""
+    assert post(devo, body, **options).status_code == status
+    assert devo.tables.names() == []
+
+
+def test_longest_body_is_taken(devo: DevoServer) -> None:
+    """A body of exactly the limit passes."""
+    assert post(devo, b"x" * MAX_BODY_BYTES).status_code == 200
+    assert devo.tables.count(TAG) == 1
+
+
+def test_break_in_the_body_takes_nothing(devo: DevoServer) -> None:
+    """Of a request that broke off no line is recorded."""
+    devo.faults.add(Fault("reset", "POST /stream", after_received_bytes=10))
+    with pytest.raises(requests.ConnectionError):
+        post(devo, b"one\ntwo\nthree\n" * 1000)
+    assert devo.tables.names() == []
+
+
+def test_lost_answer_takes_all(devo: DevoServer) -> None:
+    """A request whose answer is lost was taken."""
+    devo.faults.add(Fault("reset", "POST /stream", when="after"))
+    with pytest.raises(requests.ConnectionError):
+        post(devo, b"one\ntwo\n")
+    assert devo.tables.messages(TAG) == ["one", "two"]
+
+
+def test_log_of_requests_has_no_token(devo: DevoServer) -> None:
+    """What the control plane shows of requests does not hold the token."""
+    post(devo, b"one\n")
+    shown = requests.get(f"{devo.url}/__sandbox__/requests", timeout=20).text
+    assert "/stream/acme/token!***/web1" in shown
+    assert SETTINGS.http_token not in shown
+
+
+def test_addresses_name_the_ingestion(devo: DevoServer) -> None:
+    """The connection that the sandbox offers has what the HTTP transport needs."""
+    extra = json.loads(json.dumps(devo.airflow_connection()))["extra"]
+    assert (extra["http_base_url"], extra["http_token"]) == (devo.url, SETTINGS.http_token)
