@@ -206,6 +206,19 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 form=_HTTP_URL,
                 example="https://api-us.devo.com/lookup-api",
             ),
+            "query_base_url": Field(
+                label="Query API",
+                description="Base URL of the query API, for proof of arrival. Left empty, it follows from the host.",
+                form=_HTTP_URL,
+                example="https://apiv2-us.devo.com",
+            ),
+            "message_column": Field(
+                label="Column of the message",
+                description="The column in which the table keeps an event as it came; below my.app it is message.",
+                default="rawMessage",
+                form=r"^[A-Za-z_][A-Za-z0-9_]*$",
+                example="rawMessage",
+            ),
             "connect_timeout_s": Field(
                 label="Connect timeout (seconds)",
                 description="The longest wait for a connection, its TLS handshake included.",

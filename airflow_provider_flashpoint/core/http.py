@@ -106,15 +106,17 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         retry: bool = True,
         accept: Collection[int] = (200,),
+        stream: bool = False,
     ) -> requests.Response:
         """Return the response of ``method path`` once its status is in ``accept``; its body is read whole.
 
         :param data: makes a fresh body and its headers for each attempt, so that a streamed upload can be sent again.
         :param retry: False sends once, for calls that must not be repeated.
+        :param stream: leave the body to be read, and the response to be closed, by the caller.
         :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: at once.
         :raises RateLimitedError, ServerError, NetworkError: when the budget is spent.
         """
-        attempt = partial(self._send_once, method, path, params, json, data, headers, accept)
+        attempt = partial(self._send_once, method, path, params, json, data, headers, accept, stream)
         return self._retrying(retry)(attempt)
 
     def read_json(
@@ -161,6 +163,7 @@ class HttpClient:
         data: BodyFactory | None,
         headers: Mapping[str, str] | None,
         accept: Collection[int],
+        stream: bool = False,
     ) -> requests.Response:
         body, body_headers = data() if data else (None, {})
         what = self._named(method, path)
@@ -175,6 +178,7 @@ class HttpClient:
                 headers={**(headers or {}), **body_headers},
                 timeout=self._timeout_s,
                 allow_redirects=False,
+                stream=stream,
                 # A session's own settings would lose against REQUESTS_CA_BUNDLE and HTTPS_PROXY; a request's win.
                 verify=None if own.verify is True else own.verify,
                 proxies=dict(own.proxies),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
     from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+    from airflow_provider_flashpoint.core.devo.queries import QueryClient
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
 # A table of the user's own space; only the empty connections of `test_connection` name it.
@@ -73,6 +74,15 @@ class DevoHook(BaseHook):
         :raises ConfigurationError: the transport is not usable, or a setting is missing.
         """
         return self._lookups()
+
+    def queries(self) -> QueryClient:
+        """Return a client of the query API, which tells whether events have arrived.
+
+        :raises ConfigurationError: a setting is missing.
+        """
+        from airflow_provider_flashpoint.core.devo.transports import query_client
+
+        return query_client(self.settings(), self.get_conn, log=self.log)
 
     def settings(self) -> DevoSettings:
         """Return the settings of the connection; its secrets are masked in every log from here on.

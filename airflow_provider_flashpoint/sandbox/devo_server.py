@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_
 from airflow_provider_flashpoint.sandbox.devo_ingestion import Ingestion, without_token
 from airflow_provider_flashpoint.sandbox.devo_lookup_store import DevoLookups
 from airflow_provider_flashpoint.sandbox.devo_lookups import BASE, LookupsApi
+from airflow_provider_flashpoint.sandbox.devo_queries import DevoIndex, QueryApi
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
 from airflow_provider_flashpoint.sandbox.devo_store import DevoStore
 from airflow_provider_flashpoint.sandbox.devo_syslog import SyslogListener, server_context
@@ -42,15 +43,16 @@ class _HttpServices(HttpServer):
 class DevoServer:
     """Syslog ingestion over TLS and plain TCP, HTTP ingestion, the Lookups API, and the inspection of what arrived.
 
-    Usable as a context manager. What arrived stays readable after ``stop``.
+    ``index`` tells what queries see. Usable as a context manager. What arrived stays readable after ``stop``.
     """
 
     def __init__(self, settings: DevoSettings | None = None) -> None:
         self.settings = settings or DevoSettings()
         self._store = DevoStore(self.settings)
+        self.index = DevoIndex(self.tables)
         self._http = _HttpServices(port=self.settings.api_port)
-        # The query API will add its routes here.
         self._http.add_routes(Ingestion(self.tables, self.settings).routes())
+        self._http.add_routes(QueryApi(self.index, self.settings).routes())
         self._http.add_routes(LookupsApi(self.lookups, self.settings).routes())
         self._http.add_routes(self._store.routes())
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -160,6 +162,7 @@ class DevoServer:
                 "http_token": self.settings.http_token,
                 "http_base_url": self.url,
                 "api_base_url": self.api_url,
+                "query_base_url": self.url,
             },
         }
 

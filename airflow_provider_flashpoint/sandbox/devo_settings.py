@@ -16,6 +16,7 @@ class DevoSettings:
     :param api_token: opens the Lookups API.
     :param http_token: opens the HTTP ingestion; the vendor's have 32 characters.
     :param read_only_token: opens what only reads, and gets 403 elsewhere; None for no such token.
+    :param message_column: the column in which queries find an event as it came.
     :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
     :param job_answers: how the API speaks of jobs.
     :param memory_bytes: what syslog connections may hold in memory; the rest goes to temporary files.
@@ -27,6 +28,7 @@ class DevoSettings:
     api_token: str = field(default="devo-sandbox-token", repr=False)
     http_token: str = field(default="0123456789abcdefSandboxHttpToken", repr=False)
     read_only_token: str | None = field(default=None, repr=False)
+    message_column: str = "rawMessage"
     job_polls: int = 3
     job_answers: JobAnswers = field(default_factory=JobAnswers)
     memory_bytes: int = 1024**3

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.devo.connector import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_SEND_TIMEOUT_S
 from airflow_provider_flashpoint.core.devo.lookups import DEFAULT_JOB_TIMEOUT_S
+from airflow_provider_flashpoint.core.devo.queries import DEFAULT_MESSAGE_COLUMN
 from airflow_provider_flashpoint.core.devo.syslog_channel import DEFAULT_CONFIRM_TIMEOUT_S
 from airflow_provider_flashpoint.core.devo.tls import Identity
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -21,6 +22,12 @@ _API_BASE_URLS = {
     "eu": "https://api-eu.devo.com/lookup-api",
     "ca": "https://api.ca.devo.com/lookup-api",
     "ap": "https://api.apac.devo.com/lookup-api",
+}
+_QUERY_BASE_URLS = {
+    "us": "https://apiv2-us.devo.com",
+    "eu": "https://apiv2-eu.devo.com",
+    "ca": "https://apiv2-ca.devo.com",
+    "ap": "https://api-apac.devo.com",
 }
 _COLLECTOR = re.compile(r"(?:collector|http)-(us|eu|ca|ap)\d*\.devo\.io")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+")
@@ -46,6 +53,8 @@ class DevoSettings:
     http_token: str = field(default="", repr=False)
     http_base_url: str = ""
     api_base_url: str = ""
+    query_base_url: str = ""
+    message_column: str = DEFAULT_MESSAGE_COLUMN
     connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
     send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
     confirm_timeout_s: float = DEFAULT_CONFIRM_TIMEOUT_S
@@ -58,8 +67,8 @@ def devo_settings(
 ) -> DevoSettings:
     """Return the settings of a connection's fields.
 
-    The addresses of the Lookups API and of the HTTP ingestion follow from a host such as ``collector-us.devo.io``
-    where they are not given.
+    The addresses of the Lookups API, of the query API and of the HTTP ingestion follow from a host such as
+    ``collector-us.devo.io`` where they are not given.
 
     :param extra: the extra fields, by their plain names and already converted.
     :raises ConfigurationError: the host is none.
@@ -89,6 +98,8 @@ def devo_settings(
         http_token=extra.get("http_token", "").strip(),
         http_base_url=extra.get("http_base_url") or (_http_base_url(name.lower(), region[1]) if region else ""),
         api_base_url=extra.get("api_base_url") or (_API_BASE_URLS[region[1]] if region else ""),
+        query_base_url=extra.get("query_base_url") or (_QUERY_BASE_URLS[region[1]] if region else ""),
+        message_column=extra.get("message_column", DEFAULT_MESSAGE_COLUMN),
         max_line_bytes=extra.get("max_line_bytes"),
         **{name: extra[name] for name in _TIMES if extra.get(name) is not None},
     )

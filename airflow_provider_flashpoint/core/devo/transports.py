@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flashpoint.core.devo.connector import Connector
 from airflow_provider_flashpoint.core.devo.framing import syslog_frame
 from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import client_context
@@ -109,6 +110,25 @@ def lookups_client(
         log=log,
     )
     return LookupsClient(http, domain=settings.domain, job_timeout_s=settings.job_timeout_s, log=log)
+
+
+def query_client(
+    settings: DevoSettings, make_session: Callable[[], Session], *, log: logging.Logger | Any = _log
+) -> QueryClient:
+    """Return a client of the query API; nothing is sent yet.
+
+    :param make_session: makes what `api_session` makes.
+    :raises ConfigurationError: a setting is missing.
+    """
+    _need(settings, query_base_url=settings.query_base_url)
+    http = HttpClient(
+        make_session(),
+        base_url=settings.query_base_url,
+        service="Devo",
+        secrets=(settings.token,),
+        log=log,
+    )
+    return QueryClient(http, message_column=settings.message_column)
 
 
 def _need(settings: DevoSettings, **values: str) -> None:

@@ -1,0 +1,180 @@
+"""The query client against the sandbox Devo: what it asks, what it reads, and what it refuses to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.queries import QueryClient, ids_query
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
+from airflow_provider_flashpoint.core.devo.settings import devo_settings
+from airflow_provider_flashpoint.core.devo.transports import api_session, event_channel, query_client
+from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NetworkError,
+    RejectedError,
+    ServerError,
+)
+from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+
+TAG = "my.app.flashpoint.queries"
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+URL = "https://devo.invalid"
+
+
+@pytest.fixture(scope="module")
+def devo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevoServer]:
+    with DevoServer(DevoSettings(directory=tmp_path_factory.mktemp("certificates"))) as server:
+        yield server
+
+
+def settings_of(devo: DevoServer, **changes: Any) -> ConnectionSettings:
+    fields = {
+        "host": "127.0.0.1",
+        "port": devo.plain_port,
+        "password": devo.settings.api_token,
+        "extra": {"insecure": True, "query_base_url": devo.url},
+        "conn_id": "devo_test",
+    }
+    return devo_settings(**(fields | changes))
+
+
+def client_of(settings: ConnectionSettings) -> QueryClient:
+    return query_client(settings, lambda: api_session(settings))
+
+
+def test_ids_of_a_table_are_counted(devo: DevoServer) -> None:
+    """Each id comes once with the number of its events, however odd it is; events without one are left out."""
+    ids = ["a", "b", "b", "ü", 'quo"te', "new\nline", ""]
+    with EventWriter(event_channel(settings_of(devo), TAG)) as writer:
+        writer.write([writer.encode({"alert_id": each}) for each in ids] + [writer.encode({"other": 1})])
+        writer.write(writer.encode({"alert_id": 7}))
+    found = dict(client_of(settings_of(devo)).id_counts(TAG, "alert_id", since=SINCE))
+    assert found == {"a": 1, "b": 2, "ü": 1, 'quo"te': 1, "new\nline": 1, "": 1, "7": 1}
+
+
+def test_form_of_dates_is_no_part_of_the_table(devo: DevoServer) -> None:
+    """A tag with a form of dates before it names the table behind it."""
+    client = client_of(settings_of(devo))
+    plain = list(client.id_counts(TAG, "alert_id", since=SINCE))
+    assert list(client.id_counts(f"(usd){TAG}", "alert_id", since=SINCE)) == plain
+
+
+def test_table_that_is_empty(devo: DevoServer) -> None:
+    """A table without events shows no ids."""
+    assert list(client_of(settings_of(devo)).id_counts("my.app.empty", "alert_id", since=SINCE)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"password": "guess-of-a-token"}, AuthenticationError),
+        ({"extra": {"insecure": True, "query_base_url": URL, "message_column": "message"}}, RejectedError),
+        ({"extra": {"insecure": True}}, ConfigurationError),
+    ],
+    ids=["token", "column", "address"],
+)
+def test_refusals(devo: DevoServer, changes: dict[str, Any], error: type[Exception]) -> None:
+    """A wrong token, a column that is not there and a missing address are errors of their groups, without secrets."""
+    if changes.get("extra", {}).get("query_base_url"):
+        changes["extra"]["query_base_url"] = devo.url
+    with pytest.raises(error) as raised:
+        list(client_of(settings_of(devo, **changes)).id_counts(TAG, "alert_id", since=SINCE))
+    assert "guess-of-a-token" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("collector-us.devo.io", "https://apiv2-us.devo.com"),
+        ("collector-eu.devo.io", "https://apiv2-eu.devo.com"),
+        ("collector-ap2.devo.io", "https://api-apac.devo.com"),
+        ("relay.example.com", ""),
+    ],
+)
+def test_address_follows_from_the_host(host: str, url: str) -> None:
+    """Of Devo's own hosts the region is known, and so is the address of its query API."""
+    assert devo_settings(host=host, port=None, password="x", extra={}, conn_id="c").query_base_url == url
+
+
+NAMES = st.text(st.sampled_from("ab.-_()\"' \n;/*"), max_size=8)
+
+
+@given(NAMES, NAMES, NAMES)
+def test_no_name_says_something_else_in_a_query(tag: str, id_field: str, message_column: str) -> None:
+    """Whatever names are given, the query has the shape it must have, or is not made."""
+    try:
+        query = ids_query(tag, id_field, message_column=message_column)
+    except ConfigurationError:
+        return
+    table = query.partition("\n")[0].removeprefix("from ")
+    assert tag.endswith(table)
+    assert query == (
+        f'from {table}\nselect str(jsonparse({message_column})["{id_field}"]) as id\n'
+        "where isnotnull(id)\ngroup by id\nselect count() as events"
+    )
+    assert not set(table + id_field + message_column) & set("()\"' \n;/*")
+    assert "--" not in table
+
+
+META = '{"m":{"events":{"type":"int8","index":1},"id":{"type":"str","index":0}}}\r\n'
+
+
+def answered(body: str, **options: Any) -> list[tuple[str, int]]:
+    with requests_mock.Mocker() as mock:
+        mock.post(f"{URL}/search/query", text=body, **options)
+        http = HttpClient(requests.Session(), base_url=URL, service="Devo", sleep=lambda seconds: None)
+        return list(QueryClient(http).id_counts(TAG, "alert_id", since=SINCE))
+
+
+def test_columns_are_found_by_their_index() -> None:
+    """The first line tells where a column is; lines that only keep the connection alive are passed over."""
+    assert answered(META + '\r\n  \r\n{"d":["a",3]}\r\n') == [("a", 3)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        META + '{"error":{"message":"out of memory"}}',
+        META + '{"d":["a"]}',
+        META + '{"d":["a",',
+        '{"d":["a",3]}',
+        META + '{"d":["a",null]}',
+        "[1]",
+    ],
+)
+def test_answer_that_is_not_one(body: str) -> None:
+    """An answer that breaks off or has another shape is an error of the server, which may pass."""
+    with pytest.raises(ServerError):
+        answered(body)
+
+
+def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> None:
+    """An answer whose connection breaks is an error of the network."""
+
+    class Broken:
+        def iter_lines(self, chunk_size: int) -> Iterator[bytes]:
+            yield META.encode()
+            raise requests.exceptions.ChunkedEncodingError("IncompleteRead")
+
+        def close(self) -> None: ...
+
+    class Http:
+        def send(self, *arguments: Any, **options: Any) -> Any:
+            assert options["stream"]
+            return Broken()
+
+    with pytest.raises(NetworkError):
+        list(QueryClient(Http()).id_counts(TAG, "alert_id", since=SINCE))
