@@ -16,7 +16,7 @@ pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
 from airflow_provider_flashpoint.core.http import HttpClient
-from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.sandbox.certificates import make_certificates
 from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
@@ -59,6 +59,19 @@ def connection(devo: DevoServer) -> dict[str, Any]:
 
 
 @pytest.fixture
+def http_connection(devo: DevoServer, connection: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a connection that sends events by HTTP, and has no certificates."""
+    extra = {
+        "event_transport": "http",
+        "http_token": devo.settings.http_token,
+        "http_base_url": devo.url,
+        "domain": devo.settings.domain,
+        "api_base_url": devo.api_url,
+    }
+    return connection | {"host": None, "port": None, "extra": extra}
+
+
+@pytest.fixture
 def hook_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that makes the hook of a connection."""
 
@@ -87,12 +100,61 @@ def test_events_arrive(devo: DevoServer, hook_of: Any, connection: dict[str, Any
     assert devo.tables.messages("my.app.flashpoint.hook") == ['{"a":1}']
 
 
+def test_events_arrive_by_http(devo: DevoServer, hook_of: Any, http_connection: dict[str, Any]) -> None:
+    """With the other transport, the writer of the hook brings an event into its table without certificates."""
+    with hook_of(http_connection).event_writer("my.app.flashpoint.http") as writer:
+        writer.write(writer.encode({"a": 1}))
+        assert writer.confirm() == 1
+    assert devo.tables.messages("my.app.flashpoint.http") == ['{"a":1}']
+
+
+def test_settings_of_events_are_taken(devo: DevoServer, hook_of: Any, connection: dict[str, Any]) -> None:
+    """Framing, date and longest event are as the connection says."""
+    extra = {"event_framing": "octet_counted", "event_date_field": "at", "max_line_bytes": 1024}
+    with hook_of(connection | {"extra": connection["extra"] | extra}).event_writer("my.app.flashpoint.set") as writer:
+        writer.write(writer.encode({"at": 0}))
+        with pytest.raises(DataError, match="max_line_bytes allows 1024"):
+            writer.encode("x" * 1024)
+    [event] = devo.tables.events("my.app.flashpoint.set")
+    assert event.header is not None
+    assert (event.header.date, event.header.date_form) == ("1970-01-01 00:00:00.000", "(usd)")
+    wire = devo.tables.connections()[-1].wire
+    assert wire.read(0, 2).isdigit()
+
+
 def test_lookups_arrive(devo: DevoServer, hook_of: Any, connection: dict[str, Any]) -> None:
     """The client of the hook brings rows into a lookup."""
     lookups = hook_of(connection).lookups()
     file = io.BytesIO(b'key,_extra\n"a",""\n')
     lookups.deploy("FromHook", columns=("key",), key="key", csv_file=file, operation=Operation.CREATE)
     assert devo.lookups["FromHook"].rows() == [["a", ""]]
+
+
+@pytest.mark.parametrize("transport", ["api", "syslog"])
+def test_lookups_api_is_there_beside_either_transport(
+    devo: DevoServer, hook_of: Any, connection: dict[str, Any], transport: str
+) -> None:
+    """Lookups can be listed, told about and dropped, whatever transport brings their rows."""
+    extra = {**connection["extra"], "lookup_transport": transport, "lookup_pause_s": 0}
+    hook = hook_of(connection | {"extra": extra})
+    name = f"Listed_{transport}"
+    file = io.BytesIO(b'key,_extra\n"a",""\n')
+    hook.lookups().deploy(name, columns=("key",), key="key", csv_file=file, operation=Operation.CREATE)
+    api = hook.lookups_api()
+    assert name in [each["name"] for each in api.lookups()]
+    assert api.metadata(name)["rows"] == 1
+    assert api.drop(name)
+    assert name not in devo.lookups
+
+
+def test_lookups_over_syslog_need_no_token(hook_of: Any, connection: dict[str, Any], devo: DevoServer) -> None:
+    """With the transport syslog the test of a connection asks for neither token nor domain, and leaves nothing."""
+    extra = {**connection["extra"], "lookup_transport": "syslog", "domain": ""}
+    devo.tables.clear()
+    good, said = hook_of(connection | {"extra": extra, "password": None}).test_connection()
+    assert good, said
+    assert "Lookups: ready over syslog, which Devo has deprecated" in said
+    assert devo.tables.names() == []
 
 
 def test_good_connection(hook_of: Any, connection: dict[str, Any], devo: DevoServer) -> None:
@@ -109,6 +171,34 @@ def test_plain_tcp_is_named(hook_of: Any, connection: dict[str, Any], devo: Devo
     """A connection without TLS is good, and said to be plain."""
     fields = connection | {"port": devo.plain_port, "extra": {"insecure": True}, "password": None}
     assert hook_of(fields).test_connection() == (True, "Events: ready over plain TCP.")
+
+
+def test_http_is_named(hook_of: Any, http_connection: dict[str, Any], devo: DevoServer) -> None:
+    """A connection for HTTP is good, is said to be that, and testing it leaves nothing in Devo."""
+    devo.tables.clear()
+    good, said = hook_of(http_connection | {"password": None}).test_connection()
+    assert (good, said) == (True, "Events: ready over HTTP, and the token is not refused.")
+    assert devo.tables.names() == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"http_token": "guess-of-a-token"}, "status 401"),
+        ({"domain": "other"}, "status 403"),
+        ({"http_base_url": "http://nobody.invalid"}, "cannot be resolved"),
+        ({"http_base_url": None}, "no `http_base_url`"),
+    ],
+)
+def test_bad_events_by_http(
+    hook_of: Any, http_connection: dict[str, Any], extra: dict[str, Any], expected: str, devo: DevoServer
+) -> None:
+    """What stands against sending by HTTP is told in words, and without the token."""
+    good, said = hook_of(http_connection | {"extra": http_connection["extra"] | extra}).test_connection()
+    assert not good
+    assert expected in said
+    assert "guess-of-a-token" not in said
+    assert devo.settings.http_token not in said
 
 
 def test_lookups_alone(hook_of: Any, connection: dict[str, Any]) -> None:

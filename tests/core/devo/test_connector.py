@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -70,6 +71,32 @@ def test_tls_is_new_names_the_host_and_shows_the_certificate(
     connector_to(peer_, authority).connect().close()
     peer_.close()
     assert seen == {"name": "localhost", "subject": ((("commonName", "client"),),), "version": "TLSv1.3"}
+
+
+def test_each_form_of_identity_is_shown_to_the_server(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
+    """Texts, paths and a PKCS12 bundle prove the same client to a server that asks for a certificate."""
+    client = issue("client", authority)
+    context = server_context(issue("localhost", authority), tmp_path, clients=authority)
+    paths = {name: tmp_path / name for name in ("cert", "key", "chain")}
+    for name, text in {"cert": client.cert, "key": client.private_key, "chain": authority.cert}.items():
+        paths[name].write_text(text)
+    bundle = base64.b64encode(client.pkcs12("a password", authority)).decode()
+    seen = []
+
+    def note(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            seen.append(dict(pair[0] for pair in secured.getpeercert()["subject"]))
+            read_to_end(secured)
+
+    peer_ = peer(note)
+    for identity in (
+        Identity(cert=client.cert, key=client.private_key, chain=authority.cert),
+        Identity(**{name: str(path) for name, path in paths.items()}),
+        Identity(pkcs12=bundle, pkcs12_password="a password"),
+    ):
+        Connector("localhost", peer_.port, client_context(identity)).connect().close()
+    peer_.close()
+    assert seen == [{"commonName": "client"}] * 3
 
 
 def test_older_tls_is_refused(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:

@@ -124,6 +124,43 @@ def fill(connection: socket.socket) -> int:
     return sent
 
 
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_end_is_noticed_while_a_send_stands_still(
+    peer: PeerMaker, transport: str, authority: Issued, tmp_path: Path
+) -> None:
+    """A peer that ends its half and stops reading is found out at once, not when the time for sending is over."""
+    context = server_context(issue("localhost", authority), tmp_path)
+    over = threading.Event()
+
+    def end_at_the_first_byte(connection: socket.socket) -> None:
+        if transport == "tls":
+            connection = context.wrap_socket(connection, server_side=True)
+        socket.socket.recv(connection, 1, socket.MSG_PEEK)
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        over.wait()
+        connection.close()
+
+    peer_ = peer(end_at_the_first_byte)
+    connector = tls(peer_, authority) if transport == "tls" else plain(peer_)
+    with connector.connect() as connection:
+        try:
+            with pytest.raises(ConnectionResetError, match="before it had read everything"):
+                half_close.send(connection, b"x" * 100_000_000)
+        finally:
+            over.set()
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_long_send_arrives_whole(devo: DevoServer, transport: str) -> None:
+    """What is far longer than the hosts hold arrives byte for byte, however often the peer's host is full."""
+    data = bytes(range(256)) * 100_000
+    with sandbox_connector(devo, transport).connect() as connection:
+        half_close.send(connection, data)
+        half_close.end(connection, patience_s=30.0)
+    [received] = devo.tables.connections()
+    assert received.wire.read(0, len(data) + 1) == data
+
+
 def test_end_that_crossed_our_last_bytes_is_no_answer(peer: PeerMaker) -> None:
     """An end that comes while bytes are still on their way is found at once not to be an answer to them."""
     ours_is_ended, over = threading.Event(), threading.Event()
