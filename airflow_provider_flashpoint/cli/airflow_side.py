@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator
+from importlib import import_module
 from typing import Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -17,13 +18,29 @@ PREFIX = "flashpoint_"
 
 
 def begin() -> None:
-    """Start Airflow in this process.
+    """Start Airflow in this process, and make sure that its database answers.
 
-    :raises ConfigurationError: it is not installed, or its database does not answer.
+    :raises ConfigurationError: it is not so.
+    """
+    start()
+    state_variables()
+
+
+def start() -> str:
+    """Start Airflow in this process and return its version.
+
+    :raises ConfigurationError: it is not installed, or its configuration does not let it start.
     """
     # What makes Airflow 3 read its database; earlier versions do so anyway. Its own commands set it as well.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-    state_variables()
+    try:
+        import_module("airflow.models")
+        version: str = import_module("airflow").__version__
+    except Exception as error:  # its start carries out the configuration of this machine, so anything may come of it
+        raise ConfigurationError(
+            f"Airflow does not start here ({_innermost(error)}). `airflow version` shows more."
+        ) from error
+    return version
 
 
 def state_variables() -> list[str]:
@@ -80,11 +97,9 @@ def _model() -> Any:
 @contextlib.contextmanager
 def _database() -> Generator[Any]:
     """Yield a session of Airflow's database, and tell in words why there is none."""
-    try:
-        from airflow.utils.session import create_session
-        from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise ConfigurationError(f"Airflow cannot be imported here ({error}); use the Python it runs on.") from error
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         with create_session() as session:
             yield session
@@ -94,6 +109,13 @@ def _database() -> Generator[Any]:
             f"Airflow's database does not answer as it should ({cause}). Is AIRFLOW_HOME the one of the scheduler, "
             "and was `airflow db migrate` run?"
         ) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what began a chain of errors; its words only where they cannot hold a part of the configuration."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
 
 
 def _shadowed(name: str) -> ConfigurationError:

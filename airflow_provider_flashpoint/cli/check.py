@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,13 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> Report:
     from airflow_provider_flashpoint.cli.services import connection_findings
 
-    configuration, config = _configuration(collector_file.find(options.config))
-    airflow = look_at("Airflow", _airflow)
-    # Connections may also come from the environment or from a secrets backend, where there is no database.
-    findings = [configuration, airflow, *connection_findings(config)]
+    configuration, config = _configuration(options.config)
+    airflow = look_at("Airflow", lambda: f"Airflow {airflow_side.start()} starts.")
+    findings = [configuration, airflow]
+    if airflow.good:
+        findings += [look_at("DAGs", partial(_dags, config))] if config else []
+        # Connections may also come from the environment or a secrets backend, so the database does not stop them.
+        findings += [look_at("database", _database), *connection_findings(config)]
     return Report.of(
         {"findings": [asdict(finding) for finding in findings]},
         _lines(findings),
@@ -41,25 +45,29 @@ def _run(options: argparse.Namespace) -> Report:
     )
 
 
-def _configuration(file: Path) -> tuple[Finding, CollectorConfig | None]:
+def _configuration(given: Path | None) -> tuple[Finding, CollectorConfig | None]:
     from airflow_provider_flashpoint.cli.config import summary_of
-    from airflow_provider_flashpoint.cli.streams import dags_of
     from airflow_provider_flashpoint.config import load_collector_config
 
     read: list[CollectorConfig] = []
 
     def look() -> str:
+        file = collector_file.find(given)
         read.append(load_collector_config(file))
-        dags = ", ".join(dag.dag_id for dag in dags_of(read[0]))
-        return f"{file}: {summary_of(read[0])}. DAGs: {dags or 'none'}."
+        return f"{file}: {summary_of(read[0])}."
 
     return look_at("configuration", look), read[0] if read else None
 
 
-def _airflow() -> str:
-    airflow_side.begin()
+def _dags(config: CollectorConfig) -> str:
+    from airflow_provider_flashpoint.cli.streams import dags_of
+
+    return f"{', '.join(dag.dag_id for dag in dags_of(config)) or 'none'}."
+
+
+def _database() -> str:
     count = len(airflow_side.state_variables())
-    return f"Its database answers, and holds {count or 'no'} state{'' if count == 1 else 's'}."
+    return f"Airflow's database answers, and holds {count or 'no'} state{'' if count == 1 else 's'}."
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airflow_provider_flashpoint.config import collector_config_path
 from airflow_provider_flashpoint.config.load import FILE_NAME, PATH_VARIABLE
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 _DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
 HELP = (
@@ -22,11 +23,20 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def find(given: Path | None) -> Path:
-    """Return the path of the file: the given one, or the first place that has one, or the first place of all."""
+    """Return the path of the file: the given one, or the first place that has one.
+
+    :raises ConfigurationError: none of the places has one; the message names them.
+    """
     if given is not None:
         return collector_config_path(given) if given.is_dir() else given
     named = os.environ.get(_DAGS_FOLDER)
     home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
     folders = [*([Path(named).expanduser()] if named else []), Path("dags"), home / "dags"]
     places = [collector_config_path(folder) for folder in folders]
-    return next((place for place in places if place.exists()), places[0])
+    for place in places:
+        if place.exists():
+            return place
+    raise ConfigurationError(
+        f"The configuration of the collector is not at {', nor at '.join(dict.fromkeys(map(str, places)))}. "
+        f"Name the file, or set {PATH_VARIABLE} to its path."
+    )

@@ -35,9 +35,9 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
         action.set_defaults(run=run)
 
 
-def problems_of(error: ConfigurationError) -> list[str]:
+def problems_of(error: ConfigurationError, file: Path) -> list[str]:
     """Return the problems that the message of a refused file lists."""
-    heading, *problems = str(error).split("\n  ")
+    heading, *problems = str(error).removeprefix(f"{file}: ").split("\n  ")
     return problems or [heading]
 
 
@@ -57,7 +57,7 @@ def _validate(options: argparse.Namespace) -> Report:
     try:
         config = load_collector_config(file)
     except ConfigurationError as error:
-        problems = problems_of(error)
+        problems = problems_of(error, file)
         lines = [f"{file}: not good", *(f"  {problem}" for problem in problems)]
         return Report.of({"file": str(file), "problems": problems, "notes": []}, lines, good=False)
     lines = [f"{file}: good, {summary_of(config)}", *(f"  note: {note}" for note in config.notes)]

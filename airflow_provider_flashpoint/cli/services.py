@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -108,6 +109,9 @@ def _found(read: Any, **options: Any) -> Any:
     except AirflowNotFoundException as error:
         hook = read.__self__
         conn_id = getattr(hook, hook.conn_name_attr)
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        if variable in os.environ:
+            raise ConfigurationError(f"{variable} is set, and is neither JSON nor a URI that can be read.") from error
         raise ConfigurationError(
             f"Airflow has no connection {conn_id}. Make it in the UI, or as in "
             f"`airflow connections add {conn_id} {_EXAMPLES[hook.conn_type]}`."
