@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,7 @@ class AirflowLab(AirflowInstance):
         reprocess: Reprocess = "none",
         run_backwards: bool = False,
         conf: Mapping[str, Any] | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
         timeout_s: float = 300.0,
     ) -> list[Run]:
         """Run the intervals that start in [``from_``, ``to``], both included, and return their runs.
@@ -65,6 +67,7 @@ class AirflowLab(AirflowInstance):
         Airflow 3 leaves them to the scheduler, and the DAG is unpaused for it.
 
         :param reprocess: what becomes of intervals that have a run: ``none``, ``failed`` or ``completed``.
+        :param meanwhile: what to do once it has begun.
         :raises LabError: a run failed, the command failed, or time ran out.
         """
         arguments = backfill_arguments(
@@ -82,9 +85,13 @@ class AirflowLab(AirflowInstance):
         if self.line == 3:
             # A scheduler that takes up the runs while they are being made loses them on SQLite.
             self._asked.set_paused(dag_id, True)
-        self._create_backfill(arguments, timeout_s)
-        if self.line == 3:
-            self._asked.set_paused(dag_id, False)
+        with ThreadPoolExecutor(1) as pool:
+            command = pool.submit(self._create_backfill, arguments, timeout_s)
+            if self.line == 3:
+                command.result()
+                self._asked.set_paused(dag_id, False)
+            meanwhile()
+            command.result()
 
         def ended() -> list[Run] | None:
             runs = [run for run in self.runs(dag_id) if (date := run["logical_date"]) and from_ <= date <= to]

@@ -96,6 +96,8 @@ class Settings:
         if self.line == 2:
             return {
                 "SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
+                # A backfill looks at its tasks this often.
+                "SCHEDULER__JOB_HEARTBEAT_SEC": "1",
                 "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
                 "SCHEDULER__PARSING_PROCESSES": "1",
                 "WEBSERVER__BASE_URL": self.url,
