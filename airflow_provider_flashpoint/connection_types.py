@@ -196,7 +196,7 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
             ),
             "lookup_transport": Field(
                 label="Transport of lookups",
-                description="api, or syslog: the my.lookup tables, which Devo has deprecated.",
+                description="api, or syslog: the my.lookup tables, which Devo deprecated as of 2026-01-01.",
                 default="api",
                 choices=("api", "syslog"),
             ),
@@ -242,6 +242,18 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 description="The longest wait for Devo to finish with a lookup.",
                 kind="number",
                 minimum=0.01,
+            ),
+            "max_csv_bytes": Field(
+                label="Lookup part (bytes)",
+                description="The most that one call of the Lookups API carries; larger lookups go in parts.",
+                kind="integer",
+                minimum=1024,
+            ),
+            "lookup_pause_s": Field(
+                label="Lookup pause (seconds)",
+                description="For the transport syslog: the wait after the start and before the end of an upload.",
+                kind="number",
+                minimum=0,
             ),
             "max_line_bytes": Field(
                 label="Longest event (bytes)",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
     from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
     from airflow_provider_flashpoint.core.devo.queries import QueryClient
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
@@ -68,12 +69,26 @@ class DevoHook(BaseHook):
         channel = event_channel(settings, tag, log=self.log)
         return EventWriter(channel, max_line_bytes=settings.max_line_bytes, log=self.log, **options)
 
-    def lookups(self) -> LookupsClient:
-        """Return a client of the lookups of the connection's domain.
+    def lookups(self) -> Lookups:
+        """Return what brings rows into the lookups of the connection's domain, over its ``lookup_transport``.
 
-        :raises ConfigurationError: the transport is not usable, or a setting is missing.
+        Its ``deploy`` creates, replaces, appends to and deletes from a lookup; see `Operation`.
+
+        :raises ConfigurationError: a setting or a certificate is missing.
         """
         return self._lookups()
+
+    def lookups_api(self) -> LookupsClient:
+        """Return a client of the Lookups API, whatever the ``lookup_transport``.
+
+        Beside ``deploy`` it can list the domain's lookups (``lookups``), tell about one (``metadata``), and remove
+        one (``drop``).
+
+        :raises ConfigurationError: the token, the domain or the address of the API is missing.
+        """
+        from airflow_provider_flashpoint.core.devo.transports import lookups_api
+
+        return lookups_api(self.settings(), self.get_conn, log=self.log)
 
     def queries(self) -> QueryClient:
         """Return a client of the query API, which tells whether events have arrived.
@@ -111,7 +126,7 @@ class DevoHook(BaseHook):
         event_channel(self.settings(), _TEST_TAG, log=self.log).check()
 
     def check_lookups(self) -> None:
-        """Raise what stands against using the Lookups API: network, address, token, domain or rights."""
+        """Raise what stands against the transport of lookups: network, address, certificate, token or rights."""
         self.lookups().check()
 
     def test_connection(self) -> tuple[bool, str]:
@@ -126,18 +141,18 @@ class DevoHook(BaseHook):
             if settings.event_transport == "http":
                 way = "HTTP, and the token is not refused"
             verdicts.append(_verdict(self.check_events, "Events", f"ready over {way}."))
-        if settings.token:
+        over_syslog = settings.lookup_transport == "syslog"
+        if settings.token or over_syslog:
+            ready = f"ready in the domain {settings.domain}."
+            if over_syslog:
+                ready = "ready over syslog, which Devo has deprecated for them."
             # Whoever presses the button waits for the answer, and can press again.
-            verdicts.append(
-                _verdict(
-                    lambda: self._lookups(max_attempts=1).check(), "Lookups", f"ready in the domain {settings.domain}."
-                )
-            )
+            verdicts.append(_verdict(lambda: self._lookups(max_attempts=1).check(), "Lookups", ready))
         if not verdicts:
             return False, "There is neither a host for events nor a token (password) for lookups."
         return all(good for good, _ in verdicts), " ".join(said for _, said in verdicts)
 
-    def _lookups(self, **options: Any) -> LookupsClient:
+    def _lookups(self, **options: Any) -> Lookups:
         from airflow_provider_flashpoint.core.devo.transports import lookups_client
 
         return lookups_client(self.settings(), self.get_conn, log=self.log, **options)

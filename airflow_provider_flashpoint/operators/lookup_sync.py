@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TooManyRejectsError, as_pull_error
+from airflow_provider_flashpoint.errors import (
+    ConfigurationError,
+    StageError,
+    TooManyRejectsError,
+    TransientError,
+    as_pull_error,
+)
 from airflow_provider_flashpoint.operators.base import ending_the_task, reached
 from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, LookupProgress
 from airflow_provider_flashpoint.run_window import RunWindow
@@ -18,7 +24,7 @@ from airflow_provider_flashpoint.staging import directory_name, storage_path
 from airflow_provider_flashpoint.state_store import lookup_variable, write_state
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
     from airflow_provider_flashpoint.core.staging.stage import Stage
@@ -83,7 +89,7 @@ class LookupSyncOperator(IndicatorsOperator):
             lookups = DevoHook(self.devo_conn_id).lookups()
             progress = self.progress(context)
             exists = lookups.exists(self.lookup_name)
-            if progress.status is LookupStatus.CREATED and not exists:
+            if progress.status is LookupStatus.CREATED and exists is False:
                 self.log.warning("Lookup %s is not in Devo any more; it is built anew.", self.lookup_name)
                 progress = LookupProgress(progress.state, LookupStatus.NEW)
             stage, run_window = self._stage_for(context, progress)
@@ -153,7 +159,7 @@ class LookupSyncOperator(IndicatorsOperator):
             return None
         return stage
 
-    def _plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool) -> _Plan:
+    def _plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool | None) -> _Plan:
         from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
         from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
 
@@ -173,13 +179,13 @@ class LookupSyncOperator(IndicatorsOperator):
         target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
         return _Plan(target, run_window, rebuild=False, generation=state.generation or "adopted")
 
-    def _deliver(
-        self, context: Any, plan: _Plan, stage: Stage, state: LookupState, lookups: LookupsClient
-    ) -> dict[str, Any]:
+    def _deliver(self, context: Any, plan: _Plan, stage: Stage, state: LookupState, lookups: Lookups) -> dict[str, Any]:
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
         from airflow_provider_flashpoint.core.sync import sync
 
+        if plan.rebuild and state.status is LookupStatus.CREATED:
+            self._mark_new(state)
         ledger = self._ledger(plan.generation)
         endpoint = self.flashpoint().endpoint(DataSet.INDICATORS)
         with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
@@ -223,6 +229,11 @@ class LookupSyncOperator(IndicatorsOperator):
         if self.obfuscation is None and isinstance(self.stage, Mapping):
             self.obfuscation = self.stage.get("obfuscation")
         return self.rules(DataSet.INDICATORS, {self.indicator_type: self.lookup_key})
+
+    def _mark_new(self, state: LookupState) -> None:
+        """Write that the lookup is being rebuilt, so that after half a rebuild the next run does not add to it."""
+        if not write_state(lookup_variable(self.lookup_name), replace(state, status=LookupStatus.NEW)):
+            raise TransientError(f"Lookup {self.lookup_name}: its state cannot be written, so it is not rebuilt.")
 
     def _ledger(self, generation: str) -> LookupLedger:
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger

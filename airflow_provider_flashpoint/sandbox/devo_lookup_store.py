@@ -11,9 +11,12 @@ from itertools import islice
 from time import time
 from typing import Any, BinaryIO
 
-from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError
 from airflow_provider_flashpoint.sandbox.devo_deploy import Column, DeployConfig, Operation, read_rows
 from airflow_provider_flashpoint.sandbox.devo_jobs import Job, JobPlan, Reading
+
+Changes = list[tuple[str, list[str] | None]]
+"""Keys and what becomes of them: the cells of their row, or None where the row goes."""
 
 
 @dataclass
@@ -105,25 +108,31 @@ class DevoLookups:
         self._lock = threading.RLock()
         self._lookups: dict[str, Lookup] = {}
         self._plans: deque[JobPlan] = deque()
+        self.before_look: Callable[[], None] = lambda: None
+        """Brings in what arrived by other ways; called before anybody looks, and never with the lock held."""
 
     def names(self) -> list[str]:
         """Return the names of the lookups that exist, oldest first."""
+        self.before_look()
         with self._lock:
             existing = [each for each in self._lookups.values() if each.exists]
             return [each.name for each in sorted(existing, key=lambda each: each.created_ms)]
 
     def get(self, name: str) -> Lookup | None:
         """Return what is known of ``name``, or None where it never had a job."""
+        self.before_look()
         return self._lookups.get(name)
 
     def __getitem__(self, name: str) -> Lookup:
+        self.before_look()
         return self._lookups[name]
 
     def __contains__(self, name: str) -> bool:
-        return (lookup := self._lookups.get(name)) is not None and lookup.exists
+        return (lookup := self.get(name)) is not None and lookup.exists
 
     def all(self) -> list[Lookup]:
         """Return the lookups that are, were or failed to be, in the order of their first jobs."""
+        self.before_look()
         with self._lock:
             return list(self._lookups.values())
 
@@ -141,6 +150,7 @@ class DevoLookups:
 
     def clear(self) -> None:
         """Forget all lookups, jobs and plans."""
+        self.before_look()
         with self._lock:
             self._lookups.clear()
             self._plans.clear()
@@ -186,6 +196,25 @@ class DevoLookups:
 
             return self._start(lookup, operation, read)
 
+    def load(self, name: str, *, full: bool, read: Callable[[], tuple[DeployConfig, Changes]]) -> None:
+        """Bring changes that came over syslog into a lookup, at once; a job tells of it as of any other change.
+
+        :param full: everything else goes; otherwise the job is told as append, deletions included.
+        :param read: returns the columns, and the changes in their order; raises DataError.
+        """
+        with self._lock:
+            lookup = self._lookups.setdefault(name, Lookup(name))
+            content = lookup.content
+            operation: Operation = ("replace" if content else "create") if full else "append"
+
+            def read_changes() -> Reading:
+                config, changes = read()
+                if not full and (content is None or content.columns != config.columns):
+                    raise DataError("there is no lookup with these columns")
+                return Reading(len(changes), lambda: self._change(lookup, operation, config, changes))
+
+            self._start(lookup, operation, read_changes, polls=0)
+
     def drop(self, name: str) -> Job:
         """Return the job that removes the lookup.
 
@@ -200,9 +229,12 @@ class DevoLookups:
 
             return self._start(lookup, "drop", lambda: Reading(0, forget))
 
-    def _start(self, lookup: Lookup, operation: Operation, read: Callable[[], Reading]) -> Job:
+    def _start(
+        self, lookup: Lookup, operation: Operation, read: Callable[[], Reading], polls: int | None = None
+    ) -> Job:
         plan = self._plans.popleft() if self._plans else JobPlan()
-        polls = self._job_polls if plan.polls is None else plan.polls
+        if polls is None:
+            polls = self._job_polls if plan.polls is None else plan.polls
         job = Job(operation, read, polls, plan.failure)
         lookup.jobs.append(job)
         if polls <= 0:
@@ -220,6 +252,13 @@ class DevoLookups:
             else:
                 for key in rows:
                     lookup.content.rows.pop(key, None)
+
+    def _change(self, lookup: Lookup, operation: Operation, config: DeployConfig, changes: Changes) -> None:
+        with self._lock:
+            rows: dict[str, str] = {} if operation != "append" or not lookup.content else lookup.content.rows
+            for key, cells in changes:
+                rows.pop(key, None) if cells is None else rows.update({key: json.dumps(cells)})
+            self._put(lookup, operation, config, rows)
 
 
 def _check_columns(content: Content, config: DeployConfig, *, exactly: bool) -> None:

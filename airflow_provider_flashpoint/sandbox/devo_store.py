@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
+from airflow_provider_flashpoint.sandbox.devo_lookup_lines import LookupLines
 from airflow_provider_flashpoint.sandbox.devo_lookup_store import DevoLookups
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
 from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault, SyslogFaultScript
@@ -29,6 +30,9 @@ class DevoStore:
     def __init__(self, settings: DevoSettings) -> None:
         self.tables = DevoTables(settings.memory_bytes)
         self.lookups = DevoLookups(settings.job_polls)
+        self.lookup_lines = LookupLines(self.lookups)
+        self.tables.on_lookup_line = self.lookup_lines.take
+        self.lookups.before_look = self.tables.refresh
         self.syslog_faults = SyslogFaultScript()
 
     def routes(self) -> list[Route]:

@@ -6,13 +6,15 @@ import json
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from airflow_provider_flashpoint.sandbox.devo_connection import Ending, SyslogConnection, Transport, Turns
 from airflow_provider_flashpoint.sandbox.devo_lines import Header, Line, parse_header
 from airflow_provider_flashpoint.sandbox.devo_spool import MemoryBudget
+
+LOOKUP_TABLES = "my.lookup."
 
 
 class Event(NamedTuple):
@@ -119,6 +121,8 @@ class DevoTables:
         self._connections: list[SyslogConnection] = []
         self._tables: dict[str, Table] = {}
         self._opened = 0
+        self.on_lookup_line: Callable[[int, str, bytes], None] = lambda connection, tag, message: None
+        """Takes connection, tag and message of each line of the tables of lookups, as it is sorted."""
 
     def open(self, transport: Transport, fault: str | None = None) -> SyslogConnection:
         """Return the record of a new connection, numbered from 1."""
@@ -148,6 +152,11 @@ class DevoTables:
         with self._lock:
             self._refresh()
             return sorted(self._tables)
+
+    def refresh(self) -> None:
+        """Sort what arrived up to now."""
+        with self._lock:
+            self._refresh()
 
     def count(self, tag: str) -> int:
         """Return the number of events of ``tag``."""
@@ -211,6 +220,8 @@ class DevoTables:
                 tag, message_start = connection.tags.find(line.content)
                 self._tables.setdefault(tag, Table()).add(connection, line, message_start)
                 connection.events += 1
+                if tag.startswith(LOOKUP_TABLES):
+                    self.on_lookup_line(connection.number, tag, line.content[message_start:])
         for connection in ended:
             connection.counted = True
             if torn := connection.cutter.remainder():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from typing import IO, Protocol
+
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 # The types of columns: their words on the syslog transport, and those of the Lookups API.
 COLUMN_TYPES: Mapping[str, str] = {
@@ -56,3 +59,23 @@ class Lookups(Protocol):
         :param csv_file: what `csv_rows.write_csv` wrote, seekable; it is read from its start and not closed.
         :param types: the type of a column, one of `COLUMN_TYPES`; ``str`` where none is named.
         """
+
+
+def check_lookup_name(name: str) -> str:
+    """Return ``name``.
+
+    :raises ConfigurationError: it is none that a lookup can have.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise ConfigurationError(f"The lookup name {name!r} is not allowed: use letters, digits and _ only.")
+    return name
+
+
+def check_types(types: Mapping[str, str]) -> None:
+    """Raise where a type is none that columns can have.
+
+    :raises ConfigurationError: the message lists those that there are.
+    """
+    for column, kind in types.items():
+        if kind not in COLUMN_TYPES:
+            raise ConfigurationError(f"The column {column!r} has the type {kind!r}; use {', '.join(COLUMN_TYPES)}.")

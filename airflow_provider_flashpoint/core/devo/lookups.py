@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
@@ -18,10 +17,15 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookup_jobs import JobStatus, job_id
-from airflow_provider_flashpoint.core.devo.lookup_transport import COLUMN_TYPES, Operation
+from airflow_provider_flashpoint.core.devo.lookup_transport import (
+    COLUMN_TYPES,
+    Operation,
+    check_lookup_name,
+    check_types,
+)
 from airflow_provider_flashpoint.core.devo.lookup_watch import LookupWatch, waits_s
 from airflow_provider_flashpoint.core.http import HttpClient
-from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, RejectedError
+from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
 
 DEFAULT_JOB_TIMEOUT_S = 900.0
 # Devo documents no limit; what is larger goes in several deployments, which each show as they end.
@@ -226,12 +230,11 @@ class LookupsClient:
         return answer
 
     def _path(self, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            raise ConfigurationError(f"The lookup name {name!r} is not allowed: use letters, digits and _ only.")
-        return f"{self._base}/{name}"
+        return f"{self._base}/{check_lookup_name(name)}"
 
 
 def _deploy_config(columns: Sequence[str], key: str, operation: Operation, types: Mapping[str, str]) -> dict[str, Any]:
+    check_types(types)
     return {
         "columns": [
             {"name": name, "type": COLUMN_TYPES[types.get(name, "str")]} for name in lookup_columns(columns, key)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.connector import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_SEND_TIMEOUT_S
-from airflow_provider_flashpoint.core.devo.lookups import DEFAULT_JOB_TIMEOUT_S
+from airflow_provider_flashpoint.core.devo.lookups import DEFAULT_JOB_TIMEOUT_S, DEFAULT_MAX_CSV_BYTES
 from airflow_provider_flashpoint.core.devo.queries import DEFAULT_MESSAGE_COLUMN
 from airflow_provider_flashpoint.core.devo.syslog_channel import DEFAULT_CONFIRM_TIMEOUT_S
+from airflow_provider_flashpoint.core.devo.syslog_lookups import DEFAULT_PAUSE_S
 from airflow_provider_flashpoint.core.devo.tls import Identity
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -31,7 +32,7 @@ _QUERY_BASE_URLS = {
 }
 _COLLECTOR = re.compile(r"(?:collector|http)-(us|eu|ca|ap)\d*\.devo\.io")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+")
-_TIMES = ("connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s")
+_TIMES = ("connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s", "lookup_pause_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class DevoSettings:
     send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
     confirm_timeout_s: float = DEFAULT_CONFIRM_TIMEOUT_S
     job_timeout_s: float = DEFAULT_JOB_TIMEOUT_S
+    lookup_pause_s: float = DEFAULT_PAUSE_S
+    max_csv_bytes: int = DEFAULT_MAX_CSV_BYTES
     max_line_bytes: int | None = None
 
 
@@ -98,6 +101,7 @@ def devo_settings(
         http_token=extra.get("http_token", "").strip(),
         http_base_url=extra.get("http_base_url") or (_http_base_url(name.lower(), region[1]) if region else ""),
         api_base_url=extra.get("api_base_url") or (_API_BASE_URLS[region[1]] if region else ""),
+        max_csv_bytes=extra.get("max_csv_bytes") or DEFAULT_MAX_CSV_BYTES,
         query_base_url=extra.get("query_base_url") or (_QUERY_BASE_URLS[region[1]] if region else ""),
         message_column=extra.get("message_column", DEFAULT_MESSAGE_COLUMN),
         max_line_bytes=extra.get("max_line_bytes"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_provider_flashpoint.core.devo.channel import Channel
+    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
 
 _log = logging.getLogger(__name__)
 
@@ -33,18 +34,23 @@ def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any
     return make(settings, tag, log)
 
 
-def _syslog_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
+def _connector(settings: DevoSettings) -> Connector:
+    """Return what makes the connections of both syslog transports."""
     _need(settings, host=settings.host)
     context = None
     if not settings.insecure:
         context = client_context(settings.identity, security_level=settings.tls_security_level)
-    connector = Connector(
+    return Connector(
         settings.host,
         settings.port,
         context,
         connect_timeout_s=settings.connect_timeout_s,
         send_timeout_s=settings.send_timeout_s,
     )
+
+
+def _syslog_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
+    connector = _connector(settings)
     frame = syslog_frame(
         tag,
         octet_counted=settings.event_framing == "octet_counted",
@@ -91,15 +97,41 @@ def lookups_client(
     *,
     max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     log: logging.Logger | Any = _log,
-) -> LookupsClient:
-    """Return the lookups of the connection's domain; nothing is sent yet.
+) -> Lookups:
+    """Return the lookups of the connection's domain over its transport; nothing is sent yet.
 
-    :param make_session: makes what `api_session` makes; called where the transport needs it.
-    :param max_attempts: the most attempts of one call.
-    :raises ConfigurationError: the transport is not available, or lacks a setting.
+    The parameters are those of `lookups_api`, which serves the transport ``api``.
+
+    :raises ConfigurationError: the transport lacks a setting or a certificate.
     """
-    if settings.lookup_transport != "api":
-        raise _not_available(settings, "lookup_transport", settings.lookup_transport, "api")
+    if settings.lookup_transport == "api":
+        return lookups_api(settings, make_session, max_attempts=max_attempts, log=log)
+    from airflow_provider_flashpoint.core.devo.syslog_lookups import SyslogLookups
+
+    if settings.event_framing != "newline":
+        raise ConfigurationError(
+            f"The connection {settings.conn_id} has `event_framing`, which is for events: lookups over syslog are "
+            "framed by newlines."
+        )
+    stream = SyslogChannel(
+        _connector(settings).connect, b"".join, confirm_timeout_s=settings.confirm_timeout_s, log=log
+    )
+    return SyslogLookups(stream, pause_s=settings.lookup_pause_s, max_attempts=max_attempts, log=log)
+
+
+def lookups_api(
+    settings: DevoSettings,
+    make_session: Callable[[], Session],
+    *,
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    log: logging.Logger | Any = _log,
+) -> LookupsClient:
+    """Return a client of the Lookups API, whatever transport the connection has for lookups; nothing is sent yet.
+
+    :param make_session: makes what `api_session` makes; called once nothing is missing.
+    :param max_attempts: the most attempts of one call.
+    :raises ConfigurationError: a setting is missing.
+    """
     _need(settings, domain=settings.domain, api_base_url=settings.api_base_url)
     http = HttpClient(
         make_session(),
@@ -109,7 +141,13 @@ def lookups_client(
         secrets=(settings.token,),
         log=log,
     )
-    return LookupsClient(http, domain=settings.domain, job_timeout_s=settings.job_timeout_s, log=log)
+    return LookupsClient(
+        http,
+        domain=settings.domain,
+        job_timeout_s=settings.job_timeout_s,
+        max_csv_bytes=settings.max_csv_bytes,
+        log=log,
+    )
 
 
 def query_client(
@@ -135,9 +173,3 @@ def _need(settings: DevoSettings, **values: str) -> None:
     missing = [f"`{name}`" for name, value in values.items() if not value]
     if missing:
         raise ConfigurationError(f"The connection {settings.conn_id} has no {' and no '.join(missing)}.")
-
-
-def _not_available(settings: DevoSettings, name: str, value: str, available: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{name} is {value!r} in the connection {settings.conn_id}, which this version cannot serve; use {available!r}."
-    )

@@ -115,7 +115,9 @@ def test_defaults() -> None:
     assert settings.max_line_bytes is None
 
 
-@pytest.mark.parametrize("name", ["connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s"])
+@pytest.mark.parametrize(
+    "name", ["connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s", "lookup_pause_s"]
+)
 def test_times_are_taken(name: str) -> None:
     """Each time of the connection is taken, and has a default that is another."""
     assert getattr(settings_of(extra={name: 7}), name) == 7
@@ -163,8 +165,24 @@ def test_events_without_certificates() -> None:
     event_channel(settings_of(extra={"insecure": True}), "my.app.flashpoint.test")
 
 
-def test_transports_that_are_not_there() -> None:
-    """A transport that is not served is refused, with the one that is."""
-    settings = settings_of(extra={"lookup_transport": "syslog"})
-    with pytest.raises(ConfigurationError, match=r"lookup_transport is 'syslog'.*use 'api'"):
+def test_lookups_over_syslog_need_what_events_need() -> None:
+    """Lookups over syslog ask for host and certificates, and for no token."""
+    settings = settings_of(None, extra={"lookup_transport": "syslog"})
+    with pytest.raises(ConfigurationError, match="has no `host`"):
         lookups_client(settings, pytest.fail)
+    settings = settings_of(extra={"lookup_transport": "syslog"})
+    with pytest.raises(ConfigurationError, match="there is no `cert`"):
+        lookups_client(settings, pytest.fail)
+
+
+def test_lookups_over_syslog_are_framed_by_newlines() -> None:
+    """A framing that only events have is refused rather than left out."""
+    settings = settings_of(extra={"lookup_transport": "syslog", "event_framing": "octet_counted", "insecure": True})
+    with pytest.raises(ConfigurationError, match="`event_framing`, which is for events"):
+        lookups_client(settings, pytest.fail)
+
+
+def test_size_of_parts_is_taken() -> None:
+    """What one call of the Lookups API carries is as the connection says."""
+    assert settings_of(extra={"max_csv_bytes": 4096}).max_csv_bytes == 4096
+    assert settings_of().max_csv_bytes > 4096
