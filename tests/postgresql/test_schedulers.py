@@ -1,252 +1,163 @@
-"""From a stage of indicators to a lookup in Devo."""
+"""State under real schedulers: backfills beside scheduled and manual runs, judged by what Devo holds."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
-from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import ending_the_task, reached
-from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, LookupProgress
-from airflow_provider_flashpoint.run_window import RunWindow
-from airflow_provider_flashpoint.staging import directory_name, storage_path
-from airflow_provider_flashpoint.state_store import lookup_variable, write_state
+import pytest
 
-if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
-    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-    from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-    from airflow_provider_flashpoint.core.staging.stage import Stage
-    from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary
+from airflow_provider_flashpoint.config import default_lookup_name
+from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
+from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
+from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from demo.airflow_lab import AirflowLab
+from demo.airflow_lab.postgresql import PostgresServer
 
+pytestmark = [pytest.mark.airflow, pytest.mark.scheduler, pytest.mark.postgresql]
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one sync is to do: where rows go, what was covered, and whether the lookup is built anew."""
-
-    target: LookupTarget
-    run_window: RunWindow
-    rebuild: bool
-    generation: str
+PERIOD = timedelta(minutes=1)
+BACKFILLED = 24
+PERIODS = BACKFILLED + 2  # the last are left to the scheduled and the manual runs
+INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
+TYPES = ("domain", "ip-dst|port")
+NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
 
 
-class LookupSyncOperator(IndicatorsOperator):
-    """Brings staged indicators into their lookup: builds it the first time, then adds to it.
+@dataclass
+class World:
+    """A sandbox whose data lies in the periods from ``start`` on."""
 
-    The status ``New`` becomes ``Created`` with the first sync that Devo accepts; from then on only the run's
-    configuration ``{"lookup_status": "New"}`` or a reset of the state rebuilds. The stage is pulled again where it is
-    gone, where it is older than the lookup's last sync, or where a rebuild needs more than it holds. Without ``stage``
-    the operator pulls by itself.
+    sandbox: Sandbox
+    start: datetime
+    stalls: dict[str, object] = field(default_factory=dict)
 
-    One lookup must have one writer: set ``max_active_tis_per_dag=1``, as the DAG factory does.
+    def date(self, number: int) -> datetime:
+        """Return the start of a period."""
+        return self.start + number * PERIOD
 
-    :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``.
-    :param stage: (templated) what `PullIndicatorsOperator` returned.
-    :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
-    :param max_rejects: how many rows without a key are let pass; more fail the task once the good rows are delivered.
-    :param devo_conn_id: (templated) the connection to Devo.
 
-    The remaining parameters are those of `IndicatorsOperator`. Returns, as XCom, counts and the state that was reached.
-    """
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    world = World(Sandbox(), now - PERIODS * PERIOD)
+    with world.sandbox:
+        store = world.sandbox.flashpoint.store
+        store.publish_indicators(indicators(11, 2400, world.start, now, types=(*TYPES, "md5", "sha256", "url")))
+        store.publish_alerts(alerts(11, 400, world.start, now))
+        yield world
 
-    template_fields: Sequence[str] = (*IndicatorsOperator.template_fields, "lookup_key", "stage", "devo_conn_id")
-    ui_color = "#d9f2df"
 
-    def __init__(
-        self,
-        *,
-        lookup_key: str,
-        stage: Any = None,
-        columns: Sequence[str] | None = None,
-        max_rejects: int = 0,
-        devo_conn_id: str = "devo_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.lookup_key = lookup_key
-        self.stage = stage
-        self.columns = columns
-        self.max_rejects = max_rejects
-        self.devo_conn_id = devo_conn_id
+@pytest.fixture(scope="module")
+def lab(world: World, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
+    """An Airflow with the DAGs of the project and those beside this file."""
+    dags = tmp_path_factory.mktemp("dags")
+    here = Path(__file__)
+    for file in (*here.parents[2].joinpath("dags").glob("*.py"), *here.with_name("dags").glob("*.py")):
+        shutil.copy(file, dags)
+    common = {"initial_start_time": world.start.isoformat(), "request_period_in_seconds": 60, "max_active_runs": 4}
+    lookups = [{kind: {"lookup_key": f"value.{kind}"}} for kind in TYPES]
+    config = {
+        "flashpoint_indicator": {"services": {"indicators": {**common, "lookups": lookups}}},
+        "flashpoint_alert": {"services": {"alerts": common}},
+    }
+    (dags / "flashpoint_collector.yaml").write_text(json.dumps({"inputs": config}), encoding="utf-8")
+    environment = {
+        **world.sandbox.airflow_connections(),
+        "LOOKUPS_START": world.start.isoformat(),
+        "LOOKUPS_SPAN_S": str((PERIODS * PERIOD).total_seconds()),
+    }
+    home = tmp_path_factory.mktemp("airflow")
+    with AirflowLab(
+        home, dags, database=postgres.database("schedulers"), environment=environment, parallelism=6
+    ) as lab:
+        yield lab
 
-    def execute(self, context: Any) -> dict[str, Any]:
-        """Deliver the stage, write the state, and return what was done."""
-        from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")):
-            self._rules()  # wrong ones are told before anything is done
-            lookups = DevoHook(self.devo_conn_id).lookups()
-            progress = self.progress(context)
-            exists = lookups.exists(self.lookup_name)
-            if progress.status is LookupStatus.CREATED and not exists:
-                self.log.warning("Lookup %s is not in Devo any more; it is built anew.", self.lookup_name)
-                progress = LookupProgress(progress.state, LookupStatus.NEW)
-            stage, run_window = self._stage_for(context, progress)
-            if progress.status is LookupStatus.NEW and not stage.summary.records:
-                self.log.info(
-                    "Nothing was found in %s; lookup %s stays to be built.", run_window.asked, self.lookup_name
-                )
-                return self._told(progress.state or LookupState(), run_window, None)
-            plan = self._plan(stage, progress, run_window, exists=exists)
-            return self._deliver(context, plan, stage, progress.state or LookupState(), lookups)
+# A backfill beside scheduled and manual runs --------------------------------------------------------------------------
 
-    def _stage_for(self, context: Any, progress: LookupProgress) -> tuple[Stage, RunWindow]:
-        """Return the stage to deliver and its window: the given stage where it will do, else one that is pulled now."""
-        from airflow_provider_flashpoint.core.staging.stage import Stage
 
-        run_window = self._window_for(context, progress)
-        given = self._given_stage(progress, run_window)
-        if given is not None:
-            return given, run_window
-        summary = self.pull(run_window, self._rules())
-        return Stage(storage_path(summary.uri), summary), run_window
+@pytest.fixture(scope="module")
+def updated_at(lab: AirflowLab, world: World) -> datetime:
+    """When Flashpoint was changed in the midst of a backfill of both DAGs, which has ended since."""
+    moments = []
 
-    def _window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
-        """Return the run's window; up to the checkpoint where nothing else keeps old values from new ones."""
-        run_window = self.window_of(context, progress)
-        state = progress.state
-        checkpoint = state.to_checkpoint_time if state else None
-        if (
-            progress.status is LookupStatus.NEW
-            or state is None
-            or checkpoint is None
-            or run_window.asked.end >= checkpoint
-        ):
-            return run_window
-        if not self._ledger(state.generation).is_empty():
-            return run_window
-        self.log.info("The ledger of this lookup is gone: the window is read up to the checkpoint.")
-        reaching = Window(run_window.asked.start, checkpoint)
-        return RunWindow(reaching, run_window.covered, f"{run_window.rule}, up to the checkpoint", run_window.explicit)
+    def meanwhile() -> None:
+        for dag_id in DAGS:
+            lab.trigger(dag_id, logical_date=None)
+            last = {"from": world.date(BACKFILLED).isoformat(), "to": world.date(PERIODS).isoformat()}
+            lab.trigger(dag_id, last)
+            lab.wait_for_runs(dag_id, 3, run_type="backfill")
+        moments.append(datetime.now(UTC))
+        store = world.sandbox.flashpoint.store
+        for kind in TYPES:
+            store.touch_indicators(count=60, types=[kind])
+        store.publish_alerts(alerts(12, 40, moments[0] - PERIOD / 4, moments[0]))
 
-    def _given_stage(self, progress: LookupProgress, run_window: RunWindow) -> Stage | None:
-        """Return the stage that the pull left, or None with the reason in the log where it must be pulled again."""
-        from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
-
-        if not self.stage:
-            return None
-        if not isinstance(self.stage, Mapping):
-            raise ConfigurationError(
-                f"stage is {type(self.stage).__name__} in task {self.task_id}; it must be what "
-                "PullIndicatorsOperator returned."
-            )
-        try:
-            summary = StageSummary.from_dict(self.stage)
-            stage = Stage(storage_path(summary.uri), summary)
-        except StageError as error:
-            self.log.warning("%s It is pulled again.", error)
-            return None
-        if [rule.to_dict() for rule in self._rules()] != self.stage.get("obfuscation", []):
-            self.log.info("The stage was pulled under other rules of obfuscation; the window is pulled again.")
-            return None
-        synced_at = progress.state.updated_at if progress.state else None
-        if synced_at is not None and summary.pulled_at < synced_at:
-            self.log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
-            return None
-        if not (summary.window.start <= run_window.asked.start and run_window.asked.end <= summary.window.end):
-            self.log.info("The stage holds %s, but %s is needed; it is pulled again.", summary.window, run_window.asked)
-            return None
-        return stage
-
-    def _plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool) -> _Plan:
-        from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-        from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
-
-        state = progress.state or LookupState()
-        if progress.status is LookupStatus.NEW:
-            columns = columns_for(stage, key=self.lookup_key, wanted=self.columns)
-            operation = Operation.REPLACE if exists else Operation.CREATE
-            generation = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-            target = LookupTarget(self.lookup_name, self.lookup_key, columns, operation)
-            return _Plan(target, run_window, rebuild=True, generation=generation)
-        if state.key and state.key != self.lookup_key:
-            raise ConfigurationError(
-                f"lookup_key is {self.lookup_key!r}, but lookup {self.lookup_name} was built with {state.key!r}. "
-                'To change the key, rebuild the lookup: trigger the DAG with {"lookup_status": "New"}.'
-            )
-        columns = state.columns or columns_for(stage, key=self.lookup_key, wanted=self.columns)
-        target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
-        return _Plan(target, run_window, rebuild=False, generation=state.generation or "adopted")
-
-    def _deliver(
-        self, context: Any, plan: _Plan, stage: Stage, state: LookupState, lookups: LookupsClient
-    ) -> dict[str, Any]:
-        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-        from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
-        from airflow_provider_flashpoint.core.sync import sync
-
-        ledger = self._ledger(plan.generation)
-        endpoint = self.flashpoint().endpoint(DataSet.INDICATORS)
-        with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
-            summary = sync(
-                stage,
-                plan.target,
-                lookups=lookups,
-                ledger=ledger,
-                consult_ledger=not plan.rebuild and not _leads(plan.run_window, state),
-                version_fields=endpoint.version_fields,
-                dead_letters=dead_letters,
-                at=datetime.now(UTC),
-            )
-        synced = state.after_sync(
-            plan.run_window.covered,
-            rebuilt=plan.rebuild,
-            columns=plan.target.columns,
-            key=plan.target.key,
-            generation=plan.generation,
-            leaves_no_gap=plan.run_window.leaves_no_gap(state.to_checkpoint_time),
-            rows_sent=summary.rows_sent,
-            pulled_at=stage.summary.pulled_at,
-            run_id=str(context.get("run_id") or ""),
-            at=datetime.now(UTC),
+    def backfill(dag_id: str, meanwhile: object) -> None:
+        lab.unpause(dag_id)
+        lab.backfill(
+            dag_id, world.start, world.date(BACKFILLED - 1), max_active_runs=4, meanwhile=meanwhile, timeout_s=400
         )
-        if write_state(lookup_variable(self.lookup_name), synced):
-            ledger.forget_other_generations()
-        self.log.info("Lookup %s: %s", self.lookup_name, summary)
-        if summary.rejected > self.max_rejects:
-            raise TooManyRejectsError(
-                f"{summary.rejected} rows have no value under the lookup_key {self.lookup_key!r}; "
-                f"max_rejects allows {self.max_rejects}. The other {summary.rows_sent} rows are in lookup "
-                f"{self.lookup_name}; the rejected ones are in {dead_letters.uri}."
-            )
-        return self._told(synced, plan.run_window, summary)
 
-    def _rules(self) -> tuple[ObfuscationRule, ...]:
-        """Return the rules of this operator, or those that the stage was pulled under where it was given none."""
-        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-
-        if self.obfuscation is None and isinstance(self.stage, Mapping):
-            self.obfuscation = self.stage.get("obfuscation")
-        return self.rules(DataSet.INDICATORS, {self.indicator_type: self.lookup_key})
-
-    def _ledger(self, generation: str) -> LookupLedger:
-        from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-
-        directory = self.staging() / "lookups" / directory_name(self.lookup_name)
-        return LookupLedger(directory, generation=generation or "adopted")
-
-    def _told(self, state: LookupState, run_window: RunWindow, summary: SyncSummary | None) -> dict[str, Any]:
-        counts: dict[str, Any] = {
-            "rows_sent": summary.rows_sent if summary else 0,
-            "superseded": summary.superseded if summary else 0,
-            "rejected": summary.rejected if summary else 0,
-            "extra_values": summary.extra_values if summary else 0,
-            "operation": summary.operation if summary else "none",
-        }
-        return {
-            "lookup": self.lookup_name,
-            "status": state.status.value,
-            **counts,
-            **reached(run_window, state),
-        }
+    backfill(INDICATOR_DAG, lambda: backfill(ALERT_DAG, meanwhile))
+    for dag_id in DAGS:
+        lab.wait_for_runs(dag_id, 2, run_type="manual")
+        lab.wait_until(lambda dag_id=dag_id: scheduled_after(lab, dag_id, moments[0]), 150, "a scheduled run")
+        lab.pause(dag_id)
+    return moments[0]
 
 
-def _leads(run_window: RunWindow, state: LookupState) -> bool:
-    """Return whether the window reaches as far as all that was delivered, so that it brings the newest there is."""
-    ends = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
-    return not run_window.explicit and bool(ends) and run_window.asked.end >= max(ends)
+def scheduled_after(lab: AirflowLab, dag_id: str, moment: datetime) -> bool:
+    """Return whether a scheduled run of a window that ends after ``moment`` has succeeded."""
+    return any(
+        run["run_type"] == "scheduled" and run["state"] == "success" and run["interval"] and run["interval"][1] > moment
+        for run in lab.runs(dag_id)
+    )
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_parallel_backfill_leaves_every_indicator_once_in_its_newest_version(
+    updated_at: datetime, world: World, kind: str
+) -> None:
+    """Each key is in its lookup once, newest version, also where it changed while 24 intervals were backfilled."""
+    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
+    assert verdict.served > 400
+    assert verdict.is_good, verdict
+
+
+def test_a_parallel_backfill_loses_no_alert_and_sends_none_twice(updated_at: datetime, world: World) -> None:
+    """Whatever windows overlap, each alert is in the table once."""
+    verdict = judge_alerts(world.sandbox, DEFAULT_TAG)
+    assert verdict.served == 440
+    assert verdict.is_good, verdict
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_a_backfill_runs_beside_scheduled_and_manual_runs(updated_at: datetime, lab: AirflowLab, dag_id: str) -> None:
+    """Runs of all three kinds succeeded, and every interval of the backfill was run."""
+    done = [run["run_type"] for run in lab.runs(dag_id) if run["state"] == "success"]
+    assert done.count("backfill") == BACKFILLED
+    assert done.count("manual") == 2
+    assert done.count("scheduled") >= 1
+
+
+def test_a_lookup_is_built_once_and_added_to_ever_after(updated_at: datetime, lab: AirflowLab, world: World) -> None:
+    """Of all the runs that began while there was no lookup, one built it."""
+    for name in NAMES.values():
+        operations = [str(job.operation) for job in world.sandbox.devo.lookups[name].jobs]
+        assert operations[0] == "create"
+        assert set(operations[1:]) == {"append"}
+
+
+def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab, world: World) -> None:
+    """No older window, which ends later, takes a checkpoint back."""
+    variables = lab.variables()
+    for name in (*map(lookup_variable, NAMES.values()), alerts_variable(DEFAULT_TAG)):
+        assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
