@@ -73,10 +73,11 @@ def test_wrong_token_stays_secret() -> None:
 
 
 def test_repr() -> None:
-    """The text form of settings shows neither the token nor the password of the proxy."""
-    shown = repr(settings_of(proxy="http://user:proxy-secret@proxy.example:3128"))
+    """The text form of settings shows neither the token, nor the password of the proxy, nor the secret of digests."""
+    shown = repr(settings_of(proxy="http://user:proxy-secret@proxy.example:3128", obfuscation_secret="digest-secret"))
     assert TOKEN not in shown
     assert "proxy-secret" not in shown
+    assert "digest-secret" not in shown
 
 
 @pytest.mark.parametrize(
