@@ -14,7 +14,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
-from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig
+from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
 from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -103,6 +103,8 @@ def alert_dag(config: AlertInput) -> DAG:
                 ledger_retention=config.ledger_retention,
                 max_rejects=config.max_rejects,
                 statistics_period=config.statistics_period,
+                verify=(config.verify if kind == "alerts" else Verify.CONFIRM).value,  # keywords have no known id
+                verify_timeout=config.verify_timeout,
                 lag=config.lag,
                 heal_gaps=config.heal_gaps,
                 page_size=config.page_size,

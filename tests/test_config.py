@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.config import (
     ObfuscationAction,
     ObfuscationRule,
     OnRerun,
+    Verify,
     default_lookup_name,
     load_collector_config,
     parse_collector_config,
@@ -136,10 +137,11 @@ def test_a_setting_that_stands_deeper_outranks() -> None:
 
 
 def test_settings_of_the_sender() -> None:
-    """How often the sender tells what it does is a setting of the alerts."""
-    found = alerts({"services": {"alerts": {"statistics_period_s": 60}}})
-    assert found.statistics_period == timedelta(minutes=1)
-    assert alerts({}).statistics_period == timedelta(minutes=10)
+    """How often the sender tells what it does, and what proves an arrival, are settings of the alerts."""
+    found = alerts({"services": {"alerts": {"statistics_period_s": 60, "verify": "query", "verify_timeout_s": 30}}})
+    assert (found.statistics_period, found.verify_timeout) == (timedelta(minutes=1), timedelta(seconds=30))
+    assert found.verify is Verify.QUERY
+    assert (alerts({}).statistics_period, alerts({}).verify) == (timedelta(minutes=10), Verify.CONFIRM)
 
 
 def test_defaults_are_those_of_the_collector() -> None:

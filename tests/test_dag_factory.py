@@ -40,6 +40,13 @@ def test_each_lookup_is_set_up_pulled_and_synced_in_this_order() -> None:
         assert dag.get_task(f"sync_{kind}").upstream_task_ids == {f"pull_{kind}"}
 
 
+def test_only_alerts_are_verified_by_a_query() -> None:
+    """Keywords, which have no known id, share all settings of the alerts but this one."""
+    dag = alert_dag(alerts={"verify": "query"}, keywords={"path": "/keywords"})
+    assert dag.get_task("pull_alerts").verify == "query"
+    assert dag.get_task("pull_keywords").verify == "confirm"
+
+
 def test_one_lookup_and_one_stream_have_one_writer() -> None:
     """The tasks that write never run twice at once."""
     assert indicator_dag().get_task("sync_domain").max_active_tis_per_dag == 1

@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.config.model import (
     KeywordFeed,
     LookupConfig,
     OnRerun,
+    Verify,
     default_lookup_name,
 )
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
@@ -31,6 +32,7 @@ __all__ = [
     "ObfuscationAction",
     "ObfuscationRule",
     "OnRerun",
+    "Verify",
     "collector_config_path",
     "default_lookup_name",
     "load_collector_config",

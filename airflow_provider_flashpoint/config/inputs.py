@@ -22,11 +22,13 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_REQUEST_PERIOD,
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
+    DEFAULT_VERIFY_TIMEOUT,
     AlertInput,
     CollectorConfig,
     IndicatorInput,
     KeywordFeed,
     OnRerun,
+    Verify,
 )
 from airflow_provider_flashpoint.config.obfuscation import read_obfuscation, refuse_needed_fields
 from airflow_provider_flashpoint.config.section import Section
@@ -49,7 +51,7 @@ _DAG_SETTINGS = frozenset({
 _INDICATOR_SETTINGS = _DAG_SETTINGS | SHARED_SETTINGS | {"lookup_name", "lookups"}
 _ALERT_SETTINGS = _DAG_SETTINGS | {
     "heal_gaps", "lag_s", "ledger_retention_days", "max_rejects", "on_rerun", "override_tag", "page_size",
-    "statistics_period_s", "tag",
+    "statistics_period_s", "tag", "verify", "verify_timeout_s",
 }  # fmt: skip
 _INDICATOR_SERVICES = ("indicators",)
 _ALERT_SERVICES = ("alerts", "keywords", "keyword_classes")
@@ -137,6 +139,8 @@ def _read_alerts(inputs: Section) -> AlertInput | None:
         statistics_period=service.seconds(
             "statistics_period_s", DEFAULT_STATISTICS_PERIOD, minimum=1, maximum=_MAX_PERIOD_S
         ),
+        verify=service.choice("verify", Verify.CONFIRM),
+        verify_timeout=service.seconds("verify_timeout_s", DEFAULT_VERIFY_TIMEOUT, minimum=1, maximum=_MAX_PERIOD_S),
         keywords=_read_keyword_feed(services["keywords"], tag),
         keyword_classes=_read_keyword_feed(services["keyword_classes"], tag),
         **common,

@@ -19,6 +19,7 @@ DEFAULT_DEVO_CONN_ID = "devo_default"
 DEFAULT_REQUEST_PERIOD = timedelta(seconds=300)
 DEFAULT_LEDGER_RETENTION = timedelta(days=30)
 DEFAULT_STATISTICS_PERIOD = timedelta(minutes=10)
+DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=15)
 
 # How late a record may become visible after its time, with a margin over what was seen (12 minutes).
 DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
@@ -26,6 +27,13 @@ DEFAULT_ALERT_LAG = timedelta(minutes=5)
 
 _DEFAULT_LOOKUP_NAME = "Threatintel_Flashpoint_Intelligence"
 _NOT_IN_LOOKUP_NAMES = re.compile(r"[^A-Za-z0-9_]")
+
+
+class Verify(StrEnum):
+    """What proves that Devo has an alert: the confirmation of its transport, or a query that shows it."""
+
+    CONFIRM = "confirm"
+    QUERY = "query"
 
 
 class OnRerun(StrEnum):
@@ -101,6 +109,8 @@ class AlertInput(InputConfig):
     on_rerun: OnRerun = OnRerun.SKIP
     ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION
     statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD
+    verify: Verify = Verify.CONFIRM
+    verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
     keywords: KeywordFeed | None = None
     keyword_classes: KeywordFeed | None = None
 

@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
+from airflow_provider_flashpoint.core.verify import Verification
 from airflow_provider_flashpoint.core.window import epoch_us
 from airflow_provider_flashpoint.errors import DataError
 
@@ -40,7 +41,8 @@ class DeliverySummary:
 
     ``repeated`` alerts were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are,
     ``undated`` ones have no time of their own. ``unsent`` ones were kept by an earlier run and sent first by this one;
-    they are not counted among the others.
+    they are not counted among the others. ``verified`` ones Devo's table was asked for and shows; to get there,
+    ``sent_again`` ones had to be sent once more.
     """
 
     read: int = 0
@@ -50,6 +52,8 @@ class DeliverySummary:
     undated: int = 0
     bytes: int = 0
     unsent: int = 0
+    verified: int = 0
+    sent_again: int = 0
 
 
 @dataclass(slots=True)
@@ -66,7 +70,9 @@ class Delivery:
     :param line_of: makes the line of a record, newline included; a DataError sets the record aside.
     :param set_aside: keeps a record that cannot be sent, with the reason.
     :param obfuscator: hides values of each record before its line is made; without it none.
-    :param unsent: keeps what could not be delivered; without it, only reading the window again brings it back.
+    :param unsent: keeps what cannot be delivered; without it, only reading the window again brings it back.
+    :param left: what earlier runs kept, to be sent before anything is read.
+    :param verification: lets what was confirmed enter the ledger only once Devo's table shows it.
     :param send_again: send what was confirmed before, too.
     :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
     :param now: the clock, which stamps the ledger.
@@ -83,6 +89,8 @@ class Delivery:
         now: Callable[[], datetime],
         obfuscator: Obfuscator | None = None,
         unsent: KeptLines | None = None,
+        left: Sequence[KeptLines] = (),
+        verification: Verification | None = None,
         send_again: bool = False,
         batch_records: int = DEFAULT_BATCH_RECORDS,
         batch_bytes: int = DEFAULT_BATCH_BYTES,
@@ -95,16 +103,20 @@ class Delivery:
         self._now = now
         self._obfuscator = obfuscator or Obfuscator()
         self._unsent = unsent
+        self._left = left
+        self._verification = verification
         self._send_again = send_again
         self._batch_records = batch_records
         self._batch_bytes = batch_bytes
 
     def deliver(self, pages: Iterable[Page]) -> DeliverySummary:
-        """Deliver what is unsent, then every page, and return the counts, once all is confirmed and recorded.
+        """Deliver what is left, then every page, and return the counts, once all is confirmed and recorded.
 
         :raises: what reading or sending raises; what was recorded until then stays delivered, the rest is kept.
         """
-        summary = DeliverySummary(unsent=self._deliver_unsent())
+        if self._verification is not None:
+            self._verification.settle()
+        summary = DeliverySummary(unsent=sum(map(self._deliver_left, self._left)))
         batch = _Batch()
         try:
             for number, page in enumerate(pages, start=1):
@@ -118,6 +130,9 @@ class Delivery:
         except BaseException:
             self._keep(batch)
             raise
+        if self._verification is not None:
+            self._verification.settle()
+            summary.verified, summary.sent_again = self._verification.verified, self._verification.sent_again
         self._obfuscator.report(summary.read)
         return summary
 
@@ -129,7 +144,7 @@ class Delivery:
                 hidden = self._obfuscator.hide(record)
                 entry = self._entry(record)
                 summary.undated += entry.is_undated
-                if entry.digest in batch.digests or (entry in self._ledger and not self._send_again):
+                if entry.digest in batch.digests or (self._is_delivered(entry) and not self._send_again):
                     summary.repeated += 1
                     continue
                 line = self._line_of(hidden)
@@ -155,22 +170,26 @@ class Delivery:
         if pairs:
             self._writer.write([line for _, line in pairs])
             self._writer.confirm()
-            self._ledger.add([entry for entry, _ in pairs], at=self._now())
+            if self._verification is None:
+                self._ledger.add([entry for entry, _ in pairs], at=self._now())
+            else:
+                self._verification.add(pairs)
 
     def _unconfirmed(self, pairs: Sequence[Pair]) -> list[Pair]:
         """Return ``pairs`` without what another run confirmed since they were made."""
         self._ledger.refresh(entry for entry, _ in pairs)
-        return [(entry, line) for entry, line in pairs if entry not in self._ledger]
+        return [(entry, line) for entry, line in pairs if not self._is_delivered(entry)]
 
-    def _deliver_unsent(self) -> int:
+    def _is_delivered(self, entry: Entry) -> bool:
+        return entry in self._ledger or (self._verification is not None and entry in self._verification)
+
+    def _deliver_left(self, left: KeptLines) -> int:
         """Send what an earlier run kept and nobody delivered since; return how many alerts that were."""
         sent = 0
-        if self._unsent is None:
-            return sent
-        for batch in self._unsent.batches():
+        for batch in left.batches():
             pairs = self._unconfirmed(batch.pairs)
             self._send(pairs)
-            self._unsent.remove(batch)
+            left.remove(batch.name)
             sent += len(pairs)
             _log.info(
                 "%d of %d alerts that were kept unsent on %s are delivered.", len(pairs), len(batch.pairs), batch.at

@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_LEDGER_RETENTION,
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
+    DEFAULT_VERIFY_TIMEOUT,
 )
 from airflow_provider_flashpoint.core.state import AlertState
 from airflow_provider_flashpoint.core.window import format_instant
@@ -26,9 +27,16 @@ from airflow_provider_flashpoint.state_store import alerts_variable, write_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.deliver import DeliverySummary
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
+    from airflow_provider_flashpoint.core.sender_log import SenderLog
+    from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
     from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+    from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+    from airflow_provider_flashpoint.core.verify import Verification
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 _ON_RERUN = ("skip", "resend")
+_VERIFY = ("confirm", "query")
 _KINDS = ("alerts", "keywords", "keyword_classes")
 
 
@@ -48,6 +56,9 @@ class PullAlertsOperator(WindowedOperator):
     :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
     :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task once the others are sent.
     :param statistics_period: how often the log tells what was sent.
+    :param verify: ``confirm`` trusts the transport's confirmation; ``query`` asks Devo's table for every id, and sends
+        again what is missing there.
+    :param verify_timeout: the longest time that is spent on asking.
 
     The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
     """
@@ -66,6 +77,8 @@ class PullAlertsOperator(WindowedOperator):
         ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
         max_rejects: int = 0,
         statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD,
+        verify: str = "confirm",
+        verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT,
         lag: timedelta = DEFAULT_ALERT_LAG,
         **kwargs: Any,
     ) -> None:
@@ -78,6 +91,8 @@ class PullAlertsOperator(WindowedOperator):
         self.ledger_retention = ledger_retention
         self.max_rejects = max_rejects
         self.statistics_period = statistics_period
+        self.verify = verify
+        self.verify_timeout = verify_timeout
         self._is_delivering = False
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -133,17 +148,25 @@ class PullAlertsOperator(WindowedOperator):
                 "The window begins before %s, where the ledger ends: what was sent from that time may be sent again.",
                 format_instant(forgotten_before),
             )
-        with DevoHook(self.devo_conn_id).event_writer(self.tag) as writer, self._until_killed():
+        unsent = KeptLines(self._directory / "unsent")
+        unverified = KeptLines(self._directory / "unverified", max_batches=None)
+        devo, endpoint = DevoHook(self.devo_conn_id), client.endpoint(data_set)
+        with devo.event_writer(self.tag) as writer, self._until_killed():
             sender_log = SenderLog(writer, period_s=self.statistics_period.total_seconds())
             memory_log = MemoryLog()
+            verification = None
+            if self.verify == "query":
+                verification = self._verification(devo, endpoint, ledger, sender_log, unverified)
             delivery = Delivery(
-                endpoint=client.endpoint(data_set),
+                endpoint=endpoint,
                 ledger=ledger,
                 writer=sender_log,
                 line_of=writer.encode,
                 set_aside=dead_letters.add,
                 obfuscator=obfuscator,
-                unsent=KeptLines(self._directory / "unsent"),
+                unsent=unsent,
+                left=[unsent] if verification else [unverified, unsent],
+                verification=verification,
                 send_again=self.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
             )
@@ -154,6 +177,26 @@ class PullAlertsOperator(WindowedOperator):
                 sender_log.say()
         ledger.prune(before=forgotten_before)
         return summary
+
+    def _verification(
+        self, devo: DevoHook, endpoint: Endpoint, ledger: AlertLedger, writer: SenderLog, unverified: KeptLines
+    ) -> Verification:
+        from airflow_provider_flashpoint.core.verify import Verification, id_under
+
+        if not endpoint.id_field:
+            raise ConfigurationError(
+                f"verify is 'query' in task {self.task_id}, and {self.kind} have no id to ask for."
+            )
+        queries = devo.queries()
+        return Verification(
+            unverified=unverified,
+            ledger=ledger,
+            writer=writer,
+            shown=lambda since: queries.id_counts(self.tag, endpoint.id_field, since=since),
+            id_of=id_under(endpoint.id_field),
+            by_event_time=bool(devo.settings().event_date_field),
+            timeout_s=self.verify_timeout.total_seconds(),
+        )
 
     def on_kill(self) -> None:
         """End the delivery in order, so that what was read and not delivered is kept.
@@ -173,7 +216,11 @@ class PullAlertsOperator(WindowedOperator):
             self._is_delivering = False
 
     def _check_arguments(self) -> None:
-        for name, value, allowed in (("on_rerun", self.on_rerun, _ON_RERUN), ("kind", self.kind, _KINDS)):
+        for name, value, allowed in (
+            ("on_rerun", self.on_rerun, _ON_RERUN),
+            ("kind", self.kind, _KINDS),
+            ("verify", self.verify, _VERIFY),
+        ):
             if value not in allowed:
                 raise ConfigurationError(
                     f"{name} is {value!r} in task {self.task_id}; allowed are {', '.join(allowed)}."
@@ -198,5 +245,7 @@ class PullAlertsOperator(WindowedOperator):
             "undated": summary.undated,
             "bytes": summary.bytes,
             "unsent": summary.unsent,
+            "verified": summary.verified,
+            "sent_again": summary.sent_again,
             **reached(run_window, state),
         }

@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, 
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.verify import Verification
 from airflow_provider_flashpoint.errors import DataError, DeliveryError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -85,6 +86,7 @@ class Stream:
             line_of=line_of,
             set_aside=lambda record, reason: self.set_aside.append((record, reason)),
             now=lambda: NOW,
+            left=[options["unsent"]] if "unsent" in options else (),
             **options,
         ).deliver(pages)
 
@@ -316,3 +318,20 @@ def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
     writer = FakeWriter()
     stream.deliver(pages_of(4, 1), writer, batch_bytes=6)
     assert writer.calls == 4  # two lines of three bytes each time: written and confirmed
+
+
+def test_verified_alerts_are_on_record_when_they_are_seen(stream: Stream, tmp_path: Path) -> None:
+    """With verification an alert that is read twice is sent once, and is on record in the end."""
+    ledger, writer = AlertLedger(stream.directory), FakeWriter()
+    verification = Verification(
+        unverified=KeptLines(tmp_path / "unverified"),
+        ledger=ledger,
+        writer=writer,
+        shown=lambda since: [(line.decode().strip(), 1) for line in writer.sink],
+        id_of=lambda line: line.decode().strip(),
+    )
+    pages = [Page([alert(1)]), Page([alert(1), alert(2)])]
+    summary = stream.deliver(pages, writer, batch_records=1, verification=verification)
+    assert writer.sink == [b"a1\n", b"a2\n"]
+    assert (summary.sent, summary.repeated, summary.verified, summary.sent_again) == (2, 1, 2, 0)
+    assert stream.deliver(pages, FakeWriter()).repeated == 3

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.verify import Verification
 from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
 from airflow_provider_flashpoint.sandbox.dataset import alerts
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
@@ -46,6 +47,7 @@ def sandbox(_running: Sandbox) -> Iterator[Sandbox]:
     _running.devo.faults.clear()
     _running.devo.syslog_faults.clear()
     _running.devo.tables.clear()
+    _running.devo.index.clear()
 
 
 @pytest.fixture
@@ -67,7 +69,13 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(**arguments: Any) -> dict[str, Any]:
-        operator = PullAlertsOperator(task_id="pull", tag=TAG, staging_uri=tmp_path.as_uri(), **arguments)
+        operator = PullAlertsOperator(
+            task_id="pull",
+            tag=TAG,
+            staging_uri=tmp_path.as_uri(),
+            ledger_retention=timedelta(days=36_500),
+            **arguments,
+        )
         return operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
 
     return run
@@ -138,6 +146,59 @@ def test_task_that_is_told_to_end_keeps_what_it_read(pull: Pull, sandbox: Sandbo
 def test_task_that_is_not_delivering_is_not_stopped() -> None:
     """Airflow also calls this after a timeout, when there is nothing left to end."""
     PullAlertsOperator(task_id="pull").on_kill()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take for missing what the first query does not show."""
+    monkeypatch.setitem(Verification.__init__.__kwdefaults__, "patience_s", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> None:
+    """What Devo confirmed and lost is found by a query and sent again, exactly that, and then is on record."""
+    ids = sandbox.flashpoint.store.expected_alerts()[:7]
+    sandbox.devo.index.lose(*ids)
+    told = pull(verify="query")
+    assert (told["sent"], told["verified"], told["sent_again"]) == (COUNT, COUNT, 7)
+    shown = sandbox.devo.index.counts(TAG, "alert_id")
+    assert (len(shown), set(shown.values())) == (COUNT, {1})
+    assert sandbox.devo.tables.count(TAG) == COUNT + 7
+    assert pull(verify="query")["repeated"] == COUNT
+
+
+@pytest.mark.usefixtures("impatient")
+def test_run_whose_alerts_never_show_fails_and_the_next_one_asks_first(pull: Pull, sandbox: Sandbox) -> None:
+    """A table that shows nothing fails the run with its counts; the next run finds all there and sends nothing."""
+    sandbox.devo.index.lag(99)
+    with pytest.raises(Exception, match="shows 0 of 30 alerts that were confirmed, after 3 sends"):
+        pull(verify="query")
+    sandbox.devo.index.lag(0)
+    told = pull(verify="query")
+    assert (told["sent"], told["repeated"], told["verified"], told["sent_again"]) == (0, COUNT, COUNT, 0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_stayed_unverified_is_sent_where_nobody_asks_any_more(pull: Pull, sandbox: Sandbox) -> None:
+    """Once verification is off, what may be missing is sent again rather than left."""
+    sandbox.devo.index.lag(99)
+    with pytest.raises(Exception, match="shows 0 of 30"):
+        pull(verify="query")
+    assert pull()["unsent"] == COUNT
+    assert pull()["repeated"] == COUNT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"verify": "maybe"}, "verify is 'maybe' in task pull; allowed are confirm, query"),
+        ({"verify": "query", "kind": "keywords", "path": "/keywords"}, "keywords have no id to ask for"),
+    ],
+)
+def test_verification_that_cannot_be(pull: Pull, arguments: dict[str, Any], message: str) -> None:
+    """What cannot be verified is refused before anything is read."""
+    with pytest.raises(Exception, match=message):
+        pull(**arguments)
 
 
 def test_what_is_told_of_a_run_holds_no_record(pull: Pull) -> None:

@@ -47,6 +47,14 @@ class Entry:
         """Whether the alert has no time of its own."""
         return self.hour == _UNDATED
 
+    @property
+    def begin(self) -> datetime | None:
+        """When the hour begins; None where the alert has no time of its own, or one before the year 1000."""
+        try:
+            return datetime.strptime(self.hour, _HOUR).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+
 
 def entry_of(identity: str, time_us: int | None) -> Entry:
     """Return the entry of an alert with this id and this time of its own, in microseconds; None without one."""

@@ -41,10 +41,10 @@ class KeptBatch:
 class KeptLines:
     """The kept lines of one stream.
 
-    :param max_batches: the most that is kept; a batch is what is confirmed together.
+    :param max_batches: the most that is kept, None for any number; a batch is what is confirmed together.
     """
 
-    def __init__(self, directory: StoragePath, *, max_batches: int = MAX_BATCHES) -> None:
+    def __init__(self, directory: StoragePath, *, max_batches: int | None = MAX_BATCHES) -> None:
         self._directory = directory
         self._max_batches = max_batches
 
@@ -58,7 +58,7 @@ class KeptLines:
 
         :raises OSError: the storage does not take it.
         """
-        if len(self._names()) >= self._max_batches:
+        if self._max_batches is not None and len(self._names()) >= self._max_batches:
             return False
         content = b"".join(f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
         name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
@@ -74,9 +74,9 @@ class KeptLines:
             with contextlib.suppress(FileNotFoundError):  # another run settled it meanwhile
                 yield self._read(name)
 
-    def remove(self, batch: KeptBatch) -> None:
-        """Forget a batch that is settled."""
-        (self._directory / batch.name).unlink(missing_ok=True)
+    def remove(self, name: str) -> None:
+        """Forget the batch of this name, which is settled."""
+        (self._directory / name).unlink(missing_ok=True)
 
     def _names(self) -> list[str]:
         return [name for name in list_names(self._directory) if name.endswith(_SUFFIX)]

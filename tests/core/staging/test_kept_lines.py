@@ -31,7 +31,7 @@ def test_what_is_kept_is_found(kept: list[list[tuple[object, bytes]]]) -> None:
         assert [batch.pairs for batch in found] == kept
         assert [batch.at for batch in found] == [NOW + timedelta(seconds=number) for number in range(len(kept))]
         for batch in found:
-            lines.remove(batch)
+            lines.remove(batch.name)
         assert list(lines.batches()) == []
 
 
@@ -59,6 +59,6 @@ def test_batch_that_another_run_settled_meanwhile(tmp_path: Path) -> None:
     batches = lines.batches()
     first = next(batches)
     for batch in KeptLines(tmp_path).batches():
-        lines.remove(batch)
+        lines.remove(batch.name)
     assert list(batches) == []
     assert len(first.pairs) == 1
