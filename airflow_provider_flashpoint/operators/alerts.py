@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
@@ -93,7 +90,6 @@ class PullAlertsOperator(WindowedOperator):
         self.statistics_period = statistics_period
         self.verify = verify
         self.verify_timeout = verify_timeout
-        self._is_delivering = False
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the window, write the state, and return what was done."""
@@ -151,7 +147,7 @@ class PullAlertsOperator(WindowedOperator):
         unsent = KeptLines(self._directory / "unsent")
         unverified = KeptLines(self._directory / "unverified", max_batches=None)
         devo, endpoint = DevoHook(self.devo_conn_id), client.endpoint(data_set)
-        with devo.event_writer(self.tag) as writer, self._until_killed():
+        with devo.event_writer(self.tag) as writer, self.until_killed():
             sender_log = SenderLog(writer, period_s=self.statistics_period.total_seconds())
             memory_log = MemoryLog()
             verification = None
@@ -197,23 +193,6 @@ class PullAlertsOperator(WindowedOperator):
             by_event_time=bool(devo.settings().event_date_field),
             timeout_s=self.verify_timeout.total_seconds(),
         )
-
-    def on_kill(self) -> None:
-        """End the delivery in order, so that what was read and not delivered is kept.
-
-        Airflow calls this when the task is told to end. Airflow 3 does nothing else to end it.
-        """
-        if self._is_delivering:
-            self._is_delivering = False
-            raise AirflowException("The task was told to end.")
-
-    @contextlib.contextmanager
-    def _until_killed(self) -> Generator[None]:
-        self._is_delivering = True
-        try:
-            yield
-        finally:
-            self._is_delivering = False
 
     def _check_arguments(self) -> None:
         for name, value, allowed in (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.state import AlertState, LookupState
@@ -67,6 +67,25 @@ class WindowedOperator(BaseOperator):
         self.page_size = page_size
         self.obfuscation = obfuscation
         self.staging_uri = staging_uri
+        self._is_killable = False
+
+    def on_kill(self) -> None:
+        """End the work in order: connections are dropped, and what was read and not delivered is kept.
+
+        Airflow calls this when the task is told to end. Airflow 3 does nothing else to end it.
+        """
+        if self._is_killable:
+            self._is_killable = False
+            raise AirflowException("The task was told to end.")
+
+    @contextlib.contextmanager
+    def until_killed(self) -> Generator[None]:
+        """Let `on_kill` break off what is done within."""
+        self._is_killable = True
+        try:
+            yield
+        finally:
+            self._is_killable = False
 
     def stored_state(self, kind: type[State], variable: str) -> State | None:
         """Return the state that a Variable holds, and log it; None where there is none."""

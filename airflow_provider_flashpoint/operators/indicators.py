@@ -116,7 +116,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
         """Stage the window and return the summary of the stage."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 
-        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")):
+        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             self.log.info("pre_pull started.")
             rules = self.rules(DataSet.INDICATORS)
             run_window = self.window_of(context, self.progress(context))

@@ -84,7 +84,7 @@ class LookupSyncOperator(IndicatorsOperator):
         """Deliver the stage, write the state, and return what was done."""
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")):
+        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             self._rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
             progress = self.progress(context)
