@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow.sdk import DeltaDataIntervalTimetable
+    from airflow.sdk._shared.secrets_masker import redact
     from airflow.sdk.log import mask_secret
 else:
     try:
         from airflow.sdk import DeltaDataIntervalTimetable
-        from airflow.sdk.log import mask_secret
+        from airflow.sdk.log import mask_secret, redact
     except ImportError:
         from airflow.timetables.interval import DeltaDataIntervalTimetable
-        from airflow.utils.log.secrets_masker import mask_secret
+        from airflow.utils.log.secrets_masker import mask_secret, redact
 
-__all__ = ["DeltaDataIntervalTimetable", "mask_secret"]
+__all__ = ["DeltaDataIntervalTimetable", "mask_secret", "redact"]

@@ -105,6 +105,7 @@ def alert_dag(config: AlertInput) -> DAG:
                 statistics_period=config.statistics_period,
                 verify=(config.verify if kind == "alerts" else Verify.CONFIRM).value,  # keywords have no known id
                 verify_timeout=config.verify_timeout,
+                telemetry=config.telemetry,
                 lag=config.lag,
                 heal_gaps=config.heal_gaps,
                 page_size=config.page_size,

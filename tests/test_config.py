@@ -137,10 +137,12 @@ def test_a_setting_that_stands_deeper_outranks() -> None:
 
 
 def test_settings_of_the_sender() -> None:
-    """How often the sender tells what it does, and what proves an arrival, are settings of the alerts."""
+    """How often the sender tells what it does, to whom, and what proves an arrival, are settings of the alerts."""
     found = alerts({"services": {"alerts": {"statistics_period_s": 60, "verify": "query", "verify_timeout_s": 30}}})
     assert (found.statistics_period, found.verify_timeout) == (timedelta(minutes=1), timedelta(seconds=30))
     assert found.verify is Verify.QUERY
+    assert not found.telemetry
+    assert alerts({"telemetry": True}).telemetry
     assert (alerts({}).statistics_period, alerts({}).verify) == (timedelta(minutes=10), Verify.CONFIRM)
 
 

@@ -51,7 +51,7 @@ _DAG_SETTINGS = frozenset({
 _INDICATOR_SETTINGS = _DAG_SETTINGS | SHARED_SETTINGS | {"lookup_name", "lookups"}
 _ALERT_SETTINGS = _DAG_SETTINGS | {
     "heal_gaps", "lag_s", "ledger_retention_days", "max_rejects", "on_rerun", "override_tag", "page_size",
-    "statistics_period_s", "tag", "verify", "verify_timeout_s",
+    "statistics_period_s", "tag", "telemetry", "verify", "verify_timeout_s",
 }  # fmt: skip
 _INDICATOR_SERVICES = ("indicators",)
 _ALERT_SERVICES = ("alerts", "keywords", "keyword_classes")
@@ -139,6 +139,7 @@ def _read_alerts(inputs: Section) -> AlertInput | None:
         statistics_period=service.seconds(
             "statistics_period_s", DEFAULT_STATISTICS_PERIOD, minimum=1, maximum=_MAX_PERIOD_S
         ),
+        telemetry=service.flag("telemetry", default=False),
         verify=service.choice("verify", Verify.CONFIRM),
         verify_timeout=service.seconds("verify_timeout_s", DEFAULT_VERIFY_TIMEOUT, minimum=1, maximum=_MAX_PERIOD_S),
         keywords=_read_keyword_feed(services["keywords"], tag),

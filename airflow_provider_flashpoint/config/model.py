@@ -111,6 +111,7 @@ class AlertInput(InputConfig):
     statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD
     verify: Verify = Verify.CONFIRM
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
+    telemetry: bool = False
     keywords: KeywordFeed | None = None
     keyword_classes: KeywordFeed | None = None
 

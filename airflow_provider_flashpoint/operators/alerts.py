@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.compat import redact
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
     DEFAULT_LEDGER_RETENTION,
@@ -24,7 +28,9 @@ from airflow_provider_flashpoint.state_store import alerts_variable, write_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.deliver import DeliverySummary
+    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
+    from airflow_provider_flashpoint.core.flashpoint.page import Page
     from airflow_provider_flashpoint.core.sender_log import SenderLog
     from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
     from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
@@ -56,6 +62,7 @@ class PullAlertsOperator(WindowedOperator):
     :param verify: ``confirm`` trusts the transport's confirmation; ``query`` asks Devo's table for every id, and sends
         again what is missing there.
     :param verify_timeout: the longest time that is spent on asking.
+    :param telemetry: deliver what is logged, and metrics, to Devo's table ``devo.collectors.out`` as well.
 
     The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
     """
@@ -76,6 +83,7 @@ class PullAlertsOperator(WindowedOperator):
         statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD,
         verify: str = "confirm",
         verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT,
+        telemetry: bool = False,
         lag: timedelta = DEFAULT_ALERT_LAG,
         **kwargs: Any,
     ) -> None:
@@ -90,6 +98,7 @@ class PullAlertsOperator(WindowedOperator):
         self.statistics_period = statistics_period
         self.verify = verify
         self.verify_timeout = verify_timeout
+        self.telemetry = telemetry
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the window, write the state, and return what was done."""
@@ -147,7 +156,8 @@ class PullAlertsOperator(WindowedOperator):
         unsent = KeptLines(self._directory / "unsent")
         unverified = KeptLines(self._directory / "unverified", max_batches=None)
         devo, endpoint = DevoHook(self.devo_conn_id), client.endpoint(data_set)
-        with devo.event_writer(self.tag) as writer, self.until_killed():
+        writer = devo.event_writer(self.tag)
+        with self._telemetry(devo, writer) as telling, writer, self.until_killed():
             sender_log = SenderLog(writer, period_s=self.statistics_period.total_seconds())
             memory_log = MemoryLog()
             verification = None
@@ -168,7 +178,7 @@ class PullAlertsOperator(WindowedOperator):
             )
             pages = client.pages(data_set, run_window.asked)
             try:
-                summary = delivery.deliver(memory_log.over(sender_log.over(pages)))
+                summary = delivery.deliver(telling(memory_log.over(sender_log.over(pages))))
             finally:
                 sender_log.say()
         ledger.prune(before=forgotten_before)
@@ -193,6 +203,31 @@ class PullAlertsOperator(WindowedOperator):
             by_event_time=bool(devo.settings().event_date_field),
             timeout_s=self.verify_timeout.total_seconds(),
         )
+
+    @contextlib.contextmanager
+    def _telemetry(self, devo: DevoHook, writer: EventWriter) -> Generator[Callable[[Iterable[Page]], Iterator[Page]]]:
+        """Deliver what is logged to Devo too, where that is asked for; gives what pages are passed through."""
+        if not self.telemetry:
+            yield iter
+            return
+        from airflow_provider_flashpoint import __version__
+        from airflow_provider_flashpoint.core.telemetry import TAG, Telemetry
+
+        fields = {
+            "collector_name": "flashpoint",
+            "collector_version": __version__,
+            "input_name": "flashpoint_alert",
+            "service_name": self.kind,
+            "module_name": type(self).__name__,
+        }
+        with Telemetry(
+            lambda: devo.event_writer(TAG, max_attempts=1),
+            fields=fields,
+            redact=lambda text: str(redact(text)),
+            metrics=lambda: asdict(writer.statistics),
+            source=logging.getLogger("airflow_provider_flashpoint"),
+        ) as telemetry:
+            yield telemetry.over
 
     def _check_arguments(self) -> None:
         for name, value, allowed in (

@@ -201,6 +201,35 @@ def test_verification_that_cannot_be(pull: Pull, arguments: dict[str, Any], mess
         pull(**arguments)
 
 
+TELEMETRY = "devo.collectors.out"
+
+
+def test_no_telemetry_unless_it_is_asked_for(pull: Pull, sandbox: Sandbox) -> None:
+    """Devo gets the alerts and nothing else."""
+    pull()
+    assert sandbox.devo.tables.names() == [TAG]
+
+
+def test_telemetry_is_delivered_to_devo(pull: Pull, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """What the task does is told in Devo's own table too, with its metrics, and without a secret."""
+    caplog.set_level(logging.INFO, "airflow_provider_flashpoint")
+    pull(telemetry=True)
+    events = [json.loads(message) for message in sandbox.devo.tables.messages(TELEMETRY)]
+    assert {event["service_name"] for event in events} == {"alerts"}
+    assert "Number of available senders: 1" in [event["msg"] for event in events]
+    assert events[-1]["metrics"]["confirmed"] == COUNT
+    told = json.dumps(events)
+    for service in (sandbox.flashpoint.airflow_connection(), sandbox.devo.airflow_connection()):
+        assert service["password"] not in told
+
+
+def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: Sandbox) -> None:
+    """A run delivers its alerts where its telemetry cannot be delivered."""
+    sandbox.devo.syslog_faults.add(None, SyslogFault("refuse"))
+    assert pull(telemetry=True)["sent"] == COUNT
+    assert sandbox.devo.tables.count(TELEMETRY) == 0
+
+
 def test_what_is_told_of_a_run_holds_no_record(pull: Pull) -> None:
     """The XCom is counts, the window and the checkpoint."""
     told = pull()
