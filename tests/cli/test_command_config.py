@@ -1,0 +1,130 @@
+"""`airflow-flashpoint config`: every problem is told, and what a file makes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import LOOKUPS, TAG, call, document
+
+
+def write(file: Path, content: object) -> Path:
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def test_a_good_file_is_good(config: Path) -> None:
+    """A right file exits with 0, and says in short what it is about."""
+    outcome = call("config", "validate")
+    assert outcome.exit_code == 0
+    assert outcome.out == f"{config}: good, 2 lookups and alerts into {TAG}\n"
+
+
+def test_every_problem_is_told_with_key_value_and_what_is_allowed(tmp_path: Path, staging: Path) -> None:
+    """All problems of a file come at once."""
+    content = document(staging)
+    content["inputs"]["flashpoint_alert"]["services"]["alerts"]["tag"] = "no tag"
+    content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"][0]["domain"]["lookup_status"] = "Old"
+    outcome = call("config", "validate", write(tmp_path / "wrong.json", content), "--json")
+    assert outcome.exit_code == 1
+    status, tag = outcome.json["problems"]
+    assert "lookups[0].domain.lookup_status: 'Old' is not allowed; give New or Created" in status
+    assert "alerts.tag: 'no tag' is not allowed; give ASCII letters" in tag
+
+
+def test_a_secret_in_the_file_is_not_shown(tmp_path: Path, staging: Path) -> None:
+    """What should have been a connection is refused without its value."""
+    content = document(staging)
+    content["inputs"]["flashpoint_alert"]["credentials"] = {"bearer_token_base64": "c2VjcmV0LXRva2Vu"}
+    outcome = call("config", "validate", write(tmp_path / "secret.json", content))
+    assert outcome.exit_code == 1
+    assert "airflow connections add" in outcome.out
+    assert "c2VjcmV0LXRva2Vu" not in outcome.out + outcome.err
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    """A named file that does not exist is told like any other problem."""
+    outcome = call("config", "validate", tmp_path / "none.yaml", "--json")
+    assert outcome.exit_code == 1
+    assert outcome.json["problems"][0].startswith("there is no such file.")
+
+
+def test_no_file_at_all_names_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no file is found, the message says where it was looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLASHPOINT_COLLECTOR_CONFIG", raising=False)
+    monkeypatch.delenv("AIRFLOW__CORE__DAGS_FOLDER", raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
+    outcome = call("config", "validate")
+    assert outcome.exit_code == 1
+    assert "dags/flashpoint_collector.yaml, nor at" in outcome.err
+    assert str(tmp_path / "home" / "dags" / "flashpoint_collector.yaml") in outcome.err
+
+
+def test_the_file_in_the_dags_folder_is_found(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an argument, `dags/` of the working directory is looked into."""
+    (tmp_path / "dags").mkdir()
+    write(tmp_path / "dags" / "flashpoint_collector.yaml", document(staging))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLASHPOINT_COLLECTOR_CONFIG", raising=False)
+    monkeypatch.delenv("AIRFLOW__CORE__DAGS_FOLDER", raising=False)
+    assert call("config", "validate", "--json").json["file"] == "dags/flashpoint_collector.yaml"
+
+
+def test_keys_that_are_not_used_are_noted(tmp_path: Path, staging: Path) -> None:
+    """What the collector reads and the DAGs do not is said, and is no problem."""
+    outcome = call("config", "validate", write(tmp_path / "notes.json", {**document(staging), "outputs": {"a": 1}}))
+    assert outcome.exit_code == 0
+    assert "note: outputs is not used: where Devo is" in outcome.out
+
+
+def test_validate_does_not_start_airflow(config: Path) -> None:
+    """A file can be validated where Airflow would take seconds to start, or cannot start at all."""
+    code = (
+        "import sys; from airflow_provider_flashpoint.cli.main import main; code = main(['config', 'validate']); "
+        "sys.exit(code or any(name.split('.')[0] == 'airflow' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.airflow
+def test_explain_tells_what_the_dag_folder_will_make(config: Path, airflow: None) -> None:
+    """The DAGs, their tasks, and each stream with its Variable are those of the DAG factory."""
+    told = call("config", "explain", "--json").json
+    indicators, alerts = told["dags"]
+    assert indicators["dag_id"] == "flashpoint_indicator"
+    assert [task["task_id"] for task in indicators["tasks"]] == [
+        "setup",
+        "pull_domain",
+        "sync_domain",
+        "pull_ip-dst_port",
+        "sync_ip-dst_port",
+    ]
+    assert [stream["variable"] for stream in indicators["streams"]] == [
+        f"flashpoint_lookup__{name}" for name in LOOKUPS.values()
+    ]
+    assert alerts["streams"][0]["variable"] == f"flashpoint_alerts__{TAG}"
+    assert indicators["streams"][0]["window_of_a_build"]["from"] == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.airflow
+def test_explain_names_the_input_without_a_dag(tmp_path: Path, staging: Path, airflow: None) -> None:
+    """An input that is off has no DAG, and the text says so."""
+    content = document(staging)
+    content["inputs"]["flashpoint_alert"]["enabled"] = False
+    outcome = call("config", "explain", write(tmp_path / "half.json", content))
+    assert outcome.exit_code == 0
+    assert "flashpoint_alert is off or not in the file: it has no DAG." in outcome.out
+    assert "domain into the lookup Domains" in outcome.out
+
+
+@pytest.mark.airflow
+def test_explain_of_a_wrong_file_is_an_error(tmp_path: Path, airflow: None) -> None:
+    """There is nothing to explain where the file is not good."""
+    outcome = call("config", "explain", write(tmp_path / "wrong.json", {"inputs": {}}), "--json")
+    assert outcome.exit_code == 1
+    assert "at least one input is needed" in outcome.json["error"]

@@ -1,0 +1,137 @@
+"""The command as a whole: its output is for people or for programs, its exit codes hold, and secrets stay secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, reason_of, table, visible
+from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from tests.cli.conftest import WINDOW, call, call_process
+
+COMMANDS = (
+    (),
+    ("check",),
+    ("preview",),
+    ("preview", "indicators"),
+    ("preview", "alerts"),
+    ("state",),
+    ("state", "show"),
+    ("state", "reset"),
+    ("state", "set"),
+    ("config",),
+    ("config", "validate"),
+    ("config", "explain"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    """--help of each command exits with 0 and says in a sentence what the command does."""
+    outcome = call(*command, "--help")
+    assert outcome.exit_code == 0
+    assert "airflow-flashpoint" in outcome.out
+    assert "." in outcome.out.split("\n\n")[1]
+
+
+def test_exit_codes_are_in_the_help() -> None:
+    """Who writes a script finds the exit codes where they look first."""
+    assert EXIT_CODES in " ".join(call("--help").out.split())
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    """A misspelled command exits with 2 and names those there are."""
+    outcome = call("chekc")
+    assert outcome.exit_code == 2
+    assert "check" in outcome.err
+
+
+def test_an_unexpected_error_is_one_line_without_credentials() -> None:
+    """Only the first line of a foreign error is told, and no user or password of an address."""
+    text = reason_of(ValueError("no postgresql://me:pass-word@host/db\nTraceback: pass-word"))
+    assert text == "ValueError: no postgresql://…@host/db"
+
+
+def test_an_own_error_is_told_in_its_own_words() -> None:
+    """Errors of the provider are written for people, in as many lines as they need."""
+    assert reason_of(ConfigurationError("first\n  second")) == "first\n  second"
+
+
+def test_text_is_made_harmless_for_a_terminal() -> None:
+    """Escapes, controls and marks of direction are shown instead of taking effect."""
+    assert visible("a\x1b[31m\x9b\u202e\ud83dé") == "a\\x1b[31m\\x9b\\u202e\\ud83dé"
+
+
+def test_cut_text_says_how_much_is_missing() -> None:
+    """What is left out is counted."""
+    assert cut("abcdef", 2) == "ab… (4 characters more)"
+    assert cut("abcdef", 6) == "abcdef"
+
+
+def test_columns_of_a_table_begin_at_the_same_place() -> None:
+    """Rows are aligned, and no line ends in spaces."""
+    assert table([("a", "bb", ""), ("ccc", "d", "e")]) == ["a    bb", "ccc  d   e"]
+    assert table([]) == []
+
+
+def test_an_error_is_json_too() -> None:
+    """A program reads the reason from the same place as everything else."""
+    assert json.loads(Report.failure("why").as_json()) == {"good": False, "error": "why"}
+
+
+@pytest.mark.airflow
+def test_json_is_all_there_is_on_standard_output(
+    airflow: None, config: Path, connections: Callable[..., None], sandbox: Sandbox
+) -> None:
+    """Whatever Airflow prints when it starts, the output is one JSON object, and neither stream holds a secret."""
+    secrets = (sandbox.flashpoint.settings.token, sandbox.devo.settings.api_token)
+    for arguments in (("check",), ("preview", "alerts", *WINDOW), ("state", "show"), ("config", "explain")):
+        done = call_process(*arguments, "--json")
+        assert done.exit_code == 0, done.err
+        assert done.json["good"] is True
+        assert done.err == ""
+        assert not any(secret in done.out for secret in secrets)
+
+
+@pytest.mark.airflow
+def test_an_airflow_that_does_not_start_is_told_without_its_password(airflow: None, config: Path) -> None:
+    """A wrong address of the database ends in one line, and what the address holds is not in it."""
+    wrong = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "no-scheme-but-a-pass-word"}
+    done = call_process("state", "show", environment=wrong)
+    assert done.exit_code == 1
+    assert done.err.startswith("error: Airflow does not start here")
+    assert done.err.count("\n") == 1
+    assert "pass-word" not in done.err + done.out
+
+
+@pytest.mark.airflow
+def test_a_database_without_tables_is_told(airflow: None, config: Path, tmp_path: Path) -> None:
+    """Where `airflow db migrate` was never run, that is what the message asks for."""
+    empty = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/empty.db"}
+    done = call_process("state", "show", environment=empty)
+    assert done.exit_code == 1
+    assert "`airflow db migrate`" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(config: Path) -> None:
+    """A closed pipe, as `| head` leaves it, ends the command without a word."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow_provider_flashpoint.cli", "config", "validate"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 141
+    assert done.stderr == ""

@@ -1,0 +1,214 @@
+"""`airflow-flashpoint preview`: what it shows is what a run then delivers, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_flashpoint.config import load_collector_config
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from tests.cli.conftest import END, LOOKUPS, START, TAG, WINDOW, call, document
+from tests.conftest import RunDag
+
+pytestmark = pytest.mark.airflow
+
+ALL = ("--limit", "0", "--rows", "100000", "--json")
+CONF = {"from": START.isoformat(), "to": END.isoformat()}
+
+
+@pytest.fixture(autouse=True)
+def setup(airflow: None, config: Path, connections: Callable[..., None], sandbox: Sandbox) -> Iterator[None]:
+    """A setup in which everything is good, and a Devo that is empty before and after."""
+    yield
+    sandbox.devo.tables.clear()
+    sandbox.devo.lookups.clear()
+    sandbox.flashpoint.faults.clear()
+
+
+def states() -> list[str]:
+    from airflow_provider_flashpoint.cli import airflow_side
+
+    return airflow_side.state_variables()
+
+
+def deliver(run_dag: RunDag, config: Path, dag_id: str) -> None:
+    """Run a DAG over the window of the tests."""
+    from airflow_provider_flashpoint.cli.streams import dags_of
+
+    dag = next(dag for dag in dags_of(load_collector_config(config)) if dag.dag_id == dag_id)
+    assert run_dag(dag, END, CONF).state == "success"
+
+
+def rows_of(sandbox: Sandbox, name: str) -> list[dict[str, str]]:
+    lookup = sandbox.devo.lookups[name]
+    return [dict(zip(lookup.columns, row, strict=True)) for row in lookup.rows()]
+
+
+def test_nothing_is_sent_and_nothing_is_written(sandbox: Sandbox, staging: Path) -> None:
+    """After previews of everything Devo is empty, there is no state, and the staging storage does not exist."""
+    connected = len(sandbox.devo.tables.connections())
+    assert call("preview", "indicators", "--type", "domain", *WINDOW).exit_code == 0
+    assert call("preview", "alerts", *WINDOW).exit_code == 0
+    assert not sandbox.devo.tables.names()
+    assert not sandbox.devo.lookups.names()
+    assert len(sandbox.devo.tables.connections()) == connected
+    assert not states()
+    assert not staging.exists()
+
+
+@pytest.mark.parametrize("kind", LOOKUPS)
+def test_rows_are_those_that_a_run_delivers(sandbox: Sandbox, run_dag: RunDag, config: Path, kind: str) -> None:
+    """Flattening, columns, their order, the key and the newest versions are those of the run."""
+    told = call("preview", "indicators", "--type", kind, *WINDOW, *ALL).json
+    deliver(run_dag, config, "flashpoint_indicator")
+    lookup = sandbox.devo.lookups[LOOKUPS[kind]]
+    assert told["columns"] == lookup.columns
+    assert told["lookup_key"] == lookup.key
+    assert told["rows"] == rows_of(sandbox, LOOKUPS[kind])
+    assert told["sent"] == lookup.count
+    assert told["superseded"] > 0
+
+
+def test_lines_are_those_that_a_run_delivers(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
+    """Each event is shown as the line that Devo gets, in its order."""
+    told = call("preview", "alerts", *WINDOW, *ALL).json
+    deliver(run_dag, config, "flashpoint_alert")
+    assert told["lines"] == sandbox.devo.tables.messages(TAG)
+    assert told["sent"] == len(told["lines"]) > 0
+
+
+def test_what_devo_has_is_told_and_not_shown(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
+    """Alerts that were confirmed count as repeated, and the ledger stays as it is."""
+    deliver(run_dag, config, "flashpoint_alert")
+    for _ in range(2):
+        told = call("preview", "alerts", *WINDOW, *ALL).json
+        assert (told["sent"], told["lines"]) == (0, [])
+        assert told["repeated"] == told["read"] > 0
+
+
+def test_a_lookup_that_is_there_gets_rows_added(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
+    """With a state, the columns are those of the build, and the operation is no build."""
+    deliver(run_dag, config, "flashpoint_indicator")
+    columns = sandbox.devo.lookups["Domains"].columns
+    told = call("preview", "indicators", "--type", "Domains", *WINDOW, *ALL).json
+    assert (told["status"], told["operation"]) == ("Created", "add")
+    assert told["columns"] == columns
+
+
+def test_hidden_values_are_hidden(config: Path) -> None:
+    """What obfuscation hides from Devo, the preview hides too, in rows and in lines."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    services = [each["services"] for each in content["inputs"].values()]
+    services[0]["indicators"]["obfuscation"] = [{"path": "Event.event_creator_email", "action": "mask"}]
+    services[1]["alerts"]["obfuscation"] = [{"path": "keyword.keyword_text", "action": "drop"}]
+    config.write_text(json.dumps(content), encoding="utf-8")
+    indicators = call("preview", "indicators", "--type", "domain", *WINDOW, *ALL)
+    alerts = call("preview", "alerts", *WINDOW, *ALL)
+    assert {row["Event.event_creator_email"] for row in indicators.json["rows"]} == {"***"}
+    assert sum(indicators.json["obfuscated"].values()) == indicators.json["read"]
+    assert "keyword_id" in alerts.out
+    assert "keyword_text" not in "".join(alerts.json["lines"])
+
+
+def test_the_request_is_shown_as_it_was_made(sandbox: Sandbox) -> None:
+    """Address and query are those of the run's own request, without the token."""
+    outcome = call("preview", "indicators", "--type", "ip-dst|port", *WINDOW, "--json")
+    assert outcome.json["request"] == {
+        "method": "GET",
+        "url": f"{sandbox.flashpoint.url}/api/v4/indicators/attribute?updated_since=2025-12-31T23%3A59%3A59Z"
+        "&updated_until=2026-01-02T00%3A00%3A00Z&limit=1000&sort_timestamp=asc&types=ip-dst%7Cport&skip=0",
+    }
+    assert sandbox.flashpoint.settings.token not in outcome.out + outcome.err
+
+
+def test_a_limit_ends_the_reading() -> None:
+    """With a limit only so much is read, and that is said; Flashpoint's own count is shown beside it."""
+    told = call("preview", "indicators", "--type", "domain", *WINDOW, "--limit", "7", "--rows", "2", "--json").json
+    assert (told["read"], len(told["rows"]), told["complete"]) == (7, 2, False)
+    assert told["total"] > 7
+
+
+def test_without_a_window_it_is_that_of_a_run_now() -> None:
+    """A stream without a state begins at its initial start time, as its first run does."""
+    told = call("preview", "alerts", "--json").json
+    assert told["window"]["from"] == "2026-01-01T00:00:00Z"
+    assert told["rule"].endswith("from the initial start time")
+
+
+def test_rejects_are_shown_with_their_reason(config: Path) -> None:
+    """Rows without the key come with the reason, and more than max_rejects of them are a problem."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    lookups = content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"]
+    lookups[0]["domain"]["lookup_key"] = "malware_description"
+    config.write_text(json.dumps(content), encoding="utf-8")
+    outcome = call("preview", "indicators", "--type", "domain", *WINDOW)
+    assert outcome.exit_code == 1
+    assert "reject 1: no value under the lookup_key malware_description" in outcome.out
+    assert "A run would fail once this is delivered: max_rejects is 0." in outcome.out
+
+
+def test_a_wrong_key_lists_the_keys_there_are(config: Path) -> None:
+    """The error of the run is the error of the preview."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    lookups = content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"]
+    lookups[0]["domain"]["lookup_key"] = "value.nothing"
+    config.write_text(json.dumps(content), encoding="utf-8")
+    outcome = call("preview", "indicators", "--type", "domain", *WINDOW, "--json")
+    assert outcome.exit_code == 1
+    assert "lookup_key is 'value.nothing', which is not a key of the flattened data" in outcome.json["error"]
+
+
+def test_a_refusal_of_flashpoint_is_told_at_once(sandbox: Sandbox) -> None:
+    """A person is not kept waiting while a busy server is asked again and again."""
+    sandbox.flashpoint.faults.add(Fault("status", status=503, times=None))
+    outcome = call("preview", "alerts", *WINDOW, "--json")
+    assert outcome.exit_code == 1
+    assert "status 503" in outcome.json["error"]
+    assert sandbox.flashpoint.faults.fired() == 1
+
+
+def test_nothing_in_the_data_steers_the_terminal(sandbox: Sandbox) -> None:
+    """Control characters of hostile records are shown as escapes."""
+    outcome = call("preview", "alerts", *WINDOW, "--rows", "1000")
+    assert all(line.isprintable() for line in outcome.out.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("indicators", "--type", "yara"), "'yara' is not in"),
+        (("alerts", "--kind", "keywords"), "'keywords' is not in"),
+        (("alerts", "--from", "2026-01-01"), "--from and --to belong together"),
+        (("alerts", "--from", "soon", "--to", "2026-01-01"), "--from is 'soon'"),
+        (("alerts", "--from", "2026-01-02", "--to", "2026-01-01"), "is empty"),
+        (("alerts", "--limit", "-1"), "no whole number"),
+        (("indicators",), "required: --type"),
+    ],
+)
+def test_wrong_usage_is_told_apart(arguments: tuple[str, ...], said: str) -> None:
+    """What only the arguments are to blame for exits with 2."""
+    outcome = call("preview", *arguments)
+    assert outcome.exit_code == 2
+    assert said in outcome.err
+
+
+def test_an_empty_window_is_no_error(config: Path, staging: Path) -> None:
+    """A window without a record shows that there is none."""
+    window = ("--from", "2025-01-01", "--to", "2025-01-02")
+    assert call("preview", "alerts", *window, "--json").json["read"] == 0
+    told = call("preview", "indicators", "--type", "domain", *window, "--json").json
+    assert (told["read"], told["sent"], told["rows"]) == (0, 0, [])
+
+
+def test_keywords_are_read_from_their_path(config: Path, staging: Path) -> None:
+    """A kind of data that is on can be previewed; a path that the service lacks is told as its refusal."""
+    content = document(staging)
+    content["inputs"]["flashpoint_alert"]["services"]["keywords"] = {"path": "/api/alerting/v1/keywords"}
+    config.write_text(json.dumps(content), encoding="utf-8")
+    outcome = call("preview", "alerts", "--kind", "keywords", *WINDOW, "--json")
+    assert outcome.exit_code == 1
+    assert "/api/alerting/v1/keywords: status 404" in outcome.json["error"]
