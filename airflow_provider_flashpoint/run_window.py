@@ -125,6 +125,7 @@ def _schedule_window(context: Mapping[str, Any]) -> tuple[Window, str]:
 
 def _last_period(timetable: Any, anchor: datetime) -> Window | None:
     """Return the last period of a cron or delta timetable that ended by ``anchor``, whatever its intervals are."""
+    timetable = getattr(timetable, "timetable", timetable)  # the part of a schedule by assets or time that has periods
     delta = getattr(timetable, "delta", None) or getattr(timetable, "_delta", None)
     if isinstance(delta, timedelta) and delta:
         end = datetime.fromtimestamp(anchor.timestamp() // delta.total_seconds() * delta.total_seconds(), UTC)

@@ -148,6 +148,12 @@ def test_periods_of_a_cron(attribute: str, anchor: datetime, period: tuple[datet
     assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
 
 
+def test_schedule_by_assets_or_time_has_the_periods_of_its_time() -> None:
+    """A run that an asset triggered reads the last period of the schedule that goes with the assets."""
+    timetable = SimpleNamespace(timetable=SimpleNamespace(delta=timedelta(hours=1)))
+    assert resolve(context_of(timetable=timetable, logical_date=None, run_after=at(7, 5))).asked == Window(at(6), at(7))
+
+
 @pytest.mark.parametrize("timetable", [{"expression": "0 */3 * * *"}, {"delta": timedelta(hours=3)}])
 def test_period_that_ends_in_half_a_second_is_not_complete(timetable: dict[str, Any]) -> None:
     """A period is not read before its end, however near that is."""
