@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
 
 _INPUTS = ("flashpoint_indicator", "flashpoint_alert")
+_LOOKUP_SETTINGS = ("indicator_type", "lookup_key", "lookup_status", "columns", "obfuscation")
+_ALERT_SETTINGS = ("kind", "tag", "path", "on_rerun", "verify", "telemetry", "obfuscation")
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -113,9 +115,7 @@ def _stream_told(stream: Stream, dag: Any) -> dict[str, Any]:
         "window_now": now,
         "window_of_a_build": first,
     }
-    own = ("indicator_type", "lookup_key", "lookup_status", "columns") if stream.is_lookup else (
-        "kind", "tag", "path", "on_rerun",
-    )  # fmt: skip
+    own = _LOOKUP_SETTINGS if stream.is_lookup else _ALERT_SETTINGS
     return common | {name: _plain(getattr(task, name)) for name in own}
 
 
@@ -151,7 +151,11 @@ def _stream_lines(stream: Mapping[str, Any]) -> Iterator[str]:
         own = [("key", stream["lookup_key"]), ("other columns", columns), ("begins as", stream["lookup_status"])]
     else:
         yield f"  {stream['kind']} into the table {stream['tag']}"
-        own = [("path", stream["path"] or "the connection's or the known one"), ("on a rerun", stream["on_rerun"])]
+        own = [
+            ("path", stream["path"] or "the connection's or the known one"),
+            ("on a rerun", stream["on_rerun"]),
+            ("proved by", stream["verify"]),
+        ]
     now, build = stream["window_now"], stream["window_of_a_build"]
     yield from table(
         [
@@ -160,6 +164,7 @@ def _stream_lines(stream: Mapping[str, Any]) -> Iterator[str]:
             ("the first run reads", f"[{build['from']}, {build['to']})"),
             ("after a pause", "reads from the last checkpoint on" if stream["heal_gaps"] else "leaves the gap"),
             ("rejects allowed", f"{stream['max_rejects']}"),
+            *(("hides", f"{'.'.join(rule['path'])} ({rule['action']})") for rule in stream["obfuscation"] or ()),
             ("state", f"the Airflow Variable {stream['variable']}"),
         ],
         indent="    ",

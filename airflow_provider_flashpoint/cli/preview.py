@@ -37,7 +37,10 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     told = f"Show the events that a window would bring into a table. {_NOTHING_SENT}"
     alerts = kinds.add_parser("alerts", parents=[shared], help="events of a table", description=told)
     alerts.add_argument(
-        "--kind", choices=("alerts", "keywords", "keyword_classes"), default="alerts", help="of data (%(default)s)"
+        "--kind",
+        choices=("alerts", "keywords", "keyword_classes"),
+        default="alerts",
+        help="the kind of data (%(default)s)",
     )
     alerts.set_defaults(run=_alerts)
     for kind in (indicators, alerts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
     """Yield what is found of the connections that the configuration uses; without one, of the default ones."""
-    from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID
+    from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID, Verify
     from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 
     sources: dict[str, dict[DataSet, str | None]] = defaultdict(dict)
@@ -40,7 +41,14 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
         for data_set, path in paths.items():
             yield look_at(f"{conn_id}: {data_set.replace('_', ' ')}", partial(_ask_flashpoint, conn_id, data_set, path))
     for conn_id, data_sets in targets.items():
-        yield from _devo_findings(conn_id, events=DataSet.ALERTS in data_sets, lookups=DataSet.INDICATORS in data_sets)
+        yield from _devo_findings(
+            conn_id,
+            events=DataSet.ALERTS in data_sets,
+            lookups=DataSet.INDICATORS in data_sets,
+            queried_tag=config.alerts.tag
+            if config and config.alerts and config.alerts.verify is Verify.QUERY
+            else None,
+        )
 
 
 def _ask_flashpoint(conn_id: str, data_set: DataSet, path: str | None) -> str:
@@ -55,46 +63,53 @@ def _ask_flashpoint(conn_id: str, data_set: DataSet, path: str | None) -> str:
     return f"Flashpoint answers, and the token is good (api {client.api})."
 
 
-def _devo_findings(conn_id: str, *, events: bool, lookups: bool) -> Iterator[Finding]:
+def _devo_findings(conn_id: str, *, events: bool, lookups: bool, queried_tag: str | None) -> Iterator[Finding]:
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
     hook = DevoHook(conn_id)
     read: list[DevoSettings] = []
 
-    def settings() -> str:
+    def look() -> str:
         read.append(_found(hook.settings))
         return ""
 
-    readable = look_at(f"{conn_id}: fields", settings)
+    readable = look_at(f"{conn_id}: fields", look)
     if not readable.good:
         yield readable
         return
-    if events:
-        yield from _event_findings(hook, read[0])
-    if lookups:
-        yield look_at(f"{conn_id}: lookups", partial(_ask_lookups, hook, read[0]))
-
-
-def _event_findings(hook: DevoHook, settings: DevoSettings) -> Iterator[Finding]:
-    by_tls = settings.event_transport == "syslog" and not settings.insecure
-    if by_tls:
+    settings = read[0]
+    transports = {settings.event_transport if events else "", settings.lookup_transport if lookups else ""}
+    is_certified = "syslog" in transports and not settings.insecure
+    if is_certified:
         yield from certificate_findings(settings)
+    if events:
+        yield look_at(f"{conn_id}: events", partial(_ask_events, hook, settings))
+    if lookups:
+        yield look_at(f"{conn_id}: lookups", partial(_ask_lookups, hook, settings))
+    if events and queried_tag:
+        yield look_at(f"{conn_id}: queries", partial(_ask_queries, hook, queried_tag))
 
-    def connect() -> str:
-        hook.check_events()
-        if by_tls:
-            return f"{settings.host}:{settings.port} accepts the certificate. {server_certificate(settings)}"
-        way = "plain TCP" if settings.event_transport == "syslog" else settings.event_transport
-        return f"Devo answers over {way}."
 
-    yield look_at(f"{hook.devo_conn_id}: events", connect)
+def _ask_events(hook: DevoHook, settings: DevoSettings) -> str:
+    hook.check_events()
+    if settings.event_transport == "http":
+        return "Devo answers over HTTP, and does not refuse the token."
+    if settings.insecure:
+        return "Devo answers over plain TCP."
+    return f"{settings.host}:{settings.port} accepts the certificate. {server_certificate(settings)}"
 
 
 def _ask_lookups(hook: DevoHook, settings: DevoSettings) -> str:
     hook._lookups(max_attempts=1).check()
-    if settings.lookup_transport != "api":
-        return f"Devo answers over {settings.lookup_transport}."
+    if settings.lookup_transport == "syslog":
+        return "Devo answers over syslog, which it has deprecated for lookups."
     return f"The Lookups API answers, and the token is good in the domain {settings.domain}."
+
+
+def _ask_queries(hook: DevoHook, tag: str) -> str:
+    # Any name will do for the id, since nothing is as young as this.
+    next(hook.queries().id_counts(tag, "id", since=datetime.now(UTC)), None)
+    return f"Devo lets {tag} be queried."
 
 
 def _found(read: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from tests.cli.conftest import Outcome, call
+from tests.cli.conftest import TAG, Outcome, call
 from tests.core.devo.devo_peers import issue
 
 pytestmark = pytest.mark.airflow
@@ -172,6 +172,35 @@ def test_plain_tcp_is_named(connections: Connect, sandbox: Sandbox) -> None:
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
     assert said["devo_default: events"] == "Devo answers over plain TCP."
     assert "devo_default: certificate" not in said
+
+
+def test_events_over_http_need_no_certificate(connections: Connect) -> None:
+    """With the transport http, its token is asked about, and certificates are not."""
+    connections(devo={"extra": {"event_transport": "http", "cert": None, "key": None, "chain": None}})
+    outcome = call("check", "--json")
+    assert bad_parts(outcome) == {}
+    said = {each["part"]: each["said"] for each in outcome.json["findings"]}
+    assert said["devo_default: events"] == "Devo answers over HTTP, and does not refuse the token."
+
+
+def test_lookups_over_syslog_are_told_to_be_deprecated(connections: Connect) -> None:
+    """The old transport of lookups is checked by its certificate."""
+    connections(devo={"extra": {"lookup_transport": "syslog"}})
+    outcome = call("check", "--json")
+    assert bad_parts(outcome) == {}
+    said = {each["part"]: each["said"] for each in outcome.json["findings"]}
+    assert said["devo_default: lookups"] == "Devo answers over syslog, which it has deprecated for lookups."
+
+
+def test_queries_are_asked_for_where_they_are_used(connections: Connect, config: Path) -> None:
+    """With `verify: query` the query API must let the table be queried."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    content["inputs"]["flashpoint_alert"]["services"]["alerts"]["verify"] = "query"
+    config.write_text(json.dumps(content), encoding="utf-8")
+    said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
+    assert said["devo_default: queries"] == f"Devo lets {TAG} be queried."
+    connections(devo={"extra": {"query_base_url": None, "api_base_url": None}})
+    assert "no `query_base_url`" in bad_parts(call("check", "--json"))["devo_default: queries"]
 
 
 def test_no_key_of_the_connections_is_shown(connections: Connect, sandbox: Sandbox) -> None:
