@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core import codec
@@ -17,6 +18,9 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 # Takes, as one JSON object, what a row has beyond the columns of its lookup.
 EXTRA_COLUMN = "_extra"
 _ROWS_PER_WRITE = 500
+# Stands between cells until they are quoted: the separator of units that ASCII has.
+_BETWEEN = "\x1f"
+_BETWEEN_BYTES = b"\x1f"
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,26 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
     :raises ConfigurationError: the key cannot be a column.
     """
     names = lookup_columns(columns, key)
-    data_names = names[:-1]
-    known = frozenset(data_names)
+    blank_row: dict[str, Any] = dict.fromkeys(names[:-1], "")
     extra_keys: Counter[str] = Counter()
-    lines = [",".join(_header_cell(name) for name in names)]
+    file.write((",".join(_header_cell(name) for name in names) + "\n").encode("utf-8", "backslashreplace"))
+    lines: list[bytes] = []
     written = 0
     for row in rows:
-        get = row.get
-        cells = [get(name) for name in data_names]
-        if row.keys() <= known:
-            cells.append("")
+        whole_row = {**blank_row, **row}
+        values = list(whole_row.values())
+        if len(values) == len(blank_row):
+            values.append("")
         else:
-            extra = {name: value for name, value in row.items() if name not in known}
+            extra = dict(islice(whole_row.items(), len(blank_row), None))
             extra_keys.update(extra.keys())
-            cells.append(codec.encode(extra).decode())
-        lines.append(_line(cells))
+            values[len(blank_row) :] = [codec.encode(extra).decode()]
+        lines.append(_line([value if type(value) is str else cell(value) for value in values]))
         written += 1
         if len(lines) >= _ROWS_PER_WRITE:
-            _write(lines, file)
+            file.write(b"".join(lines))
             lines = []
-    _write(lines, file)
+    file.write(b"".join(lines))
     return RowCount(written, extra_keys)
 
 
@@ -78,14 +82,19 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if type(value) is int:
+        return str(value)
     return codec.encode(value).decode()
 
 
-def _line(cells: list[Any]) -> str:
-    texts = [value if type(value) is str else cell(value) for value in cells]
-    if '"' in "".join(texts):
-        texts = [text.replace('"', '""') for text in texts]
-    return '"' + '","'.join(texts) + '"'
+def _line(texts: list[str]) -> bytes:
+    """Return the cells of a row as one line; quoted all at once, unless a cell holds the character that this takes."""
+    text = _BETWEEN.join(texts)
+    if text.count(_BETWEEN) != len(texts) - 1:
+        text = '","'.join([text.replace('"', '""') for text in texts])
+        return b'"%b"\n' % text.encode("utf-8", "backslashreplace")
+    line = text.encode("utf-8", "backslashreplace").replace(b'"', b'""')
+    return b'"%b"\n' % line.replace(_BETWEEN_BYTES, b'","')
 
 
 def _header_cell(name: str) -> str:
@@ -93,8 +102,3 @@ def _header_cell(name: str) -> str:
     if name.replace(".", "_").replace("-", "_").isidentifier():
         return name
     return '"' + name.replace('"', '""') + '"'
-
-
-def _write(lines: list[str], file: IO[bytes]) -> None:
-    if lines:
-        file.write(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))

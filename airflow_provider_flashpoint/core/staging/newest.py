@@ -8,9 +8,10 @@ have been delivered before take part without a place of their own: a row older t
 from __future__ import annotations
 
 import hashlib
+import struct
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core.window import epoch_us
@@ -20,14 +21,15 @@ _ENTRY = 4  # numbers of 8 bytes: two of the digest, version, place
 _BUFFERED = 1024 * _ENTRY
 _KNOWN = -1  # the place of what is no row
 
+_two_numbers: Callable[[bytes], tuple[int, int]] = struct.Struct("<qq").unpack  # type: ignore[assignment]
+
 Known = tuple[int, int, int]
 """Two numbers of a key's digest, and the version delivered."""
 
 
 def digest_of(key: str) -> tuple[int, int]:
     """Return 128 bits that stand for a key, as two signed numbers."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little", signed=True), int.from_bytes(digest[8:], "little", signed=True)
+    return _two_numbers(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
 
 
 def version_of(row: Mapping[str, Any], fields: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 COLUMNS = ("key", "value")
 # Every character that UTF-8 can hold, those that CSV makes something of more often than others.
 TEXTS = st.text(
-    st.sampled_from('",\n\r\0\t;\\ ') | st.sampled_from("😀é\u2028<b>") | st.characters(exclude_categories=["Cs"])
+    st.sampled_from('",\n\r\0\t\x1f;\\ ') | st.sampled_from("😀é\u2028<b>") | st.characters(exclude_categories=["Cs"])
 )
 
 
@@ -60,6 +60,7 @@ def test_texts_come_back_unchanged(rows: list[dict[str, str]]) -> None:
         "\r\n",
         "\0",
         " padded ",
+        'the separator of units \x1f, and a "',
         "007",
         "=1+1",
         "😀",
