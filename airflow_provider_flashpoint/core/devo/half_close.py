@@ -7,6 +7,7 @@ reads to the end of our half and only then ends its own tells more, so that is w
 from __future__ import annotations
 
 import array
+import contextlib
 import enum
 import fcntl
 import select
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 
 _POLL_S = 0.05
+_FAREWELL_S = 2.0
 _RECEIVE_BYTES = 4096
 
 
@@ -82,18 +84,20 @@ def end(connection: socket.socket, *, patience_s: float, clock: Callable[[], flo
     """
     # An end that is there before ours was not an answer to it.
     check_open(connection)
-    _end_our_half(connection)
+    is_notified = _end_our_half(connection)
     connection.settimeout(min(_POLL_S, patience_s))
     deadline = clock() + patience_s
     unread = unacknowledged_bytes(connection)
     while clock() < deadline:
-        ended = _read_end(connection)
+        ended = End.NOTIFIED if is_notified else _read_end(connection)
         left = unacknowledged_bytes(connection)
         if ended is not End.NEVER:
             # An answer to our end acknowledges all bytes before it; what may be open is our end itself, since a
             # TLS peer answers the close_notify that goes before.
             if left > 1:
                 raise ConnectionResetError(f"the peer ended it with {left} bytes not taken")
+            if ended is End.NOTIFIED:
+                _let_a_reset_arrive(connection, min(patience_s, _FAREWELL_S))
             return ended
         if left < unread:
             unread, deadline = left, clock() + patience_s
@@ -120,26 +124,38 @@ def _wait_for_room(connection: socket.socket, timeout_s: float | None) -> None:
         raise ConnectionResetError("the peer closed it before it had read everything")
 
 
-def _end_our_half(connection: socket.socket) -> None:
-    if isinstance(connection, ssl.SSLSocket):
-        _send_close_notify(connection)
+def _end_our_half(connection: socket.socket) -> bool:
+    """Say that we have ended, and return whether the peer has already said in TLS that it has ended too."""
+    is_notified = isinstance(connection, ssl.SSLSocket) and _send_close_notify(connection)
     # SSLSocket.shutdown would stop decrypting, and so hide a refusal that the peer still sends.
     socket.socket.shutdown(connection, socket.SHUT_WR)
+    return is_notified
 
 
-def _send_close_notify(connection: ssl.SSLSocket) -> None:
-    """Say in TLS that we have ended (RFC 8446, section 6.1), without waiting for the peer to say it too."""
+def _send_close_notify(connection: ssl.SSLSocket) -> bool:
+    """Say in TLS that we have ended (RFC 8446, section 6.1), and return whether the peer's word for it is here."""
     timeout_s = connection.gettimeout()
     connection.settimeout(0)
     while True:
         try:
             connection.unwrap()
         except (ssl.SSLWantReadError, ssl.SSLEOFError):
-            return  # sent; whatever the peer answers is read with its end
+            return False  # sent; whatever the peer answers is read with its end
         except ssl.SSLWantWriteError:
             _wait_for_room(connection, timeout_s)
         else:
-            return
+            return True
+
+
+def _let_a_reset_arrive(connection: socket.socket, patience_s: float) -> None:
+    """Wait for the FIN behind a close_notify: what closes without having read everything sends a reset instead.
+
+    :raises OSError: it was reset (RFC 1122, section 4.2.2.13).
+    """
+    connection.settimeout(patience_s)
+    # A peer that keeps the TCP connection open after its goodbye is believed.
+    with contextlib.suppress(TimeoutError):
+        socket.socket.recv(connection, 1)
 
 
 def _read_end(connection: socket.socket) -> End:

@@ -114,6 +114,45 @@ def test_reset_after_our_end_is_a_break(
             half_close.end(connection, patience_s=30.0)
 
 
+def test_goodbye_of_a_program_that_has_not_read_is_a_break(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
+    """A TLS peer that says close_notify and closes while bytes wait in its host is found out by its reset."""
+    context = server_context(issue("localhost", authority), tmp_path)
+
+    def leave_politely(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            wait_for_their_end(secured)
+            secured.settimeout(0)
+            with contextlib.suppress(OSError):
+                secured.unwrap()
+
+    with tls(peer(leave_politely), authority).connect() as connection:
+        connection.sendall(b"x" * 100_000)
+        with pytest.raises(ConnectionResetError):
+            half_close.end(connection, patience_s=30.0)
+
+
+def test_goodbye_without_an_end_is_believed(
+    peer: PeerMaker, authority: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A TLS peer that has read everything and says so, but keeps the TCP connection, has ended NOTIFIED."""
+    context = server_context(issue("localhost", authority), tmp_path)
+    over = threading.Event()
+
+    def stay(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            read_to_end(secured)
+            secured.unwrap()
+            over.wait()
+
+    monkeypatch.setattr(half_close, "_FAREWELL_S", 0.01)
+    with tls(peer(stay), authority).connect() as connection:
+        connection.sendall(b"x" * 1000)
+        try:
+            assert half_close.end(connection, patience_s=30.0) is End.NOTIFIED
+        finally:
+            over.set()
+
+
 def fill(connection: socket.socket) -> int:
     """Send until neither host takes more, and return how many bytes that were."""
     sent = 0
