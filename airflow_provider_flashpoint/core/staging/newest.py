@@ -21,7 +21,7 @@ _ENTRY = 4  # numbers of 8 bytes: two of the digest, version, place
 _BUFFERED = 1024 * _ENTRY
 _KNOWN = -1  # the place of what is no row
 
-_two_numbers: Callable[[bytes], tuple[int, int]] = struct.Struct("<qq").unpack  # type: ignore[assignment]
+_two_numbers: Callable[[bytes], tuple[int, int]] = struct.Struct("<qq").unpack
 
 Known = tuple[int, int, int]
 """Two numbers of a key's digest, and the version delivered."""
