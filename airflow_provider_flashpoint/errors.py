@@ -128,6 +128,10 @@ class NetworkError(TransientError):
     """No answer came: name resolution, connection, TLS, or time ran out."""
 
 
+class SupersededError(TransientError):
+    """Another try of the run has begun, and goes on in the place of this one."""
+
+
 class DeliveryError(TransientError):
     """Devo did not confirm what was sent. ``unconfirmed`` counts the lines concerned."""
 

@@ -73,6 +73,7 @@ class Delivery:
     :param unsent: keeps what cannot be delivered; without it, only reading the window again brings it back.
     :param left: what earlier runs kept, to be sent before anything is read.
     :param verification: lets what was confirmed enter the ledger only once Devo's table shows it.
+    :param before_sending: called before each batch is sent; what it raises ends the delivery.
     :param send_again: send what was confirmed before, too.
     :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
     :param now: the clock, which stamps the ledger.
@@ -91,6 +92,7 @@ class Delivery:
         unsent: KeptLines | None = None,
         left: Sequence[KeptLines] = (),
         verification: Verification | None = None,
+        before_sending: Callable[[], None] = lambda: None,
         send_again: bool = False,
         batch_records: int = DEFAULT_BATCH_RECORDS,
         batch_bytes: int = DEFAULT_BATCH_BYTES,
@@ -101,6 +103,7 @@ class Delivery:
         self._line_of = line_of
         self._set_aside = set_aside
         self._now = now
+        self._before_sending = before_sending
         self._obfuscator = obfuscator or Obfuscator()
         self._unsent = unsent
         self._left = left
@@ -168,6 +171,7 @@ class Delivery:
     def _send(self, pairs: Sequence[Pair]) -> None:
         """Send and confirm, then record."""
         if pairs:
+            self._before_sending()
             self._writer.write([line for _, line in pairs])
             self._writer.confirm()
             if self._verification is None:

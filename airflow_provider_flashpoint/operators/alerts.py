@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
     from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
     from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+    from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
     from airflow_provider_flashpoint.core.verify import Verification
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
@@ -115,7 +116,7 @@ class PullAlertsOperator(WindowedOperator):
             pulled_at = datetime.now(UTC)
             name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
             with DeadLetters(self._directory / "dead_letters" / name) as dead_letters:
-                summary = self._deliver(run_window, dead_letters)
+                summary = self._deliver(run_window, dead_letters, self._newest_try(context))
             delivered = (state or AlertState()).after_delivery(
                 run_window.covered,
                 leaves_no_gap=run_window.leaves_no_gap(complete_until),
@@ -134,7 +135,14 @@ class PullAlertsOperator(WindowedOperator):
                 )
             return self._told(summary, run_window, delivered)
 
-    def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters) -> DeliverySummary:
+    def _newest_try(self, context: Any) -> NewestTry:
+        from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+
+        map_index = getattr(context.get("ti"), "map_index", -1)
+        run = f"{self.dag_id} {self.task_id} {context.get('run_id')} {map_index}"
+        return NewestTry(self._directory / "newest_try", run=run)
+
+    def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters, newest_try: NewestTry) -> DeliverySummary:
         from airflow_provider_flashpoint.core.deliver import Delivery
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.core.memory_log import MemoryLog
@@ -173,10 +181,12 @@ class PullAlertsOperator(WindowedOperator):
                 unsent=unsent,
                 left=[unsent] if verification else [unverified, unsent],
                 verification=verification,
+                before_sending=newest_try.check,
                 send_again=self.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
             )
             pages = client.pages(data_set, run_window.asked)
+            newest_try.begin()
             try:
                 summary = delivery.deliver(telling(memory_log.over(sender_log.over(pages))))
             finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,9 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, 
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
 from airflow_provider_flashpoint.core.verify import Verification
-from airflow_provider_flashpoint.errors import DataError, DeliveryError
+from airflow_provider_flashpoint.errors import DataError, DeliveryError, SupersededError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIRST_TS = 1_767_225_600
@@ -318,6 +319,24 @@ def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
     writer = FakeWriter()
     stream.deliver(pages_of(4, 1), writer, batch_bytes=6)
     assert writer.calls == 4  # two lines of three bytes each time: written and confirmed
+
+
+def test_try_that_was_taken_over_sends_no_more(stream: Stream, tmp_path: Path) -> None:
+    """Once another try of the run has begun, the older one sends nothing; the newer one delivers what is missing."""
+    tries = [NewestTry(tmp_path / "newest_try", run="one") for _ in range(2)]
+    older, newer = FakeWriter(), FakeWriter()
+    tries[0].begin()
+
+    def pages() -> Iterator[Page]:
+        first, second = pages_of(2, 1)
+        yield first
+        tries[1].begin()
+        yield second
+
+    with pytest.raises(SupersededError):
+        stream.deliver(pages(), older, batch_records=1, before_sending=tries[0].check)
+    stream.deliver(pages_of(2, 1), newer, batch_records=1, before_sending=tries[1].check)
+    assert (older.sink, newer.sink) == ([b"a0\n"], [b"a1\n"])
 
 
 def test_verified_alerts_are_on_record_when_they_are_seen(stream: Stream, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Which try of a run may send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+from airflow_provider_flashpoint.errors import SupersededError
+
+
+def begun(path: Path, run: str = "one") -> NewestTry:
+    """Return a try that has begun."""
+    newest = NewestTry(path, run=run)
+    newest.begin()
+    return newest
+
+
+def test_a_newer_try_of_the_run_stops_the_older_one(tmp_path: Path) -> None:
+    """The older one is told by an error of its own."""
+    older = begun(tmp_path / "try")
+    older.check()
+    begun(tmp_path / "try")
+    with pytest.raises(SupersededError, match="Another try of this run has begun"):
+        older.check()
+
+
+def test_an_older_try_leaves_the_newer_one_alone(tmp_path: Path) -> None:
+    """What began last goes on."""
+    begun(tmp_path / "try")
+    begun(tmp_path / "try").check()
+
+
+def test_another_run_is_no_newer_try(tmp_path: Path) -> None:
+    """Runs side by side do not stop one another."""
+    one = begun(tmp_path / "try")
+    begun(tmp_path / "try", run="two")
+    one.check()
+
+
+def test_a_wiped_storage_stops_nobody(tmp_path: Path) -> None:
+    """Where nothing tells of another try, there is none."""
+    one = begun(tmp_path / "try")
+    (tmp_path / "try").unlink()
+    one.check()
