@@ -254,6 +254,7 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
                 description="For the transport syslog: the wait after the start and before the end of an upload.",
                 kind="number",
                 minimum=0,
+                maximum=25,  # Devo's balancer ends what is idle for 30 seconds
             ),
             "max_line_bytes": Field(
                 label="Longest event (bytes)",

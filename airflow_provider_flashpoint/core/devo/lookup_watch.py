@@ -120,7 +120,7 @@ class LookupWatch:
         """
         metadata = self._read(self._path)
         status, before = lookup_status(metadata), lookup_status(self.metadata)
-        if status.state is JobState.FAILED:
+        if status.state is JobState.FAILED and metadata != self.metadata:
             return status
         is_settled = metadata is None or status.state is JobState.DONE or status.word == before.word
         if is_settled and _content(metadata) != _content(self.metadata):

@@ -24,12 +24,17 @@ NAME = "Colors"
 
 
 @pytest.fixture
-def deploy(devo: DevoServer, clock: FakeClock) -> Callable[..., Any]:
-    """A function that deploys rows to the sandbox; waiting takes no time."""
+def client(devo: DevoServer, clock: FakeClock) -> LookupsClient:
+    """A client of the sandbox; waiting takes no time."""
     session = requests.Session()
     session.auth = BearerAuth(devo.settings.api_token)
     http = HttpClient(session, base_url=devo.api_url, service="Devo", sleep=clock.sleep)
-    client = LookupsClient(http, domain=devo.settings.domain, clock=clock, sleep=clock.sleep)
+    return LookupsClient(http, domain=devo.settings.domain, clock=clock, sleep=clock.sleep)
+
+
+@pytest.fixture
+def deploy(client: LookupsClient) -> Callable[..., Any]:
+    """A function that deploys rows to the sandbox."""
 
     def run(operation: Operation, **rows: str) -> Any:
         file = io.BytesIO()
@@ -93,6 +98,15 @@ def test_change_of_the_metadata_is_an_end(mute: DevoServer, deploy: Callable[...
     assert deploy(Operation.CREATE, red="Red").state is JobState.DONE
     deploy(Operation.APPEND, blue="Blue")
     assert content(mute) == {"red": "Red", "blue": "Blue"}
+
+
+def test_drop_ends_where_the_lookup_is_gone(
+    mute: DevoServer, deploy: Callable[..., Any], client: LookupsClient
+) -> None:
+    """Where no job can be seen, a lookup that is not there any more is the end of its drop."""
+    deploy(Operation.CREATE, red="Red")
+    assert client.drop(NAME)
+    assert NAME not in mute.lookups
 
 
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.APPEND])
