@@ -89,7 +89,8 @@ def indicator_dag(config: IndicatorInput) -> DAG:
 def alert_dag(config: AlertInput) -> DAG:
     """Return the DAG of the input ``flashpoint_alert``."""
     with _dag(ALERT_DAG_ID, config, _ALERT_DOC.format(tag=config.tag), _WINDOW_PARAMS) as dag:
-        setup = _setup(ALERT_DAG_ID, "alerts", config)
+        query_tag = config.tag if config.verify is Verify.QUERY else None
+        setup = _setup(ALERT_DAG_ID, "alerts", config, query_tag=query_tag)
         feeds = {"keywords": config.keywords, "keyword_classes": config.keyword_classes}
         streams: dict[str, tuple[str, str | None]] = {"alerts": (config.tag, None)}
         streams |= {kind: (feed.tag, feed.path) for kind, feed in feeds.items() if feed}
@@ -137,11 +138,12 @@ def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str,
     )
 
 
-def _setup(module: str, data_set: str, config: InputConfig) -> SetupOperator:
+def _setup(module: str, data_set: str, config: InputConfig, *, query_tag: str | None = None) -> SetupOperator:
     return SetupOperator(
         task_id="setup",
         module=module,
         data_set=data_set,
+        query_tag=query_tag,
         flashpoint_conn_id=config.flashpoint_conn_id,
         devo_conn_id=config.devo_conn_id,
     )

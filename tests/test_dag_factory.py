@@ -45,6 +45,8 @@ def test_only_alerts_are_verified_by_a_query() -> None:
     dag = alert_dag(alerts={"verify": "query"}, keywords={"path": "/keywords"})
     assert dag.get_task("pull_alerts").verify == "query"
     assert dag.get_task("pull_keywords").verify == "confirm"
+    assert dag.get_task("setup").query_tag == dag.get_task("pull_alerts").tag
+    assert alert_dag().get_task("setup").query_tag is None
 
 
 def test_one_lookup_and_one_stream_have_one_writer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -128,6 +129,11 @@ class DevoHook(BaseHook):
     def check_lookups(self) -> None:
         """Raise what stands against the transport of lookups: network, address, certificate, token or rights."""
         self.lookups().check()
+
+    def check_queries(self, tag: str) -> None:
+        """Raise what stands against asking the table ``tag`` by query: network, address, token or rights."""
+        # Any key will do for the id, since nothing is as young as this.
+        next(self.queries().id_counts(tag, "id", since=datetime.now(UTC)), None)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check what the connection has fields for, and tell in words what came of it."""

@@ -81,12 +81,13 @@ class IndicatorsOperator(WindowedOperator):
         """Pull the window from Flashpoint into a new stage, with values hidden by ``rules``, and return its summary."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+        from airflow_provider_flashpoint.core.memory_log import MemoryLog
         from airflow_provider_flashpoint.core.staging.stage import StageWriter, prune_stages, stage_of
 
         pulled_at = datetime.now(UTC)
         client = self.flashpoint()
         obfuscator = self.obfuscator(rules)
-        pages = client.pages(DataSet.INDICATORS, run_window.asked, record_type=self.indicator_type)
+        pages = MemoryLog().over(client.pages(DataSet.INDICATORS, run_window.asked, record_type=self.indicator_type))
         writer = StageWriter(self.stages(), window=run_window.asked, pulled_at=pulled_at)
         summary = stage_of(([flatten(obfuscator.hide(record)) for record in page.records] for page in pages), writer)
         obfuscator.report(summary.records)

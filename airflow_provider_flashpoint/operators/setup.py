@@ -16,6 +16,7 @@ class SetupOperator(BaseOperator):
 
     :param module: the collector's name of the service, ``flashpoint_indicator`` or ``flashpoint_alert``.
     :param data_set: what the service reads: ``indicators`` or ``alerts``.
+    :param query_tag: the table that will be asked for proof of arrival; None where none will.
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param devo_conn_id: (templated) the connection to Devo.
     """
@@ -28,6 +29,7 @@ class SetupOperator(BaseOperator):
         *,
         module: str,
         data_set: str,
+        query_tag: str | None = None,
         flashpoint_conn_id: str = "flashpoint_default",
         devo_conn_id: str = "devo_default",
         **kwargs: Any,
@@ -35,6 +37,7 @@ class SetupOperator(BaseOperator):
         super().__init__(**kwargs)
         self.module = module
         self.data_set = data_set
+        self.query_tag = query_tag
         self.flashpoint_conn_id = flashpoint_conn_id
         self.devo_conn_id = devo_conn_id
 
@@ -53,4 +56,6 @@ class SetupOperator(BaseOperator):
                 devo.check_lookups()
             else:
                 devo.check_events()
+            if self.query_tag:
+                devo.check_queries(self.query_tag)
             self.log.info("Setup for module <%s> has been successfully executed.", self.module)

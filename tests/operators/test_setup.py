@@ -1,0 +1,56 @@
+"""The setup of a service: what it asks, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.operators.setup import SetupOperator
+from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+
+pytestmark = pytest.mark.airflow
+
+TAG = "my.app.flashpoint.setup"
+
+
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(devo=DevoSettings(directory=tmp_path_factory.mktemp("certificates"))) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(_running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Both services as Airflow's default connections; what is sent again is sent at once."""
+    for name, value in _running.airflow_connections().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(HttpClient.__init__.__kwdefaults__, "sleep", lambda seconds: None)
+    yield _running
+    _running.devo.faults.clear()
+    _running.devo.http.log.clear()
+
+
+def queries(sandbox: Sandbox) -> int:
+    return len(sandbox.devo.http.log.requests("POST", "/search/query"))
+
+
+def test_table_is_asked_where_queries_will_prove_arrival(sandbox: Sandbox) -> None:
+    """The setup of alerts asks the query API once where the puller will, and else not at all."""
+    SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts").execute({})
+    assert queries(sandbox) == 0
+    SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG).execute({})
+    assert queries(sandbox) == 1
+
+
+def test_table_that_may_not_be_asked_fails_the_setup(sandbox: Sandbox) -> None:
+    """A refused query is told before anything is pulled, in the collector's words."""
+    sandbox.devo.faults.add(Fault("status", status=403, match="/search/query"))
+    operator = SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG)
+    with pytest.raises(Exception, match="SetupError 102: Api Devo POST /search/query: status 403"):
+        operator.execute({})
