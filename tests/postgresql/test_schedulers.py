@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,15 +14,18 @@ import pytest
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
 from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.faults import Fault, FaultScript
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
 from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
-from demo.airflow_lab import AirflowLab
+from demo.airflow_lab import AirflowLab, Run
 from demo.airflow_lab.postgresql import PostgresServer
+from tests.postgresql.lookup_contents import held, served
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler, pytest.mark.postgresql]
 
 PERIOD = timedelta(minutes=1)
+PAUSED_PERIOD = timedelta(seconds=10)
 BACKFILLED = 24
 PERIODS = BACKFILLED + 2  # the last are left to the scheduled and the manual runs
 INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
@@ -36,7 +39,6 @@ class World:
 
     sandbox: Sandbox
     start: datetime
-    stalls: dict[str, object] = field(default_factory=dict)
 
     def date(self, number: int) -> datetime:
         """Return the start of a period."""
@@ -161,3 +163,120 @@ def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowL
     variables = lab.variables()
     for name in (*map(lookup_variable, NAMES.values()), alerts_variable(DEFAULT_TAG)):
         assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
+
+
+# Runs again, backwards, and after a pause ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def paused_at(lab: AirflowLab, updated_at: datetime) -> datetime:
+    """When the DAG ``paused`` was paused; other DAGs run meanwhile."""
+    lab.unpause("paused")
+    lab.wait_for_runs("paused", 2)
+    lab.pause("paused")
+    moment = datetime.now(UTC)
+    lab.unpause("straight")
+    return moment
+
+
+@pytest.fixture(scope="module")
+def straight(lab: AirflowLab, paused_at: datetime) -> list[Run]:
+    """Eleven scheduled runs, one after the other."""
+    return lab.wait_for_runs("straight", 11)
+
+
+def clear(lab: AirflowLab, dag_id: str, run_id: str) -> None:
+    """Clear a run, and return when it has succeeded once more."""
+    tries = {task["task_id"]: task["try_number"] for task in lab.tasks(dag_id, run_id)}
+    lab.clear(dag_id, run_id)
+
+    def again() -> bool:
+        return all(task["try_number"] > tries[task["task_id"]] for task in lab.tasks(dag_id, run_id))
+
+    lab.wait_until(again, 90, f"another try of {run_id}")
+    lab.wait_for_run(dag_id, run_id)
+
+
+def clear_while_it_is_held(lab: AirflowLab, faults: FaultScript, dag_id: str, match: str) -> str:
+    """Clear the run whose request to a service hangs, and return its id."""
+    faults.add(Fault("stall", match=match))
+    lab.wait_until(lambda: faults.fired(match), 120, "a request to hang")
+    run = next(run for run in lab.runs(dag_id) if run["state"] == "running")
+    lab.clear(dag_id, run["run_id"])
+    faults.release()
+    lab.wait_for_run(dag_id, run["run_id"])
+    return run["run_id"]
+
+
+def test_scheduled_runs_in_their_order_build_the_newest_version_of_every_key(straight: list[Run], world: World) -> None:
+    """A straight run is what the others are compared with, so it has to be right itself."""
+    assert held(world.sandbox, "straight") == served(world.sandbox, "md5")
+
+
+def test_the_first_ever_run_cleared_after_ten_more_changes_nothing(
+    straight: list[Run], lab: AirflowLab, world: World
+) -> None:
+    """What built the lookup adds to it the second time, and puts no old value back."""
+    before = held(world.sandbox, "straight")
+    clear(lab, "straight", straight[0]["run_id"])
+    assert held(world.sandbox, "straight") == before
+    operations = [str(job.operation) for job in world.sandbox.devo.lookups["straight"].jobs]
+    assert operations.count("create") == 1
+    assert "replace" not in operations
+
+
+def test_intervals_run_backwards_build_what_a_straight_run_builds(
+    straight: list[Run], lab: AirflowLab, world: World
+) -> None:
+    """The order of the intervals does not matter."""
+    lab.wait_for_dag("backwards")
+    runs = lab.backfill("backwards", world.start, world.date(PERIODS - 1), max_active_runs=1, run_backwards=True)
+    assert len(runs) == 6
+    assert held(world.sandbox, "backwards") == held(world.sandbox, "straight")
+
+
+def test_runs_cleared_while_they_are_running_leave_the_lookup_whole(
+    paused_at: datetime, lab: AirflowLab, world: World
+) -> None:
+    """One is cleared in the midst of its pull, a later one in the midst of its deployment."""
+    lab.unpause("interrupted")
+    lab.wait_for_runs("interrupted", 1)
+    clear_while_it_is_held(lab, world.sandbox.flashpoint.faults, "interrupted", "types=sha256")
+    clear_while_it_is_held(lab, world.sandbox.devo.faults, "interrupted", "interrupted/deploy-csv")
+    lab.wait_for_runs("interrupted", 6)
+    assert held(world.sandbox, "interrupted") == served(world.sandbox, "sha256")
+
+
+def test_a_run_that_an_asset_triggers_reads_the_last_period_of_the_schedule(
+    paused_at: datetime, lab: AirflowLab, world: World
+) -> None:
+    """Such a run has no interval of its own, and builds the lookup from the initial start time all the same."""
+    for dag_id in ("reports", "by_asset"):
+        lab.unpause(dag_id)
+    lab.trigger("reports")
+
+    def triggered() -> list[Run]:
+        return [run for run in lab.runs("by_asset") if run["run_type"] not in {"scheduled", "manual"}]
+
+    run = lab.wait_until(triggered, 60, "a run that an asset triggered")[0]
+    lab.wait_for_run("by_asset", run["run_id"])
+    assert "by the last complete period of the schedule before" in lab.task_log("by_asset", run["run_id"], "pull")
+    assert held(world.sandbox, "by_asset") == served(world.sandbox, "md5")
+    lab.pause("by_asset")
+
+
+def test_a_pause_of_six_intervals_loses_nothing_with_catchup_off(
+    paused_at: datetime, lab: AirflowLab, world: World
+) -> None:
+    """The intervals of the pause are not run, and the first run after it reads what came in them."""
+    resumed_at = paused_at + 6 * PAUSED_PERIOD
+    lab.wait_until(lambda: datetime.now(UTC) >= resumed_at, 90, "six intervals to pass")
+    for number in range(6):
+        store = world.sandbox.flashpoint.store
+        store.touch_indicators(count=20, types=["url"], at=paused_at + (number + 0.5) * PAUSED_PERIOD)
+    lab.unpause("paused")
+    lab.wait_until(lambda: scheduled_after(lab, "paused", resumed_at), 120, "a scheduled run")
+    lab.pause("paused")
+    intervals = [run["interval"] for run in lab.runs("paused") if run["interval"]]
+    assert len([each for each in intervals if paused_at <= each[0] and each[1] <= resumed_at]) <= 1
+    assert held(world.sandbox, "paused") == served(world.sandbox, "url")

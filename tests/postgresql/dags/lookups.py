@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import datetime, timedelta
+from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator
 
 from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+
+try:
+    from airflow.sdk import AssetOrTimeSchedule
+
+    def asset_or_time(timetable: Any, asset: Asset) -> Any:
+        """Return the schedule of Airflow 3."""
+        return AssetOrTimeSchedule(timetable=timetable, assets=[asset])
+
+except ImportError:
+    from airflow.timetables.datasets import DatasetOrTimeSchedule
+
+    def asset_or_time(timetable: Any, asset: Asset) -> Any:
+        """Return the schedule of Airflow 2."""
+        return DatasetOrTimeSchedule(timetable=timetable, datasets=[asset])  # noqa: AIR311
+
 
 START = datetime.fromisoformat(os.environ["LOOKUPS_START"])
 SPAN = timedelta(seconds=float(os.environ["LOOKUPS_SPAN_S"]))
@@ -17,12 +34,12 @@ SPAN = timedelta(seconds=float(os.environ["LOOKUPS_SPAN_S"]))
 
 def lookup_dag(dag_id: str, kind: str, *, intervals: int, catchup: bool) -> DAG:
     """Return a DAG whose ``intervals`` make up the span."""
-    period = SPAN / intervals
+    period = timedelta(seconds=math.ceil(SPAN.total_seconds() / intervals))
     with DAG(
         dag_id,
         schedule=DeltaDataIntervalTimetable(period),
         start_date=START,
-        end_date=START + SPAN - period,
+        end_date=START + SPAN - timedelta(seconds=1),
         catchup=catchup,
         max_active_runs=1,
         default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
@@ -43,8 +60,8 @@ def _tasks(lookup_name: str, kind: str) -> None:
     )
 
 
-straight = lookup_dag("straight", "domain", intervals=11, catchup=True)
-backwards = lookup_dag("backwards", "domain", intervals=6, catchup=False)
+straight = lookup_dag("straight", "md5", intervals=11, catchup=True)
+backwards = lookup_dag("backwards", "md5", intervals=6, catchup=False)
 interrupted = lookup_dag("interrupted", "sha256", intervals=6, catchup=True)
 
 with DAG(
@@ -56,3 +73,25 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
 ) as paused:
     _tasks("paused", "url")
+
+_REPORTS = Asset("lab://reports")
+
+
+class Report(BaseOperator):
+    """Does nothing but succeed."""
+
+    def execute(self, context: Any) -> None:
+        """Do nothing."""
+
+
+with DAG("reports", schedule=None, start_date=START) as reports:
+    Report(task_id="report", outlets=[_REPORTS])
+
+with DAG(
+    "by_asset",
+    schedule=asset_or_time(DeltaDataIntervalTimetable(timedelta(minutes=1)), _REPORTS),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+) as by_asset:
+    _tasks("by_asset", "md5")
