@@ -23,7 +23,8 @@ from airflow_provider_flashpoint.core.devo.channel import Channel
 from airflow_provider_flashpoint.core.devo.line import encode
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
 
-DEFAULT_BATCH_BYTES = 16 * 1024 * 1024
+# A batch costs a connection, whose making stops the flow: fewer cost less, and longer ones repeat more after a break.
+DEFAULT_BATCH_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_ATTEMPTS = 5
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 30.0
