@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.compat import redact
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
     DEFAULT_LEDGER_RETENTION,
@@ -21,6 +18,7 @@ from airflow_provider_flashpoint.config.model import (
 from airflow_provider_flashpoint.core.state import AlertState
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
+from airflow_provider_flashpoint.operators.alert_sender import Pass, telemetry_to_devo, verification_by_query
 from airflow_provider_flashpoint.operators.base import WindowedOperator, ending_the_task, reached
 from airflow_provider_flashpoint.run_window import RunWindow
 from airflow_provider_flashpoint.staging import directory_name
@@ -28,16 +26,8 @@ from airflow_provider_flashpoint.state_store import alerts_variable, write_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.deliver import DeliverySummary
-    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
-    from airflow_provider_flashpoint.core.flashpoint.page import Page
-    from airflow_provider_flashpoint.core.sender_log import SenderLog
-    from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
     from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
-    from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
     from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
-    from airflow_provider_flashpoint.core.verify import Verification
-    from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 _ON_RERUN = ("skip", "resend")
 _VERIFY = ("confirm", "query")
@@ -165,12 +155,23 @@ class PullAlertsOperator(WindowedOperator):
         unverified = KeptLines(self._directory / "unverified", max_batches=None)
         devo, endpoint = DevoHook(self.devo_conn_id), client.endpoint(data_set)
         writer = devo.event_writer(self.tag)
-        with self._telemetry(devo, writer) as telling, writer, self.until_killed():
+        telemetry: AbstractContextManager[Pass] = nullcontext(iter)
+        if self.telemetry:
+            telemetry = telemetry_to_devo(devo, writer, service=self.kind, module=type(self).__name__)
+        with telemetry as told, writer, self.until_killed():
             sender_log = SenderLog(writer, period_s=self.statistics_period.total_seconds())
-            memory_log = MemoryLog()
             verification = None
             if self.verify == "query":
-                verification = self._verification(devo, endpoint, ledger, sender_log, unverified)
+                verification = verification_by_query(
+                    devo,
+                    tag=self.tag,
+                    kind=self.kind,
+                    endpoint=endpoint,
+                    ledger=ledger,
+                    writer=sender_log,
+                    unverified=unverified,
+                    timeout=self.verify_timeout,
+                )
             delivery = Delivery(
                 endpoint=endpoint,
                 ledger=ledger,
@@ -185,59 +186,14 @@ class PullAlertsOperator(WindowedOperator):
                 send_again=self.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
             )
-            pages = client.pages(data_set, run_window.asked)
+            pages = sender_log.over(MemoryLog().over(client.pages(data_set, run_window.asked)))
             newest_try.begin()
             try:
-                summary = delivery.deliver(telling(memory_log.over(sender_log.over(pages))))
+                summary = delivery.deliver(told(pages))
             finally:
                 sender_log.say()
         ledger.prune(before=forgotten_before)
         return summary
-
-    def _verification(
-        self, devo: DevoHook, endpoint: Endpoint, ledger: AlertLedger, writer: SenderLog, unverified: KeptLines
-    ) -> Verification:
-        from airflow_provider_flashpoint.core.verify import Verification, id_under
-
-        if not endpoint.id_field:
-            raise ConfigurationError(
-                f"verify is 'query' in task {self.task_id}, and {self.kind} have no id to ask for."
-            )
-        queries = devo.queries()
-        return Verification(
-            unverified=unverified,
-            ledger=ledger,
-            writer=writer,
-            shown=lambda since: queries.id_counts(self.tag, endpoint.id_field, since=since),
-            id_of=id_under(endpoint.id_field),
-            by_event_time=bool(devo.settings().event_date_field),
-            timeout_s=self.verify_timeout.total_seconds(),
-        )
-
-    @contextlib.contextmanager
-    def _telemetry(self, devo: DevoHook, writer: EventWriter) -> Generator[Callable[[Iterable[Page]], Iterator[Page]]]:
-        """Deliver what is logged to Devo too, where that is asked for; gives what pages are passed through."""
-        if not self.telemetry:
-            yield iter
-            return
-        from airflow_provider_flashpoint import __version__
-        from airflow_provider_flashpoint.core.telemetry import TAG, Telemetry
-
-        fields = {
-            "collector_name": "flashpoint",
-            "collector_version": __version__,
-            "input_name": "flashpoint_alert",
-            "service_name": self.kind,
-            "module_name": type(self).__name__,
-        }
-        with Telemetry(
-            lambda: devo.event_writer(TAG, max_attempts=1),
-            fields=fields,
-            redact=lambda text: str(redact(text)),
-            metrics=lambda: asdict(writer.statistics),
-            source=logging.getLogger("airflow_provider_flashpoint"),
-        ) as telemetry:
-            yield telemetry.over
 
     def _check_arguments(self) -> None:
         for name, value, allowed in (
