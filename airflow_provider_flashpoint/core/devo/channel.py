@@ -9,8 +9,8 @@ from typing import Protocol
 class Channel(Protocol):
     """The way of one tag's lines into Devo; each transport has its own.
 
-    ``connections`` counts those made so far. ``send_bytes`` is how much is best sent at once, ``max_line_bytes``
-    the longest line that it can carry, or None for any.
+    ``connections`` counts those made so far, or the requests where a transport has none of its own. ``send_bytes`` is
+    how much is best sent at once, ``max_line_bytes`` the longest line that it can carry, or None for any.
     """
 
     connections: int

@@ -61,6 +61,17 @@ def test_tag_that_could_forge_an_event_is_refused(tag: Any) -> None:
         syslog_header(tag)
 
 
+@given(ANY_TEXT | st.from_regex(r"[a-z.() :\n-]{1,12}"))
+def test_tag_is_itself_or_refused(tag: str) -> None:
+    """Whatever a tag holds, it either stands in its header as it is, in one line, or is refused."""
+    try:
+        header = syslog_header(tag, host="web1")
+    except ConfigurationError:
+        return
+    assert header == b"<14>Jan  1 00:00:00 web1 " + tag.encode("ascii") + b": "
+    assert not set(tag) & set(" :\n\r\0<>/%")
+
+
 @given(JSON_VALUES)
 def test_record_is_one_line_and_reads_back(record: Any) -> None:
     """Whatever a record holds, its line has one newline, at its end, no carriage return or NUL, and the same JSON."""
