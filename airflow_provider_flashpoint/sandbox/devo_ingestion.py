@@ -48,8 +48,7 @@ class Ingestion:
 
     def _stream(self, request: Request) -> Response:
         header = self._header(request)
-        *lines, last = _body(request).split(b"\n")
-        self._record(header, [*lines, last] if last else lines)
+        self._record(header, _body(request))
         return Response(200)
 
     def _event(self, request: Request) -> Response:
@@ -57,7 +56,7 @@ class Ingestion:
         message = _body(request) or unquote_plus(request.raw_query).encode()
         if not message or b"\n" in message.removesuffix(b"\n"):
             raise _refusal(400, "An event is one line.")
-        self._record(header, [message.removesuffix(b"\n")])
+        self._record(header, message)
         return Response(204)
 
     def _header(self, request: Request) -> bytes:
@@ -71,10 +70,12 @@ class Ingestion:
             raise _refusal(400, "The tag or the host is not valid.")
         return f"<14>Jan  1 00:00:00 {host} {tag}: ".encode()
 
-    def _record(self, header: bytes, lines: list[bytes]) -> None:
+    def _record(self, header: bytes, lines: bytes) -> None:
+        """Record lines, of which the last may lack its newline, each behind the header."""
         connection = self._tables.open("http")
         self._tables.turns.take(connection)
-        connection.wire.append(b"".join(header + line + b"\n" for line in lines))
+        if lines:
+            connection.wire.append(header + lines.removesuffix(b"\n").replace(b"\n", b"\n" + header) + b"\n")
         self._tables.end(connection, "eof")
 
 
