@@ -1,59 +1,50 @@
-"""``python -m benchmarks``: time and peak memory of a small and a large run, and whether memory stays bounded."""
+"""``python -m benchmarks``: ours, devo-sdk and the physical limit side by side, and whether the bars are reached."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from fnmatch import fnmatch
 
-from benchmarks.runs import CASES, BenchmarkError, Figures, measure, medians
-
-_MOST_RATIO = 1.2
-_MEBIBYTE = 1 << 20
+from benchmarks import table
+from benchmarks.registry import CASES
+from benchmarks.runs import BenchmarkError, judge, measure
 
 
 def main() -> int:
-    """Measure and print; return 0 where the rule on memory holds, 1 where it does not, 2 where a case failed."""
+    """Measure and print; return 0 where every bar is reached, 1 where one is not, 2 where a contender failed."""
     options = _options()
-    small, large = options.rows
+    names = [name for name in CASES if any(fnmatch(name, pattern) for pattern in options.only)]
+    sys.stdout.write(table.machine() + table.header())
+    verdicts = []
     try:
-        figures = {rows: _measured(rows, options.runs) for rows in (small, large)}
+        for name in names:
+            case = CASES[name]
+            figures = measure(case, runs=options.runs, scale=options.scale)
+            sys.stdout.write(table.lines(case, figures))
+            sys.stdout.flush()
+            verdicts += [(bar, *judge(bar, figures)) for bar in case.bars]
     except BenchmarkError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(f"{'case':28}{'rows':>10}{'brought':>11}{'seconds':>9}{'rows/s':>9}{'peak MiB':>10}{'ratio':>7}\n")
-    held = True
-    for name, title in CASES.items():
-        base = figures[small][name]
-        for rows in (small, large):
-            sys.stdout.write(_line(title, rows, figures[rows][name], base))
-        held = held and figures[large][name].peak_bytes <= _MOST_RATIO * base.peak_bytes
-    verdict = "HELD" if held else "NOT HELD"
-    sys.stdout.write(f"\nPeak memory of {large:,} rows within {_MOST_RATIO}x of {small:,} rows: {verdict}\n")
-    return 0 if held else 1
+    sys.stdout.write("\n" + "".join(table.verdict(*each) for each in verdicts))
+    return 0 if all(held for _, _, held in verdicts) else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--rows", type=int, nargs=2, default=(20_000, 200_000), metavar=("SMALL", "LARGE"), help="%(default)s"
+        "--only", nargs="+", default=["*"], metavar="NAME", help="cases, such as rows or 'events-*'; by default all"
     )
-    parser.add_argument("--runs", type=int, default=1, help="of each; the medians are printed (%(default)s)")
+    parser.add_argument("--runs", type=int, default=5, help="of each contender; medians are printed (%(default)s)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="of all amounts; 5 measures memory with a million rows (%(default)s)"
+    )
+    parser.epilog = f"Cases: {', '.join(CASES)}."
     options = parser.parse_args()
-    if not 0 < options.rows[0] < options.rows[1] or options.runs < 1:
-        parser.error("--rows takes a small number and a larger one, --runs at least 1")
+    if options.runs < 1 or options.scale <= 0:
+        parser.error("--runs is at least 1, --scale more than 0")
     return options
-
-
-def _measured(rows: int, runs: int) -> dict[str, Figures]:
-    taken = [measure(rows) for _ in range(runs)]
-    return {name: medians([run[name] for run in taken]) for name in CASES}
-
-
-def _line(title: str, rows: int, figures: Figures, base: Figures) -> str:
-    return (
-        f"{title:28}{rows:10,}{figures.rows:11,}{figures.seconds:9.2f}{rows / figures.seconds:9,.0f}"
-        f"{figures.peak_bytes / _MEBIBYTE:10.1f}{figures.peak_bytes / base.peak_bytes:7.2f}\n"
-    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs cases, each in a fresh process, against sandboxes in yet another one.
+"""Runs contenders, each in a fresh process, against sandboxes in yet another one.
 
 This module and its callers import nothing large: Linux counts the memory of the process that starts another into
 ``ru_maxrss`` of the one that was started.
@@ -11,60 +11,123 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-CASES = {"pull": "pull -> flatten -> stage", "sync": "stage -> lookup"}
+from benchmarks.case import Bar, Case, Contender
+
 _PROJECT = Path(__file__).parents[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """What one case brought and took: rows, those that came twice included; wall time; peak memory of its process."""
+    """What one run of a contender did and took; ``lost`` and ``repeated`` are by what the server says has arrived."""
 
-    rows: int
+    done: int
     seconds: float
+    cpu_s: float
     peak_bytes: int
+    lost: int = 0
+    repeated: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Units in a second."""
+        return self.done / self.seconds
 
 
 class BenchmarkError(Exception):
-    """A case or its sandboxes failed, so there is nothing to compare."""
+    """A contender or the sandboxes failed, so there is nothing to compare."""
 
 
-def measure(rows: int) -> dict[str, Figures]:
-    """Run every case once with ``rows`` indicators, and return its figures by its name.
+def measure(case: Case, *, runs: int, scale: float) -> dict[str, list[Figures]]:
+    """Run every contender of a case so often, in an order that turns round each time; return the figures by name.
 
-    :raises BenchmarkError: a process failed; what it said is on standard error.
+    :raises BenchmarkError: a process failed; the message has what it said.
     """
-    with _sandboxes(rows) as addresses, tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
-        return {name: _run(name, rows, directory, addresses) for name in CASES}
+    figures: dict[str, list[Figures]] = {name: [] for name in case.contenders}
+    count = max(1, round(case.count * scale))
+    with _served(case, count) as server:
+        for number in range(case.runs or runs):
+            for name in sorted(figures, reverse=bool(number % 2)):
+                figures[name].append(_run(case, name, count, server))
+    return figures
 
 
-def medians(runs: list[Figures]) -> Figures:
-    """Return the median of each figure of several runs of one case."""
-    return Figures(
-        rows=runs[0].rows,
-        seconds=median(run.seconds for run in runs),
-        peak_bytes=int(median(run.peak_bytes for run in runs)),
-    )
+def judge(bar: Bar, figures: dict[str, list[Figures]]) -> tuple[float, bool]:
+    """Return what the bar is about, from the medians of all runs, and whether it is held."""
+    value = median(getattr(each, bar.figure) for each in figures[bar.of])
+    if bar.figure in {"lost", "repeated"}:
+        value = max(getattr(each, bar.figure) for each in figures[bar.of])
+    if bar.to is not None:
+        value /= median(getattr(each, bar.figure) for each in figures[bar.to])
+    return value, (bar.at_least is None or value >= bar.at_least) and (bar.at_most is None or value <= bar.at_most)
 
 
-def _run(name: str, rows: int, directory: str, addresses: str) -> Figures:
-    command = [sys.executable, "-m", "benchmarks.case", name, "--rows", str(rows), "--directory", directory]
-    done = subprocess.run(command, cwd=_PROJECT, input=addresses, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"{CASES[name]} with {rows} rows failed ({done.returncode}).")
-    return Figures(**json.loads(done.stdout))
+class _Server:
+    """The sandboxes, seen from here; without a process, nothing arrives."""
+
+    def __init__(self, process: subprocess.Popen[str] | None) -> None:
+        self._process = process
+        self.addresses = self._read() if process else {}
+
+    def ask(self, what: str) -> dict[str, int]:
+        """Tell ``begin`` or ``end`` of a run; return what has arrived."""
+        if self._process is None or self._process.stdin is None:
+            return {}
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
+        if not line:
+            raise BenchmarkError("The sandboxes have failed.")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 @contextlib.contextmanager
-def _sandboxes(rows: int) -> Generator[str]:
-    """Serve ``rows`` indicators while the block runs; yields the line that tells where."""
-    command = [sys.executable, "-m", "benchmarks.server", str(rows)]
-    with subprocess.Popen(command, cwd=_PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        addresses = server.stdout.readline() if server.stdout else ""
-        if not addresses:
-            raise BenchmarkError("The sandboxes did not start.")
-        yield addresses
+def _served(case: Case, count: int) -> Generator[_Server]:
+    if case.server is None:
+        yield _Server(None)
+        return
+    settings = _scaled(case.server, count / case.count)
+    module = "benchmarks.sink" if settings.pop("sink", False) else "benchmarks.server"
+    command = [sys.executable, "-m", module, json.dumps(settings)]
+    with subprocess.Popen(command, cwd=_PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield _Server(process)
+
+
+def _scaled(settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Return the settings of a server with the amounts in them scaled as the work is."""
+    return {
+        name: round(value * scale) if name in {"indicators", "after_bytes", "stall_after_bytes"}
+        else _scaled(value, scale) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+    }  # fmt: skip
+
+
+def _run(case: Case, name: str, count: int, server: _Server) -> Figures:
+    contender = case.contenders[name]
+    count = max(1, round(count * contender.share))
+    server.ask("begin")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
+        work = json.dumps({"count": count, "directory": directory, "servers": server.addresses})
+        command = [sys.executable, "-m", "benchmarks.contender", case.name, name]
+        done = subprocess.run(command, cwd=_PROJECT, input=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{case.title}: {name} failed ({done.returncode}).\n{done.stderr}")
+    arrived = server.ask("end")
+    return Figures(**json.loads(done.stdout.splitlines()[-1]), **_missed(contender, count, arrived))
+
+
+def _missed(contender: Contender, count: int, arrived: dict[str, int]) -> dict[str, int]:
+    if not contender.arrives_as:
+        return {}
+    total = arrived[contender.arrives_as]
+    distinct = arrived["distinct"] if contender.arrives_as == "events" else total
+    return {"lost": count - distinct, "repeated": total - distinct}

@@ -1,0 +1,86 @@
+"""Events over syslog: our writer, devo-sdk's ``Sender.send``, and bytes that were built before, by a bare socket.
+
+All are given the same messages and are done once the peer has ended the connection, having read everything.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.case import LIMIT, OURS, SDK, Bar, Case, Contender, Measured, Work
+from benchmarks.connections import event_writer, sdk_sender, send_bare
+from benchmarks.scene import TAG, messages
+
+_COUNT = 100_000
+_BLOCK_BYTES = 256 * 1024
+_STALL_S = 1.0
+
+
+def ours(work: Work, transport: str, size_bytes: int) -> Measured:
+    """Lines as `EventWriter.encode` makes them, confirmed."""
+    lines = [f"{message}\n".encode() for message in messages(work.count, size_bytes)]
+
+    def run() -> int:
+        with event_writer(work, transport) as writer:
+            writer.write(lines)
+        return writer.statistics.confirmed
+
+    return run
+
+
+def devo_sdk(work: Work, transport: str, size_bytes: int) -> Measured:
+    """One call for each text, as the documentation of devo-sdk has it; ``close`` waits for the peer's end."""
+    texts = messages(work.count, size_bytes)
+
+    def run() -> int:
+        sender = sdk_sender(work, transport)
+        sent = sum(sender.send(tag=TAG, msg=text) for text in texts)
+        sender.close()
+        return sent
+
+    return run
+
+
+def limit(work: Work, transport: str, size_bytes: int) -> Measured:
+    """The same bytes in blocks of 256 KiB, built before the clock starts."""
+    from airflow_provider_flashpoint.core.devo.line import syslog_header
+
+    header = syslog_header(TAG).decode()
+    stream = "".join(f"{header}{message}\n" for message in messages(work.count, size_bytes)).encode()
+    blocks = [stream[at : at + _BLOCK_BYTES] for at in range(0, len(stream), _BLOCK_BYTES)]
+
+    def run() -> int:
+        send_bare(work, transport, blocks)
+        return work.count
+
+    return run
+
+
+def _case(transport: str, size_bytes: int, *, stalls: bool = False) -> Case:
+    name = f"events-{transport}-{size_bytes}{'-stall' if stalls else ''}"
+    ways = {OURS: ours, SDK: devo_sdk, LIMIT: limit}
+    bars = [Bar(f"{name}: events lost", "lost", at_most=0)]
+    if (transport, size_bytes, stalls) == ("tls", 1000, False):
+        bars += [
+            Bar("events over TLS, 1 kB: devo-sdk's rate, times", "rate", to=SDK, at_least=10.0),
+            Bar("events over TLS, 1 kB: rate of prebuilt bytes, times", "rate", to=LIMIT, at_least=0.6),
+        ]
+    stall = {"stall_after_bytes": _COUNT * size_bytes // 10, "stall_s": _STALL_S} if stalls else {}
+    return Case(
+        name=name,
+        title=f"events of {size_bytes} B, {transport.upper()}{f', peer stalls {_STALL_S:.0f} s' if stalls else ''}",
+        unit="events",
+        count=_COUNT,
+        contenders={
+            way: Contender(partial(prepare, transport=transport, size_bytes=size_bytes), arrives_as="events")
+            for way, prepare in ways.items()
+        },
+        bars=tuple(bars),
+        server={"sink": True, **stall},
+    )
+
+
+CASES = [
+    *(_case(transport, size_bytes) for transport in ("tls", "tcp") for size_bytes in (1000, 100)),
+    *(_case(transport, 1000, stalls=True) for transport in ("tls", "tcp")),
+]

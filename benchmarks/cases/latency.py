@@ -1,0 +1,39 @@
+"""A pull where each answer of Flashpoint takes 300 ms: ours, which fetches ahead, and a client that does not."""
+
+from __future__ import annotations
+
+from benchmarks.case import OURS, Bar, Case, Contender, Measured, Work
+from benchmarks.cases.pipeline import flashpoint, plain_pages
+from benchmarks.scene import INDICATOR_TYPE, window
+
+_COUNT = 40_000
+_SEQUENTIAL = "one after the other"
+
+
+def ours(work: Work) -> Measured:
+    """All pages of the window, with as many requests under way at once as by default."""
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+
+    def run() -> int:
+        pages = flashpoint(work).pages(DataSet.INDICATORS, window(), record_type=INDICATOR_TYPE)
+        return len({record["fpid"] for page in pages for record in page.records})
+
+    return run
+
+
+def sequential(work: Work) -> Measured:
+    """The pages that a plain client reads."""
+    return lambda: sum(map(len, plain_pages(work)))
+
+
+CASES = [
+    Case(
+        name="latency",
+        title="pull, 300 ms for each answer",
+        unit="rows",
+        count=_COUNT,
+        contenders={OURS: Contender(ours), _SEQUENTIAL: Contender(sequential)},
+        bars=(Bar("pull at 300 ms: the sequential client's rate, times", "rate", to=_SEQUENTIAL, at_least=3.0),),
+        server={"indicators": _COUNT, "latency_s": 0.3},
+    )
+]

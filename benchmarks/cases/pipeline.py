@@ -1,0 +1,171 @@
+"""The way of indicators: window -> pages -> flattened rows -> stage -> lookup, against a loop that many would write.
+
+Ours composes the parts of `core` as the operators do, without Airflow. The loop asks with requests, page after page,
+reads with json, flattens, and sends each row with devo-sdk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.case import OURS, Bar, Case, Contender, Measured, Work
+from benchmarks.connections import sdk_sender, settings
+from benchmarks.scene import DAY, INDICATOR_TYPE, LOOKUP, LOOKUP_KEY
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+    from airflow_provider_flashpoint.core.staging.stage import StageSummary
+
+_COUNT = 50_000
+_PLAIN = "requests + json + devo-sdk"
+_PAGE_SIZE = 1000
+
+
+def ours(work: Work) -> Measured:
+    """Pull into a stage, then bring the stage into a new lookup over the Lookups API."""
+    return lambda: sync(work, pull(work))
+
+
+def plain_loop(work: Work) -> Measured:
+    """One request after the other, one send for each row."""
+    from devo.sender import Lookup
+
+    def run() -> int:
+        sender = sdk_sender(work, "tls")
+        lookup = Lookup(name=LOOKUP, con=sender, delay=0)
+        columns: list[str] = []
+        sent = 0
+        for page in plain_pages(work):
+            for record in page:
+                row = _flat(record, "")
+                if not columns:
+                    columns = [LOOKUP_KEY, *sorted(row.keys() - {LOOKUP_KEY})]
+                    headers = Lookup.list_to_headers(headers=columns, key=LOOKUP_KEY)
+                    lookup.send_control(event=Lookup.EVENT_START, headers=headers, action=Lookup.ACTION_FULL)
+                lookup.send_data_line(fields=[row.get(name) for name in columns], key_index=0)
+                sent += 1
+        lookup.send_control(event=Lookup.EVENT_END, headers=headers, action=Lookup.ACTION_FULL)
+        sender.close()
+        return sent
+
+    return run
+
+
+def flashpoint(work: Work, **options: Any) -> FlashpointClient:
+    """Return our client of the sandbox Flashpoint."""
+    import requests
+
+    from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import Api
+    from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+
+    place = work.servers["flashpoint"]
+    session = requests.Session()
+    session.auth = BearerAuth(place["token"])
+    session.trust_env = False
+    http = HttpClient(session, base_url=place["url"], service="Flashpoint", secrets=(place["token"],))
+    return FlashpointClient(http, api=Api.LEGACY, **options)
+
+
+def plain_pages(work: Work) -> Iterator[list[dict[str, Any]]]:
+    """Yield pages as a plain client reads them: by offset within slices of time that hold fewer than 10,000 records."""
+    import requests
+
+    place = work.servers["flashpoint"]
+    slices = -(-work.count // (9 * _PAGE_SIZE))
+    step = (DAY[1] - DAY[0]) / slices
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {place['token']}"
+        for number in range(slices):
+            start = DAY[0] + number * step
+            parameters = {
+                "types": INDICATOR_TYPE,
+                "updated_since": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "updated_until": (start + step - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "sort_timestamp": "asc",
+                "limit": _PAGE_SIZE,
+            }
+            skip = 0
+            while True:
+                answer = session.get(f"{place['url']}/api/v4/indicators/attribute", params={**parameters, "skip": skip})
+                answer.raise_for_status()
+                page = answer.json()
+                yield page
+                skip += len(page)
+                if skip >= int(answer.headers["x-fp-total-hits"]):
+                    break
+
+
+def pull(work: Work) -> StageSummary:
+    """Pull, flatten and stage so many rows; those at the borders of halved windows come twice."""
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+    from airflow_provider_flashpoint.core.staging.stage import StageWriter, stage_of
+    from airflow_provider_flashpoint.core.window import Window
+
+    share = work.count / work.servers["indicators"]
+    part = Window(DAY[0], DAY[0] + (DAY[1] - DAY[0]) * share)
+    pages = flashpoint(work).pages(DataSet.INDICATORS, part, record_type=INDICATOR_TYPE)
+    writer = StageWriter(work.directory / "indicators", window=part, pulled_at=datetime.now(UTC))
+    return stage_of(([flatten(record) for record in page.records] for page in pages), writer)
+
+
+def sync(work: Work, summary: StageSummary) -> int:
+    """Build a lookup from a stage; return the rows sent."""
+    from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+    from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
+    from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+    from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+    from airflow_provider_flashpoint.core.staging.stage import Stage
+    from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
+    from airflow_provider_flashpoint.core.sync import sync as sync_stage
+    from airflow_provider_flashpoint.staging import storage_path
+
+    stage = Stage(storage_path(summary.uri), summary)
+    columns = columns_for(stage, key=LOOKUP_KEY, wanted=None)
+    to = settings(work)
+    with DeadLetters(work.directory / "dead_letters.jsonl") as dead_letters:
+        done = sync_stage(
+            stage,
+            LookupTarget(LOOKUP, LOOKUP_KEY, columns, Operation.CREATE),
+            lookups=lookups_client(to, lambda: api_session(to)),
+            ledger=LookupLedger(work.directory / "lookups", generation="benchmark"),
+            consult_ledger=False,
+            version_fields=endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields,
+            dead_letters=dead_letters,
+            at=datetime.now(UTC),
+        )
+    return done.rows_sent
+
+
+def _flat(level: dict[str, Any], prefix: str) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for key, value in level.items():
+        if isinstance(value, dict):
+            row.update(_flat(value, f"{prefix}{key}."))
+        else:
+            row[prefix + key] = json.dumps(value) if isinstance(value, list) else value
+    return row
+
+
+CASES = [
+    Case(
+        name="pipeline",
+        title="pull -> flatten -> stage, stage -> lookup",
+        unit="rows",
+        count=_COUNT,
+        contenders={
+            OURS: Contender(ours, arrives_as="rows"),
+            _PLAIN: Contender(plain_loop, arrives_as="lines"),
+        },
+        bars=(
+            Bar("pull -> stage -> lookup: the plain loop's rate, times", "rate", to=_PLAIN, at_least=3.0),
+            Bar("pull -> stage -> lookup: rows lost", "lost", at_most=0),
+        ),
+        server={"indicators": _COUNT},
+    )
+]

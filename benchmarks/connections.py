@@ -1,0 +1,86 @@
+"""Connections of each contender to Devo: ours as the hook makes them, devo-sdk's as its docs do, and bare sockets.
+
+``transport`` is ``tls``, ``tcp`` or, for ours alone, ``http``.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.scene import TAG
+
+if TYPE_CHECKING:
+    from devo.sender import Sender
+
+    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+    from benchmarks.case import Work
+
+_ANSWER_BYTES = 65_536
+
+
+def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
+    """Return the settings of a connection to the sandbox, with more fields in its extra."""
+    from airflow_provider_flashpoint.connections import read_extra
+    from airflow_provider_flashpoint.core.devo.settings import devo_settings
+
+    connection = work.servers["devo"]["connection"]
+    fields = {**connection["extra"], **extra}
+    if transport == "tcp":
+        fields = {**{name: value for name, value in fields.items() if name not in _IDENTITY}, "insecure": True}
+    elif transport == "http":
+        fields |= {"event_transport": "http"}
+    return devo_settings(
+        host=connection["host"],
+        port=_port(work, transport),
+        password=connection["password"],
+        extra=read_extra("devo", fields, conn_id="benchmark"),
+        conn_id="benchmark",
+    )
+
+
+def event_writer(work: Work, transport: str) -> EventWriter:
+    """Return our writer of events."""
+    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.transports import event_channel
+
+    return EventWriter(event_channel(settings(work, transport), TAG))
+
+
+def sdk_sender(work: Work, transport: str) -> Sender:
+    """Return the sender of devo-sdk."""
+    from devo.sender import Sender, SenderConfigSSL, SenderConfigTCP
+
+    address = ("localhost", _port(work, transport))
+    if transport == "tcp":
+        return Sender(SenderConfigTCP(address=address))
+    files = work.servers["devo"]["connection"]["extra"]
+    return Sender(SenderConfigSSL(address=address, key=files["key"], cert=files["cert"], chain=files["chain"]))
+
+
+def send_bare(work: Work, transport: str, blocks: list[bytes]) -> None:
+    """Send prebuilt bytes by nothing but a socket, end our half, and wait until the peer has read all of it."""
+    import ssl
+
+    with socket.create_connection(("localhost", _port(work, transport))) as plain:
+        connection: socket.socket = plain
+        if transport == "tls":
+            files = work.servers["devo"]["connection"]["extra"]
+            context = ssl.create_default_context(cafile=files["chain"])
+            context.load_cert_chain(files["cert"], files["key"])
+            connection = context.wrap_socket(plain, server_hostname="localhost")
+        for block in blocks:
+            connection.sendall(block)
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        while connection.recv(_ANSWER_BYTES):
+            pass
+        connection.close()
+
+
+_IDENTITY = frozenset({"cert", "key", "chain"})
+
+
+def _port(work: Work, transport: str) -> int:
+    port: int = work.servers["devo"]["plain_port" if transport == "tcp" else "syslog_port"]
+    return port

@@ -1,0 +1,12 @@
+"""All cases, by name, in the order they are run."""
+
+from __future__ import annotations
+
+from benchmarks.case import Case
+from benchmarks.cases import breaks, events, http_events, latency, lookup_rows, memory, parse, pipeline
+
+CASES: dict[str, Case] = {
+    case.name: case
+    for module in (events, http_events, lookup_rows, pipeline, latency, memory, parse, breaks)
+    for case in module.CASES
+}
