@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +106,7 @@ def _ask_lookups(hook: DevoHook, settings: DevoSettings) -> str:
 
 
 def _ask_queries(hook: DevoHook, tag: str) -> str:
-    # Any name will do for the id, since nothing is as young as this.
-    next(hook.queries().id_counts(tag, "id", since=datetime.now(UTC)), None)
+    hook.check_queries(tag)
     return f"Devo lets {tag} be queried."
 
 

@@ -174,7 +174,7 @@ def test_a_reset_without_a_state_is_no_error() -> None:
     assert (outcome.exit_code, outcome.out) == (0, "There is no state to reset.\n")
 
 
-def test_after_a_reset_the_next_run_builds_the_lookup(sandbox: Sandbox, empty_devo: None, run_dag: RunDag) -> None:
+def test_after_a_reset_the_next_run_builds_the_lookup() -> None:
     """What a reset announces is what the next window is."""
     write(DOMAINS, CREATED.to_json())
     said = call("state", "reset", "Domains", "--yes").out
@@ -228,6 +228,17 @@ def test_a_status_is_set() -> None:
     assert stored(DOMAINS).status is LookupStatus.NEW
     assert stored(DOMAINS).generation == CREATED.generation
     assert call("preview", "indicators", "--type", "domain", "--json").json["operation"] == "build"
+
+
+def test_a_run_goes_by_what_was_set(empty_devo: None, run_dag: RunDag, config: Path) -> None:
+    """A lookup that is set to New is built again by the next run, and is Created from then on."""
+    window = {"from": START.isoformat(), "to": END.isoformat()}
+    run(run_dag, config, "flashpoint_indicator", window)
+    built = stored(DOMAINS).generation
+    call("state", "set", "Domains", "--status", "New")
+    run(run_dag, config, "flashpoint_indicator", window)
+    assert stored(DOMAINS).status is LookupStatus.CREATED
+    assert stored(DOMAINS).generation != built
 
 
 def test_a_checkpoint_is_set_back() -> None:
