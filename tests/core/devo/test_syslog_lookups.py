@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from devo.sender import Lookup, Sender
+from devo.sender import Lookup, Sender, SenderConfigTCP
 from devo_peers import FakeClock, sandbox_connector
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +140,21 @@ def test_cells_are_devo_sdk_s_where_it_keeps_them_whole(cells: list[str]) -> Non
     write_csv([dict(zip(columns, cells, strict=True))], columns, "c0", file)
     expected = Lookup.process_fields([*cells, ""], key_index=0, escape_quotes=True, escape_newline=True)
     assert b"".join(lines for _, lines in row_lines(file, b"id|")) == f"id|{expected}\n".encode()
+
+
+@given(st.lists(st.lists(st.text(), min_size=2, max_size=4), min_size=1, max_size=4))
+def test_any_text_is_one_line_and_reads_back(rows: list[list[str]]) -> None:
+    """Whatever texts rows hold, each is one line, and CSV gives them back, but for what a line cannot hold."""
+    columns = [f"c{number}" for number in range(4)]
+    file = io.BytesIO()
+    write_csv([dict(zip(columns, cells, strict=False)) for cells in rows], columns, "c0", file)
+    lines = b"".join(lines for _, lines in row_lines(file, b"id|")).decode().split("\n")
+    assert lines.pop() == ""
+    visible = str.maketrans({"\n": "\\n", "\r": "\\r", "\0": "\\0"})
+    for line, cells in zip(lines, rows, strict=True):
+        assert line.startswith("id|")
+        [found] = csv.reader([line[3:]], strict=True)
+        assert found[: len(cells)] == [cell.translate(visible) for cell in cells]
 
 
 @pytest.mark.parametrize(
@@ -277,6 +293,23 @@ BREAKS = [
     SyslogFault("reset", after_bytes=250),
     SyslogFault("refuse"),
 ]
+
+
+def test_devo_sdk_leaves_the_same_lookup(devo: DevoServer, clock: FakeClock) -> None:
+    """What devo-sdk itself sends over a connection makes the lookup that ours makes."""
+    sender = Sender(SenderConfigTCP(address=("localhost", devo.plain_port)), timeout=20)
+    lookup = Lookup(NAME, con=sender, delay=0, escape_quotes=True, escape_newline=True)
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file, pytest.warns(DeprecationWarning, match="January 2026"):
+        file.write(csv_of(ROWS).getvalue())
+        file.flush()
+        assert lookup.send_csv(file.name, key="KEY") == len(ROWS)
+    sender.close()
+    theirs = devo.lookups[NAME].rows()
+    lookups_of(devo, "tcp", clock).deploy(
+        NAME, columns=COLUMNS, key="KEY", csv_file=csv_of(ROWS), operation=Operation.REPLACE
+    )
+    assert [job.operation for job in devo.lookups[NAME].jobs] == ["create", "replace"]
+    assert devo.lookups[NAME].rows() == theirs
 
 
 @both_transports
