@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from airflow_provider_flashpoint.cli import next_run
 from airflow_provider_flashpoint.cli.report import WrongUsage
 from airflow_provider_flashpoint.cli.state_of import stored_state
 from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
@@ -39,14 +40,17 @@ class Change:
         texts = []
         if status is not None:
             state = _with_status(stream, state, status)
-            building = status == LookupStatus.NEW
-            texts.append(
-                f"status {status}: the next run {'builds the lookup anew' if building else 'adds to the lookup'}"
-            )
+            texts.append(f"status {status}")
+        is_gap = False
         if until is not None:
-            texts.append(_moved(stream, state, until))
-            state = _with_checkpoint(state, until)
-        return cls(stream, replace(state, updated_at=now), "; ".join(texts) + ".")
+            before = state.to_checkpoint_time
+            texts.append(f"checkpoint {format_instant(before) if before else 'none'} -> {format_instant(until)}")
+            is_gap = before is not None and until > before
+            state = _with_checkpoint(stream, state, until)
+        sentences = [f"{', '.join(texts)}.", next_run.told(stream, state)]
+        if is_gap:
+            sentences.append("What lies between the two checkpoints is read by no scheduled run.")
+        return cls(stream, replace(state, updated_at=now), " ".join(sentences))
 
 
 def _checkpoint(text: str, now: datetime) -> datetime:
@@ -67,7 +71,12 @@ def _with_status(stream: Stream, state: LookupState | AlertState, status: str) -
     return replace(state, status=LookupStatus(status))
 
 
-def _with_checkpoint(state: LookupState | AlertState, until: datetime) -> LookupState | AlertState:
+def _with_checkpoint(stream: Stream, state: LookupState | AlertState, until: datetime) -> LookupState | AlertState:
+    if isinstance(state, LookupState) and state.status is LookupStatus.NEW:
+        raise WrongUsage(
+            f"{stream.name} is New: it is built from its initial start time on, whatever its checkpoint is. Give "
+            "--status Created as well if the lookup is in Devo."
+        )
     start = state.from_checkpoint_time
     kept = start if start is not None and start < until else None
     if isinstance(state, AlertState):
@@ -80,18 +89,3 @@ def _with_checkpoint(state: LookupState | AlertState, until: datetime) -> Lookup
         to_checkpoint_time=until,
         delivered_to_time=max(ends, default=None),
     )
-
-
-def _moved(stream: Stream, state: LookupState | AlertState, until: datetime) -> str:
-    if isinstance(state, LookupState) and state.status is LookupStatus.NEW:
-        raise WrongUsage(
-            f"{stream.name} is New: it is built from its initial start time on, whatever its checkpoint is. Give "
-            "--status Created as well if the lookup is in Devo."
-        )
-    before = state.to_checkpoint_time
-    text = f"checkpoint {format_instant(before) if before else 'none'} -> {format_instant(until)}"
-    if before is not None and until > before:
-        return f"{text}: no scheduled run will read what lies between the two"
-    if stream.task is not None and not stream.task.heal_gaps:
-        return f"{text}: it is shown, and no run reads from there on, since heal_gaps is off"
-    return f"{text}: the next run reads from there on"

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import airflow_side
+from airflow_provider_flashpoint.cli import airflow_side, next_run
 from airflow_provider_flashpoint.cli.report import WrongUsage
 from airflow_provider_flashpoint.core.state import LookupStatus
-from airflow_provider_flashpoint.core.window import format_instant
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.cli.streams import Stream
@@ -66,21 +65,19 @@ class Reset:
 
     def _next_run(self) -> str:
         task: Any = self._stream.task
+        says = next_run.told(self._stream, None)
         if task is None:
-            return "The next run that keeps this state begins as its first one did."
-        start = task._initial_start({"dag": task.dag})
-        begin = format_instant(start) if start else "the start of its own window"
+            return says
         if self._stream.is_lookup:
             if task.lookup_status == LookupStatus.NEW:
-                return f"The next run builds the lookup anew, from {begin} on."
+                return says
             return (
-                "The next run adds its own window to the lookup, as lookup_status Created says, and what lies between "
-                "the last checkpoint and that window is not read. To build the lookup anew, use "
+                f"{says} What lies between the last checkpoint and then is not read. To build the lookup anew, use "
                 f"`airflow-flashpoint state set {self._stream.name} --status New`."
             )
         if self._forget_sent:
-            return f"The next run sends every alert from {begin} on again, also those that Devo has."
+            return f"{says} Those that Devo has are sent again."
         return (
-            f"The next run reads all from {begin} on, and sends what is not known to be in Devo. That is known for "
-            f"{task.ledger_retention.days} days: older alerts are sent again."
+            f"{says} Those that Devo confirmed are not sent again, as far as that is known: for "
+            f"{task.ledger_retention.days} days."
         )

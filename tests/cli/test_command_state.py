@@ -205,7 +205,7 @@ def test_what_was_sent_can_be_forgotten(sandbox: Sandbox, empty_devo: None, run_
     run(run_dag, config, "flashpoint_alert", {"from": START.isoformat(), "to": END.isoformat()})
     sent = len(sandbox.devo.tables.messages(TAG))
     outcome = call("state", "reset", TAG, "--forget-sent", answer="y\n")
-    assert "sends every alert from 2026-01-01T00:00:00Z on again" in outcome.err
+    assert "The next run sends alerts, from 2026-01-01T00:00:00Z on. Those that Devo has are sent again." in outcome.err
     assert call("preview", "alerts", *WINDOW, "--json").json["sent"] == sent > 0
 
 
@@ -224,7 +224,8 @@ def test_a_status_is_set() -> None:
     """New makes the next run build the lookup; the rest of the state stays."""
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "set", "Domains", "--status", "New")
-    assert (outcome.exit_code, outcome.out) == (0, "Domains: status New: the next run builds the lookup anew.\n")
+    said = "Domains: status New. The next run builds the lookup anew, from 2026-01-01T00:00:00Z on.\n"
+    assert (outcome.exit_code, outcome.out) == (0, said)
     assert stored(DOMAINS).status is LookupStatus.NEW
     assert stored(DOMAINS).generation == CREATED.generation
     assert call("preview", "indicators", "--type", "domain", "--json").json["operation"] == "build"
@@ -244,11 +245,16 @@ def test_a_run_goes_by_what_was_set(empty_devo: None, run_dag: RunDag, config: P
 def test_a_checkpoint_is_set_back() -> None:
     """The next run begins at the new checkpoint, and what was delivered beyond it stays on record."""
     write(DOMAINS, CREATED.to_json())
-    assert call("state", "set", "Domains", "--to-checkpoint", "2026-01-03").exit_code == 0
+    outcome = call("state", "set", "Domains", "--to-checkpoint", "2026-01-03")
+    assert (outcome.exit_code, outcome.out) == (
+        0,
+        "Domains: checkpoint 2026-01-05T00:00:00Z -> 2026-01-03T00:00:00Z. The next run adds to the lookup, from "
+        "2026-01-02T23:45:00Z on.\n",  # its lag of 15 minutes included
+    )
     assert stored(DOMAINS).to_checkpoint_time == datetime(2026, 1, 3, tzinfo=UTC)
     assert stored(DOMAINS).delivered_to_time == CHECKPOINT
     told = call("preview", "indicators", "--type", "domain", "--json").json
-    assert told["window"]["from"] == "2026-01-02T23:45:00Z"  # with the lag of 15 minutes
+    assert told["window"]["from"] == "2026-01-02T23:45:00Z"
     assert told["rule"].startswith("the last complete period")
 
 
@@ -256,7 +262,7 @@ def test_a_checkpoint_that_is_moved_forward_tells_what_is_left_out() -> None:
     """A gap that no run will read is made only with that said."""
     write(ALERTS, AlertState(to_checkpoint_time=CHECKPOINT).to_json())
     said = call("state", "set", TAG, "--to-checkpoint", "2026-01-06").out
-    assert "no scheduled run will read what lies between the two" in said
+    assert "What lies between the two checkpoints is read by no scheduled run." in said
 
 
 def test_a_stream_can_be_started_at_a_time_of_choice() -> None:
