@@ -1,0 +1,84 @@
+"""Indicators on their way to a lookup, when Airflow tells the task to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, PullIndicatorsOperator
+from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+from airflow_provider_flashpoint.sandbox.dataset import indicators
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+
+pytestmark = pytest.mark.airflow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PERIOD = timedelta(minutes=5)
+LOOKUP = "Domains"
+
+
+class Termination(threading.Event):
+    """Sends SIGTERM to this process as soon as a stall waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Both services, as the operators' connections; no state is stored."""
+    with Sandbox() as running:
+        running.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
+        for name, value in running.airflow_connections().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", lambda kind, variable: None)
+        yield running
+
+
+def run_until_terminated(operator: IndicatorsOperator) -> None:
+    """Execute as Airflow does: SIGTERM calls `on_kill`."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    before = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+    try:
+        with pytest.raises(AirflowException, match="told to end"):
+            operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_pull_that_is_told_to_end_leaves_no_stage(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It ends while it waits for an answer, and what it had staged is gone."""
+    sandbox.flashpoint.faults.add(Fault("stall", match="indicators/attribute", skip=1, released=Termination()))
+    run_until_terminated(PullIndicatorsOperator(**arguments(tmp_path)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_sync_that_is_told_to_end_leaves_the_lookup_as_it_was(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It ends while it sends the CSV; there is no lookup then, and the ledger knows of none."""
+    sandbox.devo.faults.add(Fault("stall", match="deploy-csv", after_received_bytes=100, released=Termination()))
+    run_until_terminated(LookupSyncOperator(lookup_key="value.domain", **arguments(tmp_path)))
+    assert sandbox.devo.lookups.names() == []
+    assert list(tmp_path.rglob("*.versions")) == []
+
+
+def arguments(staging: Path) -> dict[str, Any]:
+    """Return what both operators are given; small pages make several requests."""
+    return {
+        "task_id": "task",
+        "indicator_type": "domain",
+        "lookup_name": LOOKUP,
+        "page_size": 10,
+        "staging_uri": staging.as_uri(),
+    }
