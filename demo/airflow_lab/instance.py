@@ -71,6 +71,11 @@ class AirflowInstance:
         self._control: Control | None = None
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of each process of this Airflow, its keys among them."""
+        return self._environment
+
+    @property
     def line(self) -> int:
         """The major version: 3 or 2."""
         return self._settings.line

@@ -32,9 +32,11 @@ class RestControl:
     def healthy(self) -> bool:
         try:
             answer = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=_TIMEOUT_S)
-        except requests.ConnectionError:
+            # What tasks ask is built at the first question to it, and nothing else is answered meanwhile.
+            for_tasks = self._session.get(f"{self._url}/execution/health", timeout=_TIMEOUT_S)
+        except (requests.ConnectionError, requests.Timeout):
             return False
-        return answer.ok and all(answer.json()[part]["status"] == "healthy" for part in _HEALTHY_PARTS)
+        return answer.ok and for_tasks.ok and all(answer.json()[part]["status"] == "healthy" for part in _HEALTHY_PARTS)
 
     def dag_known(self, dag_id: str) -> bool:
         return self._send("GET", _dag(dag_id), accept=(200, 404)).status_code == 200
