@@ -26,11 +26,11 @@ help: ## Print this list
 setup: $(LINES:%=.venv/airflow-%/.ready) ## Make .venv/airflow-3.3 and .venv/airflow-2.11, pinned
 
 # The pins are complete, so pip resolves nothing (--no-deps); pip check proves that they are.
-.venv/airflow-%/.ready: requirements/airflow-%.txt pyproject.toml
+.venv/%/.ready: requirements/%.txt pyproject.toml
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$$python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
-	echo "Setting up Airflow $* in $(@D)"; \
+	echo "Setting up $(@D)"; \
 	"$$python" -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --requirement $<
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -87,9 +87,9 @@ build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution i
 	@$(PYTHON33) -m build --no-isolation --outdir dist .
 
 .PHONY: requirements
-requirements: ## Resolve the pins of both Airflow lines anew
+requirements: ## Resolve all pins anew
 	@python=$$($(FIND_PYTHON)) || exit 1; \
-	for line in $(LINES); do requirements/freeze.sh "$$python" "$$line" || exit 1; done
+	for name in $(LINES:%=airflow-%) $(LINES:%=distributed-%); do requirements/freeze.sh "$$python" "$$name" || exit 1; done
 
 .PHONY: clean
 clean: ## Remove all that make has made

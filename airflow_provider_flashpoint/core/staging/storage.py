@@ -69,6 +69,9 @@ def read_whole(path: StoragePath) -> bytes:
 
 def list_names(directory: StoragePath) -> list[str]:
     """Return the sorted names in a directory; none where it does not exist. Files being written are not among them."""
+    file_system = getattr(directory, "fs", None)
+    if file_system is not None:  # that of an object store keeps listings, and would miss what other machines wrote
+        file_system.invalidate_cache()
     try:
         return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
