@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_flashpoint.cli.main import main
 from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, reason_of, table, visible
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
@@ -39,6 +41,12 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     assert outcome.exit_code == 0
     assert "airflow-flashpoint" in outcome.out
     assert "." in outcome.out.split("\n\n")[1]
+
+
+def test_the_command_is_installed() -> None:
+    """The package brings `airflow-flashpoint` along."""
+    (script,) = entry_points(group="console_scripts", name="airflow-flashpoint")
+    assert script.load() is main
 
 
 def test_exit_codes_are_in_the_help() -> None:
