@@ -27,7 +27,7 @@ class FlashpointClient:
     :param http: sends the requests and repeats them where that may help.
     :param page_size: records in a page; None takes the endpoint's own.
     :param paths: paths that differ from the table's, by data set.
-    :param requests_ahead: how many requests of one window may be under way at once.
+    :param requests_ahead: how many requests may be under way at once, of one window and of its parts.
     """
 
     def __init__(

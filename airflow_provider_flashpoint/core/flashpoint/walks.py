@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from airflow_provider_flashpoint.core.codec import encode
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.flashpoint.read_ahead import Place, ReadAhead, ReadAt
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import PagingLoopError, TransientError
 
@@ -24,15 +24,14 @@ _SCROLL_ATTEMPTS = 5
 
 _log = logging.getLogger(__name__)
 
-ReadAt = Callable[[Window, int], Page]
 ReadNext = Callable[[Window, str | None], Page]
 
 
 class _Moved(Exception):
-    """The pages of a window may not show all of its records; with ``halve`` those of its halves may."""
+    """The pages of a window may not show all of its records; those of so many ``parts`` of it may."""
 
-    def __init__(self, reason: str, *, halve: bool = True) -> None:
-        self.halve = halve
+    def __init__(self, reason: str, *, parts: int = 2) -> None:
+        self.parts = parts
         super().__init__(reason)
 
 
@@ -50,83 +49,111 @@ def walk_offsets(
 
     Each page begins with the last record of the one before, unchanged: then none between the two was missed. Where it
     does not, a record was updated meanwhile and left its place, so another may have been missed. Then, and where the
-    window holds more than ``ceiling`` records, the window is read again in halves, down to windows of a second, which
+    window holds more than ``ceiling`` records, the window is read again in parts, down to windows of a second, which
     ``otherwise`` reads. It also reads a window whose pages showed fewer records than the server counts, as happens
     where equal records are put in another order at every request. What is read again comes more than once.
 
-    :param read: returns the page of a window that skips so many records.
+    :param read: returns the page of a window that skips so many records; called from several threads.
     :param ceiling: the server's limit on records skipped plus page size.
     :param id_of: what tells records apart.
-    :param ahead: how many requests may be under way at once.
+    :param ahead: how many requests may be under way at once, and pages be kept until their turn.
     """
     windows = deque([window])
-    while windows:
-        current = windows.popleft()
-        try:
-            yield from _pages_by_offset(current, read, page_size, ceiling, id_of, ahead)
-        except _Moved as reason:
-            halves = current.halves() if reason.halve else None
-            if halves is None:
-                _log.info("%s %s; it is read by scroll.", current, reason)
-                yield from otherwise(current)
-            else:
-                _log.info("%s %s; it is read in halves.", current, reason)
-                windows.extendleft(reversed(halves))
+    with ReadAhead(read, ahead) as pages:
+        while windows:
+            current = windows.popleft()
+            try:
+                yield from _pages_by_offset(current, pages, page_size, ceiling, id_of, windows)
+            except _Moved as reason:
+                pages.forget()  # what moved may have gone where was read already
+                parts = _split(current, reason.parts)
+                if len(parts) == 1:
+                    _log.info("%s %s; it is read by scroll.", current, reason)
+                    yield from otherwise(current)
+                else:
+                    _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
+                    windows.extendleft(reversed(parts))
 
 
 def _pages_by_offset(
-    window: Window, read: ReadAt, page_size: int, ceiling: int, id_of: Callable[[Record], Any], ahead: int
+    window: Window,
+    pages: ReadAhead,
+    page_size: int,
+    ceiling: int,
+    id_of: Callable[[Record], Any],
+    later: Iterable[Window],
 ) -> Iterator[Page]:
-    first = read(window, 0)
-    size = page_size
-    if first.total is not None and 2 <= len(first.records) < min(first.total, page_size):
-        size = len(first.records)  # the server's pages are smaller than those asked for
-    step = size - 1
-    skips = range(step, ceiling - page_size + 1, step)
-    within_reach = (skips[-1] if skips else 0) + size
-    if first.total is not None and first.total > within_reach:
-        raise _Moved(f"holds {first.total} records, more than the {within_reach} that can be paged through")
+    def after(skips: Iterable[int]) -> Iterator[Place]:
+        """Name the pages that are likely to be asked for, in their order: those of ``skips``, then of later windows."""
+        yield from ((window, skip) for skip in skips)
+        for each in later:
+            yield each, 0
+            begun = pages.known(each, 0)
+            if begun is not None and begun.total is not None:
+                with contextlib.suppress(_Moved):
+                    yield from ((each, skip) for skip in _skips(begun, page_size, ceiling))
+
+    first = pages.read(window, 0, after(()))
+    size = _size(first, page_size)
+    skips = _skips(first, page_size, ceiling)
     yield first
-    if first.total is not None:
-        skips = range(step, min(skips.stop, max(first.total, size)), step)
     total = first.total or 0
     seen = set(map(id_of, first.records))
     last = first
-    with contextlib.closing(_read_ahead(window, read, skips, ahead if first.total is not None else 1)) as pages:
-        while len(last.records) >= size:
-            page = next(pages, None)
-            if page is None:
-                raise _Moved("holds more records than can be paged through")
-            if page.records[:1] != last.records[-1:]:
-                raise _Moved("changed while it was read")
-            fresh = page.records[1:]
-            if fresh:
-                yield Page(fresh, total=page.total)
-            seen.update(map(id_of, fresh))
-            total = max(total, page.total or 0)
-            last = page
+    for number, skip in enumerate(skips, start=1):
+        if len(last.records) < size:
+            break
+        page = pages.read(window, skip, after(skips[number:]) if first.total is not None else ())
+        if page.records[:1] != last.records[-1:]:
+            raise _Moved("changed while it was read")
+        fresh = page.records[1:]
+        if fresh:
+            yield Page(fresh, total=page.total)
+        seen.update(map(id_of, fresh))
+        total = max(total, page.total or 0)
+        last = page
+    else:
+        if len(last.records) >= size:
+            raise _Moved("holds more records than can be paged through")
     if len(seen) < total:
-        raise _Moved(f"showed {len(seen)} of {total} records", halve=False)
+        raise _Moved(f"showed {len(seen)} of {total} records", parts=1)
 
 
-def _read_ahead(window: Window, read: ReadAt, skips: range, ahead: int) -> Generator[Page]:
-    """Yield the pages of ``skips`` in order, with up to ``ahead`` requests under way."""
-    if ahead <= 1 or len(skips) <= 1:
-        for skip in skips:
-            yield read(window, skip)
-        return
-    with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="flashpoint-page") as pool:
-        waiting: deque[Future[Page]] = deque()
-        try:
-            for skip in skips:
-                waiting.append(pool.submit(read, window, skip))
-                if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def _size(first: Page, page_size: int) -> int:
+    """Return how many records a full page has: fewer than asked for, where the server's pages are smaller."""
+    if first.total is not None and 2 <= len(first.records) < min(first.total, page_size):
+        return len(first.records)
+    return page_size
+
+
+def _skips(first: Page, page_size: int, ceiling: int) -> range:
+    """Return how many records each page after the first skips.
+
+    :raises _Moved: the window holds more records than can be paged through.
+    """
+    size = _size(first, page_size)
+    step = size - 1
+    skips = range(step, ceiling - page_size + 1, step)
+    if first.total is None:
+        return skips
+    within_reach = (skips[-1] if skips else 0) + size
+    if first.total > within_reach:
+        raise _Moved(
+            f"holds {first.total} records, more than the {within_reach} that can be paged through",
+            parts=max(2, -(-first.total // within_reach)),
+        )
+    return range(step, min(skips.stop, max(first.total, size)), step)
+
+
+def _split(window: Window, parts: int) -> list[Window]:
+    """Return at least so many parts of a window, by halves of halves; fewer where there are fewer seconds."""
+    found = [window]
+    while len(found) < parts:
+        halves = [half for each in found for half in each.halves() or (each,)]
+        if len(halves) == len(found):
+            break
+        found = halves
+    return found
 
 
 def walk_scroll(window: Window, read: ReadNext, close: Callable[[str], None]) -> Iterator[Page]:

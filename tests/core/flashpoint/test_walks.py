@@ -124,7 +124,7 @@ def test_in_order_and_once(count: int, page_size: int, with_total: bool) -> None
 
 
 def test_bisection() -> None:
-    """More records than can be paged through are read in halves, without a scroll."""
+    """More records than can be paged through are read in parts, without a scroll."""
     shelf = Shelf([number % SPAN_S for number in range(160)], page_size=5, ceiling=30, with_total=True)
     assert set(shelf.walk()) == set(range(160))
     assert shelf.scrolled == []
@@ -206,6 +206,71 @@ def test_read_ahead_stays_within_its_number() -> None:
     shelf.by_offset = read  # type: ignore[method-assign]
     assert shelf.walk(ahead=allowed) == list(range(34))
     assert most == allowed
+
+
+def test_the_parts_of_a_window_are_begun_together() -> None:
+    """While the pages of one part are awaited, those of the next ones are asked for, within the same number."""
+    allowed = 4
+    shelf = Shelf([number % SPAN_S for number in range(SPAN_S)], page_size=5, ceiling=5, with_total=True)
+    plain = shelf.by_offset
+    together = threading.Barrier(allowed)
+    whole: list[Window] = []
+
+    def read(window: Window, skip: int) -> Page:
+        if window == WINDOW:
+            whole.append(window)
+        else:
+            together.wait(10)  # of four parts with four records each
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    assert shelf.walk(ahead=allowed) == list(range(SPAN_S))
+    assert whole == [WINDOW]
+
+
+def test_no_more_pages_are_kept_than_may_be_under_way() -> None:
+    """A consumer that is slow bounds what is read ahead of it."""
+    allowed = 4
+    shelf = Shelf([0] * 60, page_size=3, ceiling=100, with_total=True)
+    plain = shelf.by_offset
+    asked = 0
+
+    def read(window: Window, skip: int) -> Page:
+        nonlocal asked
+        asked += 1
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    pages = walk_offsets(
+        WINDOW,
+        shelf.by_offset,
+        page_size=3,
+        ceiling=100,
+        id_of=lambda record: record["fpid"],
+        otherwise=shelf.by_scroll,
+        ahead=allowed,
+    )
+    for taken, _ in enumerate(pages, start=1):
+        assert asked <= taken + allowed
+
+
+def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same() -> None:
+    """Where pages show that something moved, what was read ahead is read again."""
+    shelf = Shelf([0, 1, 2, 3, 4, 5, 6, 9], page_size=4, ceiling=8, with_total=True)  # seven are in reach
+    plain = shelf.by_offset
+    read_ahead = threading.Event()
+
+    def read(window: Window, skip: int) -> Page:
+        if window.end < WINDOW.end and skip:
+            assert read_ahead.wait(10), "the second part was not read ahead"
+            shelf.at[5] = 10  # from the first part into the second
+        page = plain(window, skip)
+        if window.start > START:
+            read_ahead.set()
+        return page
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    assert set(shelf.walk(ahead=4)) == set(range(8))
 
 
 def test_read_ahead_raises() -> None:
