@@ -56,7 +56,7 @@ test-3.3: .venv/airflow-3.3/.ready ## Run all tests on Airflow 3.3
 .PHONY: test-2.11
 test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airflow 2.11
 	@echo "== Airflow 2.11: the tests that need Airflow"
-	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and not postgresql" $(ARGS)
+	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and not postgresql and not distributed" $(ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: setup ## Run the tests on PostgreSQL, which must be installed, on both lines
@@ -66,6 +66,19 @@ test-postgresql: setup ## Run the tests on PostgreSQL, which must be installed, 
 	  .venv/airflow-$$line/bin/python -m pytest -m postgresql $(ARGS) || failed="$$failed $$line"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED on PostgreSQL and Airflow$$failed"; exit 1; fi
+
+.PHONY: services
+services: ## Install PostgreSQL and Redis where they are missing; as another user than root, say how
+	@requirements/services.sh postgresql redis-server
+
+.PHONY: test-distributed
+test-distributed: services $(LINES:%=.venv/distributed-%/.ready) ## Run the tests over two workers, on both lines
+	@failed=; \
+	for line in $(LINES); do \
+	  echo "== Airflow $$line: the tests over two workers"; \
+	  .venv/distributed-$$line/bin/python -m pytest -m distributed tests/distributed $(ARGS) || failed="$$failed $$line"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "FAILED over two workers on Airflow$$failed"; exit 1; fi
 
 .PHONY: lint
 lint: .venv/airflow-3.3/.ready ## Check style, layers and types

@@ -1,0 +1,77 @@
+"""The shipped DAGs over two workers that share no disk, judged at the sink."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_flashpoint.core.window import format_instant
+from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
+from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
+from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from tests.distributed.conftest import DAGS, NAMES, PERIODS, TYPES, World
+from tests.distributed.worker import Worker
+
+pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
+
+
+def tasks_of(worker: Worker, prefix: str) -> set[tuple[str, str]]:
+    """Return the run and the rest of the task's name, for each task of this prefix that the worker ran."""
+    return {(each.run_id, each.task_id[len(prefix) :]) for each in worker.tries() if each.task_id.startswith(prefix)}
+
+
+def test_every_stage_that_is_synced_was_pulled_on_another_machine(world: World) -> None:
+    """All pulls of indicators run on the first worker, all syncs on the second, in every run."""
+    pulled = {each for each in tasks_of(world.first, "pull_") if each[1] != "alerts"}
+    synced = tasks_of(world.second, "sync_")
+    assert len(synced) >= PERIODS * len(TYPES)
+    assert pulled == synced
+    assert not tasks_of(world.first, "sync_")
+
+
+def test_both_lines_of_runs_are_there(world: World) -> None:
+    """Each DAG ran by its schedule, and in a backfill of every period."""
+    for dag_id in DAGS:
+        kinds = [run["run_type"] for run in world.lab.runs(dag_id)]
+        assert kinds.count("backfill") == PERIODS
+        assert kinds.count("scheduled") >= 1
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_over_two_workers_each_lookup_holds_the_newest_version_of_every_indicator(world: World, kind: str) -> None:
+    """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
+    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
+    assert verdict.served > 100
+    assert verdict.is_good, verdict
+
+
+def test_over_two_workers_every_alert_arrives_exactly_once(world: World) -> None:
+    """No alert is lost, and none comes twice, whichever machine delivered it."""
+    verdict = judge_alerts(world.sandbox, DEFAULT_TAG, since=world.start, until=world.end)
+    counts = world.sandbox.devo.tables.ids(DEFAULT_TAG, "alert_id").counts
+    assert verdict.served == 300
+    assert not verdict.lost
+    assert max(counts.values()) == 1
+
+
+def test_the_state_tells_how_far_everything_is_complete(world: World) -> None:
+    """The Variables, which all machines share, hold a checkpoint at the end of the last period or later."""
+    variables = world.lab.variables()
+    for name in (*map(lookup_variable, NAMES.values()), alerts_variable(DEFAULT_TAG)):
+        assert json.loads(variables[name])["to_checkpoint_time"] >= format_instant(world.end)
+
+
+def test_stages_and_ledgers_lie_in_the_object_store(world: World) -> None:
+    """What one task leaves for another is in the bucket: stages, the ledgers of lookups, and that of alerts."""
+    keys = world.cluster.store.keys()
+    assert [key for key in keys if key.endswith("/manifest.json")]
+    assert [key for key in keys if key.endswith(".versions")]
+    assert [key for key in keys if key.endswith(".ids")]
+
+
+def test_nothing_is_kept_on_a_worker_but_logs(world: World) -> None:
+    """No stage, no ledger and no temporary file is left on the disk of a machine."""
+    for worker in (world.first, world.second):
+        assert not (worker.home / "flashpoint").exists()
+        assert [file for file in (worker.home / "tmp").rglob("*") if file.is_file()] == []
