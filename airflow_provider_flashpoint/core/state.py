@@ -84,10 +84,10 @@ class _Checkpointed:
 
     def _moved(self, window: Window, *, forced: bool, leaves_no_gap: bool) -> dict[str, datetime | None]:
         """Return the checkpoints after ``window`` was delivered."""
-        end = self.to_checkpoint_time
-        if forced or (leaves_no_gap and (end is None or window.end >= end)):
-            return {"from_checkpoint_time": window.start, "to_checkpoint_time": window.end}
-        return {"from_checkpoint_time": self.from_checkpoint_time, "to_checkpoint_time": end}
+        start, end = (None, None) if forced else (self.from_checkpoint_time, self.to_checkpoint_time)
+        if leaves_no_gap and (end is None or window.end >= end):
+            start, end = window.start, window.end
+        return {"from_checkpoint_time": start, "to_checkpoint_time": end}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,10 @@ class LookupState(_Checkpointed):
         run_id: str,
         at: datetime,
     ) -> LookupState:
-        """Return the state after a sync that Devo accepted. A rebuild sets the checkpoint, whatever it was before."""
+        """Return the state after a sync that Devo accepted. A rebuild sets the checkpoint, whatever it was before.
+
+        After a rebuild that left a gap there is none: what came before its window is yet to be read.
+        """
         return replace(
             self,
             status=LookupStatus.CREATED,

@@ -108,7 +108,7 @@ class WindowedOperator(BaseOperator):
             start=self.start,
             end=self.end,
             lag=self.lag,
-            build_from=self._initial_start(context) if build else None,
+            build_from=self.initial_start(context) if build else None,
             complete_until=complete_until if self.heal_gaps else None,
         )
         self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
@@ -146,7 +146,8 @@ class WindowedOperator(BaseOperator):
         """Return the root of the staging storage."""
         return staging_root(self.staging_uri)
 
-    def _initial_start(self, context: Any) -> datetime | None:
+    def initial_start(self, context: Any) -> datetime | None:
+        """Return where a lookup or stream that is yet to be built begins, None where nothing says so."""
         if isinstance(self.initial_start_time, str):
             return parse_instant(self.initial_start_time, name="initial_start_time")
         begin = self.initial_start_time or getattr(context.get("dag"), "start_date", None)

@@ -69,9 +69,12 @@ class IndicatorsOperator(WindowedOperator):
 
     def window_of(self, context: Any, progress: LookupProgress) -> RunWindow:
         """Return the window that this run reads, given how far the lookup is."""
-        building = progress.status is LookupStatus.NEW
-        complete_until = progress.state.to_checkpoint_time if progress.state and not building else None
-        return self.resolve(context, build=building, complete_until=complete_until)
+        if progress.status is LookupStatus.NEW:
+            return self.resolve(context, build=True, complete_until=None)
+        complete_until = progress.state.to_checkpoint_time if progress.state else None
+        # A lookup that was built from an explicit window alone has no checkpoint: the rest is yet to be read.
+        half_built = progress.state is not None and complete_until is None
+        return self.resolve(context, build=half_built, complete_until=complete_until)
 
     def stages(self) -> StoragePath:
         """Return the directory of the stages of this type."""

@@ -205,7 +205,9 @@ class LookupSyncOperator(IndicatorsOperator):
             columns=plan.target.columns,
             key=plan.target.key,
             generation=plan.generation,
-            leaves_no_gap=plan.run_window.leaves_no_gap(state.to_checkpoint_time),
+            leaves_no_gap=plan.run_window.leaves_no_gap(
+                self.initial_start(context) if plan.rebuild else state.to_checkpoint_time
+            ),
             rows_sent=summary.rows_sent,
             pulled_at=stage.summary.pulled_at,
             run_id=str(context.get("run_id") or ""),
