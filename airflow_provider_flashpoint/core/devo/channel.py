@@ -28,8 +28,11 @@ class Channel(Protocol):
         Returns whether the peer has confirmed them, and so all that was sent before them.
         """
 
-    def confirm(self) -> None:
-        """Return once the peer has all that was sent since the last confirm; errors as in ``send``."""
+    def confirm(self, *, goes_on: bool = False) -> None:
+        """Return once the peer has all that was sent since the last confirm; errors as in ``send``.
+
+        :param goes_on: whether more will be sent at once.
+        """
 
     def abandon(self) -> None:
         """Drop the connection and what is on its way; never fails."""

@@ -177,7 +177,7 @@ class EventWriter:
         if not self._buffer:
             return
         if self._batch and self._batch_bytes + self._buffer_bytes > self._batch_limit:
-            self._deliver(confirm=True)
+            self._deliver(confirm=True, goes_on=True)
         self._batch.append(_Send(self._buffer, self._buffer_bytes))
         self._batch_bytes += self._buffer_bytes
         self.statistics.lines += len(self._buffer)
@@ -185,14 +185,14 @@ class EventWriter:
         self._buffer, self._buffer_bytes = [], 0
         self._deliver(confirm=False)
 
-    def _deliver(self, *, confirm: bool) -> None:
+    def _deliver(self, *, confirm: bool, goes_on: bool = False) -> None:
         """Bring the batch onto one connection and, if asked, have it confirmed, within the attempts."""
         while True:
             try:
                 while self._sent < len(self._batch):
                     self._send(self._batch[self._sent])
                 if confirm and self._batch:
-                    self._channel.confirm()
+                    self._channel.confirm(goes_on=goes_on)
                     self._forget_sent()
                 return
             except TransientError as error:

@@ -76,15 +76,23 @@ def send(connection: socket.socket, data: bytes) -> None:
         connection.settimeout(timeout_s)
 
 
-def end(connection: socket.socket, *, patience_s: float, clock: Callable[[], float] = time.monotonic) -> End:
+def end(
+    connection: socket.socket,
+    *,
+    patience_s: float,
+    meanwhile: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> End:
     """End our half, wait for the peer's end, and return how it came. The connection is not closed.
 
     :param patience_s: seconds to wait while the peer's host takes nothing more.
+    :param meanwhile: what to do once our half has ended, while the peer reads the rest.
     :raises OSError: the connection broke, or bytes remain that nobody took.
     """
     # An end that is there before ours was not an answer to it.
     check_open(connection)
     is_notified = _end_our_half(connection)
+    meanwhile()
     connection.settimeout(min(_POLL_S, patience_s))
     deadline = clock() + patience_s
     unread = unacknowledged_bytes(connection)

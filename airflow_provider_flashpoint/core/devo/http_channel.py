@@ -77,7 +77,7 @@ class HttpChannel:
         self._post(data, {"Content-Encoding": "gzip"}, accept=(200, 204))
         return True
 
-    def confirm(self) -> None:
+    def confirm(self, *, goes_on: bool = False) -> None:
         """Return at once: each send is confirmed by itself."""
 
     def abandon(self) -> None:

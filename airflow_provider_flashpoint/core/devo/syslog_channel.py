@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.devo import half_close
 from airflow_provider_flashpoint.core.devo.connector import refusal
 from airflow_provider_flashpoint.core.devo.framing import Frame
 from airflow_provider_flashpoint.core.devo.half_close import End
-from airflow_provider_flashpoint.errors import NetworkError
+from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError
 
 DEFAULT_CONFIRM_TIMEOUT_S = 30.0
 # How long an empty connection may take to end, and any connection of a peer that is known not to end them.
@@ -61,6 +61,7 @@ class SyslogChannel:
         self._clock = clock
         self._log = log
         self._connection: socket.socket | None = None
+        self._next: socket.socket | None = None
         self._habit: End | None = None
 
     def frame(self, lines: Sequence[bytes]) -> bytes:
@@ -80,17 +81,19 @@ class SyslogChannel:
             half_close.send(self._connection, data)
         return False
 
-    def confirm(self) -> None:
+    def confirm(self, *, goes_on: bool = False) -> None:
         """Return once all that was sent on this connection is proved to have arrived; then close it.
 
+        :param goes_on: more will be sent at once, so the next connection is made while the peer reads the rest.
         :raises NetworkError: it did not, or may not have: the lines must be sent again.
         :raises AuthenticationError: the peer refused the client certificate.
         """
         if self._connection is None:
             return
-        end = self._end(self._connection, self._confirm_timeout_s)
+        end = self._end(self._connection, self._confirm_timeout_s, self._open_next if goes_on else lambda: None)
         best = half_close.best_end(self._connection)
-        self.abandon()
+        self._connection.close()
+        self._connection, self._next = self._next, None
         if end < best:
             self._judge(end)
 
@@ -101,21 +104,27 @@ class SyslogChannel:
 
     def abandon(self) -> None:
         """Close the connection, whatever is on its way."""
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.close()
-            self._connection = None
+        for connection in (self._connection, self._next):
+            if connection is not None:
+                with contextlib.suppress(OSError):
+                    connection.close()
+        self._connection = self._next = None
 
     def _open(self) -> socket.socket:
         connection = self._connect()
         self.connections += 1
         return connection
 
-    def _end(self, connection: socket.socket, patience_s: float) -> End:
+    def _open_next(self) -> None:
+        # Where it cannot be had now, the next send says why.
+        with contextlib.suppress(FlashpointProviderError):
+            self._next = self._open()
+
+    def _end(self, connection: socket.socket, patience_s: float, meanwhile: Callable[[], None] = lambda: None) -> End:
         if self._habit is End.NEVER:
             patience_s = min(patience_s, _SHORT_PATIENCE_S)
         with _breaks_explained(connection):
-            return half_close.end(connection, patience_s=patience_s, clock=self._clock)
+            return half_close.end(connection, patience_s=patience_s, meanwhile=meanwhile, clock=self._clock)
 
     def _judge(self, end: End) -> None:
         """Raise unless this weak end is what the peer does with any connection."""

@@ -55,7 +55,7 @@ class FakeChannel:
             self._receive()
         return self._confirms_each_send
 
-    def confirm(self) -> None:
+    def confirm(self, *, goes_on: bool = False) -> None:
         self._perhaps_break()
         self._receive()
 

@@ -23,7 +23,7 @@ from airflow_provider_flashpoint.core.devo.framing import syslog_frame
 from airflow_provider_flashpoint.core.devo.half_close import End
 from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
-from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError
+from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, NetworkError
 from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
 from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
 
@@ -272,6 +272,33 @@ def test_peer_known_to_keep_open_is_not_waited_for_again(devo: DevoServer) -> No
         channel.confirm()
         spent.append(next(ticks) - before)
     assert spent[1] < 10 < spent[0]
+
+
+def test_next_connection_is_made_while_the_peer_reads(devo: DevoServer) -> None:
+    """Where more will follow, the next connection is there before the end of the last one is."""
+    channel = SyslogChannel(sandbox_connector(devo, "tls").connect, b"".join)
+    channel.send(b"one\n")
+    channel.confirm(goes_on=True)
+    assert channel.connections == 2
+    channel.send(b"two\n")
+    channel.confirm()
+    assert channel.connections == 2
+    assert [each.ended for each in devo.tables.connections()] == ["eof", "eof"]
+
+
+def test_next_connection_may_fail_without_harm(devo: DevoServer) -> None:
+    """Where the next connection cannot be had, what was sent is confirmed all the same, and the next send tells why."""
+    connect = sandbox_connector(devo, "tcp").connect
+    answers = iter([connect, raise_unreachable, raise_unreachable])
+    channel = SyslogChannel(lambda: next(answers)(), b"".join)
+    channel.send(b"one\n")
+    channel.confirm(goes_on=True)
+    with pytest.raises(NetworkError, match="unreachable"):
+        channel.send(b"two\n")
+
+
+def raise_unreachable() -> socket.socket:
+    raise NetworkError("Devo is unreachable.")
 
 
 def test_chatter_of_the_peer_is_dropped(peer: PeerMaker) -> None:
