@@ -172,12 +172,13 @@ class Delivery:
         """Send and confirm, then record."""
         if pairs:
             self._before_sending()
+            begin = self._now()
             self._writer.write([line for _, line in pairs])
             self._writer.confirm()
             if self._verification is None:
                 self._ledger.add([entry for entry, _ in pairs], at=self._now())
             else:
-                self._verification.add(pairs)
+                self._verification.add(pairs, sent_from=begin)
 
     def _unconfirmed(self, pairs: Sequence[Pair]) -> list[Pair]:
         """Return ``pairs`` without what another run confirmed since they were made."""

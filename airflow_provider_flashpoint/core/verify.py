@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -60,10 +61,15 @@ class Writer(Protocol):
 class _Awaited:
     """Alerts that the table does not show yet, by id, and the batches that hold their lines."""
 
-    by_id: dict[str, Entry]
-    batches: list[str]
     since: datetime
-    count: int
+    by_id: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    batches: list[str] = field(default_factory=list)
+    count: int = 0
+    seen: int = 0
+
+    @property
+    def missing(self) -> int:
+        return self.count - self.seen
 
 
 class Verification:
@@ -73,6 +79,7 @@ class Verification:
     :param shown: returns the ids in the table from an instant on, each with the number of its events.
     :param id_of: returns the id that a line has in the table; None where it has none, which cannot be asked for and
         counts as seen.
+    :param before_sending: raises where this run may not send any more.
     :param by_event_time: the table dates events by their own time, not by that of their arrival.
     :param timeout_s: the longest time that one settling takes.
     :param patience_s: how long nothing new may show before what is missing is sent again.
@@ -87,6 +94,7 @@ class Verification:
         writer: Writer,
         shown: Shown,
         id_of: Callable[[bytes], str | None],
+        before_sending: Callable[[], None] = lambda: None,
         by_event_time: bool = False,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience_s: float = DEFAULT_PATIENCE_S,
@@ -102,6 +110,7 @@ class Verification:
         self._writer = writer
         self._shown = shown
         self._id_of = id_of
+        self._before_sending = before_sending
         self._by_event_time = by_event_time
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -116,9 +125,12 @@ class Verification:
         """Return whether this run has had the alert confirmed and not seen it yet."""
         return entry.digest in self._pending
 
-    def add(self, pairs: Sequence[Pair]) -> None:
-        """Keep what was just confirmed until it is seen; settle what is kept where it has become much."""
-        self._unverified.keep(pairs, at=self._now())
+    def add(self, pairs: Sequence[Pair], *, sent_from: datetime) -> None:
+        """Keep what was just confirmed until it is seen; settle what is kept where it has become much.
+
+        :param sent_from: when the first of them was sent; none can have arrived earlier.
+        """
+        self._unverified.keep(pairs, at=sent_from)
         self._pending.update(entry.digest for entry, _ in pairs)
         self._added += 1
         if self._added >= _SETTLED_AT_ONCE:
@@ -138,10 +150,10 @@ class Verification:
                 break
             if sends == self._max_sends or self._clock() >= deadline_s:
                 raise DeliveryError(
-                    f"Devo's table shows {awaited.count - len(awaited.by_id)} of {awaited.count} alerts that were "
-                    f"confirmed, after {sends} sends and {self._timeout_s + self._clock() - deadline_s:.0f} s. The "
-                    f"other {len(awaited.by_id)} are kept in {self._unverified.uri}; the next run asks for them first.",
-                    unconfirmed=len(awaited.by_id),
+                    f"Devo's table shows {awaited.seen} of {awaited.count} alerts that were confirmed, after {sends} "
+                    f"sends and {self._timeout_s + self._clock() - deadline_s:.0f} s. The other {awaited.missing} are "
+                    f"kept in {self._unverified.uri}; the next run asks for them first.",
+                    unconfirmed=awaited.missing,
                 )
             self._send_again(awaited)
         for name in awaited.batches:
@@ -150,7 +162,7 @@ class Verification:
         self._added = 0
 
     def _await(self) -> _Awaited:
-        awaited = _Awaited({}, [], self._now(), 0)
+        awaited = _Awaited(self._now())
         for batch in self._unverified.batches():
             awaited.batches.append(batch.name)
             awaited.since = min(awaited.since, batch.at - _CLOCKS_DIFFER)
@@ -159,14 +171,15 @@ class Verification:
             for entry, line in batch.pairs:
                 if entry in self._ledger:
                     continue
-                if (identity := self._id_of(line)) is None:
+                identity = self._id_of(line)
+                if identity is None:
                     unasked.append(entry)
                     continue
-                awaited.by_id[identity] = entry
+                awaited.by_id[identity].append(entry)
+                awaited.count += 1
                 if self._by_event_time and entry.begin is not None:
                     awaited.since = min(awaited.since, entry.begin)
             self._ledger.add(unasked, at=self._now())
-        awaited.count = len(awaited.by_id)
         return awaited
 
     def _look(self, awaited: _Awaited, deadline_s: float) -> None:
@@ -188,18 +201,18 @@ class Verification:
         try:
             for text, count in self._shown(awaited.since):
                 # Devo writes a value that was cut out of JSON with or without its quotes.
-                entry = awaited.by_id.pop(text, None) or awaited.by_id.pop(text.strip('"'), None)
-                if entry is not None:
-                    seen.append(entry)
+                entries = awaited.by_id.pop(text, None) or awaited.by_id.pop(text.strip('"'), None)
+                if entries:
+                    seen += entries
                     events += count
         except TransientError as error:
             _log.warning("%s It is asked again.", error)
         self._ledger.add(seen, at=self._now())
         self.verified += len(seen)
-        shown = awaited.count - len(awaited.by_id)
+        awaited.seen += len(seen)
         _log.info(
             "Devo's table shows %d of %d alerts; %d of them are new, in %d events.",
-            shown,
+            awaited.seen,
             awaited.count,
             len(seen),
             events,
@@ -207,7 +220,8 @@ class Verification:
         return len(seen)
 
     def _send_again(self, awaited: _Awaited) -> None:
-        _log.warning("%d alerts are confirmed and missing in Devo's table; they are sent again.", len(awaited.by_id))
+        self._before_sending()
+        _log.warning("%d alerts are confirmed and missing in Devo's table; they are sent again.", awaited.missing)
         for batch in self._unverified.batches():
             if batch.name in awaited.batches:
                 lines = [line for _, line in batch.pairs if self._id_of(line) in awaited.by_id]

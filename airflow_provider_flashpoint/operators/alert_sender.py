@@ -35,6 +35,7 @@ def verification_by_query(
     ledger: AlertLedger,
     writer: Writer,
     unverified: KeptLines,
+    before_sending: Callable[[], None],
     timeout: timedelta,
 ) -> Verification:
     """Return what asks the table ``tag`` for the ids of what was sent.
@@ -52,6 +53,7 @@ def verification_by_query(
         writer=writer,
         shown=lambda since: queries.id_counts(tag, endpoint.id_field, since=since),
         id_of=id_under(endpoint.id_field),
+        before_sending=before_sending,
         by_event_time=bool(devo.settings().event_date_field),
         timeout_s=timeout.total_seconds(),
     )

@@ -170,6 +170,7 @@ class PullAlertsOperator(WindowedOperator):
                     ledger=ledger,
                     writer=sender_log,
                     unverified=unverified,
+                    before_sending=newest_try.check,
                     timeout=self.verify_timeout,
                 )
             delivery = Delivery(

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
 from airflow_provider_flashpoint.sandbox.devo_tables import DevoTables
+from airflow_provider_flashpoint.sandbox.http_connection import CONTROL
 from airflow_provider_flashpoint.sandbox.http_message import Refusal, Request, Response, encode_json
 from airflow_provider_flashpoint.sandbox.http_server import Route
 
@@ -76,8 +77,26 @@ class QueryApi:
         self._settings = settings
 
     def routes(self) -> list[Route]:
-        """Return the route of the API."""
-        return [Route("POST", PATH, self._query, "the events of each id in a table")]
+        """Return the route of the API, and those by which another process scripts the index."""
+        place = f"{CONTROL}/index"
+        return [
+            Route("POST", PATH, self._query, "the events of each id in a table"),
+            Route("POST", place, self._post_index, "script what queries see: {lose: [ids], lag: queries}"),
+            Route("DELETE", place, self._delete_index, "lose nothing more, and lag no longer"),
+        ]
+
+    def _post_index(self, request: Request) -> Response:
+        body = request.json()
+        lose, lag = (body.get("lose", []), body.get("lag", 0)) if isinstance(body, dict) else (None, None)
+        if not isinstance(lose, list) or type(lag) is not int or set(body) - {"lose", "lag"}:
+            raise Refusal(400, {"detail": "The script is an object with lose, a list of ids, lag, a number, or both"})
+        self._index.lose(*map(str, lose))
+        self._index.lag(lag)
+        return Response(204)
+
+    def _delete_index(self, request: Request) -> Response:
+        self._index.clear()
+        return Response(204)
 
     def _query(self, request: Request) -> Response:
         self._authorize(request)

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,8 @@ class Stream:
             writer=writer,
             line_of=line_of,
             set_aside=lambda record, reason: self.set_aside.append((record, reason)),
-            now=lambda: NOW,
             left=[options["unsent"]] if "unsent" in options else (),
-            **options,
+            **{"now": lambda: NOW, **options},
         ).deliver(pages)
 
 
@@ -337,6 +336,37 @@ def test_try_that_was_taken_over_sends_no_more(stream: Stream, tmp_path: Path) -
         stream.deliver(pages(), older, batch_records=1, before_sending=tries[0].check)
     stream.deliver(pages_of(2, 1), newer, batch_records=1, before_sending=tries[1].check)
     assert (older.sink, newer.sink) == ([b"a0\n"], [b"a1\n"])
+
+
+def test_table_is_asked_from_the_first_send_on(stream: Stream, tmp_path: Path) -> None:
+    """However long Devo took to confirm a batch, what arrived at its beginning is asked for."""
+    hours = 0
+    asked: list[datetime] = []
+
+    def now() -> datetime:
+        return NOW + timedelta(hours=hours)
+
+    class SlowWriter(FakeWriter):
+        def confirm(self) -> int:
+            nonlocal hours
+            hours += 3
+            return super().confirm()
+
+    def shown(since: datetime) -> list[tuple[str, int]]:
+        asked.append(since)
+        return [("a1", 1)]
+
+    ledger, writer = AlertLedger(stream.directory), SlowWriter()
+    verification = Verification(
+        unverified=KeptLines(tmp_path / "unverified"),
+        ledger=ledger,
+        writer=writer,
+        shown=shown,
+        id_of=lambda line: line.decode().strip(),
+        now=now,
+    )
+    stream.deliver([Page([alert(1)])], writer, verification=verification, now=now)
+    assert asked == [NOW - timedelta(minutes=5)]
 
 
 def test_verified_alerts_are_on_record_when_they_are_seen(stream: Stream, tmp_path: Path) -> None:

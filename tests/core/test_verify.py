@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.verify import Verification, id_under
-from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, ServerError
+from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, ServerError, SupersededError
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
 HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
@@ -99,7 +99,7 @@ class Scene:
         self.devo.write(line for _, line in pairs)
         self.devo.confirm()
         verification = self.verification(**options)
-        verification.add(pairs)
+        verification.add(pairs, sent_from=START)
         return verification
 
     def recorded(self, ids: Iterable[str]) -> list[str]:
@@ -199,6 +199,19 @@ def test_what_another_run_saw_is_not_asked_for(scene: Scene) -> None:
     assert scene.devo.took == list("ab")
 
 
+def test_run_that_may_not_send_sends_nothing_again(scene: Scene) -> None:
+    """A run that has to make way for another leaves what is missing to that one."""
+
+    def refuse() -> None:
+        raise SupersededError("another has begun")
+
+    scene.devo.loses["a"] = 1
+    with pytest.raises(SupersededError):
+        scene.confirmed("ab", before_sending=refuse).settle()
+    assert scene.devo.took == list("ab")
+    assert len(list(scene.unverified.batches())) == 1
+
+
 def test_time_is_bounded(scene: Scene) -> None:
     """However patient, asking ends with the timeout, and nothing is sent again after it."""
     scene.devo.loses["b"] = 99
@@ -236,7 +249,7 @@ def test_line_without_id_counts_as_seen(scene: Scene) -> None:
     """A line that has no id cannot be asked for; its confirmation has to do."""
     entry = entry_of("digest of its content", None)
     verification = scene.verification()
-    verification.add([(entry, b'{"other":1}\n')])
+    verification.add([(entry, b'{"other":1}\n')], sent_from=START)
     verification.settle()
     assert entry in scene.ledger
     assert scene.devo.asked == []
@@ -253,13 +266,24 @@ def test_span_that_is_asked_for(scene: Scene, by_event_time: bool, since: dateti
     assert scene.devo.asked == [since]
 
 
+def test_two_alerts_of_one_id(scene: Scene) -> None:
+    """Two alerts that share an id, at different times, are both on record once the id is shown."""
+    pairs = [(entry_of("a", hours * 3_600_000_000), b'{"id":"a"}\n') for hours in (1, 2)]
+    scene.devo.table["a"] = 2
+    verification = scene.verification()
+    verification.add(pairs, sent_from=START)
+    verification.settle()
+    assert all(entry in scene.ledger for entry, _ in pairs)
+    assert verification.verified == 2
+
+
 def test_much_is_settled_on_the_way(scene: Scene) -> None:
     """Of many batches never more than a hundred are awaited at once."""
     verification = scene.verification()
     kept = 0
     for number in range(250):
         scene.devo.table[str(number)] += 1
-        verification.add([pair_of(str(number))])
+        verification.add([pair_of(str(number))], sent_from=START)
         kept = max(kept, len(list((scene.directory / "unverified").iterdir())))
     assert kept == 99
     assert verification.verified == 200

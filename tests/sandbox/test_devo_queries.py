@@ -72,6 +72,16 @@ def test_what_is_late_is_shown_later(filled: DevoServer) -> None:
     assert [len(shown(filled)) for _ in range(3)] == [0, 0, 3]
 
 
+def test_script_from_another_process(filled: DevoServer) -> None:
+    """What is lost and late can be scripted over HTTP too, and a script that is none is refused."""
+    place = f"{filled.url}/__sandbox__/index"
+    assert requests.post(place, json={"lose": ["a"], "lag": 1}, timeout=30).status_code == 204
+    assert [len(shown(filled)) for _ in range(2)] == [0, 2]
+    assert requests.post(place, json={"loose": ["a"]}, timeout=30).status_code == 400
+    assert requests.delete(place, timeout=30).status_code == 204
+    assert len(shown(filled)) == 3
+
+
 @pytest.mark.parametrize(
     "changes",
     [
