@@ -6,16 +6,21 @@ import csv
 import io
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
 from airflow_provider_flashpoint.cli.reading import Reading, run_context
+from airflow_provider_flashpoint.cli.report import reason_of
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.deliver import Delivery
+from airflow_provider_flashpoint.core.devo.line import encode
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry
 from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
@@ -23,6 +28,7 @@ from airflow_provider_flashpoint.core.staging.newest import Known
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of
 from airflow_provider_flashpoint.core.state import AlertState, LookupStatus
 from airflow_provider_flashpoint.core.sync import sync
+from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.run_window import RunWindow
 from airflow_provider_flashpoint.staging import storage_path
@@ -91,6 +97,8 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
 
     :param limit: how many records are read at most; 0 for all.
+    ``devo_problem`` is why the connection to Devo cannot be used, or None; then no line is too long.
+
     :param rows: how many lines, and how many rejects, are returned.
     :raises: what the run itself would fail with.
     """
@@ -103,16 +111,14 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     reading = Reading(task, data_set, limit=limit, path=task.path)
     obfuscator = task.obfuscator(task.rules(data_set))
     devo = _LinesAside(rows)
-    with (
-        tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as place,
-        DevoHook(task.devo_conn_id).event_writer(task.tag) as writer,  # makes lines, and never connects
-    ):
+    line_of, devo_problem = _line_maker(task)
+    with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as place:
         with DeadLetters(storage_path(place) / "rejects") as dead_letters:
             summary = Delivery(
                 endpoint=reading.endpoint,
                 ledger=_UnwrittenAlertLedger(task._directory / "ledger"),
                 writer=devo,
-                line_of=writer.encode,
+                line_of=line_of,
                 set_aside=dead_letters.add,
                 obfuscator=obfuscator,
                 send_again=task.on_rerun == "resend",
@@ -129,10 +135,20 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
             "undated": summary.undated,
             "rejected": summary.rejected,
             "max_rejects": task.max_rejects,
+            "devo_problem": devo_problem,
             "obfuscated": {str(rule): count for rule, count in obfuscator.counts.items()},
             "lines": devo.lines,
             "rejects": _rejects(Path(place, "rejects"), rows),
         }
+
+
+def _line_maker(task: PullAlertsOperator) -> tuple[Callable[[Record], bytes], str | None]:
+    """Return what makes lines within Devo's limits; without these, and why, where its connection is no use."""
+    try:
+        writer = DevoHook(task.devo_conn_id).event_writer(task.tag)  # connects when it first sends, which is never
+    except (FlashpointProviderError, AirflowNotFoundException) as error:
+        return encode, reason_of(error)
+    return writer.encode, None
 
 
 class _LookupAside:

@@ -144,6 +144,8 @@ def _alert_lines(told: Mapping[str, Any]) -> Iterator[str]:
         ],
         indent="  ",
     )
+    if told["devo_problem"]:
+        yield f"  note: no line is measured by Devo's limits, for its connection cannot be used. {told['devo_problem']}"
     for number, line in enumerate(told["lines"], start=1):
         yield from ("", f"event {number}", f"  {cut(line, _LONGEST_LINE_CHARACTERS)}")
     yield from _reject_lines(told)

@@ -171,6 +171,26 @@ def test_a_refusal_of_flashpoint_is_told_at_once(sandbox: Sandbox) -> None:
     assert sandbox.flashpoint.faults.fired() == 1
 
 
+def test_alerts_can_be_looked_at_before_there_is_a_connection_to_devo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the connection, lines are shown as they would be, with a word on what is missing."""
+    lines = call("preview", "alerts", *WINDOW, *ALL).json["lines"]
+    monkeypatch.delenv("AIRFLOW_CONN_DEVO_DEFAULT")
+    outcome = call("preview", "alerts", *WINDOW, *ALL)
+    assert outcome.exit_code == 0
+    assert outcome.json["lines"] == lines
+    assert "devo_default" in outcome.json["devo_problem"]
+    assert "its connection cannot be used" in call("preview", "alerts", *WINDOW).out
+
+
+def test_lines_that_devo_may_not_be_given_are_rejects(connections: Callable[..., None]) -> None:
+    """The limit of the connection counts in a preview as in a run."""
+    connections(devo={"extra": {"max_line_bytes": 1024}})
+    outcome = call("preview", "alerts", *WINDOW, "--json")
+    assert outcome.exit_code == 1
+    assert outcome.json["rejected"] > 0
+    assert "max_line_bytes allows 1024" in outcome.json["rejects"][0]["reason"]
+
+
 def test_nothing_in_the_data_steers_the_terminal(sandbox: Sandbox) -> None:
     """Control characters of hostile records are shown as escapes."""
     outcome = call("preview", "alerts", *WINDOW, "--rows", "1000")
