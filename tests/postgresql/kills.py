@@ -1,4 +1,4 @@
-"""Where processes are killed: the points, drawn with a seed, and what strikes at them from outside."""
+"""Where processes are killed or told to end: the points, drawn with a seed, and what strikes at them from outside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,9 +25,14 @@ from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(hours=1)
 ALERTS = (2600, 300)  # in the two intervals; a batch has about 1,000
+MANY_ALERTS = 6600
 INDICATORS = 2000
 _APART = 4 * PERIOD  # no stream reads the data of another, whatever it overlaps
-_GONE_TIMEOUT_S = 60.0
+_FIRST_OTHER = 50
+_TIMEOUT_S = 10.0
+_GONE_TIMEOUT_S = 300.0
+_POLL_S = 0.05
+_SLOW_S = 1.0
 
 # When an alert task is killed, and how many points have each moment.
 ALERT_MOMENTS = {
@@ -66,7 +72,8 @@ class Point:
     :param nth: how many pages, batches, files or polls pass before.
     :param after_bytes: how many bytes Devo reads before.
     :param interval: in which of the two intervals it happens, where the moment leaves that open.
-    :param whole: the supervisor of the task's process is killed too, so that nobody tells Airflow.
+    :param victim: ``task``, whose end its supervisor tells Airflow; ``worker``, which is both; or ``supervisor`` alone.
+    :param end_by: ``kill``; ``term``, as Airflow ends a task whose state was changed; or ``timeout`` of the task.
     """
 
     number: int
@@ -75,17 +82,18 @@ class Point:
     nth: int
     after_bytes: int
     interval: int
-    whole: bool
+    victim: str
     start: datetime
+    end_by: str = "kill"
 
     @property
     def name(self) -> str:
-        return f"{self.kind}_{self.number:02}_{self.moment}{'_whole' if self.whole else ''}"
+        return f"{self.kind}_{self.number:02}_{self.moment}_{self.end_by}_{self.victim}"
 
     @property
     def target(self) -> str:
         """The Devo table or the lookup."""
-        return f"kill.{self.kind}.p{self.number:02}.{self.moment}" if self.kind == "alerts" else self.name
+        return f"{self.end_by}.alerts.p{self.number:02}.{self.moment}" if self.kind == "alerts" else self.name
 
     @property
     def end(self) -> datetime:
@@ -93,12 +101,11 @@ class Point:
 
 
 def draw_points(seed: int, end: datetime) -> list[Point]:
-    """Return the 20 points of a seed; their data lies before ``end``."""
+    """Return the 20 points of a seed at which processes are killed; their data lies before ``end``."""
     chance = random.Random(seed)
     moments = [("alerts", each) for each, count in ALERT_MOMENTS.items() for _ in range(count)]
     moments += [("lookup", each) for each, count in LOOKUP_MOMENTS.items() for _ in range(count)]
-    # Half past, so that one batch of alerts lies in two hours of the ledger.
-    first = end.replace(minute=30, second=0, microsecond=0) - (len(moments) + 1) * _APART
+    first = _half_past(end) - len(moments) * _APART
     return [
         Point(
             number=number,
@@ -107,11 +114,46 @@ def draw_points(seed: int, end: datetime) -> list[Point]:
             nth=chance.randrange(_most(kind, moment)),
             after_bytes=chance.randrange(1, 700_000 if kind == "alerts" else 100_000),
             interval=0 if kind == "alerts" else chance.randrange(2),
-            whole=chance.random() < 0.5,
+            victim=chance.choice(("task", "worker")),
             start=first + number * _APART,
         )
         for number, (kind, moment) in enumerate(moments)
     ]
+
+
+def other_ends(end: datetime, *, orphans: bool) -> list[Point]:
+    """Return points at which a task ends otherwise; their data lies before ``end``.
+
+    :param orphans: with tasks that go on although their supervisor was killed.
+    """
+    ends = [
+        ("alerts", "sending", "task", "term"),
+        ("alerts", "sending", "task", "timeout"),
+        ("lookup", "pulling", "task", "term"),
+        ("lookup", "uploading", "task", "term"),
+    ]
+    if orphans:
+        ends += [("alerts", "sending", "supervisor", "kill"), ("lookup", "polling", "supervisor", "kill")]
+    first = _half_past(end) - len(ends) * _APART
+    return [
+        Point(
+            number=_FIRST_OTHER + place,
+            kind=kind,
+            moment=moment,
+            nth=1,
+            after_bytes=50_000,
+            interval=0,
+            victim=victim,
+            start=first + place * _APART,
+            end_by=end_by,
+        )
+        for place, (kind, moment, victim, end_by) in enumerate(ends)
+    ]
+
+
+def _half_past(end: datetime) -> datetime:
+    """Return half past the hour before, so that one batch of alerts lies in two hours of the ledger."""
+    return end.replace(minute=30, second=0, microsecond=0) - PERIOD
 
 
 def _most(kind: str, moment: str) -> int:
@@ -127,13 +169,14 @@ def publish(sandbox: Sandbox, points: Sequence[Point]) -> None:
     for point in points:
         middle = point.start + PERIOD
         if point.kind == "alerts":
-            store.publish_alerts(alerts(2 * point.number, ALERTS[0], point.start, middle))
+            count = MANY_ALERTS if point.victim == "supervisor" else ALERTS[0]
+            store.publish_alerts(alerts(2 * point.number, count, point.start, middle))
             store.publish_alerts(alerts(2 * point.number + 1, ALERTS[1], middle, point.end))
         else:
             store.publish_indicators(indicators(point.number, INDICATORS, point.start, point.end, types=("domain",)))
 
 
-def write_plan(folder: Path, points: Sequence[Point], *, timeout_s: float | None = None) -> Path:
+def write_plan(folder: Path, points: Sequence[Point]) -> Path:
     """Write what the DAG file reads, and return its path."""
     plan = [
         {
@@ -142,10 +185,11 @@ def write_plan(folder: Path, points: Sequence[Point], *, timeout_s: float | None
             "target": point.target,
             "start": point.start.isoformat(),
             "interval": point.interval,
-            "whole": point.whole,
+            "victim": point.victim,
+            "priority": 2 if point.victim == "supervisor" else 1,  # its tries shall not wait for other streams
             "steps": _STEPS[point.moment](point.nth) if point.moment in _STEPS else [],
             "devo_conn_id": f"devo_{point.name}" if point.moment == "sending" else "devo_default",
-            "timeout_s": timeout_s,
+            "timeout_s": _TIMEOUT_S if point.end_by == "timeout" else None,
         }
         for point in points
     ]
@@ -157,21 +201,35 @@ def write_plan(folder: Path, points: Sequence[Point], *, timeout_s: float | None
 class Strike(threading.Event):
     """What a stall of the sandbox waits for: it ends the process of the stream, and returns when that is gone."""
 
-    def __init__(self, folder: Path, point: Point, number: signal.Signals = signal.SIGKILL) -> None:
+    def __init__(self, folder: Path, point: Point) -> None:
         super().__init__()
         self._folder = folder
         self._point = point
-        self._number = number
 
     def wait(self, timeout: float | None = None) -> bool:
-        """End the process."""
-        announced = (self._folder / f"{self._point.name}.process").read_text(encoding="utf-8")
-        process, supervisor = map(int, announced.split())
-        if self._point.whole and supervisor != 1:
-            os.kill(supervisor, self._number)
-        os.kill(process, self._number)
-        if _is_gone(process):
+        """End the process, or wait for it to end by its own timeout; an orphan goes on beside the next try."""
+        task, supervisor = self._announced()
+        victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
+        for process in victims:
+            if self._point.end_by != "timeout" and process != 1:
+                os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
+        is_done = all(map(_is_gone, victims))
+        if self._point.victim == "supervisor":
+            is_done = is_done and self._is_tried_again(task)
+        if is_done:
             (self._folder / f"{self._point.name}.struck").touch(exist_ok=False)
+        return True
+
+    def _announced(self) -> tuple[int, int]:
+        task, supervisor = (self._folder / f"{self._point.name}.process").read_text(encoding="utf-8").split()
+        return int(task), int(supervisor)
+
+    def _is_tried_again(self, task: int) -> bool:
+        deadline = time.monotonic() + _GONE_TIMEOUT_S
+        while self._announced()[0] == task:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
         return True
 
 
@@ -185,14 +243,12 @@ def _is_gone(process: int) -> bool:
     return True
 
 
-def lay_strikes(
-    sandbox: Sandbox, folder: Path, points: Sequence[Point], number: signal.Signals = signal.SIGKILL
-) -> tuple[ExitStack, dict[str, str]]:
+def lay_strikes(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> tuple[ExitStack, dict[str, str]]:
     """Script the strikes of the servers; return what ends them, and the connections to Devo that are needed for it."""
     stack = ExitStack()
     environment = {}
     for point in points:
-        strike = Strike(folder, point, number)
+        strike = Strike(folder, point)
         match = {
             "pulling": rf"until={format_instant(point.start + (point.interval + 1) * PERIOD)}",
             "uploading": rf"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv",
@@ -200,8 +256,11 @@ def lay_strikes(
         }.get(point.moment)
         if point.moment == "sending":
             port = stack.enter_context(_listener(sandbox, point, strike))
+            connection = sandbox.devo.airflow_connection()
+            # An orphan shall wait for its confirmation until the next try has begun, however long that takes.
+            extra = connection["extra"] | {"confirm_timeout_s": _GONE_TIMEOUT_S}
             environment[f"AIRFLOW_CONN_DEVO_{point.name.upper()}"] = json.dumps(
-                sandbox.devo.airflow_connection() | {"port": port}
+                connection | {"port": port, "extra": extra}
             )
         elif match is not None:
             server = sandbox.flashpoint if point.moment == "pulling" else sandbox.devo
@@ -220,8 +279,10 @@ def lay_strikes(
 @contextmanager
 def _listener(sandbox: Sandbox, point: Point, strike: Strike) -> Generator[int]:
     """Yield the port of a listener for one stream alone, since faults of syslog go by the order of connections."""
-    fault = SyslogFault("stall", after_bytes=point.after_bytes, released=strike)
-    script = SyslogFaultScript([*[None] * point.nth, fault])
+    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=strike)])
+    if point.victim == "supervisor":
+        # So slow that the next try catches up with the orphan, and both send the same batch.
+        script.add(*[SyslogFault("stall", 1, stall_s=_SLOW_S)] * (MANY_ALERTS // 1000))
     listener = SyslogListener(sandbox.devo.tables, script, context=server_context(sandbox.devo.certificates)).start()
     try:
         yield listener.port

@@ -30,14 +30,14 @@ PLAN = Path(os.environ["KILL_PLAN"])
 
 
 class Kill:
-    """Ends its own process, and its supervisor's where ``whole`` says so, at the last of ``steps``; once.
+    """Ends its own process, and its supervisor's where the victim is the whole worker, at the last of ``steps``; once.
 
     :param steps: regular expressions, each with how often it is passed by first.
     """
 
     def __init__(self, stream: dict[str, Any]) -> None:
         self._struck = PLAN.parent / f"{stream['dag_id']}.struck"
-        self._whole = stream["whole"]
+        self._whole = stream["victim"] == "worker"
         self._steps = [(re.compile(match), skip) for match, skip in stream["steps"]]
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -80,6 +80,7 @@ def prepare(stream: dict[str, Any], start: datetime) -> dict[str, Any]:
     return {
         "on_execute_callback": announce,
         "post_execute": lambda context, result: kill.pass_by("executed"),
+        "priority_weight": stream["priority"],
         "execution_timeout": timedelta(seconds=stream["timeout_s"]) if stream["timeout_s"] else None,
     }
 
