@@ -9,24 +9,29 @@ from typing import Any, Self
 
 from demo.airflow_lab.settings import LOOPBACK
 
-_BUCKET = "flashpoint"
+BUCKET = "flashpoint"
 _REGION = "us-east-1"
 _KEY = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
 class ObjectStore:
-    """A store with one empty bucket, on a free loopback port; what it holds is gone with it."""
+    """A store on a free loopback port; what it holds is gone with it.
 
-    def __init__(self) -> None:
+    :param bucket: the bucket to begin with, None for none.
+    """
+
+    def __init__(self, bucket: str | None = BUCKET) -> None:
         from moto.server import ThreadedMotoServer
 
+        self._bucket = bucket
         self._server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
 
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request hides what matters
         self._server.start()
         try:
-            self._client().create_bucket(Bucket=_BUCKET)
+            if self._bucket:
+                self._client().create_bucket(Bucket=self._bucket)
         except BaseException:
             self._server.stop()
             raise
@@ -40,14 +45,18 @@ class ObjectStore:
     ) -> None:
         self._server.stop()
 
+    def buckets(self) -> list[str]:
+        """Return the names of all buckets."""
+        return [each["Name"] for each in self._client().list_buckets()["Buckets"]]
+
     def keys(self) -> list[str]:
-        """Return the names of all objects, sorted."""
-        pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=_BUCKET)
+        """Return the names of all objects of the bucket, sorted."""
+        pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return sorted(each["Key"] for page in pages for each in page.get("Contents", ()))
 
     def staging_uri(self, conn_id: str) -> str:
         """Return the root of a staging storage in the bucket, by way of an Airflow connection."""
-        return f"s3://{conn_id}@{_BUCKET}/staging"
+        return f"s3://{conn_id}@{BUCKET}/staging"
 
     def connection(self) -> str:
         """Return the Airflow connection to this store, as JSON."""

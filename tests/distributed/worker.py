@@ -38,7 +38,7 @@ class Worker:
         self.home = home
         self.queues = tuple(queues)
         self._python = python
-        self._environment = {
+        self.environment = {
             **environment,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._logs),
@@ -52,7 +52,7 @@ class Worker:
         options = ("--concurrency", str(_CONCURRENCY), "--queues", ",".join(self.queues), "--skip-serve-logs")
         names = ("--celery-hostname", f"{self.name}@%h", "--without-gossip", "--without-mingle")
         command = [self._python, "-m", "airflow", "celery", "worker", *options, *names]
-        self._processes.start(self.name, command, self._environment)
+        self._processes.start(self.name, command, self.environment)
 
     def ready(self) -> bool:
         """Return whether the worker takes tasks.
