@@ -122,6 +122,12 @@ def test_rebuild_forces_the_checkpoint() -> None:
     assert (state.from_checkpoint_time, state.to_checkpoint_time) == (hours(1, 2).start, hours(1, 2).end)
 
 
+def test_rebuild_that_left_a_gap_has_no_checkpoint() -> None:
+    """What a rebuild left out is yet to be read, however far the lookup was before."""
+    state = synced(synced(LookupState(), hours(5, 6)), hours(7, 8), rebuilt=True, leaves_no_gap=False)
+    assert (state.from_checkpoint_time, state.to_checkpoint_time) == (None, None)
+
+
 def test_first_sync_creates() -> None:
     """After a sync that Devo accepted the status is Created, with the columns and key of the build."""
     state = synced(LookupState(), hours(0, 1))
