@@ -52,10 +52,12 @@ def test_the_wheel_holds_nothing_beside_the_package(wheel: list[str]) -> None:
     assert packages == {"airflow_provider_flashpoint"}
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_every_package_is_pinned_and_names_no_address(line: str) -> None:
+@pytest.mark.parametrize(
+    "name", [f"{environment}-{line}" for environment in ("airflow", "distributed") for line in LINES]
+)
+def test_every_package_is_pinned_and_names_no_address(name: str) -> None:
     """A pin is a name and a version; where it comes from is the reader's choice."""
-    pins = requirements(PROJECT / "requirements" / f"airflow-{line}.txt")
+    pins = requirements(PROJECT / "requirements" / f"{name}.txt")
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", pin)] == []
 
 
