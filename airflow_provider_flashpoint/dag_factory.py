@@ -8,6 +8,8 @@ Building reads the configuration that it is given and nothing else: no connectio
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -121,21 +123,28 @@ def alert_dag(config: AlertInput) -> DAG:
     return dag
 
 
-def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> DAG:
+@contextlib.contextmanager
+def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> Generator[DAG]:
+    """Make a DAG of the tasks that the block adds.
+
+    The params come last: Airflow copies those that are there into every task, several times over, and reads them from
+    the DAG all the same.
+    """
     tags = ["flashpoint", "devo"]
     if config.environment:
         tags.append(f"environment:{config.environment}")
-    return DAG(
+    with DAG(
         dag_id,
         schedule=DeltaDataIntervalTimetable(config.request_period),
         start_date=config.initial_start_time or DEFAULT_START,
         catchup=config.catchup,
         max_active_runs=config.max_active_runs,
         default_args=_DEFAULT_ARGS,
-        params={name: Param(None, **schema) for name, schema in params.items()},
         tags=tags,
         doc_md=doc,
-    )
+    ) as dag:
+        yield dag
+    dag.params.update({name: Param(None, **schema) for name, schema in params.items()})
 
 
 def _setup(module: str, data_set: str, config: InputConfig, *, query_tag: str | None = None) -> SetupOperator:

@@ -74,6 +74,14 @@ def test_every_task_that_reads_records_is_given_the_rules_of_obfuscation() -> No
     assert all(task.obfuscation == rules for task in tasks)
 
 
+@pytest.mark.parametrize(
+    ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to"})]
+)
+def test_a_run_can_be_given_a_window_and_a_status_in_the_form_of_the_dag(build: Any, names: set[str]) -> None:
+    """The DAG has the params that the form asks for, each without a value."""
+    assert build().params.dump() == dict.fromkeys(names)
+
+
 def test_keywords_are_off_by_default() -> None:
     """Only the alerts are pulled unless the configuration asks for more."""
     assert set(alert_dag().task_ids) == {"setup", "pull_alerts"}
