@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
 
-PREFIX = "flashpoint_"
+_PREFIXES = (lookup_variable(""), alerts_variable(""))
 
 
 def begin() -> None:
@@ -44,15 +45,16 @@ def start() -> str:
 
 
 def state_variables() -> list[str]:
-    """Return the names of all Variables that may hold a state, as far as the database has them.
+    """Return the names of all Variables that hold a state, or should, as far as the database has them.
 
     :raises ConfigurationError: the database does not answer. Reading a single Variable would not tell.
     """
     with _database() as session:
-        from sqlalchemy import select
+        from sqlalchemy import or_, select
 
         key = _model().key
-        names: list[str] = list(session.scalars(select(key).where(key.startswith(PREFIX, autoescape=True))))
+        is_state = or_(*(key.startswith(prefix, autoescape=True) for prefix in _PREFIXES))
+        names: list[str] = list(session.scalars(select(key).where(is_state)))
     return sorted(names)
 
 

@@ -96,9 +96,9 @@ def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
 def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
     """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
 
-    :param limit: how many records are read at most; 0 for all.
-    ``devo_problem`` is why the connection to Devo cannot be used, or None; then no line is too long.
+    ``devo_problem`` is why the connection to Devo cannot be used, None where it can; without it no line is too long.
 
+    :param limit: how many records are read at most; 0 for all.
     :param rows: how many lines, and how many rejects, are returned.
     :raises: what the run itself would fail with.
     """

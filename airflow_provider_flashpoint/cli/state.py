@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.cli import airflow_side, collector_file
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
+from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table, visible
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -118,7 +118,7 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
     """
     if options.yes:
         return
-    options.terminal.write("\n".join([*lines, _PAUSE, "Go on? [y/N] "]))
+    options.terminal.write("\n".join([*map(visible, lines), _PAUSE, "Go on? [y/N] "]))
     options.terminal.flush()
     try:
         answer = input()
