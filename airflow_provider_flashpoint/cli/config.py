@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import collector_file
+from airflow_provider_flashpoint.cli import airflow_side, collector_file
 from airflow_provider_flashpoint.cli.report import Report, table
 from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.core.window import format_instant
@@ -71,6 +71,7 @@ def _explain(options: argparse.Namespace) -> Report:
 
     file = collector_file.find(options.file)
     config = load_collector_config(file)
+    airflow_side.start()
     explained = []
     lines = [f"{file}"]
     for dag in dags_of(config):
