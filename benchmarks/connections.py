@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.scene import TAG
@@ -40,29 +42,33 @@ def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
     )
 
 
-def event_writer(work: Work, transport: str) -> EventWriter:
-    """Return our writer of events."""
+def event_writer(work: Work, transport: str) -> Callable[[], EventWriter]:
+    """Return what makes our writer of events; all that it needs is imported."""
     from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
     from airflow_provider_flashpoint.core.devo.transports import event_channel
 
-    return EventWriter(event_channel(settings(work, transport), TAG))
+    to = settings(work, transport)
+    event_channel(to, TAG)
+    return lambda: EventWriter(event_channel(to, TAG))
 
 
-def sdk_sender(work: Work, transport: str) -> Sender:
-    """Return the sender of devo-sdk."""
+def sdk_sender(work: Work, transport: str) -> Callable[[], Sender]:
+    """Return what makes the sender of devo-sdk; all that it needs is imported."""
     from devo.sender import Sender, SenderConfigSSL, SenderConfigTCP
 
     address = ("localhost", _port(work, transport))
-    if transport == "tcp":
-        return Sender(SenderConfigTCP(address=address))
     files = work.servers["devo"]["connection"]["extra"]
-    return Sender(SenderConfigSSL(address=address, key=files["key"], cert=files["cert"], chain=files["chain"]))
+
+    def connect() -> Sender:
+        if transport == "tcp":
+            return Sender(SenderConfigTCP(address=address))
+        return Sender(SenderConfigSSL(address=address, key=files["key"], cert=files["cert"], chain=files["chain"]))
+
+    return connect
 
 
 def send_bare(work: Work, transport: str, blocks: list[bytes]) -> None:
     """Send prebuilt bytes by nothing but a socket, end our half, and wait until the peer has read all of it."""
-    import ssl
-
     with socket.create_connection(("localhost", _port(work, transport))) as plain:
         connection: socket.socket = plain
         if transport == "tls":

@@ -10,7 +10,7 @@ from benchmarks.case import OURS, Bar, Case
 from benchmarks.runs import Figures
 
 _MEBIBYTE = 1 << 20
-_COLUMNS = ("done", "seconds", "min", "max", "per second", "CPU s", "peak MiB", "x slowest", "lost", "repeated")
+_COLUMNS = ("runs", "done", "seconds", "min", "max", "per second", "CPU s", "peak MiB", "x slowest", "lost", "repeated")
 
 
 def machine() -> str:
@@ -45,6 +45,7 @@ def verdict(bar: Bar, value: float, held: bool) -> str:
 def _line(name: str, runs: list[Figures], slowest: float) -> str:
     seconds = [run.seconds for run in runs]
     cells = (
+        f"{len(runs)}",
         f"{median(run.done for run in runs):,.0f}",
         f"{median(seconds):.3f}",
         f"{min(seconds):.3f}",

@@ -27,9 +27,10 @@ def devo_sdk(work: Work, transport: str) -> Measured:
     from devo.sender import DevoSenderException
 
     texts = messages(work.count, _SIZE_BYTES)
+    connect = sdk_sender(work, transport)
 
     def run() -> int:
-        sender = sdk_sender(work, transport)
+        sender = connect()
         sent = 0
         for text in texts:
             try:

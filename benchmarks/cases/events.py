@@ -19,9 +19,10 @@ _STALL_S = 1.0
 def ours(work: Work, transport: str, size_bytes: int) -> Measured:
     """Lines as `EventWriter.encode` makes them, confirmed."""
     lines = [f"{message}\n".encode() for message in messages(work.count, size_bytes)]
+    connect = event_writer(work, transport)
 
     def run() -> int:
-        with event_writer(work, transport) as writer:
+        with connect() as writer:
             writer.write(lines)
         return writer.statistics.confirmed
 
@@ -31,9 +32,10 @@ def ours(work: Work, transport: str, size_bytes: int) -> Measured:
 def devo_sdk(work: Work, transport: str, size_bytes: int) -> Measured:
     """One call for each text, as the documentation of devo-sdk has it; ``close`` waits for the peer's end."""
     texts = messages(work.count, size_bytes)
+    connect = sdk_sender(work, transport)
 
     def run() -> int:
-        sender = sdk_sender(work, transport)
+        sender = connect()
         sent = sum(sender.send(tag=TAG, msg=text) for text in texts)
         sender.close()
         return sent
@@ -77,6 +79,7 @@ def _case(transport: str, size_bytes: int, *, stalls: bool = False) -> Case:
         },
         bars=tuple(bars),
         server={"sink": True, **stall},
+        runs=3 if stalls else None,
     )
 
 

@@ -77,6 +77,7 @@ def _case(*, stalls: bool) -> Case:
         },
         bars=(Bar(f"{name}: events lost", "lost", at_most=0),),
         server={"http_fault": _STALL} if stalls else {},
+        runs=3 if stalls else None,
     )
 
 

@@ -32,6 +32,7 @@ def ours(work: Work, transport: str) -> Measured:
     rows = _rows(work.count)
     columns = lookup_columns(rows[0], LOOKUP_KEY)
     to = settings(work, lookup_transport=transport, lookup_pause_s=0.01)
+    lookups_client(to, lambda: api_session(to))  # has imported what it needs
 
     def run() -> int:
         with tempfile.TemporaryFile() as file:
@@ -55,8 +56,10 @@ def devo_sdk(work: Work) -> Measured:
         writer.writeheader()
         writer.writerows(rows)
 
+    connect = sdk_sender(work, "tls")
+
     def run() -> int:
-        sender = sdk_sender(work, "tls")
+        sender = connect()
         Lookup(name=LOOKUP, con=sender, delay=0).send_csv(path=str(path), key=LOOKUP_KEY)
         sender.close()
         return len(rows)
@@ -108,6 +111,7 @@ def _case(*, stalls: bool) -> Case:
         },
         bars=tuple(bars),
         server={"syslog_fault": _SYSLOG_STALL, "http_fault": _HTTP_STALL} if stalls else {},
+        runs=3 if stalls else None,
     )
 
 

@@ -19,6 +19,7 @@ _PULL, _SYNC = "pull -> flatten -> stage", "stage -> lookup"
 
 def pull(work: Work) -> Measured:
     """Pull a window that holds so many rows; its summary is left in the directory."""
+    pipeline.load_ours()
 
     def run() -> int:
         summary = pipeline.pull(work)
@@ -32,6 +33,7 @@ def sync(work: Work, share: str) -> Measured:
     """Bring a stage into a lookup. It was pulled by a process of its own, whose memory is not counted here."""
     from airflow_provider_flashpoint.core.staging.stage import StageSummary
 
+    pipeline.load_ours()
     given = {"count": work.count, "directory": str(work.directory), "servers": work.servers}
     command = [sys.executable, "-m", "benchmarks.contender", "memory-pull", share]
     subprocess.run(command, input=json.dumps(given), stdout=subprocess.DEVNULL, text=True, check=True)

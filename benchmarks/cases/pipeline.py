@@ -6,6 +6,7 @@ reads with json, flattens, and sends each row with devo-sdk.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,19 +23,31 @@ if TYPE_CHECKING:
 _COUNT = 50_000
 _PLAIN = "requests + json + devo-sdk"
 _PAGE_SIZE = 1000
+_OURS = (
+    "airflow_provider_flashpoint.connections",
+    "airflow_provider_flashpoint.core.devo.transports",
+    "airflow_provider_flashpoint.core.flashpoint.client",
+    "airflow_provider_flashpoint.core.sync",
+    "airflow_provider_flashpoint.staging",
+    "requests",
+)
 
 
 def ours(work: Work) -> Measured:
     """Pull into a stage, then bring the stage into a new lookup over the Lookups API."""
+    load_ours()
     return lambda: sync(work, pull(work))
 
 
 def plain_loop(work: Work) -> Measured:
     """One request after the other, one send for each row."""
+    import requests  # noqa: F401  not to be measured
     from devo.sender import Lookup
 
+    connect = sdk_sender(work, "tls")
+
     def run() -> int:
-        sender = sdk_sender(work, "tls")
+        sender = connect()
         lookup = Lookup(name=LOOKUP, con=sender, delay=0)
         columns: list[str] = []
         sent = 0
@@ -52,6 +65,12 @@ def plain_loop(work: Work) -> Measured:
         return sent
 
     return run
+
+
+def load_ours() -> None:
+    """Import what our steps import when they run, so that it is not measured."""
+    for name in _OURS:
+        importlib.import_module(name)
 
 
 def flashpoint(work: Work, **options: Any) -> FlashpointClient:

@@ -18,7 +18,7 @@ _RUN = [
     "events-tls-100", "events-tcp-100", "events-http", "rows", "pipeline", "memory-pull", "memory-sync", "parse",
     "break-tls-reset",
 ]  # fmt: skip
-_CELLS = r"( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
+_CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
 
 
 @pytest.fixture(scope="module")
