@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from itertools import islice
 from time import time
 from typing import Any, BinaryIO
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError
 from airflow_provider_flashpoint.sandbox.devo_deploy import Column, DeployConfig, Operation, read_rows
 from airflow_provider_flashpoint.sandbox.devo_jobs import Job, JobPlan, Reading
@@ -25,7 +25,7 @@ class Content:
 
     columns: tuple[Column, ...]
     key: str
-    rows: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -76,12 +76,12 @@ class Lookup:
         end = None if limit is None else offset + limit
         # Taken out before they are parsed, since a job may change the lookup meanwhile.
         taken = list(islice(stored.values(), offset, end))
-        return [json.loads(row) for row in taken]
+        return [codec.decode(row) for row in taken]
 
     def row(self, key: str) -> dict[str, str] | None:
         """Return the row with this key as column and text, or None."""
         stored = self.content.rows.get(key) if self.content else None
-        return None if stored is None else dict(zip(self.columns, json.loads(stored), strict=True))
+        return None if stored is None else dict(zip(self.columns, codec.decode(stored), strict=True))
 
     def to_json(self, offset: int = 0, limit: int = 0) -> dict[str, Any]:
         """Return the lookup as the inspection shows it, with ``limit`` of its rows."""
@@ -191,7 +191,7 @@ class DevoLookups:
 
             def read() -> Reading:
                 with upload:
-                    rows = {key: json.dumps(cells) for key, cells in read_rows(config, upload)}
+                    rows = {key: codec.encode(cells) for key, cells in read_rows(config, upload)}
                 return Reading(len(rows), lambda: self._put(lookup, operation, config, rows))
 
             return self._start(lookup, operation, read)
@@ -241,7 +241,7 @@ class DevoLookups:
             job.finish()
         return job
 
-    def _put(self, lookup: Lookup, operation: Operation, config: DeployConfig, rows: dict[str, str]) -> None:
+    def _put(self, lookup: Lookup, operation: Operation, config: DeployConfig, rows: dict[str, bytes]) -> None:
         with self._lock:
             lookup.updated_ms = int(time() * 1000)
             if lookup.content is None or operation in ("create", "replace"):
@@ -255,9 +255,9 @@ class DevoLookups:
 
     def _change(self, lookup: Lookup, operation: Operation, config: DeployConfig, changes: Changes) -> None:
         with self._lock:
-            rows: dict[str, str] = {} if operation != "append" or not lookup.content else lookup.content.rows
+            rows: dict[str, bytes] = {} if operation != "append" or not lookup.content else lookup.content.rows
             for key, cells in changes:
-                rows.pop(key, None) if cells is None else rows.update({key: json.dumps(cells)})
+                rows.pop(key, None) if cells is None else rows.update({key: codec.encode(cells)})
             self._put(lookup, operation, config, rows)
 
 
