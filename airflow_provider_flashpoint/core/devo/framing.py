@@ -8,7 +8,7 @@ as devo-sdk counts it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.line import syslog_header
@@ -19,7 +19,7 @@ Frame = Callable[[Sequence[bytes]], bytes]
 
 # The form of a tag that makes Devo take the header's date for the event's.
 _DATED = "(usd)"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)
 
 
 def syslog_frame(
@@ -34,13 +34,16 @@ def syslog_frame(
     :param host: the sender's name; this machine's where it is None.
     :raises ConfigurationError: the tag is not valid.
     """
+    if event_date_field:
+        tag = tag.removeprefix(_DATED)
     header = syslog_header(tag, host=host)
+    before, after = syslog_header(f"{_DATED}{tag}", host=host, date="\0").split(b"\0")
 
     def headers(lines: Sequence[bytes]) -> Sequence[bytes]:
         if not event_date_field:
             return [header] * len(lines)
         dates = (_event_date(line, event_date_field) for line in lines)
-        return [syslog_header(f"{_DATED}{tag}", host=host, date=date) if date else header for date in dates]
+        return [b"".join((before, date, after)) if date else header for date in dates]
 
     def ended(lines: Sequence[bytes]) -> bytes:
         if not event_date_field:
@@ -54,14 +57,14 @@ def syslog_frame(
     return counted if octet_counted else ended
 
 
-def _event_date(line: bytes, field: str) -> str | None:
+def _event_date(line: bytes, field: str) -> bytes | None:
     """Return the time in ``field`` as Devo writes dates, in UTC, or None where the line has none."""
     try:
         record = codec.decode(line)
-    except (ValueError, DataError):
+        moment_us = epoch_us(record.get(field)) if isinstance(record, dict) else None
+        if moment_us is None:
+            return None
+        moment = _EPOCH + timedelta(microseconds=moment_us)
+    except (ValueError, DataError, OverflowError):
         return None
-    moment_us = epoch_us(record.get(field)) if isinstance(record, dict) else None
-    if moment_us is None:
-        return None
-    moment = _EPOCH + timedelta(microseconds=moment_us)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return moment.isoformat(" ", "milliseconds").encode()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -47,6 +49,8 @@ def test_counted_stream_is_taken_apart_by_its_counts(lines: list[bytes]) -> None
         ("2024-01-02T05:04:05+02:00", "2024-01-02 03:04:05.000"),
         (1704164645, "2024-01-02 03:04:05.000"),
         (1704164645678, "2024-01-02 03:04:05.678"),
+        ("0001-01-01T00:00:00Z", "0001-01-01 00:00:00.000"),
+        ("9999-12-31T23:59:59Z", "9999-12-31 23:59:59.000"),
     ],
 )
 def test_date_of_the_record(moment: object, date: str) -> None:
@@ -58,11 +62,36 @@ def test_date_of_the_record(moment: object, date: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [encode({}), encode({"created_at": None}), encode({"created_at": "soon\n<14>"}), encode([1]), b"no JSON\n"],
+    [
+        encode({}),
+        encode({"created_at": None}),
+        encode({"created_at": "soon\n<14>"}),
+        encode({"created_at": "9999-12-31T23:59:59.999999Z"}),
+        encode([1]),
+        b"no JSON\n",
+        b"[" * 100_000 + b"\n",
+    ],
 )
 def test_line_without_a_date_arrives_when_it_arrives(line: bytes) -> None:
     """A line whose field holds no time has the header of the time of arrival."""
     assert syslog_frame(TAG, event_date_field="created_at")([line]) == HEADER + line
+
+
+def test_form_of_a_tag_is_not_doubled() -> None:
+    """A tag that is given in the form for dates keeps it for dated lines only."""
+    frame = syslog_frame("(usd)my.app.test.x", event_date_field="t", host="web1")
+    assert frame([encode({"t": 0})]).startswith(b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: ")
+    assert frame([b"{}\n"]) == b"<14>Jan  1 00:00:00 web1 my.app.test.x: {}\n"
+
+
+@given(st.datetimes() | st.integers() | st.floats() | st.text(), st.booleans())
+def test_any_time_makes_a_date_or_none(moment: object, as_text: bool) -> None:
+    """Whatever the field holds, the header has a date of the one form, or is that of the time of arrival."""
+    line = encode({"t": str(moment) if as_text or isinstance(moment, datetime) else moment})
+    event = syslog_frame(TAG, event_date_field="t", host="web1")([line])
+    dated = rb"<14>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} web1 \(usd\)my\.app\.test\.x: "
+    assert re.match(dated, event) or event.startswith(b"<14>Jan  1 00:00:00 web1 my.app.test.x: ")
+    assert event.endswith(line)
 
 
 def test_dated_lines_can_be_counted() -> None:
