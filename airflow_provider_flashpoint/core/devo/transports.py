@@ -163,6 +163,7 @@ def query_client(
         make_session(),
         base_url=settings.query_base_url,
         service="Devo",
+        max_attempts=1,  # who waits for an arrival asks again anyway, and knows for how long
         secrets=(settings.token,),
         log=log,
     )
