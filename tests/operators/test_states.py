@@ -270,3 +270,54 @@ def test_a_run_without_a_date_reads_the_last_complete_period(
     assert capfd.readouterr().out.count("by the last complete period of the schedule before") >= 2
     assert is_complete(sandbox, END)
     assert judge_alerts(sandbox, DEFAULT_TAG).is_good
+
+
+# A state that others wrote, or that cannot be written ----------------------------------------------------------------
+
+
+def test_a_state_that_cannot_be_written_fails_no_run(
+    sandbox: Sandbox, run_indicators: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would have said has been delivered, and the next run reads the same window once more."""
+    assert run_indicators(0) == "success"
+    with monkeypatch.context() as storage:
+        storage.setattr("airflow_provider_flashpoint.operators.lookup_sync.write_state", lambda variable, state: False)
+        assert run_indicators(1) == "success"
+    assert state().to_checkpoint_time == START + PERIOD
+    assert run_indicators(2) == "success"
+    assert (state().from_checkpoint_time, state().to_checkpoint_time) == (START + PERIOD, START + 3 * PERIOD)
+    assert is_complete(sandbox, START + 3 * PERIOD)
+
+
+def test_a_stage_from_before_the_last_sync_is_pulled_again(
+    sandbox: Sandbox,
+    run_indicators: Callable[..., str],
+    run_dag: RunDag,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another run delivered newer versions meanwhile, and the old ones of the stage do not come after them."""
+    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+
+    assert run_indicators(0) == "success"
+    dag = dag_of("indicator", tmp_path)
+    monkeypatch.setenv(f"AIRFLOW_VAR_{LOOKUP.upper()}", state().to_json())  # read outside of a run, too
+    stage = dag.get_task("pull_domain").execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+    monkeypatch.delenv(f"AIRFLOW_VAR_{LOOKUP.upper()}")
+    sandbox.flashpoint.store.touch_indicators(types=[TYPE], at=END - timedelta(seconds=1))
+    assert run_indicators(3) == "success"
+    with DAG("late_sync", start_date=START, schedule=None) as late:
+        LookupSyncOperator(
+            task_id="sync",
+            stage=stage,
+            indicator_type=TYPE,
+            lookup_name=NAME,
+            lookup_key=f"value.{TYPE}",
+            staging_uri=tmp_path.as_uri(),
+        )
+    sandbox.flashpoint.log.clear()
+    assert run_dag(late, START, explicit(0, 1)).state == "success"
+    assert sandbox.flashpoint.log.requests("GET")
+    assert is_complete(sandbox, END)

@@ -1,0 +1,63 @@
+"""A state is written as what it is: a note on what has happened already."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.core.state import AlertState
+from airflow_provider_flashpoint.state_store import write_state
+
+pytestmark = pytest.mark.airflow
+
+
+class Storage:
+    """Takes the place of `Variable.set`, and fails the first ``failures`` times."""
+
+    def __init__(self, failures: int) -> None:
+        self.left = failures
+        self.kept: dict[str, str] = {}
+
+    def set(self, key: str, value: str) -> None:
+        from airflow.providers.common.compat.sdk import AirflowException
+
+        if self.left:
+            self.left -= 1
+            raise AirflowException("no database, and a value nobody may see")
+        self.kept[key] = value
+
+
+@pytest.fixture
+def keep_in(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes a storage that fails some times, and has states written there."""
+    from airflow.providers.common.compat.sdk import Variable
+
+    def storage(failures: int) -> Storage:
+        made = Storage(failures)
+        monkeypatch.setattr(Variable, "set", made.set)
+        return made
+
+    return storage
+
+
+def test_a_write_that_fails_is_repeated(keep_in: Any) -> None:
+    """A storage that is away for a moment does not cost the state."""
+    storage, waits = keep_in(2), []
+    assert write_state("v", AlertState(), sleep=waits.append)
+    assert storage.kept == {"v": AlertState().to_json()}
+    assert len(waits) == 2
+
+
+def test_a_write_that_fails_for_good_is_warned_about_and_never_raised(
+    keep_in: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A delivery that succeeded does not fail for its note."""
+    keep_in(100)
+    with caplog.at_level(logging.WARNING):
+        assert not write_state("v", AlertState(), sleep=lambda seconds: None)
+    assert "The Variable v could not be written" in caplog.text
+    assert "nobody may see" not in caplog.text
