@@ -35,26 +35,33 @@ def syslog_frame(
     :raises ConfigurationError: the tag is not valid.
     """
     if event_date_field:
-        tag = tag.removeprefix(_DATED)
-    header = syslog_header(tag, host=host)
-    before, after = syslog_header(f"{_DATED}{tag}", host=host, date="\0").split(b"\0")
-
-    def headers(lines: Sequence[bytes]) -> Sequence[bytes]:
-        if not event_date_field:
-            return [header] * len(lines)
-        dates = (_event_date(line, event_date_field) for line in lines)
-        return [b"".join((before, date, after)) if date else header for date in dates]
+        header_of = _dated_headers(tag.removeprefix(_DATED), event_date_field, host)
+    else:
+        header = syslog_header(tag, host=host)
+        if not octet_counted:
+            return lambda lines: b"".join((header, header.join(lines)))
+        header_of = lambda line: header  # noqa: E731  the counterpart of the line above
 
     def ended(lines: Sequence[bytes]) -> bytes:
-        if not event_date_field:
-            return b"".join((header, header.join(lines)))
-        return b"".join(piece for pair in zip(headers(lines), lines, strict=True) for piece in pair)
+        return b"".join([piece for line in lines for piece in (header_of(line), line)])
 
     def counted(lines: Sequence[bytes]) -> bytes:
-        pairs = zip(headers(lines), lines, strict=True)
-        return b"".join([b"%d %b%b" % (len(start) + len(line), start, line) for start, line in pairs])
+        events = (header_of(line) + line for line in lines)
+        return b"".join([b"%d %b" % (len(event), event) for event in events])
 
     return counted if octet_counted else ended
+
+
+def _dated_headers(tag: str, field: str, host: str | None) -> Callable[[bytes], bytes]:
+    """Return what tells the header of a line: with its own date, or of the time of arrival."""
+    arrival = syslog_header(tag, host=host)
+    before, after = syslog_header(f"{_DATED}{tag}", host=host, date="\0").split(b"\0")
+
+    def header_of(line: bytes) -> bytes:
+        date = _event_date(line, field)
+        return b"".join((before, date, after)) if date else arrival
+
+    return header_of
 
 
 def _event_date(line: bytes, field: str) -> bytes | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.line import encode, syslog_header
+from airflow_provider_flashpoint.core.devo.line import MAX_TAG_CHARACTERS, encode, syslog_header
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 TAG = "my.app.test.x"
@@ -108,6 +108,13 @@ def test_date_is_off_by_default() -> None:
     """Without being asked for, no record's own time changes a header."""
     line = json.dumps({"created_at": 0}).encode() + b"\n"
     assert syslog_frame(TAG)([line]) == HEADER + line
+
+
+@pytest.mark.parametrize("octet_counted", [False, True])
+def test_longest_tag_is_framed(octet_counted: bool) -> None:
+    """A tag of the greatest length is taken."""
+    tag = "a" * MAX_TAG_CHARACTERS
+    assert syslog_frame(tag, octet_counted=octet_counted)([b"x\n"]).endswith(syslog_header(tag) + b"x\n")
 
 
 def test_tag_is_checked_before_anything_is_framed() -> None:
