@@ -25,7 +25,7 @@ from tests.postgresql.lookup_contents import held, served
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler, pytest.mark.postgresql]
 
 PERIOD = timedelta(minutes=1)
-WAIT_S = 400
+WAIT_S = 900
 PAUSED_PERIOD = timedelta(seconds=10)
 BACKFILLED = 24
 PERIODS = BACKFILLED + 2  # the last are left to the scheduled and the manual runs
@@ -170,7 +170,7 @@ def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowL
 
 
 @pytest.fixture(scope="module")
-def paused_at(lab: AirflowLab, updated_at: datetime) -> datetime:
+def paused_at(lab: AirflowLab) -> datetime:
     """When the DAG ``paused`` was paused; other DAGs run meanwhile."""
     lab.unpause("paused")
     lab.wait_for_runs("paused", 2, timeout_s=WAIT_S)
