@@ -95,7 +95,8 @@ def stream_dag(stream: dict[str, Any]) -> DAG:
         end_date=start + PERIOD,
         catchup=True,
         max_active_runs=1,
-        default_args={"retries": 3, "retry_delay": timedelta(seconds=1), **prepare(stream, start)},
+        # Airflow 2 may count one kill twice when it looks for lost tasks as often as it is told to here.
+        default_args={"retries": 5, "retry_delay": timedelta(seconds=1), **prepare(stream, start)},
     ) as dag:
         if stream["kind"] == "alerts":
             PullAlertsOperator(
