@@ -26,13 +26,13 @@ _WORKER_TIMEOUT_S = 90.0
 _POLL_S = 0.3
 # Airflow notices by these that a worker is gone, with what it ran and what it had taken; the defaults are minutes.
 _DETECTION = {
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "15",  # the same for Airflow 2
+    "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "20",  # the same for Airflow 2
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
 }
 
@@ -57,7 +57,7 @@ class Cluster:
             database = self._stack.enter_context(PostgresServer(self._folder / "postgresql")).database("airflow")
             broker = self._stack.enter_context(RedisServer(self._folder / "redis"))
             self._stack.enter_context(self.store)
-            self._stack.callback(self._stop_workers)
+            self._stack.callback(self._kill_workers)
             self.lab = self._stack.enter_context(self._airflow(database, broker.url))
             self._stack = self._stack.pop_all()
         return self
@@ -112,6 +112,6 @@ class Cluster:
             "AIRFLOW__FLASHPOINT__STAGING_URI": self.store.staging_uri(_CONN_ID),
         }
 
-    def _stop_workers(self) -> None:
+    def _kill_workers(self) -> None:
         for worker in self.workers:
-            worker.stop()
+            worker.kill()

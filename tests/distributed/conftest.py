@@ -19,7 +19,7 @@ from tests.distributed.cluster import Cluster
 from tests.distributed.worker import Worker
 
 PERIOD = timedelta(hours=1)
-PERIODS = 4
+PERIODS = 3
 PAGE_SIZE = 100
 TYPES = ("domain", "ip-dst|port")
 NAMES = {kind: default_lookup_name(kind) for kind in TYPES}

@@ -76,8 +76,9 @@ def alert_death(world: World) -> Death:
     start = world.start - _BEFORE
     world.sandbox.flashpoint.store.publish_alerts(alerts(6, _ALERTS, start, start + PERIOD))
     hold = Hold()
-    # The setup connects first, then each batch.
-    world.sandbox.devo.syslog_faults.add(None, None, SyslogFault("stall", after_bytes=200_000, released=hold))
+    # The setup connects first, then each batch; a run of the schedule may be among them.
+    stall = SyslogFault("stall", after_bytes=200_000, released=hold)
+    world.sandbox.devo.syslog_faults.add(None, None, stall, stall, stall)
     run_id = world.lab.trigger(ALERT_DAG, window(start))
     death = Death.at(hold, world, ALERT_DAG, run_id, "pull_alerts")
     world.lab.wait_for_run(ALERT_DAG, run_id, timeout_s=RUNS_TIMEOUT_S)

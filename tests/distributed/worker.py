@@ -64,14 +64,13 @@ class Worker:
         return re.search(rf"{self.name}@\S+ ready\.", log) is not None
 
     def kill(self) -> None:
-        """End the worker and every process of its tasks at once, as the death of its machine would."""
+        """End the worker and every process of its tasks at once, as the death of its machine would.
+
+        A second call does nothing.
+        """
         while left := self._processes.alive():
             send_signal(left, signal.SIGKILL)
             psutil.wait_procs(left, timeout=1)
-        self._processes.stop()
-
-    def stop(self) -> None:
-        """End the worker with all its processes. A second call does nothing."""
         self._processes.stop()
 
     def tries(self) -> set[Try]:
