@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +144,35 @@ def test_task_that_is_told_to_end_keeps_what_it_read(pull: Pull, sandbox: Sandbo
     assert [len(file.read_bytes().splitlines()) for file in kept] == [COUNT]
     assert pull()["unsent"] == COUNT
     assert judge_alerts(sandbox, TAG).is_good
+
+
+def test_signal_ends_a_delivery_that_stands_still(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A signal that Airflow answers as it does ends also a wait for Devo; what was read is kept."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    sandbox.devo.syslog_faults.add(SyslogFault("stall", after_bytes=100))
+    before = len(sandbox.devo.tables.connections())
+    operator = PullAlertsOperator(task_id="pull", tag=TAG, staging_uri=tmp_path.as_uri())
+    over = threading.Event()
+
+    def end_once_connected() -> None:
+        while len(sandbox.devo.tables.connections()) == before and not over.wait(0.01):
+            pass
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    previous = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+    ending = threading.Thread(target=end_once_connected)
+    ending.start()
+    try:
+        with pytest.raises(AirflowException, match="told to end"):
+            operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+    finally:
+        over.set()
+        ending.join()
+        signal.signal(signal.SIGTERM, previous)
+        sandbox.devo.syslog_faults.release()
+    assert pull()["unsent"] == COUNT
 
 
 def test_task_that_is_not_delivering_is_not_stopped() -> None:
