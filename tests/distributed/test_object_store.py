@@ -99,8 +99,10 @@ def test_an_alert_that_another_machine_confirmed_meanwhile_is_known_after_a_refr
 ) -> None:
     """Two machines that deliver the same window at once see each other's confirmations."""
     one, other = map(AlertLedger, machines)
-    entry = entry_of("1", 0)
-    assert entry not in one
-    other.add([entry], at=NOW)
-    one.refresh([entry])
-    assert entry in one
+    first, second = entry_of("1", 0), entry_of("2", 0)
+    one.add([first], at=NOW)
+    assert first in one
+    assert second not in one
+    other.add([second], at=NOW)
+    one.refresh([second])
+    assert second in one
