@@ -150,7 +150,7 @@ def test_error_counts_the_events_when_attempts_run_out(devo: DevoServer, status:
 def test_silence_is_a_break(devo: DevoServer) -> None:
     """An answer that does not come in time has the request sent again."""
     devo.faults.add(Fault("stall", "POST /stream", when="after"))
-    with EventWriter(channel_to(devo.url, timeout_s=(10.0, 0.2)), sleep=lambda _: None) as writer:
+    with EventWriter(channel_to(devo.url, timeout_s=(10.0, 2.0)), sleep=lambda _: None) as writer:
         writer.write(EVENTS[:3])
     assert devo.tables.ids(TAG, "id").duplicates == 3
 
