@@ -45,9 +45,10 @@ class LookupSyncOperator(IndicatorsOperator):
     """Brings staged indicators into their lookup: builds it the first time, then adds to it.
 
     The status ``New`` becomes ``Created`` with the first sync that Devo accepts; from then on only the run's
-    configuration ``{"lookup_status": "New"}`` or a reset of the state rebuilds. It is ``New`` again until all of a rebuild
-    is in, so that half of one is not added to. The stage is pulled again where it is gone, where it is older than the
-    lookup's last sync, or where a rebuild needs more than it holds. Without ``stage`` the operator pulls by itself.
+    configuration ``{"lookup_status": "New"}`` or a reset of the state rebuilds. It is ``New`` again until all of a
+    rebuild is in, so that half of one is not added to. The stage is pulled again where it is gone, where it is older
+    than the lookup's last sync, or where a rebuild needs more than it holds. Without ``stage`` the operator pulls by
+    itself.
 
     One lookup must have one writer: set ``max_active_tis_per_dag=1``, as the DAG factory does.
 
