@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.case import OURS, Bar, Case, Contender, Measured, Work
 
 _LOOKUPS = 20  # a pull and a sync for each; a setup, and the two tasks of the alerts
-_EMPTY = "empty DAGs"
+_LOADED, _EMPTY = "ours, loaded before", "empty DAGs"
 _DAGS = Path(__file__).parents[2] / "dags"
 _EMPTY_FILE = """
 from datetime import datetime, timedelta
@@ -29,8 +29,8 @@ with DAG("{name}", schedule=timedelta(minutes=5), start_date=datetime(2026, 1, 1
 """
 
 
-def parse(work: Work, *, is_ours: bool) -> Measured:
-    """Read the folder of the DAGs as Airflow does."""
+def parse(work: Work, *, is_ours: bool, is_loaded: bool = False) -> Measured:
+    """Read the folder of the DAGs as Airflow does, with the modules of this project to be loaded, or loaded before."""
     home = work.directory / "airflow"
     dags = home / "dags"
     dags.mkdir(parents=True)
@@ -46,6 +46,9 @@ def parse(work: Work, *, is_ours: bool) -> Measured:
             (dags / f"{name}.py").write_text(_EMPTY_FILE.format(name=name, count=count), encoding="utf-8")
     import airflow.providers.standard.operators.empty  # noqa: F401  what Airflow's own files import is loaded before
     from airflow.dag_processing.dagbag import DagBag
+
+    if is_loaded:
+        import airflow_provider_flashpoint.dag_factory  # noqa: F401
 
     def run() -> int:
         bag = DagBag(str(dags))
@@ -67,7 +70,11 @@ CASES = [
         title="parse of DAGs",
         unit="tasks",
         count=1,
-        contenders={OURS: Contender(partial(parse, is_ours=True)), _EMPTY: Contender(partial(parse, is_ours=False))},
+        contenders={
+            OURS: Contender(partial(parse, is_ours=True)),
+            _LOADED: Contender(partial(parse, is_ours=True, is_loaded=True)),
+            _EMPTY: Contender(partial(parse, is_ours=False)),
+        },
         bars=(Bar("parse of DAGs: time of empty ones with as many tasks, times", "seconds", to=_EMPTY, at_most=1.3),),
         server=None,
     )
