@@ -76,6 +76,7 @@ class Cluster:
         """Return a new worker on an empty disk, once it takes tasks."""
         environment = {**self.lab.environment, **self._known_to_workers()}
         home = self._folder / f"worker-{len(self.workers) + 1}"
+        _install_policies(home)
         worker = Worker(home, queues, environment, sys.executable)
         self.workers.append(worker)
         worker.start()
@@ -90,8 +91,7 @@ class Cluster:
         dags, home = self._folder / "dags", self._folder / "airflow"
         shutil.copytree(_DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
         (dags / "flashpoint_collector.yaml").write_text(json.dumps(self._config), encoding="utf-8")
-        (home / "config").mkdir(parents=True)
-        shutil.copy(policies.__file__, home / "config" / "airflow_local_settings.py")
+        _install_policies(home)
         environment = {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CELERY__BROKER_URL": broker_url,
@@ -115,3 +115,9 @@ class Cluster:
     def _kill_workers(self) -> None:
         for worker in self.workers:
             worker.kill()
+
+
+def _install_policies(home: Path) -> None:
+    """Put the policies where an Airflow of this home finds them; Airflow 2 asks those of the worker, too."""
+    (home / "config").mkdir(parents=True)
+    shutil.copy(policies.__file__, home / "config" / "airflow_local_settings.py")
