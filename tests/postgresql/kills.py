@@ -1,26 +1,15 @@
-"""Where processes are killed or told to end: the points, drawn with a seed, and what strikes at them from outside."""
+"""Where tasks are killed, or end otherwise: points drawn with a seed, their data, and the plan for the DAG file."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import threading
-import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psutil
-
-from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.devo_syslog import SyslogListener, server_context
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault, SyslogFaultScript
-from airflow_provider_flashpoint.sandbox.faults import Fault
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(hours=1)
@@ -29,10 +18,7 @@ MANY_ALERTS = 6600
 INDICATORS = 2000
 _APART = 4 * PERIOD  # no stream reads the data of another, whatever it overlaps
 _FIRST_OTHER = 50
-_TIMEOUT_S = 10.0
-_GONE_TIMEOUT_S = 300.0
-_POLL_S = 0.05
-_SLOW_S = 1.0
+_TIMEOUT_S = 20.0
 
 # When an alert task is killed, and how many points have each moment.
 ALERT_MOMENTS = {
@@ -94,6 +80,11 @@ class Point:
     def target(self) -> str:
         """The Devo table or the lookup."""
         return f"{self.end_by}.alerts.p{self.number:02}.{self.moment}" if self.kind == "alerts" else self.name
+
+    @property
+    def devo_conn_id(self) -> str:
+        """The connection to Devo: one of the stream's own where its listener does something to it."""
+        return f"devo_{self.name}" if self.moment == "sending" else "devo_default"
 
     @property
     def end(self) -> datetime:
@@ -188,7 +179,7 @@ def write_plan(folder: Path, points: Sequence[Point]) -> Path:
             "victim": point.victim,
             "priority": 2 if point.victim == "supervisor" else 1,  # its tries shall not wait for other streams
             "steps": _STEPS[point.moment](point.nth) if point.moment in _STEPS else [],
-            "devo_conn_id": f"devo_{point.name}" if point.moment == "sending" else "devo_default",
+            "devo_conn_id": point.devo_conn_id,
             "timeout_s": _TIMEOUT_S if point.end_by == "timeout" else None,
         }
         for point in points
@@ -196,95 +187,3 @@ def write_plan(folder: Path, points: Sequence[Point]) -> Path:
     path = folder / "plan.json"
     path.write_text(json.dumps(plan), encoding="utf-8")
     return path
-
-
-class Strike(threading.Event):
-    """What a stall of the sandbox waits for: it ends the process of the stream, and returns when that is gone."""
-
-    def __init__(self, folder: Path, point: Point) -> None:
-        super().__init__()
-        self._folder = folder
-        self._point = point
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """End the process, or wait for it to end by its own timeout; an orphan goes on beside the next try."""
-        task, supervisor = self._announced()
-        victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
-        for process in victims:
-            if self._point.end_by != "timeout" and process != 1:
-                os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
-        is_done = all(map(_is_gone, victims))
-        if self._point.victim == "supervisor":
-            is_done = is_done and self._is_tried_again(task)
-        if is_done:
-            (self._folder / f"{self._point.name}.struck").touch(exist_ok=False)
-        return True
-
-    def _announced(self) -> tuple[int, int]:
-        task, supervisor = (self._folder / f"{self._point.name}.process").read_text(encoding="utf-8").split()
-        return int(task), int(supervisor)
-
-    def _is_tried_again(self, task: int) -> bool:
-        deadline = time.monotonic() + _GONE_TIMEOUT_S
-        while self._announced()[0] == task:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_POLL_S)
-        return True
-
-
-def _is_gone(process: int) -> bool:
-    try:
-        psutil.Process(process).wait(_GONE_TIMEOUT_S)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
-    return True
-
-
-def lay_strikes(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> tuple[ExitStack, dict[str, str]]:
-    """Script the strikes of the servers; return what ends them, and the connections to Devo that are needed for it."""
-    stack = ExitStack()
-    environment = {}
-    for point in points:
-        strike = Strike(folder, point)
-        match = {
-            "pulling": rf"until={format_instant(point.start + (point.interval + 1) * PERIOD)}",
-            "uploading": rf"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv",
-            "polling": rf"^GET .*/{point.target}/job/",
-        }.get(point.moment)
-        if point.moment == "sending":
-            port = stack.enter_context(_listener(sandbox, point, strike))
-            connection = sandbox.devo.airflow_connection()
-            # An orphan shall wait for its confirmation until the next try has begun, however long that takes.
-            extra = connection["extra"] | {"confirm_timeout_s": _GONE_TIMEOUT_S}
-            environment[f"AIRFLOW_CONN_DEVO_{point.name.upper()}"] = json.dumps(
-                connection | {"port": port, "extra": extra}
-            )
-        elif match is not None:
-            server = sandbox.flashpoint if point.moment == "pulling" else sandbox.devo
-            server.faults.add(
-                Fault(
-                    "stall",
-                    match=match,
-                    skip=0 if point.moment == "uploading" else point.nth,
-                    after_received_bytes=point.after_bytes if point.moment == "uploading" else None,
-                    released=strike,
-                )
-            )
-    return stack, environment
-
-
-@contextmanager
-def _listener(sandbox: Sandbox, point: Point, strike: Strike) -> Generator[int]:
-    """Yield the port of a listener for one stream alone, since faults of syslog go by the order of connections."""
-    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=strike)])
-    if point.victim == "supervisor":
-        # So slow that the next try catches up with the orphan, and both send the same batch.
-        script.add(*[SyslogFault("stall", 1, stall_s=_SLOW_S)] * (MANY_ALERTS // 1000))
-    listener = SyslogListener(sandbox.devo.tables, script, context=server_context(sandbox.devo.certificates)).start()
-    try:
-        yield listener.port
-    finally:
-        listener.stop()

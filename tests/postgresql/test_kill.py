@@ -22,7 +22,8 @@ from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_look
 from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
 from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer
-from tests.postgresql.kills import Point, draw_points, lay_strikes, other_ends, publish, write_plan
+from tests.postgresql.kills import Point, draw_points, other_ends, publish, write_plan
+from tests.postgresql.strikes import strikes
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgresql]
 
@@ -79,15 +80,15 @@ def world(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
     plan = write_plan(folder, POINTS)
     with Sandbox() as sandbox:
         publish(sandbox, POINTS)
-        strikes, connections = lay_strikes(sandbox, folder, POINTS)
-        environment = {**sandbox.airflow_connections(), **connections, **DETECTION, "KILL_PLAN": str(plan)}
-        dags = Path(__file__).with_name("kill_dags")
-        with strikes, AirflowLab(home, dags, database=postgres.database("kill"), environment=environment) as lab:
-            for point in POINTS:
-                lab.unpause(point.name)
-            for point in POINTS:
-                lab.wait_for_runs(point.name, 2, timeout_s=TIMEOUT_S)
-            yield World(sandbox, lab, folder, home / "flashpoint", lab.variables())
+        with strikes(sandbox, folder, POINTS) as connections:
+            environment = {**sandbox.airflow_connections(), **connections, **DETECTION, "KILL_PLAN": str(plan)}
+            dags = Path(__file__).with_name("kill_dags")
+            with AirflowLab(home, dags, database=postgres.database("kill"), environment=environment) as lab:
+                for point in POINTS:
+                    lab.unpause(point.name)
+                for point in POINTS:
+                    lab.wait_for_runs(point.name, 2, timeout_s=TIMEOUT_S)
+                yield World(sandbox, lab, folder, home / "flashpoint", lab.variables())
 
 
 def each_point(*kinds: str) -> Any:

@@ -1,0 +1,116 @@
+"""What ends tasks from outside: stalls of the sandbox that last until the process at the other end is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+
+from airflow_provider_flashpoint.core.window import format_instant
+from airflow_provider_flashpoint.sandbox.devo_syslog import SyslogListener, server_context
+from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault, SyslogFaultScript
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from tests.postgresql.kills import MANY_ALERTS, PERIOD, Point
+
+_PATIENCE_S = 300.0
+_POLL_S = 0.05
+_SLOW_S = 1.0
+
+
+class Strike(threading.Event):
+    """What a stall waits for: it ends the process of the stream, and returns when that is gone."""
+
+    def __init__(self, folder: Path, point: Point) -> None:
+        super().__init__()
+        self._folder = folder
+        self._point = point
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """End the process, or wait for it to end by its own timeout; an orphan goes on beside the next try."""
+        task, supervisor = self._announced()
+        victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
+        for process in victims:
+            if self._point.end_by != "timeout" and process != 1:
+                os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
+        is_done = _waited(lambda: all(map(_is_gone, victims)))
+        if self._point.victim == "supervisor":
+            is_done = is_done and _waited(lambda: self._announced()[0] != task)
+        if is_done:
+            (self._folder / f"{self._point.name}.struck").touch(exist_ok=False)
+        return True
+
+    def _announced(self) -> tuple[int, int]:
+        task, supervisor = (self._folder / f"{self._point.name}.process").read_text(encoding="utf-8").split()
+        return int(task), int(supervisor)
+
+
+def _waited(condition: Callable[[], bool]) -> bool:
+    """Return whether ``condition`` came true in time."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@contextmanager
+def strikes(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Generator[dict[str, str]]:
+    """Script the stalls, and yield the Airflow connections to Devo that they need.
+
+    :param folder: of the plan.
+    """
+    with ExitStack() as stack:
+        connections = {}
+        for point in points:
+            strike = Strike(folder, point)
+            if point.moment == "sending":
+                port = stack.enter_context(_listener(sandbox, point, strike))
+                connections[f"AIRFLOW_CONN_{point.devo_conn_id.upper()}"] = _devo_connection(sandbox, port)
+            elif point.moment == "pulling":
+                until = format_instant(point.start + (point.interval + 1) * PERIOD)
+                sandbox.flashpoint.faults.add(Fault("stall", match=f"until={until}", skip=point.nth, released=strike))
+            elif point.moment == "uploading":
+                match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"
+                taken = point.after_bytes
+                sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=strike))
+            elif point.moment == "polling":
+                match = f"^GET .*/{point.target}/job/"
+                sandbox.devo.faults.add(Fault("stall", match=match, skip=point.nth, released=strike))
+        yield connections
+
+
+def _devo_connection(sandbox: Sandbox, port: int) -> str:
+    connection = sandbox.devo.airflow_connection()
+    # An orphan shall wait for its confirmation until the next try has begun, however long that takes.
+    extra = connection["extra"] | {"confirm_timeout_s": _PATIENCE_S}
+    return json.dumps(connection | {"port": port, "extra": extra})
+
+
+@contextmanager
+def _listener(sandbox: Sandbox, point: Point, strike: Strike) -> Generator[int]:
+    """Yield the port of a listener for one stream alone, since faults of syslog go by the order of connections."""
+    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=strike)])
+    if point.victim == "supervisor":
+        # So slow that the next try catches up with the orphan, and both send the same batch.
+        script.add(*[SyslogFault("stall", 1, stall_s=_SLOW_S)] * (MANY_ALERTS // 1000))
+    listener = SyslogListener(sandbox.devo.tables, script, context=server_context(sandbox.devo.certificates)).start()
+    try:
+        yield listener.port
+    finally:
+        listener.stop()
