@@ -1,9 +1,9 @@
-"""What a run does by the state it finds: none, one that a person spoiled, one that it is told to overrule."""
+"""What a run does by the state of a lookup: none, one that a person spoiled, one that it is told to overrule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,111 +11,45 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.config import default_lookup_name, parse_collector_config
+from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from airflow_provider_flashpoint.sandbox.verdict import judge_lookup
+from airflow_provider_flashpoint.state_store import lookup_variable
 from tests.conftest import RunDag
+from tests.operators.state_runs import (
+    END,
+    NONSENSE,
+    PERIOD,
+    START,
+    TYPE,
+    dag_of,
+    explicit,
+    failure,
+    forget,
+    remember,
+    runner,
+    services,
+)
 
 pytestmark = pytest.mark.airflow
 
-PERIOD = timedelta(minutes=5)
-PERIODS = 4
-# Of late, since the ledger of alerts reaches back some days; by five minutes, as the periods of a schedule are.
-END = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) - PERIOD
-START = END - PERIODS * PERIOD
-TYPE = "domain"
 NAME = default_lookup_name(TYPE)
 LOOKUP = lookup_variable(NAME)
-ALERTS = alerts_variable(DEFAULT_TAG)
-NONSENSE = '{"version": 1, "status": "Create'
-
-
-@pytest.fixture(scope="module")
-def _running() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        store = running.flashpoint.store
-        store.publish_indicators(indicators(5, 200, START, END, types=(TYPE,)))
-        store.publish_alerts(alerts(5, 40, START, END))
-        yield running
 
 
 @pytest.fixture
-def sandbox(_running: Sandbox, airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Both services, as Airflow's connections; Flashpoint has data in four periods, Devo has none, nor has Airflow."""
-    for name, text in _running.airflow_connections().items():
-        monkeypatch.setenv(name, text)
-    yield _running
-    for variable in (LOOKUP, ALERTS):
-        forget(variable)
-    _running.devo.lookups.clear()
-    _running.devo.tables.clear()
+    with services(monkeypatch) as running:
+        yield running
+    forget(LOOKUP)
 
 
 @pytest.fixture
 def run_indicators(run_dag: RunDag, tmp_path: Path) -> Callable[..., str]:
     """A function that runs a period of the indicator DAG, by its number, and returns the state of the run."""
-    return _runner("indicator", run_dag, tmp_path)
-
-
-@pytest.fixture
-def run_alerts(run_dag: RunDag, tmp_path: Path) -> Callable[..., str]:
-    """A function that runs a period of the alert DAG, by its number, and returns the state of the run."""
-    return _runner("alert", run_dag, tmp_path)
-
-
-def dag_of(kind: str, staging: Path) -> Any:
-    from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
-
-    common = {
-        "initial_start_time": START.isoformat(),
-        "request_period_in_seconds": PERIOD.total_seconds(),
-        "staging_uri": staging.as_uri(),
-    }
-    config = parse_collector_config({
-        "flashpoint_indicator": {**common, "lookups": [{TYPE: {"lookup_key": f"value.{TYPE}"}}]},
-        "flashpoint_alert": common,
-    })
-    assert config.indicators
-    assert config.alerts
-    return indicator_dag(config.indicators) if kind == "indicator" else alert_dag(config.alerts)
-
-
-def _runner(kind: str, run_dag: RunDag, staging: Path) -> Callable[..., str]:
-    dag = dag_of(kind, staging)
-
-    def run(number: int | None, **conf: Any) -> str:
-        # A run by hand on the date that ends a period gets that period.
-        date = None if number is None else START + (number + 1) * PERIOD
-        return str(run_dag(dag, date, conf or None).state)
-
-    return run
-
-
-def remember(variable: str, text: str) -> None:
-    from airflow.models.variable import Variable
-
-    Variable.set(variable, text)
-
-
-def forget(variable: str) -> None:
-    from airflow.models.variable import Variable
-
-    Variable.delete(variable)
-
-
-def failure(task_id: str, dag: Any, variable: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Execute a task that finds nonsense in a Variable, and return what it fails with, without another try."""
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
-    monkeypatch.setenv(f"AIRFLOW_VAR_{variable.upper()}", NONSENSE)  # read outside of a run, too
-    with pytest.raises(AirflowFailException) as caught:
-        dag.get_task(task_id).execute({"dag": dag})
-    monkeypatch.delenv(f"AIRFLOW_VAR_{variable.upper()}")
-    return str(caught.value)
+    return runner(dag_of("indicator", tmp_path), run_dag)
 
 
 def state() -> LookupState:
@@ -134,11 +68,6 @@ def is_complete(sandbox: Sandbox, until: datetime) -> bool:
     return not (verdict.missing or verdict.outdated)
 
 
-def explicit(first: int, end: int) -> dict[str, str]:
-    """Return the configuration of a run for periods [first, end)."""
-    return {"from": (START + first * PERIOD).isoformat(), "to": (START + end * PERIOD).isoformat()}
-
-
 # A state that is gone ------------------------------------------------------------------------------------------------
 
 
@@ -152,16 +81,6 @@ def test_a_state_that_is_gone_builds_the_lookup_anew_and_whole(
     assert operations(sandbox) == ["create", "append", "replace"]
     assert is_complete(sandbox, START + 3 * PERIOD)
     assert state().from_checkpoint_time == START
-
-
-def test_alerts_are_not_sent_twice_when_their_state_is_gone(sandbox: Sandbox, run_alerts: Callable[..., str]) -> None:
-    """The next run reads from the initial start time, and the ledger knows what was sent."""
-    assert run_alerts(1) == "success"
-    forget(ALERTS)
-    assert run_alerts(PERIODS - 1) == "success"
-    verdict = judge_alerts(sandbox, DEFAULT_TAG)
-    assert verdict.served == 40
-    assert verdict.is_good, verdict
 
 
 # A state that a person spoiled ---------------------------------------------------------------------------------------
@@ -181,18 +100,6 @@ def test_a_spoiled_state_of_a_lookup_fails_at_once_and_says_how_to_reset(
     forget(LOOKUP)
     assert run_indicators(1) == "success"
     assert is_complete(sandbox, START + 2 * PERIOD)
-
-
-def test_a_spoiled_state_of_alerts_fails_at_once_and_says_how_to_reset(
-    sandbox: Sandbox, run_alerts: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The task is not tried again, nothing is sent, and the command that resets is in the error."""
-    remember(ALERTS, NONSENSE)
-    assert run_alerts(1) == "failed"
-    assert f"`airflow variables delete {ALERTS}`" in failure(
-        "pull_alerts", dag_of("alert", tmp_path), ALERTS, monkeypatch
-    )
-    assert not sandbox.devo.tables.names()
 
 
 # A run that is told what to do ---------------------------------------------------------------------------------------
@@ -248,28 +155,17 @@ def test_an_explicit_window_from_the_very_start_is_a_whole_build(
     assert state().to_checkpoint_time == START + 3 * PERIOD
 
 
-def test_alerts_before_a_first_explicit_window_are_sent_by_the_next_run(
-    sandbox: Sandbox, run_alerts: Callable[..., str]
-) -> None:
-    """None is lost for having come before the window, and none of the window is sent twice."""
-    assert run_alerts(0, **explicit(2, 3)) == "success"
-    assert run_alerts(3) == "success"
-    verdict = judge_alerts(sandbox, DEFAULT_TAG)
-    assert verdict.is_good, verdict
-
-
 def test_a_run_without_a_date_reads_the_last_complete_period(
-    sandbox: Sandbox, run_indicators: Callable[..., str], run_alerts: Callable[..., str], capfd: Any
+    sandbox: Sandbox, run_indicators: Callable[..., str], capfd: Any
 ) -> None:
     """On Airflow 3 a run by hand can have no date; its log names the rule, and it builds whole as any other."""
     from airflow import __version__
 
     if __version__.startswith("2."):
         pytest.skip("every run of Airflow 2 has a date")
-    assert [run_indicators(None), run_alerts(None)] == ["success", "success"]
-    assert capfd.readouterr().out.count("by the last complete period of the schedule before") >= 2
+    assert run_indicators(None) == "success"
+    assert "by the last complete period of the schedule before" in capfd.readouterr().out
     assert is_complete(sandbox, END)
-    assert judge_alerts(sandbox, DEFAULT_TAG).is_good
 
 
 # A state that others wrote, or that cannot be written ----------------------------------------------------------------

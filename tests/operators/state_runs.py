@@ -1,0 +1,94 @@
+"""Both services with data in four periods, and runs of the DAGs that read it, for tests of their states."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.config import parse_collector_config
+from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from tests.conftest import RunDag
+
+PERIOD = timedelta(minutes=5)
+PERIODS = 4
+# Of late, since the ledger of alerts reaches back some days; by five minutes, as the periods of a schedule are.
+END = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) - PERIOD
+START = END - PERIODS * PERIOD
+TYPE = "domain"
+ALERT_COUNT = 40
+NONSENSE = '{"version": 1, "status": "Create'
+
+
+@contextlib.contextmanager
+def services(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox, None, None]:
+    """Run both services as Airflow's connections."""
+    with Sandbox() as running:
+        store = running.flashpoint.store
+        store.publish_indicators(indicators(5, 200, START, END, types=(TYPE,)))
+        store.publish_alerts(alerts(5, ALERT_COUNT, START, END))
+        for name, text in running.airflow_connections().items():
+            monkeypatch.setenv(name, text)
+        yield running
+
+
+def dag_of(kind: str, staging: Path) -> Any:
+    """Return the DAG for ``indicator`` or ``alert``."""
+    from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
+
+    common = {
+        "initial_start_time": START.isoformat(),
+        "request_period_in_seconds": PERIOD.total_seconds(),
+        "staging_uri": staging.as_uri(),
+    }
+    config = parse_collector_config({
+        "flashpoint_indicator": {**common, "lookups": [{TYPE: {"lookup_key": f"value.{TYPE}"}}]},
+        "flashpoint_alert": common,
+    })
+    assert config.indicators
+    assert config.alerts
+    return indicator_dag(config.indicators) if kind == "indicator" else alert_dag(config.alerts)
+
+
+def runner(dag: Any, run_dag: RunDag) -> Callable[..., str]:
+    """Return a function that runs a period of a DAG, by its number, and returns the state of the run."""
+
+    def run(number: int | None, **conf: Any) -> str:
+        # A run by hand on the date that ends a period gets that period.
+        date = None if number is None else START + (number + 1) * PERIOD
+        return str(run_dag(dag, date, conf or None).state)
+
+    return run
+
+
+def explicit(first: int, end: int) -> dict[str, str]:
+    """Return the configuration of a run for periods [first, end)."""
+    return {"from": (START + first * PERIOD).isoformat(), "to": (START + end * PERIOD).isoformat()}
+
+
+def remember(variable: str, text: str) -> None:
+    from airflow.models.variable import Variable
+
+    Variable.set(variable, text)
+
+
+def forget(variable: str) -> None:
+    from airflow.models.variable import Variable
+
+    Variable.delete(variable)
+
+
+def failure(task_id: str, dag: Any, variable: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Execute a task that finds nonsense in a Variable, and return what it fails with, without another try."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    monkeypatch.setenv(f"AIRFLOW_VAR_{variable.upper()}", NONSENSE)  # read outside of a run, too
+    with pytest.raises(AirflowFailException) as caught:
+        dag.get_task(task_id).execute({"dag": dag})
+    monkeypatch.delenv(f"AIRFLOW_VAR_{variable.upper()}")
+    return str(caught.value)

@@ -1,0 +1,92 @@
+"""What a run does by the state of a stream of alerts: none, one that a person spoiled, one that has a gap before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.sandbox.verdict import judge_alerts
+from airflow_provider_flashpoint.state_store import alerts_variable
+from tests.conftest import RunDag
+from tests.operators.state_runs import (
+    ALERT_COUNT,
+    NONSENSE,
+    PERIODS,
+    dag_of,
+    explicit,
+    failure,
+    forget,
+    remember,
+    runner,
+    services,
+)
+
+pytestmark = pytest.mark.airflow
+
+ALERTS = alerts_variable(DEFAULT_TAG)
+
+
+@pytest.fixture
+def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Both services, as Airflow's connections; Flashpoint has data in four periods, Devo has none, nor has Airflow."""
+    with services(monkeypatch) as running:
+        yield running
+    forget(ALERTS)
+
+
+@pytest.fixture
+def run_alerts(run_dag: RunDag, tmp_path: Path) -> Callable[..., str]:
+    """A function that runs a period of the alert DAG, by its number, and returns the state of the run."""
+    return runner(dag_of("alert", tmp_path), run_dag)
+
+
+def test_alerts_are_not_sent_twice_when_their_state_is_gone(sandbox: Sandbox, run_alerts: Callable[..., str]) -> None:
+    """The next run reads from the initial start time, and the ledger knows what was sent."""
+    assert run_alerts(1) == "success"
+    forget(ALERTS)
+    assert run_alerts(PERIODS - 1) == "success"
+    verdict = judge_alerts(sandbox, DEFAULT_TAG)
+    assert verdict.served == ALERT_COUNT
+    assert verdict.is_good, verdict
+
+
+def test_a_spoiled_state_of_alerts_fails_at_once_and_says_how_to_reset(
+    sandbox: Sandbox, run_alerts: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is not tried again, nothing is sent, and the command that resets is in the error."""
+    remember(ALERTS, NONSENSE)
+    assert run_alerts(1) == "failed"
+    assert f"`airflow variables delete {ALERTS}`" in failure(
+        "pull_alerts", dag_of("alert", tmp_path), ALERTS, monkeypatch
+    )
+    assert not sandbox.devo.tables.names()
+
+
+def test_alerts_before_a_first_explicit_window_are_sent_by_the_next_run(
+    sandbox: Sandbox, run_alerts: Callable[..., str]
+) -> None:
+    """None is lost for having come before the window, and none of the window is sent twice."""
+    assert run_alerts(0, **explicit(2, 3)) == "success"
+    assert run_alerts(3) == "success"
+    verdict = judge_alerts(sandbox, DEFAULT_TAG)
+    assert verdict.is_good, verdict
+
+
+def test_a_run_without_a_date_reads_the_last_complete_period(
+    sandbox: Sandbox, run_alerts: Callable[..., str], capfd: Any
+) -> None:
+    """On Airflow 3 a run by hand can have no date; its log names the rule, and it begins at the initial start time."""
+    from airflow import __version__
+
+    if __version__.startswith("2."):
+        pytest.skip("every run of Airflow 2 has a date")
+    assert run_alerts(None) == "success"
+    assert "by the last complete period of the schedule before" in capfd.readouterr().out
+    assert judge_alerts(sandbox, DEFAULT_TAG).is_good
