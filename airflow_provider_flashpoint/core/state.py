@@ -82,11 +82,14 @@ class _Checkpointed:
             values[field.name] = value
         return values
 
-    def _moved(self, window: Window, *, forced: bool, leaves_no_gap: bool) -> dict[str, datetime | None]:
-        """Return the checkpoints after ``window`` was delivered."""
+    def _moved(
+        self, window: Window, *, forced: bool, leaves_no_gap: bool, pulled_at: datetime
+    ) -> dict[str, datetime | None]:
+        """Return the checkpoints after ``window`` was delivered; what was yet to come when it was read is not claimed."""
         start, end = (None, None) if forced else (self.from_checkpoint_time, self.to_checkpoint_time)
-        if leaves_no_gap and (end is None or window.end >= end):
-            start, end = window.start, window.end
+        until = min(window.end, as_utc(pulled_at))
+        if leaves_no_gap and window.start < until and (end is None or until >= end):
+            start, end = window.start, until
         return {"from_checkpoint_time": start, "to_checkpoint_time": end}
 
 
@@ -145,7 +148,7 @@ class LookupState(_Checkpointed):
             pulled_at=as_utc(pulled_at),
             run_id=run_id,
             updated_at=as_utc(at),
-            **self._moved(window, forced=rebuilt, leaves_no_gap=leaves_no_gap),
+            **self._moved(window, forced=rebuilt, leaves_no_gap=leaves_no_gap, pulled_at=pulled_at),
         )
 
 
@@ -175,5 +178,5 @@ class AlertState(_Checkpointed):
             pulled_at=as_utc(pulled_at),
             run_id=run_id,
             updated_at=as_utc(at),
-            **self._moved(window, forced=False, leaves_no_gap=leaves_no_gap),
+            **self._moved(window, forced=False, leaves_no_gap=leaves_no_gap, pulled_at=pulled_at),
         )

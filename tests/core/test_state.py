@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = EPOCH + timedelta(days=10)
 TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 COMMON = {
     "from_checkpoint_time": TIMES,
@@ -33,7 +34,7 @@ def hours(start: float, end: float) -> Window:
 
 def delivered(state: AlertState, window: Window, *, leaves_no_gap: bool = True) -> AlertState:
     return state.after_delivery(
-        window, leaves_no_gap=leaves_no_gap, sent=1, repeated=2, pulled_at=EPOCH, run_id="run", at=EPOCH
+        window, leaves_no_gap=leaves_no_gap, sent=1, repeated=2, pulled_at=LATER, run_id="run", at=EPOCH
     )
 
 
@@ -46,7 +47,7 @@ def synced(state: LookupState, window: Window, *, rebuilt: bool = False, leaves_
         generation="g",
         leaves_no_gap=leaves_no_gap,
         rows_sent=3,
-        pulled_at=EPOCH,
+        pulled_at=LATER,
         run_id="run",
         at=EPOCH,
     )
@@ -114,6 +115,16 @@ def test_gap_leaves_the_checkpoint() -> None:
     state = delivered(delivered(AlertState(), hours(0, 1)), hours(5, 6), leaves_no_gap=False)
     assert state.to_checkpoint_time == hours(0, 1).end
     assert state.sent == 1
+
+
+@pytest.mark.parametrize(("start", "until"), [(0, 12), (11, 12), (12, 6), (13, 6)])
+def test_what_is_yet_to_come_is_not_claimed(start: int, until: int) -> None:
+    """A window that reaches into the future is complete until its reading began, and no further."""
+    pulled_at = hours(0, 12).end
+    state = delivered(AlertState(), hours(0, 6)).after_delivery(
+        hours(start, 20), leaves_no_gap=True, sent=0, repeated=0, pulled_at=pulled_at, run_id="", at=pulled_at
+    )
+    assert state.to_checkpoint_time == hours(0, until).end
 
 
 def test_rebuild_forces_the_checkpoint() -> None:
