@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
+from airflow_provider_flashpoint.sandbox.dataset import alerts
 from airflow_provider_flashpoint.sandbox.faults import Fault, FaultScript
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
@@ -21,65 +17,40 @@ from airflow_provider_flashpoint.state_store import alerts_variable, lookup_vari
 from demo.airflow_lab import AirflowLab, Run
 from demo.airflow_lab.postgresql import PostgresServer
 from tests.postgresql.lookup_contents import held, served
+from tests.postgresql.scheduler_world import (
+    ALERT_DAG,
+    BACKFILLED,
+    DAGS,
+    INDICATOR_DAG,
+    NAMES,
+    PERIOD,
+    PERIODS,
+    TYPES,
+    World,
+)
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler, pytest.mark.postgresql]
 
-PERIOD = timedelta(minutes=1)
 WAIT_S = 900
 PAUSED_PERIOD = timedelta(seconds=10)
-BACKFILLED = 24
-PERIODS = BACKFILLED + 2  # the last are left to the scheduled and the manual runs
-INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
-TYPES = ("domain", "ip-dst|port")
-NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
-
-
-@dataclass
-class World:
-    """A sandbox whose data lies in the periods from ``start`` on."""
-
-    sandbox: Sandbox
-    start: datetime
-
-    def date(self, number: int) -> datetime:
-        """Return the start of a period."""
-        return self.start + number * PERIOD
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
-    world = World(Sandbox(), now - PERIODS * PERIOD)
-    with world.sandbox:
-        store = world.sandbox.flashpoint.store
-        store.publish_indicators(indicators(11, 2400, world.start, now, types=(*TYPES, "md5", "sha256", "url")))
-        store.publish_alerts(alerts(11, 400, world.start, now))
+    with Sandbox() as sandbox:
+        world = World(sandbox, now - PERIODS * PERIOD)
+        world.publish()
         yield world
 
 
 @pytest.fixture(scope="module")
 def lab(world: World, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
     """An Airflow with the DAGs of the project and those beside this file."""
-    dags = tmp_path_factory.mktemp("dags")
-    here = Path(__file__)
-    for file in (*here.parents[2].joinpath("dags").glob("*.py"), *here.with_name("dags").glob("*.py")):
-        shutil.copy(file, dags)
-    common = {"initial_start_time": world.start.isoformat(), "request_period_in_seconds": 60, "max_active_runs": 4}
-    lookups = [{kind: {"lookup_key": f"value.{kind}"}} for kind in TYPES]
-    config = {
-        "flashpoint_indicator": {"services": {"indicators": {**common, "lookups": lookups}}},
-        "flashpoint_alert": {"services": {"alerts": common}},
-    }
-    (dags / "flashpoint_collector.yaml").write_text(json.dumps({"inputs": config}), encoding="utf-8")
-    environment = {
-        **world.sandbox.airflow_connections(),
-        "LOOKUPS_START": world.start.isoformat(),
-        "LOOKUPS_SPAN_S": str((PERIODS * PERIOD).total_seconds()),
-    }
-    home = tmp_path_factory.mktemp("airflow")
-    with AirflowLab(
-        home, dags, database=postgres.database("schedulers"), environment=environment, parallelism=6
-    ) as lab:
+    dags, home = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("airflow")
+    environment = world.lay_out(dags)
+    database = postgres.database("schedulers")
+    with AirflowLab(home, dags, database=database, environment=environment, parallelism=6) as lab:
         yield lab
 
 
