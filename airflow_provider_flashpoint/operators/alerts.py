@@ -47,7 +47,7 @@ class PullAlertsOperator(WindowedOperator):
     :param path: path of the data set at Flashpoint; by default the connection's, or else the known one.
     :param devo_conn_id: (templated) the connection to Devo.
     :param on_rerun: ``skip`` what was confirmed before, or ``resend`` it.
-    :param ledger_retention: how long confirmed ids are kept, by the alerts' own time.
+    :param ledger_retention: how long confirmed ids are kept, by the alerts' own time, and by that of confirmation.
     :param max_rejects: how many alerts that cannot be sent are let pass; more fail the task once the others are sent.
     :param statistics_period: how often the log tells what was sent.
     :param verify: ``confirm`` trusts the transport's confirmation; ``query`` asks Devo's table for every id, and sends

@@ -6,7 +6,8 @@
 
 Entries are found by the alert's own time, not by the window that brought it: a retry, a rerun, an overlap, a healed gap
 and a parallel backfill all consult the same hours. Every confirmation adds files and changes none, so two runs can
-record at once. Alerts without a time of their own share one place, which is pruned by the time of confirmation.
+record at once. An hour is forgotten when both it and its last confirmation are old: an alert's own time may be old
+when Flashpoint tells of it, and an overlap is read soon after. Alerts without a time of their own share one place.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _DIGEST_BYTES = 16
 _HOUR_US = 3_600_000_000
 _HOUR = "%Y%m%dT%H"
 _UNDATED = "undated"
+_MOST_LISTED = 24  # old hours of late confirmations that one pruning lists, each a request of an object store
 _SUFFIX = ".ids"
 _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -99,15 +101,24 @@ class AlertLedger:
                 self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:
-        """Forget the hours before an instant; return how many. What they held is sent again if it is read again."""
-        limit = as_utc(before)
-        old = [hour for hour in list_names(self._directory) if hour != _UNDATED and hour < limit.strftime(_HOUR)]
-        for hour in old:
-            remove_tree(self._directory / hour)
+        """Forget the hours before an instant; return how many. What they held is sent again if it is read again.
+
+        An hour in which something was confirmed since that instant stays. Behind many such hours others may stay, too.
+        """
+        hour_limit, limit = as_utc(before).strftime(_HOUR), as_utc(before).strftime(_NAME_TIME)
+        forgotten = kept = 0
+        for hour in list_names(self._directory):
+            if hour == _UNDATED or hour >= hour_limit or kept == _MOST_LISTED:
+                break
+            if max(list_names(self._directory / hour), default="") < limit:
+                remove_tree(self._directory / hour)
+                forgotten += 1
+            else:
+                kept += 1
         for name in list_names(self._directory / _UNDATED):
-            if name < limit.strftime(_NAME_TIME):
+            if name < limit:
                 (self._directory / _UNDATED / name).unlink(missing_ok=True)
-        return len(old)
+        return forgotten
 
     def _look(self, hour: str) -> None:
         for name in list_names(self._directory / hour):

@@ -149,10 +149,20 @@ def test_adding_before_looking_does_not_hide_the_hour(tmp_path: Path) -> None:
 def test_prune_forgets_whole_hours_before(tmp_path: Path) -> None:
     """Hours that ended before the limit are forgotten and counted; the hour of the limit stays."""
     entries = [alert_in_hour(f"a{hour}", hour) for hour in range(4)]
-    AlertLedger(tmp_path).add(entries, at=NOW)
+    AlertLedger(tmp_path).add(entries, at=datetime(2026, 1, 1, 2, tzinfo=UTC))
     assert AlertLedger(tmp_path).prune(before=datetime(2026, 1, 1, 2, 30, tzinfo=UTC)) == 2
     later = AlertLedger(tmp_path)
     assert [entry in later for entry in entries] == [False, False, True, True]
+
+
+def test_old_alerts_that_were_confirmed_of_late_are_kept(tmp_path: Path) -> None:
+    """An overlap reads again what was just confirmed, however old it is; later it is forgotten with its hour."""
+    entries = [alert_in_hour(f"a{hour}", hour) for hour in range(60)]
+    AlertLedger(tmp_path).add(entries, at=NOW + timedelta(days=90))
+    assert AlertLedger(tmp_path).prune(before=NOW + timedelta(days=60)) == 0
+    assert all(entry in AlertLedger(tmp_path) for entry in entries)
+    assert AlertLedger(tmp_path).prune(before=NOW + timedelta(days=91)) == 60
+    assert not any(entry in AlertLedger(tmp_path) for entry in entries)
 
 
 def test_hour_pruned_while_it_is_looked_at_holds_nothing(tmp_path: Path) -> None:
