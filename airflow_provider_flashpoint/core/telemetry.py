@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
-    """Makes lines, and sends them."""
+    """Makes lines, sends them, and tells when the other side has them."""
 
     def encode(self, record: Any) -> bytes: ...
     def write(self, lines: Iterable[bytes]) -> None: ...
-    def close(self) -> None: ...
+    def confirm(self) -> int: ...
 
 
 class Telemetry(logging.Handler):
@@ -38,7 +38,8 @@ class Telemetry(logging.Handler):
     Use as a context manager around the work. After an error that is not this provider's, such as the end that a signal
     brings, nothing is sent, since there may be no time.
 
-    :param open_writer: makes a writer into the table `TAG`.
+    :param writer: writes into the table `TAG`. It is made before the work, since making it reads the connection of
+        Airflow, which may fail at any time.
     :param fields: what every event tells: ``collector_name``, ``input_name``, ``service_name`` and so on.
     :param redact: hides the secrets that a text may hold.
     :param metrics: returns numbers for the last event.
@@ -48,7 +49,7 @@ class Telemetry(logging.Handler):
 
     def __init__(
         self,
-        open_writer: Callable[[], Writer],
+        writer: Writer,
         *,
         fields: Mapping[str, str],
         redact: Callable[[str], str],
@@ -58,7 +59,7 @@ class Telemetry(logging.Handler):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(logging.INFO)
-        self._open_writer = open_writer
+        self._writer = writer
         self._fields = dict(fields)
         self._redact = redact
         self._metrics = metrics
@@ -94,9 +95,8 @@ class Telemetry(logging.Handler):
             events.append(self._event(f"{self._left_out} older events were left out.", "WARNING", self._now()))
             self._left_out = 0
         try:
-            writer = self._open_writer()
-            writer.write([writer.encode(event) for event in events])
-            writer.close()
+            self._writer.write([self._writer.encode(event) for event in events])
+            self._writer.confirm()
         except FlashpointProviderError as error:
             self._is_refused = True
             _log.warning("Telemetry is not sent: %s The task goes on without it.", error)

@@ -67,8 +67,8 @@ class DevoHook(BaseHook):
         from airflow_provider_flashpoint.core.devo.transports import event_channel
 
         settings = self.settings()
-        channel = event_channel(settings, tag, log=self.log)
-        return EventWriter(channel, max_line_bytes=settings.max_line_bytes, log=self.log, **options)
+        channel = event_channel(settings, tag)
+        return EventWriter(channel, max_line_bytes=settings.max_line_bytes, **options)
 
     def lookups(self) -> Lookups:
         """Return what brings rows into the lookups of the connection's domain, over its ``lookup_transport``.
@@ -89,7 +89,7 @@ class DevoHook(BaseHook):
         """
         from airflow_provider_flashpoint.core.devo.transports import lookups_api
 
-        return lookups_api(self.settings(), self.get_conn, log=self.log)
+        return lookups_api(self.settings(), self.get_conn)
 
     def queries(self) -> QueryClient:
         """Return a client of the query API, which tells whether events have arrived.
@@ -98,7 +98,7 @@ class DevoHook(BaseHook):
         """
         from airflow_provider_flashpoint.core.devo.transports import query_client
 
-        return query_client(self.settings(), self.get_conn, log=self.log)
+        return query_client(self.settings(), self.get_conn)
 
     def settings(self) -> DevoSettings:
         """Return the settings of the connection; its secrets are masked in every log from here on.
@@ -124,7 +124,7 @@ class DevoHook(BaseHook):
         """Raise what stands against sending events: name, network, TLS or certificate. Sends none."""
         from airflow_provider_flashpoint.core.devo.transports import event_channel
 
-        event_channel(self.settings(), _TEST_TAG, log=self.log).check()
+        event_channel(self.settings(), _TEST_TAG).check()
 
     def check_lookups(self) -> None:
         """Raise what stands against the transport of lookups: network, address, certificate, token or rights."""
@@ -161,7 +161,7 @@ class DevoHook(BaseHook):
     def _lookups(self, **options: Any) -> Lookups:
         from airflow_provider_flashpoint.core.devo.transports import lookups_client
 
-        return lookups_client(self.settings(), self.get_conn, log=self.log, **options)
+        return lookups_client(self.settings(), self.get_conn, **options)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -99,7 +99,6 @@ class FlashpointHook(HttpHook):
             timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
             secrets=(settings.token,),
             max_attempts=max_attempts,
-            log=self.log,
         )
         return FlashpointClient(
             http,

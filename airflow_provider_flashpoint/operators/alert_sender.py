@@ -65,7 +65,7 @@ def telemetry_to_devo(devo: DevoHook, writer: EventWriter, *, service: str, modu
     from airflow_provider_flashpoint.core.telemetry import TAG, Telemetry
 
     with Telemetry(
-        lambda: devo.event_writer(TAG, max_attempts=1),
+        devo.event_writer(TAG, max_attempts=1),
         fields={
             "collector_name": "flashpoint",
             "collector_version": __version__,

@@ -16,8 +16,10 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.core.deliver import Delivery
 from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
 from airflow_provider_flashpoint.core.verify import Verification
+from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
 from airflow_provider_flashpoint.sandbox.dataset import alerts
 from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
@@ -260,6 +262,38 @@ def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: 
     sandbox.devo.syslog_faults.add(None, SyslogFault("refuse"))
     assert pull(telemetry=True)["sent"] == COUNT
     assert sandbox.devo.tables.count(TELEMETRY) == 0
+
+
+def test_breaks_are_told_by_telemetry(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A break of the connection that the alerts go over is among what Devo is told."""
+    monkeypatch.setattr("airflow_provider_flashpoint.core.devo.event_writer._FIRST_WAIT_S", 0.0)
+    sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
+    assert pull(telemetry=True)["sent"] == COUNT
+    told = [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
+    assert sum("unconfirmed lines again" in text for text in told) == 1
+
+
+def test_telemetry_reads_its_connection_before_the_work(
+    pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Airflow no longer gives the connection, alerts and telemetry arrive all the same."""
+
+    def gone(hook: DevoHook) -> None:
+        pytest.fail("the connection was read again")
+
+    monkeypatch.setattr(Delivery, "deliver", _after(lambda: monkeypatch.setattr(DevoHook, "settings", gone)))
+    assert pull(telemetry=True)["sent"] == COUNT
+    assert sandbox.devo.tables.count(TELEMETRY) > 0
+
+
+def _after(act: Callable[[], None]) -> Callable[..., Any]:
+    deliver = Delivery.deliver
+
+    def acted(*args: Any) -> Any:
+        act()
+        return deliver(*args)
+
+    return acted
 
 
 def test_what_is_told_of_a_run_holds_no_record(pull: Pull) -> None:

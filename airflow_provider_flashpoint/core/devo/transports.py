@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connector import Connector
 from airflow_provider_flashpoint.core.devo.framing import syslog_frame
@@ -22,16 +21,14 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.channel import Channel
     from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
 
-_log = logging.getLogger(__name__)
 
-
-def event_channel(settings: DevoSettings, tag: str, *, log: logging.Logger | Any = _log) -> Channel:
+def event_channel(settings: DevoSettings, tag: str) -> Channel:
     """Return the way of the lines of ``tag`` into Devo; nothing is connected yet.
 
     :raises ConfigurationError: the transport lacks a setting or a certificate, or the tag is not valid.
     """
     make = _http_channel if settings.event_transport == "http" else _syslog_channel
-    return make(settings, tag, log)
+    return make(settings, tag)
 
 
 def _connector(settings: DevoSettings) -> Connector:
@@ -49,17 +46,17 @@ def _connector(settings: DevoSettings) -> Connector:
     )
 
 
-def _syslog_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
+def _syslog_channel(settings: DevoSettings, tag: str) -> Channel:
     connector = _connector(settings)
     frame = syslog_frame(
         tag,
         octet_counted=settings.event_framing == "octet_counted",
         event_date_field=settings.event_date_field,
     )
-    return SyslogChannel(connector.connect, frame, confirm_timeout_s=settings.confirm_timeout_s, log=log)
+    return SyslogChannel(connector.connect, frame, confirm_timeout_s=settings.confirm_timeout_s)
 
 
-def _http_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -> Channel:
+def _http_channel(settings: DevoSettings, tag: str) -> Channel:
     from airflow_provider_flashpoint.core.devo.http_channel import HttpChannel, ingestion_client
 
     _need(settings, http_token=settings.http_token, domain=settings.domain, http_base_url=settings.http_base_url)
@@ -72,7 +69,6 @@ def _http_channel(settings: DevoSettings, tag: str, log: logging.Logger | Any) -
         settings.http_base_url,
         settings.http_token,
         timeout_s=(settings.connect_timeout_s, settings.confirm_timeout_s),
-        log=log,
     )
     return HttpChannel(http, domain=settings.domain, tag=tag)
 
@@ -96,7 +92,6 @@ def lookups_client(
     make_session: Callable[[], Session],
     *,
     max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-    log: logging.Logger | Any = _log,
 ) -> Lookups:
     """Return the lookups of the connection's domain over its transport; nothing is sent yet.
 
@@ -105,7 +100,7 @@ def lookups_client(
     :raises ConfigurationError: the transport lacks a setting or a certificate.
     """
     if settings.lookup_transport == "api":
-        return lookups_api(settings, make_session, max_attempts=max_attempts, log=log)
+        return lookups_api(settings, make_session, max_attempts=max_attempts)
     from airflow_provider_flashpoint.core.devo.syslog_lookups import SyslogLookups
 
     if settings.event_framing != "newline":
@@ -113,10 +108,8 @@ def lookups_client(
             f"The connection {settings.conn_id} has `event_framing`, which is for events: lookups over syslog are "
             "framed by newlines."
         )
-    stream = SyslogChannel(
-        _connector(settings).connect, b"".join, confirm_timeout_s=settings.confirm_timeout_s, log=log
-    )
-    return SyslogLookups(stream, pause_s=settings.lookup_pause_s, max_attempts=max_attempts, log=log)
+    stream = SyslogChannel(_connector(settings).connect, b"".join, confirm_timeout_s=settings.confirm_timeout_s)
+    return SyslogLookups(stream, pause_s=settings.lookup_pause_s, max_attempts=max_attempts)
 
 
 def lookups_api(
@@ -124,7 +117,6 @@ def lookups_api(
     make_session: Callable[[], Session],
     *,
     max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-    log: logging.Logger | Any = _log,
 ) -> LookupsClient:
     """Return a client of the Lookups API, whatever transport the connection has for lookups; nothing is sent yet.
 
@@ -139,20 +131,16 @@ def lookups_api(
         service="Devo",
         max_attempts=max_attempts,
         secrets=(settings.token,),
-        log=log,
     )
     return LookupsClient(
         http,
         domain=settings.domain,
         job_timeout_s=settings.job_timeout_s,
         max_csv_bytes=settings.max_csv_bytes,
-        log=log,
     )
 
 
-def query_client(
-    settings: DevoSettings, make_session: Callable[[], Session], *, log: logging.Logger | Any = _log
-) -> QueryClient:
+def query_client(settings: DevoSettings, make_session: Callable[[], Session]) -> QueryClient:
     """Return a client of the query API; nothing is sent yet.
 
     :param make_session: makes what `api_session` makes.
@@ -165,7 +153,6 @@ def query_client(
         service="Devo",
         max_attempts=1,  # who waits for an arrival asks again anyway, and knows for how long
         secrets=(settings.token,),
-        log=log,
     )
     return QueryClient(http, message_column=settings.message_column)
 
