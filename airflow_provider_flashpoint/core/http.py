@@ -235,7 +235,7 @@ class HttpClient:
 def _reason(response: requests.Response) -> str:
     try:
         body = response.json()
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, requests.RequestException):  # the last where a streamed body breaks off
         return ""
     return " ".join(error_reason(body).split())
 

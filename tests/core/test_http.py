@@ -202,6 +202,15 @@ def test_fault_asked_again(server: HttpServer, waits: Waits, fault: Fault) -> No
     assert (body, len(waits), server.faults.fired()) == (list(range(100)), 1, 1)
 
 
+def test_refusal_whose_body_breaks_off(waits: Waits) -> None:
+    """A status is judged also where the rest of a streamed answer is lost."""
+    route = Route("GET", "/page", lambda request: Response.json({"message": "busy"}, status=503))
+    with HttpServer([route]) as server:
+        server.faults.add(Fault("cut", times=None))
+        with pytest.raises(ServerError, match="status 503"):
+            waits.client(server.url, max_attempts=1).send("GET", "/page", stream=True)
+
+
 @pytest.mark.parametrize(
     ("kind", "error", "said"),
     [("cut", NetworkError, "cut short"), ("reset", NetworkError, "broke"), ("malformed", ServerError, "no JSON")],
