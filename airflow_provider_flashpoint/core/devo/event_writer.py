@@ -84,7 +84,8 @@ class EventWriter:
         self.statistics = WriterStatistics()
         self._channel = channel
         self._batch_limit = batch_bytes
-        self._send_limit = min(batch_bytes, send_bytes or channel.send_bytes)
+        # What carries no longer line carries no longer send either.
+        self._send_limit = min(filter(None, (batch_bytes, send_bytes or channel.send_bytes, channel.max_line_bytes)))
         self._max_line_bytes = min(filter(None, (max_line_bytes, channel.max_line_bytes)), default=None)
         self._max_attempts = max_attempts
         self._sleep = sleep

@@ -20,6 +20,7 @@ _PRIORITY = 14
 # Devo takes this date to mean: the time of arrival is the time of the event.
 ARRIVAL_DATE = "Jan  1 00:00:00"
 _TAG = re.compile(r"[A-Za-z0-9_.()\-]+")
+_NO_HOST = re.compile(r"[^\w.:\-]+")
 _VISIBLE = str.maketrans({"\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
@@ -39,10 +40,12 @@ def check_tag(tag: str) -> str:
 def syslog_header(tag: str, *, host: str | None = None, date: str = ARRIVAL_DATE) -> bytes:
     """Return what precedes each line of ``tag`` on a syslog connection; the same bytes as devo-sdk's.
 
-    :param host: the sender's name; this machine's where it is None.
+    :param host: the sender's name; this machine's where it is None. What no name has, such as a space, becomes ``-``:
+        it would shift the tag.
     :raises ConfigurationError: the tag is not valid.
     """
-    return f"<{_PRIORITY}>{date} {host or socket.gethostname()} {check_tag(tag)}: ".encode()
+    sender = _NO_HOST.sub("-", host or socket.gethostname())
+    return f"<{_PRIORITY}>{date} {sender} {check_tag(tag)}: ".encode()
 
 
 def encode(record: Any, *, max_line_bytes: int | None = None) -> bytes:

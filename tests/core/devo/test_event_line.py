@@ -45,6 +45,12 @@ def test_header_names_the_host_it_is_given() -> None:
     assert syslog_header("my.app.a.b").split()[3] == socket.gethostname().encode()
 
 
+@pytest.mark.parametrize("host", ["a b", "a\nb", "a\0\tb", "a\udcffb", "a\u2028b"])
+def test_host_cannot_forge_an_event(host: str) -> None:
+    """What no name of a host has becomes a dash, so that the tag stays where it is."""
+    assert syslog_header("my.app.a.b", host=host) == b"<14>Jan  1 00:00:00 a-b my.app.a.b: "
+
+
 @pytest.mark.parametrize("tag", ["my.app.a.b", "(usd)my.app.a.b", "a-b_c.D9", "a" * MAX_TAG_CHARACTERS])
 def test_tag_is_taken(tag: str) -> None:
     """Letters, digits and the six other characters of tags pass, up to the greatest length."""

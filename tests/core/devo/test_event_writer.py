@@ -100,6 +100,14 @@ def test_default_send_is_what_suits_the_channel() -> None:
     assert all(channel.send_bytes - 1000 < len(data) <= channel.send_bytes for data in channel.sends)
 
 
+def test_send_is_never_longer_than_the_channel_can_carry() -> None:
+    """A size that is asked for does not make a send that would be refused."""
+    channel = FakeChannel()
+    channel.max_line_bytes = 1000
+    EventWriter(channel, send_bytes=5000).write(lines_of(25))
+    assert [len(data) for data in channel.sends] == [1000, 1000]
+
+
 def test_one_line_may_be_given_alone() -> None:
     """Bytes are one line, not a sequence of numbers."""
     channel = FakeChannel()
