@@ -104,7 +104,7 @@ def draw_points(seed: int, end: datetime) -> list[Point]:
             moment=moment,
             nth=chance.randrange(_most(kind, moment)),
             after_bytes=chance.randrange(1, 700_000 if kind == "alerts" else 100_000),
-            interval=0 if kind == "alerts" else chance.randrange(2),
+            interval=chance.randrange(2) if kind == "lookup" and moment != "polling" else 0,
             victim=chance.choice(("task", "worker")),
             start=first + number * _APART,
         )
