@@ -83,7 +83,7 @@ class Verification:
     :param by_event_time: the table dates events by their own time, not by that of their arrival.
     :param timeout_s: the longest time that one settling takes.
     :param patience_s: how long nothing new may show before what is missing is sent again.
-    :param max_sends: how often a line is sent in all.
+    :param max_sends: how often one run sends a line in all.
     """
 
     def __init__(
@@ -186,17 +186,20 @@ class Verification:
         """Ask until all is seen, nothing new has shown for a while, or the time is over."""
         latest_s, wait_s = self._clock(), _FIRST_POLL_S
         while awaited.by_id:
-            seen = self._ask(awaited)
-            if seen:
+            if self._ask(awaited) != 0:
                 latest_s = self._clock()
             if not awaited.by_id or self._clock() >= min(latest_s + self._patience_s, deadline_s):
                 return
             self._sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_POLL_S)
 
-    def _ask(self, awaited: _Awaited) -> int:
-        """Ask once, record what is seen for the first time, and return how many alerts that were."""
+    def _ask(self, awaited: _Awaited) -> int | None:
+        """Ask once, record what is seen for the first time, and return how many alerts that were.
+
+        Returns None where the query failed: then what it did not show need not be missing.
+        """
         seen: list[Entry] = []
+        is_whole = True
         events = 0
         try:
             for text, count in self._shown(awaited.since):
@@ -206,6 +209,7 @@ class Verification:
                     seen += entries
                     events += count
         except TransientError as error:
+            is_whole = False
             _log.warning("%s It is asked again.", error)
         self._ledger.add(seen, at=self._now())
         self.verified += len(seen)
@@ -217,7 +221,7 @@ class Verification:
             len(seen),
             events,
         )
-        return len(seen)
+        return len(seen) if is_whole else None
 
     def _send_again(self, awaited: _Awaited) -> None:
         self._before_sending()

@@ -222,11 +222,19 @@ def test_time_is_bounded(scene: Scene) -> None:
 
 
 def test_query_that_fails_for_a_while_is_asked_again(scene: Scene) -> None:
-    """A query that fails in a way that may pass counts as one that shows nothing."""
+    """A query that fails in a way that may pass is asked again."""
     scene.devo.errors = [ServerError("x"), ServerError("x")]
     scene.confirmed("ab").settle()
     assert scene.devo.took == list("ab")
     assert scene.recorded("ab") == list("ab")
+
+
+def test_query_that_keeps_failing_sends_nothing_again(scene: Scene) -> None:
+    """What could not be asked for need not be missing, however long that lasts."""
+    scene.devo.errors = [ServerError("x")] * 1000
+    with pytest.raises(DeliveryError, match=r"shows 0 of 2 alerts .* after 1 sends"):
+        scene.confirmed("ab").settle()
+    assert scene.devo.took == list("ab")
 
 
 def test_query_that_is_refused_ends_the_run(scene: Scene) -> None:
