@@ -13,7 +13,7 @@ context is a mapping.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,6 +42,17 @@ class RunWindow:
         An explicit window that begins beyond the checkpoint may not move it: what lies between would never be read.
         """
         return not self.explicit or (checkpoint is not None and self.covered.start <= checkpoint)
+
+    def up_to(self, checkpoint: datetime | None) -> RunWindow:
+        """Return this window, going on to the checkpoint where that is later."""
+        if checkpoint is None or checkpoint <= self.asked.end:
+            return self
+        return replace(
+            self,
+            asked=Window(self.asked.start, checkpoint),
+            covered=Window(self.covered.start, checkpoint),
+            rule=f"{self.rule}, up to the checkpoint",
+        )
 
 
 def resolve_window(

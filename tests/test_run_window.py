@@ -248,6 +248,14 @@ def test_bounds_are_compared_as_instants() -> None:
     assert found.covered == Window(at(7), at(11))
 
 
+@pytest.mark.parametrize(("checkpoint", "end"), [(None, at(11)), (at(9), at(11)), (at(11), at(11)), (at(12), at(12))])
+def test_window_goes_on_to_a_later_checkpoint(checkpoint: datetime | None, end: datetime) -> None:
+    """What is read and what is covered go on to it, begin where they did, and never end earlier."""
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG).up_to(checkpoint)
+    assert (found.asked, found.covered) == (Window(at(9, 45), end), Window(at(10), end))
+    assert ("up to the checkpoint" in found.rule) is (end != at(11))
+
+
 # Checkpoints ----------------------------------------------------------------------------------------------------------
 
 

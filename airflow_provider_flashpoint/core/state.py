@@ -85,7 +85,7 @@ class _Checkpointed:
     def _moved(
         self, window: Window, *, forced: bool, leaves_no_gap: bool, pulled_at: datetime
     ) -> dict[str, datetime | None]:
-        """Return the checkpoints after ``window`` was delivered; what was yet to come when it was read is not claimed."""
+        """Return the checkpoints after ``window`` was delivered, of which what was yet to come is not claimed."""
         start, end = (None, None) if forced else (self.from_checkpoint_time, self.to_checkpoint_time)
         until = min(window.end, as_utc(pulled_at))
         if leaves_no_gap and window.start < until and (end is None or until >= end):

@@ -61,17 +61,19 @@ class IndicatorsOperator(WindowedOperator):
     def progress(self, context: Any) -> LookupProgress:
         """Return the lookup's state and status: the run's configuration outranks the state, that the argument."""
         state = self.stored_state(LookupState, lookup_variable(self.lookup_name))
+        initial = _status(self.lookup_status, f"task {self.task_id}")
         forced = conf_of(context).get("lookup_status")
         if forced is not None:
             return LookupProgress(state, _status(forced, "the run's configuration"))
-        initial = _status(self.lookup_status, f"task {self.task_id}")
         return LookupProgress(state, state.status if state else initial)
 
     def window_of(self, context: Any, progress: LookupProgress) -> RunWindow:
         """Return the window that this run reads, given how far the lookup is."""
-        if progress.status is LookupStatus.NEW:
-            return self.resolve(context, build=True, complete_until=None)
         complete_until = progress.state.to_checkpoint_time if progress.state else None
+        if progress.status is LookupStatus.NEW:
+            run_window = self.resolve(context, build=True, complete_until=None)
+            # A rebuild by an old run takes nothing away that the lookup has; an explicit window is taken as it is.
+            return run_window if run_window.explicit else run_window.up_to(complete_until)
         # A lookup that was built from an explicit window alone has no checkpoint: the rest is yet to be read.
         half_built = progress.state is not None and complete_until is None
         return self.resolve(context, build=half_built, complete_until=complete_until)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
-from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     ConfigurationError,
     StageError,
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
     from airflow_provider_flashpoint.core.staging.stage import Stage
     from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary
+
+_ADOPTED = "adopted"
+"""The generation of a ledger that may not know all that its lookup was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class LookupSyncOperator(IndicatorsOperator):
                 )
                 return self._told(progress.state or LookupState(), run_window, None)
             plan = self._plan(stage, progress, run_window, exists=exists)
-            return self._deliver(context, plan, stage, progress.state or LookupState(), lookups)
+            state = progress.state or LookupState(status=LookupStatus(self.lookup_status))
+            return self._deliver(context, plan, stage, state, lookups)
 
     def _stage_for(self, context: Any, progress: LookupProgress) -> tuple[Stage, RunWindow]:
         """Return the stage to deliver and its window: the given stage where it will do, else one that is pulled now."""
@@ -125,11 +128,10 @@ class LookupSyncOperator(IndicatorsOperator):
             or run_window.asked.end >= checkpoint
         ):
             return run_window
-        if not self._ledger(state.generation).is_empty():
+        if self._known_generation(state) != _ADOPTED:
             return run_window
-        self.log.info("The ledger of this lookup is gone: the window is read up to the checkpoint.")
-        reaching = Window(run_window.asked.start, checkpoint)
-        return RunWindow(reaching, run_window.covered, f"{run_window.rule}, up to the checkpoint", run_window.explicit)
+        self.log.info("The ledger may not know all of this lookup: the window is read up to the checkpoint.")
+        return run_window.up_to(checkpoint)
 
     def _given_stage(self, progress: LookupProgress, run_window: RunWindow) -> Stage | None:
         """Return the stage that the pull left, or None with the reason in the log where it must be pulled again."""
@@ -178,7 +180,7 @@ class LookupSyncOperator(IndicatorsOperator):
             )
         columns = state.columns or columns_for(stage, key=self.lookup_key, wanted=self.columns)
         target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
-        return _Plan(target, run_window, rebuild=False, generation=state.generation or "adopted")
+        return _Plan(target, run_window, rebuild=False, generation=self._known_generation(state))
 
     def _deliver(self, context: Any, plan: _Plan, stage: Stage, state: LookupState, lookups: Lookups) -> dict[str, Any]:
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
@@ -238,11 +240,16 @@ class LookupSyncOperator(IndicatorsOperator):
         if not write_state(lookup_variable(self.lookup_name), replace(state, status=LookupStatus.NEW)):
             raise TransientError(f"Lookup {self.lookup_name}: its state cannot be written, so it is not rebuilt.")
 
+    def _known_generation(self, state: LookupState) -> str:
+        """Return the generation of the lookup; another one where it was built elsewhere, or its ledger is gone."""
+        is_known = state.generation and not self._ledger(state.generation).is_empty()
+        return state.generation if is_known else _ADOPTED
+
     def _ledger(self, generation: str) -> LookupLedger:
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 
         directory = self.staging() / "lookups" / directory_name(self.lookup_name)
-        return LookupLedger(directory, generation=generation or "adopted")
+        return LookupLedger(directory, generation=generation)
 
     def _told(self, state: LookupState, run_window: RunWindow, summary: SyncSummary | None) -> dict[str, Any]:
         counts: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
+from airflow_provider_flashpoint.sandbox.dataset import indicators
 from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from airflow_provider_flashpoint.sandbox.verdict import judge_lookup
 from airflow_provider_flashpoint.state_store import lookup_variable
@@ -83,6 +85,20 @@ def test_a_state_that_is_gone_builds_the_lookup_anew_and_whole(
     assert state().from_checkpoint_time == START
 
 
+def test_a_ledger_that_is_gone_lets_no_old_value_come_back(
+    sandbox: Sandbox, run_indicators: Callable[..., str], tmp_path: Path
+) -> None:
+    """Nor does one that was begun since: an old window is then read up to the checkpoint."""
+    first = next(indicators(5, 1, START, START + PERIOD, types=(TYPE,)))
+    later = {**first["header_"], "indexed_at": int((START + 2 * PERIOD).timestamp()) + 1}
+    sandbox.flashpoint.store.publish_indicators([first, {**first, "fpid": "another", "header_": later}])
+    assert run_indicators(3) == "success"
+    shutil.rmtree(tmp_path / "lookups")
+    assert run_indicators(0, **explicit(3, 4)) == "success"
+    assert run_indicators(0) == "success"
+    assert is_complete(sandbox, END)
+
+
 # A state that a person spoiled ---------------------------------------------------------------------------------------
 
 
@@ -115,6 +131,15 @@ def test_forcing_new_rebuilds_an_existing_lookup_from_its_start(
     assert run_indicators(3) == "success"
     assert operations(sandbox) == ["create", "replace", "append"]
     assert is_complete(sandbox, END)
+
+
+def test_forcing_new_by_an_old_run_takes_nothing_away(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
+    """A rebuild goes on to the checkpoint, so that the lookup holds all that later runs brought."""
+    assert [run_indicators(number) for number in (0, 3)] == ["success", "success"]
+    assert run_indicators(1, lookup_status="New") == "success"
+    assert operations(sandbox) == ["create", "append", "replace"]
+    assert is_complete(sandbox, END)
+    assert (state().from_checkpoint_time, state().to_checkpoint_time) == (START, END)
 
 
 def test_an_unknown_status_is_refused(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:

@@ -65,7 +65,7 @@ def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return run
 
 
-def dag_of(staging: Path) -> Any:
+def dag_of(staging: Path, lookup_status: str) -> Any:
     from airflow_provider_flashpoint.dag_factory import indicator_dag
 
     config = parse_collector_config({
@@ -73,7 +73,7 @@ def dag_of(staging: Path) -> Any:
             "initial_start_time": START.isoformat(),
             "request_period_in_seconds": int(PERIOD.total_seconds()),
             "staging_uri": staging.as_uri(),
-            "lookups": [{TYPE: {"lookup_key": KEY, "lookup_status": "New"}}],
+            "lookups": [{TYPE: {"lookup_key": KEY, "lookup_status": lookup_status}}],
         }
     })
     assert config.indicators
@@ -87,11 +87,16 @@ def state() -> LookupState:
 
 
 @pytest.fixture
-def run(sandbox: Sandbox, run_dag: RunDag, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """A function that runs the indicator DAG for a window and returns the state of its run."""
+def run(
+    sandbox: Sandbox, run_dag: RunDag, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    """A function that runs the indicator DAG for a window and returns the state of its run.
+
+    The parameter is the status of a lookup without a state.
+    """
     from airflow.models.variable import Variable
 
-    dag = dag_of(tmp_path)
+    dag = dag_of(tmp_path, getattr(request, "param", "New"))
     number = 0
 
     def run_window(start: datetime, end: datetime, **conf: Any) -> Any:
@@ -137,3 +142,15 @@ def test_rebuild_that_failed_half_way_is_begun_anew(
     assert judge_lookup(sandbox, NAME, indicator_type=TYPE, key=KEY).is_good
     assert state().status is LookupStatus.CREATED
     assert [job.operation for job in sandbox.devo.lookups[NAME].jobs][-parts:] == ["replace"] + ["append"] * (parts - 1)
+
+
+@pytest.mark.parametrize("run", ["New", "Created"], indirect=True)
+def test_first_build_that_failed_half_way_is_begun_anew(
+    sandbox: Sandbox, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    """Whatever status the configuration gives a lookup without a state, half of a build is not added to."""
+    connect(max_csv_bytes=400_000)
+    sandbox.devo.lookups.plan_jobs(JobPlan(), JobPlan(failure="out of space"))
+    assert run(START, START + 2 * PERIOD, lookup_status="New") == "failed"
+    assert run(START, START + 2 * PERIOD) == "success"
+    assert [job.operation for job in sandbox.devo.lookups[NAME].jobs][:3] == ["create", "append", "replace"]
