@@ -287,6 +287,13 @@ def test_older_stage_does_not_put_back_an_old_value(bench: Bench) -> None:
     assert (summary.rows_sent, summary.superseded) == (1, 1)
 
 
+def test_older_row_is_known_for_old_where_the_clock_of_flashpoint_is_ahead(bench: Bench) -> None:
+    """What was delivered before a row was updated, by this machine's clock, may yet be newer than the row."""
+    bench.sync(bench.stage([row_of("a", 5.75, "new")]), Operation.CREATE, at=hour(5))
+    bench.sync(bench.stage([row_of("a", 5.5, "old")]), at=hour(6))
+    assert bench.lookups.rows["a"]["value"] == "new"
+
+
 def test_nothing_new_is_not_deployed(bench: Bench) -> None:
     """A stage whose every row is superseded changes nothing in Devo."""
     bench.sync(bench.stage([row_of("a", 5)]), Operation.CREATE)
