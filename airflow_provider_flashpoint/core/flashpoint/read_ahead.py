@@ -17,7 +17,8 @@ ReadAt = Callable[[Window, int], Page]
 class ReadAhead:
     """Reads pages, and meanwhile those that are likely to be asked for next. Use as a context manager.
 
-    At most ``limit`` requests are under way at once, and no more pages than that are kept.
+    At most ``limit`` requests are under way at once, and twice as many pages are kept: a page that waits long for its
+    turn, such as the first of a later window, must not keep others from being asked for.
 
     :param read: returns a page; called from several threads.
     """
@@ -41,7 +42,8 @@ class ReadAhead:
         """
         wanted = self._begun.pop((window, skip), None) or self._pool.submit(self._read, window, skip)
         for place in following:
-            if len(self._begun) >= self._limit - 1:
+            under_way = sum(not begun.done() for begun in (wanted, *self._begun.values()))
+            if under_way >= self._limit or len(self._begun) >= 2 * self._limit:
                 break
             if place not in self._begun:
                 self._begun[place] = self._pool.submit(self._read, *place)

@@ -56,7 +56,7 @@ def walk_offsets(
     :param read: returns the page of a window that skips so many records; called from several threads.
     :param ceiling: the server's limit on records skipped plus page size.
     :param id_of: what tells records apart.
-    :param ahead: how many requests may be under way at once, and pages be kept until their turn.
+    :param ahead: how many requests may be under way at once; twice as many pages are kept until their turn.
     """
     windows = deque([window])
     with ReadAhead(read, ahead) as pages:
