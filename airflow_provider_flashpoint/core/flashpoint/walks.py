@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -146,14 +147,15 @@ def _skips(first: Page, page_size: int, ceiling: int) -> range:
 
 
 def _split(window: Window, parts: int) -> list[Window]:
-    """Return at least so many parts of a window, by halves of halves; fewer where there are fewer seconds."""
-    found = [window]
-    while len(found) < parts:
-        halves = [half for each in found for half in each.halves() or (each,)]
-        if len(halves) == len(found):
-            break
-        found = halves
-    return found
+    """Return so many parts of a window, met on whole seconds; fewer where there are fewer seconds."""
+    if parts == 1:
+        return [window]
+    span = window.end - window.start
+    cuts = {(window.start + span * number / parts).replace(microsecond=0) for number in range(1, parts)}
+    bounds = [window.start, *sorted(cut for cut in cuts if cut > window.start), window.end]
+    if len(bounds) == 2:  # no cut lies inside
+        return list(window.halves() or (window,))
+    return [Window(start, end) for start, end in itertools.pairwise(bounds)]
 
 
 def walk_scroll(window: Window, read: ReadNext, close: Callable[[str], None]) -> Iterator[Page]:
