@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from airflow_provider_flashpoint.core.devo.line import check_tag
+from airflow_provider_flashpoint.core.devo.line import check_tag, sender_name
 from airflow_provider_flashpoint.core.http import HttpClient
 
 # The vendor's limit of a request. Whether it means the body before or after gzip is not said.
@@ -61,7 +60,7 @@ class HttpChannel:
     def __init__(self, http: HttpClient, *, domain: str, tag: str, host: str | None = None) -> None:
         self.connections = 0
         self._http = http
-        place = (domain, f"token!{_HIDDEN}", host or socket.gethostname(), check_tag(tag))
+        place = (domain, f"token!{_HIDDEN}", sender_name(host), check_tag(tag))
         self._path = "/stream/" + "/".join(quote(each, safe="!*()") for each in place)
 
     def frame(self, lines: Sequence[bytes]) -> bytes:

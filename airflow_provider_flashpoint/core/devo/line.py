@@ -37,15 +37,18 @@ def check_tag(tag: str) -> str:
     return tag
 
 
+def sender_name(host: str | None = None) -> str:
+    """Return ``host``, or this machine's name; what is in no name, such as a space, becomes ``-``."""
+    return _NO_HOST.sub("-", host or socket.gethostname())
+
+
 def syslog_header(tag: str, *, host: str | None = None, date: str = ARRIVAL_DATE) -> bytes:
     """Return what precedes each line of ``tag`` on a syslog connection; the same bytes as devo-sdk's.
 
-    :param host: the sender's name; this machine's where it is None. What no name has, such as a space, becomes ``-``:
-        it would shift the tag.
+    :param host: the sender's name, see `sender_name`.
     :raises ConfigurationError: the tag is not valid.
     """
-    sender = _NO_HOST.sub("-", host or socket.gethostname())
-    return f"<{_PRIORITY}>{date} {sender} {check_tag(tag)}: ".encode()
+    return f"<{_PRIORITY}>{date} {sender_name(host)} {check_tag(tag)}: ".encode()
 
 
 def encode(record: Any, *, max_line_bytes: int | None = None) -> bytes:

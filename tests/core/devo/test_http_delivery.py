@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import traceback
@@ -175,6 +176,15 @@ def test_tag_is_checked_before_anything_is_sent(devo: DevoServer) -> None:
     """A tag that would lead elsewhere is refused."""
     with pytest.raises(ConfigurationError, match="is no Devo tag"):
         channel_to(devo.url, tag="my.app/../x")
+
+
+def test_host_cannot_lead_elsewhere(devo: DevoServer) -> None:
+    """What no name of a host has becomes a dash."""
+    http = ingestion_client(devo.url, TOKEN)
+    HttpChannel(http, domain="a domain", tag=TAG, host="a b/../c").send(gzip.compress(b"x\n"))
+    header = devo.tables.events(TAG)[0].header
+    assert header is not None
+    assert header.host == "a-b-..-c"
 
 
 def test_check_sends_no_event(devo: DevoServer) -> None:
