@@ -22,6 +22,7 @@ from airflow_provider_flashpoint.core.window import Window, as_utc, format_insta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _ABSENT = ("", "None")
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def resolve_window(
     if complete_until is not None and as_utc(complete_until) < window.start:
         window = window.widened_to(complete_until)
         rule = f"{rule}, from the last checkpoint"
-    return RunWindow(window.widened_to(window.start - lag), window, f"{rule}, with a lag of {lag}", explicit=False)
+    lagged = window.widened_to(window.start - min(lag, window.start - _EARLIEST))
+    return RunWindow(lagged, window, f"{rule}, with a lag of {lag}", explicit=False)
 
 
 def conf_of(context: Mapping[str, Any]) -> Mapping[str, Any]:

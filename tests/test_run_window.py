@@ -224,6 +224,13 @@ def test_gap_is_healed() -> None:
     assert "from the last checkpoint" in found.rule
 
 
+def test_no_lag_reaches_before_the_first_year() -> None:
+    """A checkpoint that a person set to the beginning of time is a checkpoint."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=earliest)
+    assert found.asked == found.covered == Window(earliest, at(11))
+
+
 @pytest.mark.parametrize("complete_until", [at(10), at(10, 30)])
 def test_checkpoint_at_the_window_is_no_gap(complete_until: datetime) -> None:
     """A checkpoint at the start of the window, or inside, moves nothing but for the lag."""

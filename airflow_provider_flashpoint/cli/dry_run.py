@@ -105,8 +105,7 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     task._check_arguments()
     context = run_context(task, conf)
     state = task.stored_state(AlertState, alerts_variable(task._stream))
-    complete_until = state.to_checkpoint_time if state else None
-    run_window = task.resolve(context, build=complete_until is None, complete_until=complete_until)
+    run_window = task.window_of(context, state.to_checkpoint_time if state else None)
     data_set = DataSet(task.kind)
     reading = Reading(task, data_set, limit=limit, path=task.path)
     obfuscator = task.obfuscator(task.rules(data_set))

@@ -25,7 +25,6 @@ def told(stream: Stream, state: LookupState | AlertState | None) -> str:
         window = task.window_of(context, LookupProgress(known, status)).asked
         does = "builds the lookup anew" if status is LookupStatus.NEW else "adds to the lookup"
     else:
-        until = state.to_checkpoint_time if state else None
-        window = task.resolve(context, build=until is None, complete_until=until).asked
+        window = task.window_of(context, state.to_checkpoint_time if state else None).asked
         does = f"sends {stream.holds}"
     return f"The next run {does}, from {format_instant(window.start)} on."

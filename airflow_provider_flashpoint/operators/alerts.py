@@ -101,7 +101,7 @@ class PullAlertsOperator(WindowedOperator):
             variable = alerts_variable(self._stream)
             state = self.stored_state(AlertState, variable)
             complete_until = state.to_checkpoint_time if state else None
-            run_window = self.resolve(context, build=complete_until is None, complete_until=complete_until)
+            run_window = self.window_of(context, complete_until)
             self.say_begin(context)
             pulled_at = datetime.now(UTC)
             name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
@@ -124,6 +124,10 @@ class PullAlertsOperator(WindowedOperator):
                     f"other {summary.sent} were sent; the rejected ones are in {dead_letters.uri}."
                 )
             return self._told(summary, run_window, delivered)
+
+    def window_of(self, context: Any, complete_until: datetime | None) -> RunWindow:
+        """Return the window that this run reads, given the stored checkpoint, None where there is none."""
+        return self.resolve(context, build=complete_until is None, complete_until=complete_until)
 
     def _newest_try(self, context: Any) -> NewestTry:
         from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
