@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from told_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ.update({

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
 from airflow_provider_flashpoint.sandbox.faults import Fault
 
 GZIP = {"Content-Encoding": "gzip"}
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """The client of these tests is none of ours, and would log each address with its token."""
+    caplog.set_level(logging.INFO, "urllib3")
 
 
 def post(devo: DevoServer, body: bytes, *, headers: Any = None, **path: str) -> requests.Response:

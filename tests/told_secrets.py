@@ -1,0 +1,99 @@
+"""Fails whatever test tells a secret or a body: in a log of any level, on its output, or in a log file it leaves.
+
+What is looked for: every token that a client of this package was given, the tokens of the sandbox, and texts that have
+the shape of a key, of a credential in a header or an address, of an event or of a record of Flashpoint. What is logged
+is noticed where it is made, so no handler or capturing hides it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.core import http
+from airflow_provider_flashpoint.core.devo import http_channel
+from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
+
+_SHORTEST_TOKEN = 8  # a shorter one may be a word
+_SHAPES = re.compile(
+    r"PRIVATE KEY-----"
+    r"|(?<![A-Za-z0-9+/])M[A-Za-z0-9+/]{63}(?![A-Za-z0-9+/])"  # the first line of a key or certificate
+    r"|Authorization['\"]?: *['\"]?(?:Bearer|Basic) +[^*\s]"
+    r"|/token!(?!\*\*\*/)"
+    r"|<14>"  # an event on its way
+    r"|[\"'](?:alert_id|fpid|highlights|header_)\\?[\"']\s*:"  # a record, as JSON or as Python shows it
+)
+
+_tokens: set[str] = {
+    DevoSettings().api_token,
+    DevoSettings().http_token,
+    FlashpointSettings().token,
+    FlashpointSettings().forbidden_token,
+}
+told: list[str] = []
+_factory = logging.getLogRecordFactory()
+
+
+def pytest_configure() -> None:
+    for owner in (http.BearerAuth, http_channel._TokenAdapter):
+        owner.__init__ = _noting(owner.__init__)  # type: ignore[method-assign]
+    logging.setLogRecordFactory(_record)
+    for name in ("airflow_provider_flashpoint", "urllib3"):  # the latter tells of each request with its address
+        logging.getLogger(name).setLevel(logging.DEBUG)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Fail the phase of a test that told a secret."""
+    report: Any = yield
+    found = [*told, *(each for name, text in report.sections for each in secrets_in(text, f"in its {name}"))]
+    told.clear()
+    if found and not report.failed:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} told a secret or a body: {'; '.join(sorted(set(found)))}"
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session where a process that a test had started told a secret in a log file."""
+    found = []
+    for file in session.config._tmp_path_factory.getbasetemp().rglob("*.log"):  # type: ignore[attr-defined]
+        if file.is_file():
+            found += secrets_in(file.read_text(encoding="utf-8", errors="replace"), f"in {file}")
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nlog files tell a secret or a body:", *found, sep="\n  ")
+
+
+def secrets_in(text: str, where: str) -> list[str]:
+    """Return a word about each secret or body that ``text`` holds, which does not repeat it."""
+    found = [f"a token {where}" for token in _tokens if token in text]
+    if shape := _SHAPES.search(text):
+        found.append(f"{shape[0][:12]!r} {where}")
+    return found
+
+
+def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    record = _factory(*args, **kwargs)
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[1]:
+        text += "".join(traceback.format_exception(record.exc_info[1]))
+    told.extend(secrets_in(text, f"in the log {record.name}, line {record.lineno}"))
+    return record
+
+
+def _noting(init: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def noted(self: Any, token: str, *args: Any) -> None:
+        init(self, token, *args)
+        _tokens.update(form for form in (token, getattr(self, "_token", "")) if len(form) >= _SHORTEST_TOKEN)
+
+    return noted
