@@ -62,7 +62,7 @@ class Case:
 
     :param count: units of work, before the command line scales them.
     :param server: the settings of `server`; None for no server.
-    :param runs: how often each contender runs; None leaves it to the command line.
+    :param runs: how often each contender runs at most; None leaves it to the command line.
     """
 
     name: str

@@ -51,7 +51,7 @@ def measure(case: Case, *, runs: int, scale: float) -> dict[str, list[Figures]]:
     figures: dict[str, list[Figures]] = {name: [] for name in case.contenders}
     count = max(1, round(case.count * scale))
     with _served(case, count) as server:
-        for number in range(case.runs or runs):
+        for number in range(min(runs, case.runs or runs)):
             for name in sorted(figures, reverse=bool(number % 2)):
                 figures[name].append(_run(case, name, count, server))
     return figures
