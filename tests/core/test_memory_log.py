@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,23 @@ def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
     log.look()
     log.look()
     assert caplog.messages == ["[GC] global: 20.4% -> 20.0%, process: RSS(36.00MiB -> 34.00MiB)"]
+
+
+def test_freeing_comes_between() -> None:
+    """What only refers to itself is there when it is measured before, and gone after."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    left = weakref.ref(Cycle())
+    there: list[bool] = []
+    gc.disable()
+    try:
+        MemoryLog(period_s=0.0, measure=lambda: there.append(left() is not None)).look()
+    finally:
+        gc.enable()
+    assert there == [True, False]
 
 
 def test_machine_that_does_not_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

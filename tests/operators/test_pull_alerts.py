@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.compat import mask_secret
 from airflow_provider_flashpoint.core.deliver import Delivery
 from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
 from airflow_provider_flashpoint.core.verify import Verification
@@ -284,6 +285,15 @@ def test_telemetry_reads_its_connection_before_the_work(
     monkeypatch.setattr(Delivery, "deliver", _after(lambda: monkeypatch.setattr(DevoHook, "settings", gone)))
     assert pull(telemetry=True)["sent"] == COUNT
     assert sandbox.devo.tables.count(TELEMETRY) > 0
+
+
+def test_telemetry_hides_what_airflow_masks(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that Airflow knows leaves as asterisks, whoever logs it."""
+    mask_secret("correct-horse-battery")
+    log = logging.getLogger("airflow_provider_flashpoint.test")
+    monkeypatch.setattr(Delivery, "deliver", _after(lambda: log.warning("it is correct-horse-%s", "battery")))
+    pull(telemetry=True)
+    assert "it is ***" in [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
 
 
 def _after(act: Callable[[], None]) -> Callable[..., Any]:
