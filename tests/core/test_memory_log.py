@@ -31,11 +31,12 @@ def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
 def test_freeing_comes_between() -> None:
     """What only refers to itself is there when it is measured before, and gone after."""
 
-    class Cycle:
-        def __init__(self) -> None:
-            self.itself = self
+    class Ring(list[object]): ...
 
-    left = weakref.ref(Cycle())
+    ring = Ring()
+    ring.append(ring)
+    left = weakref.ref(ring)
+    del ring
     there: list[bool] = []
     gc.disable()
     try:
