@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from told_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
+
+# Tests import from here, too: by another name the file would run again, and move the home away from under Airflow.
+sys.modules.setdefault("tests.conftest", sys.modules[__name__])
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ.update({

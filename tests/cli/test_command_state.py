@@ -332,7 +332,7 @@ def test_a_state_that_cannot_be_decrypted_is_a_problem() -> None:
     key = {"AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode()}
     done = call_process("state", "show", "Domains", "--json", environment=key)
     assert done.exit_code == 1, done
-    assert "cannot be decrypted" in done.json["states"][0]["problem"]
+    assert "cannot be decrypted" in done.out, done.out
     assert call_process("state", "reset", "Domains", "--yes", environment=key).exit_code == 0
     assert read(DOMAINS) is None
 
