@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import TypeVar
 
 import tenacity
 
 from airflow_provider_flashpoint.core.state import AlertState, LookupState
+from airflow_provider_flashpoint.errors import TransientError
 
 State = TypeVar("State", LookupState, AlertState)
 
@@ -35,10 +37,16 @@ def read_state(kind: type[State], variable: str) -> State | None:
     """Return the state in a Variable, or None where there is none.
 
     :raises ConfigurationError: the Variable holds something else; the message says how to reset it.
+    :raises TransientError: on Airflow 2, the Variable is there and cannot be read, or nobody can say.
     """
     from airflow.providers.common.compat.sdk import Variable
 
     text = Variable.get(variable, None)  # by position: the name of the default differs between Airflow 2 and 3
+    if text is None and _is_unreadable(variable):
+        raise TransientError(
+            f"The Airflow Variable {variable} cannot be read: Airflow's database does not answer, or its value was "
+            "encrypted with another fernet_key."
+        )
     return kind.from_json(text, name=variable) if text is not None else None
 
 
@@ -68,6 +76,26 @@ def write_state(variable: str, state: LookupState | AlertState, *, sleep: Callab
         )
         return False
     return True
+
+
+def _is_unreadable(variable: str) -> bool:
+    """Return whether Airflow 2, which tells of no error, took for absent what its database has, or may have.
+
+    A task of Airflow 3 cannot ask the database.
+    """
+    try:
+        import_module("airflow.sdk")
+    except ImportError:
+        from airflow.models.variable import Variable
+        from airflow.utils.session import create_session
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with create_session() as session:
+                return session.query(Variable.key).filter(Variable.key == variable).count() > 0
+        except SQLAlchemyError:
+            return True
+    return False
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:

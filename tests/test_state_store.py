@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.core.state import AlertState
-from airflow_provider_flashpoint.state_store import write_state
+from airflow_provider_flashpoint.errors import TransientError
+from airflow_provider_flashpoint.state_store import read_state, write_state
 
 pytestmark = pytest.mark.airflow
 
@@ -61,3 +62,22 @@ def test_a_write_that_fails_for_good_is_warned_about_and_never_raised(
         assert not write_state("v", AlertState(), sleep=lambda seconds: None)
     assert "The Variable v could not be written" in caplog.text
     assert "nobody may see" not in caplog.text
+
+
+def test_a_state_that_cannot_be_read_is_not_taken_for_none(
+    airflow_database: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 2 says that a Variable is absent where its database failed; a run would then begin anew."""
+    from airflow import __version__
+
+    if not __version__.startswith("2."):
+        pytest.skip("a task of Airflow 3 asks no database")
+    from airflow.models.variable import Variable
+    from airflow.secrets.metastore import MetastoreBackend
+
+    Variable.set("flashpoint_alerts__there", AlertState().to_json())
+    monkeypatch.setattr(MetastoreBackend, "get_variable", None)  # whatever fails there, Airflow logs and goes on
+    with pytest.raises(TransientError, match="flashpoint_alerts__there cannot be read"):
+        read_state(AlertState, "flashpoint_alerts__there")
+    assert read_state(AlertState, "flashpoint_alerts__absent") is None
+    Variable.delete("flashpoint_alerts__there")
