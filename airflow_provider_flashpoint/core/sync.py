@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,12 +74,14 @@ def sync(
     version_fields: Sequence[str],
     dead_letters: DeadLetters,
     at: datetime,
+    before_deploying: Callable[[], None] = lambda: None,
 ) -> SyncSummary:
     """Deliver the newest rows of ``stage`` and return the counts.
 
     Rows older than what the lookup was given are left out.
 
     :param consult_ledger: read all of the ledger, and not only what was delivered since the oldest row was updated.
+    :param before_deploying: raises where the rows must not be delivered any more.
     :raises: what reading the stage or deploying raises; the lookup then holds what it held.
     """
     with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
@@ -91,6 +93,7 @@ def sync(
         counts = write_csv(_newest_rows(stage, target.key, settled), target.columns, target.key, csv_file)
         if counts.rows or target.operation is not Operation.APPEND:
             csv_file.seek(0)
+            before_deploying()
             lookups.deploy(
                 target.name, columns=target.columns, key=target.key, csv_file=csv_file, operation=target.operation
             )

@@ -134,7 +134,7 @@ class PullAlertsOperator(WindowedOperator):
 
         map_index = getattr(context.get("ti"), "map_index", -1)
         run = f"{self.dag_id} {self.task_id} {context.get('run_id')} {map_index}"
-        return NewestTry(self._directory / "newest_try", run=run)
+        return NewestTry(self._directory / "newest_try", work=run)
 
     def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters, newest_try: NewestTry) -> DeliverySummary:
         from airflow_provider_flashpoint.core.deliver import Delivery

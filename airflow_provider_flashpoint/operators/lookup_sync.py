@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+    from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
     from airflow_provider_flashpoint.core.staging.stage import Stage
     from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary
 
@@ -90,6 +91,8 @@ class LookupSyncOperator(IndicatorsOperator):
         with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             self._rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
+            newest_try = self._newest_try()
+            newest_try.begin()
             progress = self.progress(context)
             exists = lookups.exists(self.lookup_name)
             if progress.status is LookupStatus.CREATED and exists is False:
@@ -103,7 +106,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 return self._told(progress.state or LookupState(), run_window, None)
             plan = self._plan(stage, progress, run_window, exists=exists)
             state = progress.state or LookupState(status=LookupStatus(self.lookup_status))
-            return self._deliver(context, plan, stage, state, lookups)
+            return self._deliver(context, plan, stage, state, lookups, newest_try)
 
     def _stage_for(self, context: Any, progress: LookupProgress) -> tuple[Stage, RunWindow]:
         """Return the stage to deliver and its window: the given stage where it will do, else one that is pulled now."""
@@ -182,7 +185,15 @@ class LookupSyncOperator(IndicatorsOperator):
         target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
         return _Plan(target, run_window, rebuild=False, generation=self._known_generation(state))
 
-    def _deliver(self, context: Any, plan: _Plan, stage: Stage, state: LookupState, lookups: Lookups) -> dict[str, Any]:
+    def _deliver(
+        self,
+        context: Any,
+        plan: _Plan,
+        stage: Stage,
+        state: LookupState,
+        lookups: Lookups,
+        newest_try: NewestTry,
+    ) -> dict[str, Any]:
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
         from airflow_provider_flashpoint.core.sync import sync
@@ -201,6 +212,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 version_fields=endpoint.version_fields,
                 dead_letters=dead_letters,
                 at=datetime.now(UTC),
+                before_deploying=newest_try.check,
             )
         synced = state.after_sync(
             plan.run_window.covered,
@@ -244,6 +256,13 @@ class LookupSyncOperator(IndicatorsOperator):
         """Return the generation of the lookup; another one where it was built elsewhere, or its ledger is gone."""
         is_known = state.generation and not self._ledger(state.generation).is_empty()
         return state.generation if is_known else _ADOPTED
+
+    def _newest_try(self) -> NewestTry:
+        """Return this try among all that write to the lookup, of whatever run: one that lost its turn must not."""
+        from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+
+        path = self.staging() / "lookups" / f"{directory_name(self.lookup_name)}.newest_try"
+        return NewestTry(path, work=self.lookup_name)
 
     def _ledger(self, generation: str) -> LookupLedger:
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger

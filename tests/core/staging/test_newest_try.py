@@ -1,4 +1,4 @@
-"""Which try of a run may send."""
+"""Which try may send."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
 from airflow_provider_flashpoint.errors import SupersededError
 
 
-def begun(path: Path, run: str = "one") -> NewestTry:
+def begun(path: Path, work: str = "one") -> NewestTry:
     """Return a try that has begun."""
-    newest = NewestTry(path, run=run)
+    newest = NewestTry(path, work=work)
     newest.begin()
     return newest
 
 
-def test_a_newer_try_of_the_run_stops_the_older_one(tmp_path: Path) -> None:
+def test_a_newer_try_stops_the_older_one(tmp_path: Path) -> None:
     """The older one is told by an error of its own."""
     older = begun(tmp_path / "try")
     older.check()
     begun(tmp_path / "try")
-    with pytest.raises(SupersededError, match="Another try of this run has begun"):
+    with pytest.raises(SupersededError, match="Another try has begun"):
         older.check()
 
 
@@ -32,10 +32,10 @@ def test_an_older_try_leaves_the_newer_one_alone(tmp_path: Path) -> None:
     begun(tmp_path / "try").check()
 
 
-def test_another_run_is_no_newer_try(tmp_path: Path) -> None:
+def test_other_work_is_no_newer_try(tmp_path: Path) -> None:
     """Runs side by side do not stop one another."""
     one = begun(tmp_path / "try")
-    begun(tmp_path / "try", run="two")
+    begun(tmp_path / "try", work="two")
     one.check()
 
 

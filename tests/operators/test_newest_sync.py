@@ -1,0 +1,57 @@
+"""Two syncs of one lookup at once, which Airflow's limits rule out until it loses sight of one of them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+from airflow_provider_flashpoint.errors import TransientError
+from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+from airflow_provider_flashpoint.sandbox.dataset import indicators
+from airflow_provider_flashpoint.sandbox.faults import Fault
+from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+
+pytestmark = pytest.mark.airflow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PERIOD = timedelta(minutes=5)
+LOOKUP = "Domains"
+
+
+class LaterSync(threading.Event):
+    """Begins another sync of the lookup as soon as a stall waits for it."""
+
+    def __init__(self, staging: Path) -> None:
+        super().__init__()
+        self._staging = staging
+
+    def wait(self, timeout: float | None = None) -> bool:
+        (path,) = (self._staging / "lookups").glob("*.newest_try")
+        NewestTry(path, work=LOOKUP).begin()
+        return True
+
+
+def test_a_sync_that_lost_its_turn_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it read may be old by now; the sync that began later has the lookup for itself."""
+    monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", lambda kind, variable: None)
+    with Sandbox() as sandbox:
+        sandbox.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
+        for name, value in sandbox.airflow_connections().items():
+            monkeypatch.setenv(name, value)
+        sandbox.flashpoint.faults.add(Fault("stall", match="indicators/attribute", released=LaterSync(tmp_path)))
+        operator = LookupSyncOperator(
+            task_id="sync",
+            indicator_type="domain",
+            lookup_name=LOOKUP,
+            lookup_key="value.domain",
+            staging_uri=tmp_path.as_uri(),
+        )
+        with pytest.raises(TransientError, match="Another try has begun"):
+            operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+        assert sandbox.devo.lookups.names() == []
