@@ -95,6 +95,10 @@ class HttpClient:
         self._sleep = sleep
         self._log = log
 
+    def close(self) -> None:
+        """Close the idle connections; another request makes new ones."""
+        self._session.close()
+
     def send(
         self,
         method: str,

@@ -8,6 +8,7 @@ Source: the vendor's page "Sending data to Devo by HTTP endpoint".
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 from collections.abc import Mapping, Sequence
@@ -80,18 +81,21 @@ class HttpChannel:
         """Return at once: each send is confirmed by itself."""
 
     def abandon(self) -> None:
-        """Nothing is on its way between two sends."""
+        """Close the idle connection; nothing is on its way between two sends."""
+        self._http.close()
 
     def check(self) -> None:
         """Send a request without a line: raises what stands against sending, the token's refusal included."""
-        self._post(b"", {}, accept=_CHECK_STATUSES)
+        with contextlib.closing(self._http):
+            self._post(b"", {}, accept=_CHECK_STATUSES)
 
     def _post(self, data: bytes, headers: Mapping[str, str], *, accept: tuple[int, ...]) -> None:
         self.connections += 1
 
         def body() -> tuple[Any, Mapping[str, str]]:
-            # From a file, so that the time allowed is for each piece and not for the whole of it.
-            return io.BytesIO(data), {"Content-Type": "text/plain; charset=utf-8", **headers}
+            # From a file, so that the time allowed is for each piece and not for the whole of it. An empty one would
+            # go without its length.
+            return io.BytesIO(data) if data else None, {"Content-Type": "text/plain; charset=utf-8", **headers}
 
         self._http.send("POST", self._path, data=body, retry=False, accept=accept)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import logging
+import queue
 import socket
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from devo_peers import FakeClock
+from devo_peers import FakeClock, Peer
 
 from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
 from airflow_provider_flashpoint.core.devo.http_channel import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
@@ -178,10 +180,33 @@ def test_tag_is_checked_before_anything_is_sent(devo: DevoServer) -> None:
         channel_to(devo.url, tag="my.app/../x")
 
 
+def test_no_connection_stays_open(peer: Callable[[Callable[[socket.socket], None]], Peer]) -> None:
+    """A writer that is closed ends its connection to Devo, and so does a check."""
+    ended: queue.Queue[int] = queue.Queue()
+
+    def answer_to_the_end(connection: socket.socket) -> None:
+        requests = 0
+        with connection.makefile("rb") as reader:
+            while reader.readline():
+                headers = http.client.parse_headers(reader)
+                reader.read(int(headers["Content-Length"]))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                requests += 1
+        ended.put(requests)
+
+    channel = channel_to(f"http://127.0.0.1:{peer(answer_to_the_end).port}")
+    with EventWriter(channel, send_bytes=1) as writer:
+        writer.write(EVENTS[:2])
+    assert ended.get(timeout=30) == 2
+    channel.check()
+    assert ended.get(timeout=30) == 1
+
+
 def test_host_cannot_lead_elsewhere(devo: DevoServer) -> None:
     """What no name of a host has becomes a dash."""
-    http = ingestion_client(devo.url, TOKEN)
-    HttpChannel(http, domain="a domain", tag=TAG, host="a b/../c").send(gzip.compress(b"x\n"))
+    HttpChannel(ingestion_client(devo.url, TOKEN), domain="a domain", tag=TAG, host="a b/../c").send(
+        gzip.compress(b"x\n")
+    )
     header = devo.tables.events(TAG)[0].header
     assert header is not None
     assert header.host == "a-b-..-c"
