@@ -185,6 +185,7 @@ def test_no_connection_stays_open(peer: Callable[[Callable[[socket.socket], None
     ended: queue.Queue[int] = queue.Queue()
 
     def answer_to_the_end(connection: socket.socket) -> None:
+        connection.settimeout(60)  # so that a connection that stays open ends the test
         requests = 0
         with connection.makefile("rb") as reader:
             while reader.readline():
