@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -48,6 +49,9 @@ def run_dag(airflow_database: None) -> Iterator[RunDag]:
 
     def run(dag: Any, logical_date: datetime, conf: dict[str, Any] | None = None) -> Any:
         if __version__.startswith("2."):
+            # It writes the log of every later run to what was the standard output at the first.
+            task_log = logging.getLogger("airflow.task")
+            task_log.handlers = [each for each in task_log.handlers if type(each) is not logging.StreamHandler]
             return dag.test(execution_date=logical_date, run_conf=conf)
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
         from airflow.models.dagbundle import DagBundleModel
