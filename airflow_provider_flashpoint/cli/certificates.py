@@ -21,12 +21,12 @@ _RENEWED_BEFORE = timedelta(days=30)
 def certificate_findings(settings: DevoSettings) -> Iterator[Finding]:
     """Yield what is found of the client's certificate and of each authority of the chain; one finding where the set
     is not complete."""
-    from airflow_provider_flashpoint.core.devo.tls import _pem_parts
+    from airflow_provider_flashpoint.core.devo.tls import pem_parts
 
     parts: list[str] = []
 
     def read() -> str:
-        cert, _, chain = _pem_parts(settings.identity)
+        cert, _, chain = pem_parts(settings.identity)
         parts.extend((cert, chain))
         return ""
 

@@ -49,10 +49,10 @@ def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
     :param rows: how many rows, and how many rejects, are returned.
     :raises: what the run itself would fail with.
     """
-    rules = task._rules()
+    rules = task.lookup_rules()
     context = run_context(task, conf)
     progress = task.progress(context)
-    run_window = task._window_for(context, progress)
+    run_window = task.window_for(context, progress)
     reading = Reading(task, DataSet.INDICATORS, limit=limit)
     obfuscator = task.obfuscator(rules)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as place:
@@ -60,14 +60,14 @@ def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
         pages = reading.pages(run_window.asked, record_type=task.indicator_type)
         summary = stage_of(([flatten(obfuscator.hide(record)) for record in page.records] for page in pages), writer)
         stage = Stage(writer.directory, summary)
-        plan = task._plan(stage, progress, run_window, exists=progress.status is LookupStatus.CREATED)
+        plan = task.plan(stage, progress, run_window, exists=progress.status is LookupStatus.CREATED)
         devo = _LookupAside(rows)
         with DeadLetters(storage_path(place) / "rejects") as dead_letters:
             synced = sync(
                 stage,
                 plan.target,
                 lookups=devo,
-                ledger=_UnwrittenLookupLedger(task._ledger(plan.generation)),
+                ledger=_UnwrittenLookupLedger(task.ledger(plan.generation)),
                 consult_ledger=not plan.rebuild,
                 version_fields=reading.endpoint.version_fields,
                 dead_letters=dead_letters,
@@ -102,9 +102,9 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     :param rows: how many lines, and how many rejects, are returned.
     :raises: what the run itself would fail with.
     """
-    task._check_arguments()
+    task.check_arguments()
     context = run_context(task, conf)
-    state = task.stored_state(AlertState, alerts_variable(task._stream))
+    state = task.stored_state(AlertState, alerts_variable(task.stream))
     run_window = task.window_of(context, state.to_checkpoint_time if state else None)
     data_set = DataSet(task.kind)
     reading = Reading(task, data_set, limit=limit, path=task.path)
@@ -115,7 +115,7 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
         with DeadLetters(storage_path(place) / "rejects") as dead_letters:
             summary = Delivery(
                 endpoint=reading.endpoint,
-                ledger=_UnwrittenAlertLedger(task._directory / "ledger"),
+                ledger=_UnwrittenAlertLedger(task.directory / "ledger"),
                 writer=devo,
                 line_of=line_of,
                 set_aside=dead_letters.add,

@@ -33,7 +33,7 @@ class Reading:
         self._hook = _WatchedHook(task.flashpoint_conn_id)
         paths = {data_set: path} if path else None
         # A person waits for the answer, and can ask again.
-        self._client: FlashpointClient = self._hook._client(task.page_size, paths, max_attempts=1)
+        self._client: FlashpointClient = self._hook.client(page_size=task.page_size, paths=paths, max_attempts=1)
         self.records = 0
         self.is_complete = False
 

@@ -61,7 +61,7 @@ class Reset:
         from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
 
         task: Any = self._stream.task
-        return AlertLedger(task._directory / "ledger").prune(before=_ALL_TIME)
+        return AlertLedger(task.directory / "ledger").prune(before=_ALL_TIME)
 
     def _next_run(self) -> str:
         task: Any = self._stream.task

@@ -55,7 +55,7 @@ def _ask_flashpoint(conn_id: str, data_set: DataSet, path: str | None) -> str:
 
     try:
         # Whoever checks waits for the answer, and can check again.
-        client = _found(FlashpointHook(conn_id)._client, paths={data_set: path} if path else None, max_attempts=1)
+        client = _found(FlashpointHook(conn_id).client, paths={data_set: path} if path else None, max_attempts=1)
         client.check(data_set)
     except FlashpointProviderError as error:
         raise as_setup_error(error) from error
@@ -99,7 +99,7 @@ def _ask_events(hook: DevoHook, settings: DevoSettings) -> str:
 
 
 def _ask_lookups(hook: DevoHook, settings: DevoSettings) -> str:
-    hook._lookups(max_attempts=1).check()
+    hook.check_lookups(max_attempts=1)
     if settings.lookup_transport == "syslog":
         return "Devo answers over syslog, which it has deprecated for lookups."
     return f"The Lookups API answers, and the token is good in the domain {settings.domain}."

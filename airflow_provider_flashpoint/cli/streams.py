@@ -68,7 +68,7 @@ def configured_streams(dags: Iterable[Any]) -> list[Stream]:
             name = task.lookup_name
             streams.append(Stream(name=name, variable=lookup_variable(name), kind=LookupState, task=task))
         elif isinstance(task, PullAlertsOperator):
-            name = task._stream
+            name = task.stream
             streams.append(Stream(name=name, variable=alerts_variable(name), kind=AlertState, task=task))
     return streams
 

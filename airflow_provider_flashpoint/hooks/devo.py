@@ -70,14 +70,17 @@ class DevoHook(BaseHook):
         channel = event_channel(settings, tag)
         return EventWriter(channel, max_line_bytes=settings.max_line_bytes, **options)
 
-    def lookups(self) -> Lookups:
+    def lookups(self, **options: Any) -> Lookups:
         """Return what brings rows into the lookups of the connection's domain, over its ``lookup_transport``.
 
         Its ``deploy`` creates, replaces, appends to and deletes from a lookup; see `Operation`.
 
+        :param options: those of `transports.lookups_client`, such as ``max_attempts``.
         :raises ConfigurationError: a setting or a certificate is missing.
         """
-        return self._lookups()
+        from airflow_provider_flashpoint.core.devo.transports import lookups_client
+
+        return lookups_client(self.settings(), self.get_conn, **options)
 
     def lookups_api(self) -> LookupsClient:
         """Return a client of the Lookups API, whatever the ``lookup_transport``.
@@ -126,9 +129,12 @@ class DevoHook(BaseHook):
 
         event_channel(self.settings(), _TEST_TAG).check()
 
-    def check_lookups(self) -> None:
-        """Raise what stands against the transport of lookups: network, address, certificate, token or rights."""
-        self.lookups().check()
+    def check_lookups(self, **options: Any) -> None:
+        """Raise what stands against the transport of lookups: network, address, certificate, token or rights.
+
+        :param options: as for `lookups`.
+        """
+        self.lookups(**options).check()
 
     def check_queries(self, tag: str) -> None:
         """Raise what stands against asking the table ``tag`` by query: network, address, token or rights."""
@@ -153,15 +159,10 @@ class DevoHook(BaseHook):
             if over_syslog:
                 ready = "ready over syslog, which Devo has deprecated for them."
             # Whoever presses the button waits for the answer, and can press again.
-            verdicts.append(_verdict(lambda: self._lookups(max_attempts=1).check(), "Lookups", ready))
+            verdicts.append(_verdict(lambda: self.check_lookups(max_attempts=1), "Lookups", ready))
         if not verdicts:
             return False, "There is neither a host for events nor a token (password) for lookups."
         return all(good for good, _ in verdicts), " ".join(said for _, said in verdicts)
-
-    def _lookups(self, **options: Any) -> Lookups:
-        from airflow_provider_flashpoint.core.devo.transports import lookups_client
-
-        return lookups_client(self.settings(), self.get_conn, **options)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -49,14 +49,35 @@ class FlashpointHook(HttpHook):
         super().__init__(method="GET", http_conn_id=flashpoint_conn_id)
         self.flashpoint_conn_id = flashpoint_conn_id
 
-    def client(self, *, page_size: int | None = None, paths: Mapping[DataSet, str] | None = None) -> FlashpointClient:
+    def client(
+        self,
+        *,
+        page_size: int | None = None,
+        paths: Mapping[DataSet, str] | None = None,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    ) -> FlashpointClient:
         """Return a client for the connection's API generation.
 
         :param page_size: records in a page; by default the connection's, or else the endpoint's own.
         :param paths: paths of data sets that outrank those of the connection.
+        :param max_attempts: the most attempts of one request.
         :raises MissingTokenError, InvalidTokenError, ConfigurationError: the connection cannot be used as it is.
         """
-        return self._client(page_size, paths)
+        settings = self.settings()
+        http = HttpClient(
+            self.get_conn(),
+            base_url=settings.base_url,
+            service="Flashpoint",
+            timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
+            secrets=(settings.token,),
+            max_attempts=max_attempts,
+        )
+        return FlashpointClient(
+            http,
+            api=settings.api,
+            page_size=page_size or settings.page_size,
+            paths={**settings.paths, **(paths or {})},
+        )
 
     def settings(self, connection: Any = None) -> FlashpointSettings:
         """Return the settings of the connection; its token is masked in every log from here on."""
@@ -79,33 +100,11 @@ class FlashpointHook(HttpHook):
         """Make the cheapest authenticated call, and tell in words whether it was answered."""
         try:
             # Whoever presses the button waits for the answer, and can press again.
-            client = self._client(max_attempts=1)
+            client = self.client(max_attempts=1)
             client.check(DataSet.INDICATORS)
         except Exception as error:
             return False, str(error)
         return True, f"Flashpoint answers, and the token is good (api {client.api})."
-
-    def _client(
-        self,
-        page_size: int | None = None,
-        paths: Mapping[DataSet, str] | None = None,
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-    ) -> FlashpointClient:
-        settings = self.settings()
-        http = HttpClient(
-            self.get_conn(),
-            base_url=settings.base_url,
-            service="Flashpoint",
-            timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
-            secrets=(settings.token,),
-            max_attempts=max_attempts,
-        )
-        return FlashpointClient(
-            http,
-            api=settings.api,
-            page_size=page_size or settings.page_size,
-            paths={**settings.paths, **(paths or {})},
-        )
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -96,16 +96,16 @@ class PullAlertsOperator(WindowedOperator):
         from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
 
         with ending_the_task(lambda error: as_pull_error(error, "fetch_alerts")):
-            self._check_arguments()
+            self.check_arguments()
             self.log.info("pre_pull started.")
-            variable = alerts_variable(self._stream)
+            variable = alerts_variable(self.stream)
             state = self.stored_state(AlertState, variable)
             complete_until = state.to_checkpoint_time if state else None
             run_window = self.window_of(context, complete_until)
             self.say_begin(context)
             pulled_at = datetime.now(UTC)
             name = f"{pulled_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.jsonl"
-            with DeadLetters(self._directory / "dead_letters" / name) as dead_letters:
+            with DeadLetters(self.directory / "dead_letters" / name) as dead_letters:
                 summary = self._deliver(run_window, dead_letters, self._newest_try(context))
             delivered = (state or AlertState()).after_delivery(
                 run_window.covered,
@@ -134,7 +134,7 @@ class PullAlertsOperator(WindowedOperator):
 
         map_index = getattr(context.get("ti"), "map_index", -1)
         run = f"{self.dag_id} {self.task_id} {context.get('run_id')} {map_index}"
-        return NewestTry(self._directory / "newest_try", work=run)
+        return NewestTry(self.directory / "newest_try", work=run)
 
     def _deliver(self, run_window: RunWindow, dead_letters: DeadLetters, newest_try: NewestTry) -> DeliverySummary:
         from airflow_provider_flashpoint.core.deliver import Delivery
@@ -148,15 +148,15 @@ class PullAlertsOperator(WindowedOperator):
         data_set = DataSet(self.kind)
         obfuscator = self.obfuscator(self.rules(data_set))
         client = self.flashpoint(paths={data_set: self.path} if self.path else None)
-        ledger = AlertLedger(self._directory / "ledger")
+        ledger = AlertLedger(self.directory / "ledger")
         forgotten_before = datetime.now(UTC) - self.ledger_retention
         if run_window.asked.start < forgotten_before:
             self.log.warning(
                 "The window begins before %s, where the ledger ends: what was sent from that time may be sent again.",
                 format_instant(forgotten_before),
             )
-        unsent = KeptLines(self._directory / "unsent")
-        unverified = KeptLines(self._directory / "unverified", max_batches=None)
+        unsent = KeptLines(self.directory / "unsent")
+        unverified = KeptLines(self.directory / "unverified", max_batches=None)
         devo, endpoint = DevoHook(self.devo_conn_id), client.endpoint(data_set)
         writer = devo.event_writer(self.tag)
         telemetry: AbstractContextManager[Pass] = nullcontext(iter)
@@ -200,7 +200,11 @@ class PullAlertsOperator(WindowedOperator):
         ledger.prune(before=forgotten_before)
         return summary
 
-    def _check_arguments(self) -> None:
+    def check_arguments(self) -> None:
+        """Return if the arguments are allowed.
+
+        :raises ConfigurationError: one of them is not; it names the argument, its value and what is allowed.
+        """
         for name, value, allowed in (
             ("on_rerun", self.on_rerun, _ON_RERUN),
             ("kind", self.kind, _KINDS),
@@ -212,13 +216,14 @@ class PullAlertsOperator(WindowedOperator):
                 )
 
     @property
-    def _stream(self) -> str:
+    def stream(self) -> str:
         """What the state and the ledger are kept by: keywords may share the table of the alerts, but not its state."""
         return self.tag if self.kind == "alerts" else f"{self.tag}__{self.kind}"
 
     @property
-    def _directory(self) -> Any:
-        return self.staging() / "alerts" / directory_name(self._stream)
+    def directory(self) -> Any:
+        """Where the ledger of the stream lies, and what is kept beside it."""
+        return self.staging() / "alerts" / directory_name(self.stream)
 
     def _told(self, summary: DeliverySummary, run_window: RunWindow, state: AlertState) -> dict[str, Any]:
         return {

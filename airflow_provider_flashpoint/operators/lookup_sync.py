@@ -35,7 +35,7 @@ _ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class SyncPlan:
     """What one sync is to do: where rows go, what was covered, and whether the lookup is built anew."""
 
     target: LookupTarget
@@ -89,7 +89,7 @@ class LookupSyncOperator(IndicatorsOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
-            self._rules()  # wrong ones are told before anything is done
+            self.lookup_rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
             newest_try = self._newest_try()
             newest_try.begin()
@@ -104,7 +104,7 @@ class LookupSyncOperator(IndicatorsOperator):
                     "Nothing was found in %s; lookup %s stays to be built.", run_window.asked, self.lookup_name
                 )
                 return self._told(progress.state or LookupState(), run_window, None)
-            plan = self._plan(stage, progress, run_window, exists=exists)
+            plan = self.plan(stage, progress, run_window, exists=exists)
             state = progress.state or LookupState(status=LookupStatus(self.lookup_status))
             return self._deliver(context, plan, stage, state, lookups, newest_try)
 
@@ -112,14 +112,14 @@ class LookupSyncOperator(IndicatorsOperator):
         """Return the stage to deliver and its window: the given stage where it will do, else one that is pulled now."""
         from airflow_provider_flashpoint.core.staging.stage import Stage
 
-        run_window = self._window_for(context, progress)
+        run_window = self.window_for(context, progress)
         given = self._given_stage(progress, run_window)
         if given is not None:
             return given, run_window
-        summary = self.pull(run_window, self._rules())
+        summary = self.pull(run_window, self.lookup_rules())
         return Stage(storage_path(summary.uri), summary), run_window
 
-    def _window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
+    def window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
         """Return the run's window; up to the checkpoint where nothing else keeps old values from new ones."""
         run_window = self.window_of(context, progress)
         state = progress.state
@@ -153,7 +153,7 @@ class LookupSyncOperator(IndicatorsOperator):
         except StageError as error:
             self.log.warning("%s It is pulled again.", error)
             return None
-        if [rule.to_dict() for rule in self._rules()] != self.stage.get("obfuscation", []):
+        if [rule.to_dict() for rule in self.lookup_rules()] != self.stage.get("obfuscation", []):
             self.log.info("The stage was pulled under other rules of obfuscation; the window is pulled again.")
             return None
         synced_at = progress.state.updated_at if progress.state else None
@@ -165,7 +165,12 @@ class LookupSyncOperator(IndicatorsOperator):
             return None
         return stage
 
-    def _plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool | None) -> _Plan:
+    def plan(self, stage: Stage, progress: LookupProgress, run_window: RunWindow, *, exists: bool | None) -> SyncPlan:
+        """Return what is to be done with the stage.
+
+        :param exists: whether the lookup is in Devo; None where that is not known.
+        :raises ConfigurationError: the lookup_key is none of the rows, or not the one the lookup was built with.
+        """
         from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
         from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
 
@@ -175,7 +180,7 @@ class LookupSyncOperator(IndicatorsOperator):
             operation = Operation.REPLACE if exists else Operation.CREATE
             generation = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
             target = LookupTarget(self.lookup_name, self.lookup_key, columns, operation)
-            return _Plan(target, run_window, rebuild=True, generation=generation)
+            return SyncPlan(target, run_window, rebuild=True, generation=generation)
         if state.key and state.key != self.lookup_key:
             raise ConfigurationError(
                 f"lookup_key is {self.lookup_key!r}, but lookup {self.lookup_name} was built with {state.key!r}. "
@@ -183,12 +188,12 @@ class LookupSyncOperator(IndicatorsOperator):
             )
         columns = state.columns or columns_for(stage, key=self.lookup_key, wanted=self.columns)
         target = LookupTarget(self.lookup_name, self.lookup_key, columns, Operation.APPEND)
-        return _Plan(target, run_window, rebuild=False, generation=self._known_generation(state))
+        return SyncPlan(target, run_window, rebuild=False, generation=self._known_generation(state))
 
     def _deliver(
         self,
         context: Any,
-        plan: _Plan,
+        plan: SyncPlan,
         stage: Stage,
         state: LookupState,
         lookups: Lookups,
@@ -199,8 +204,9 @@ class LookupSyncOperator(IndicatorsOperator):
         from airflow_provider_flashpoint.core.sync import sync
 
         if plan.rebuild and state.status is LookupStatus.CREATED:
+            newest_try.check()
             self._mark_new(state)
-        ledger = self._ledger(plan.generation)
+        ledger = self.ledger(plan.generation)
         endpoint = self.flashpoint().endpoint(DataSet.INDICATORS)
         with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
             summary = sync(
@@ -239,7 +245,7 @@ class LookupSyncOperator(IndicatorsOperator):
             )
         return self._told(synced, plan.run_window, summary)
 
-    def _rules(self) -> tuple[ObfuscationRule, ...]:
+    def lookup_rules(self) -> tuple[ObfuscationRule, ...]:
         """Return the rules of this operator, or those that the stage was pulled under where it was given none."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 
@@ -254,7 +260,7 @@ class LookupSyncOperator(IndicatorsOperator):
 
     def _known_generation(self, state: LookupState) -> str:
         """Return the generation of the lookup; another one where it was built elsewhere, or its ledger is gone."""
-        is_known = state.generation and not self._ledger(state.generation).is_empty()
+        is_known = state.generation and not self.ledger(state.generation).is_empty()
         return state.generation if is_known else _ADOPTED
 
     def _newest_try(self) -> NewestTry:
@@ -264,7 +270,8 @@ class LookupSyncOperator(IndicatorsOperator):
         path = self.staging() / "lookups" / f"{directory_name(self.lookup_name)}.newest_try"
         return NewestTry(path, work=self.lookup_name)
 
-    def _ledger(self, generation: str) -> LookupLedger:
+    def ledger(self, generation: str) -> LookupLedger:
+        """Return the ledger of one build of the lookup."""
         from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 
         directory = self.staging() / "lookups" / directory_name(self.lookup_name)

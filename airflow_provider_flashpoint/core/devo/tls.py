@@ -46,7 +46,7 @@ def client_context(
     :param now: the time against which the client certificate is checked; given by tests.
     :raises ConfigurationError: a part is missing, unreadable, expired, or belongs to another.
     """
-    cert, key, chain = _pem_parts(identity)
+    cert, key, chain = pem_parts(identity)
     _check_period(cert, now or datetime.datetime.now(datetime.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -60,7 +60,11 @@ def client_context(
     return context
 
 
-def _pem_parts(identity: Identity) -> tuple[str, str, str]:
+def pem_parts(identity: Identity) -> tuple[str, str, str]:
+    """Return the certificate, the key and the chain of ``identity`` as PEM texts.
+
+    :raises ConfigurationError: one of them is missing, or cannot be read.
+    """
     if identity.pkcs12:
         cert, key, chain = _unpacked(identity.pkcs12, identity.pkcs12_password)
         parts = {"cert": cert, "key": key, "chain": _pem("chain", identity.chain) or chain}
