@@ -322,7 +322,7 @@ def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
 
 def test_try_that_was_taken_over_sends_no_more(stream: Stream, tmp_path: Path) -> None:
     """Once another try of the run has begun, the older one sends nothing; the newer one delivers what is missing."""
-    tries = [NewestTry(tmp_path / "newest_try", run="one") for _ in range(2)]
+    tries = [NewestTry(tmp_path / "newest_try", work="one") for _ in range(2)]
     older, newer = FakeWriter(), FakeWriter()
     tries[0].begin()
 
