@@ -1,14 +1,13 @@
 """Rows of a lookup, by 20 columns: ours over the Lookups API and over syslog, devo-sdk's ``Lookup.send_csv``.
 
-Ours begin with rows as dictionaries; devo-sdk begins with a CSV file, which is what it takes. Ours over the API is done
-once the job has ended, which includes that the sandbox reads the CSV; over syslog all are done once the peer has read
+All begin with a CSV file; how rows become one is measured by the pipeline. Ours over the API is done once the job has
+ended, which includes that the sandbox reads the CSV into a lookup; over syslog all are done once the peer has read
 everything.
 """
 
 from __future__ import annotations
 
 import csv
-import tempfile
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,7 @@ _HTTP_STALL = {"kind": "stall", "match": "deploy-csv", "stall_s": 1.0}
 
 
 def ours(work: Work, transport: str) -> Measured:
-    """Write the rows as CSV and deploy them, as a sync does."""
+    """Deploy a CSV file, as a sync does."""
     from airflow_provider_flashpoint.core.devo.csv_rows import lookup_columns, write_csv
     from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
     from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
@@ -33,14 +32,16 @@ def ours(work: Work, transport: str) -> Measured:
     columns = lookup_columns(rows[0], LOOKUP_KEY)
     to = settings(work, lookup_transport=transport, lookup_pause_s=0.01)
     lookups_client(to, lambda: api_session(to))  # has imported what it needs
+    path = work.directory / "rows.csv"
+    with path.open("wb") as file:
+        write_csv(rows, columns, LOOKUP_KEY, file)
 
     def run() -> int:
-        with tempfile.TemporaryFile() as file:
-            written = write_csv(rows, columns, LOOKUP_KEY, file)
+        with path.open("rb") as file:
             lookups_client(to, lambda: api_session(to)).deploy(
                 LOOKUP, columns=columns, key=LOOKUP_KEY, csv_file=file, operation=Operation.CREATE
             )
-        return written.rows
+        return len(rows)
 
     return run
 
