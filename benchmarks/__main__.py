@@ -37,9 +37,7 @@ def _options() -> argparse.Namespace:
         "--only", nargs="+", default=["*"], metavar="NAME", help="cases, such as rows or 'events-*'; by default all"
     )
     parser.add_argument("--runs", type=int, default=5, help="of each contender; medians are printed (%(default)s)")
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="of all amounts; 5 measures memory with a million rows (%(default)s)"
-    )
+    parser.add_argument("--scale", type=float, default=1.0, help="of all amounts (%(default)s)")
     parser.epilog = f"Cases: {', '.join(CASES)}."
     options = parser.parse_args()
     if options.runs < 1 or options.scale <= 0:

@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks.case import Bar, Case, Contender, Measured, Work
 from benchmarks.cases import pipeline
 
-_COUNT = 200_000  # a million with --scale 5
+_COUNT = 1_000_000
 _FEW, _SOME, _ALL = "1 % of them", "5 %", "all"
 _SHARES = {_FEW: 0.01, _SOME: 0.05, _ALL: 1.0}
 _NO_WORSE = 0.8  # of the rate with few rows: what is called linear here
