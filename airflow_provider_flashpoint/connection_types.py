@@ -126,7 +126,7 @@ CONNECTION_TYPES: dict[str, ConnectionType] = {
         hook_name="Devo",
         hook_class_name="airflow_provider_flashpoint.hooks.devo.DevoHook",
         hidden=("login", "schema"),
-        labels={"host": "Host for events", "port": "Port for events", "password": "API token for lookups"},
+        labels={"host": "Host for events", "port": "Port for events", "password": "API token (lookups, queries)"},
         placeholders={"host": "collector-us.devo.io", "port": "443"},
         fields={
             "event_transport": Field(
