@@ -83,7 +83,6 @@ class HttpClient:
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         secrets: Collection[str] = (),
         sleep: Callable[[float], None] = time.sleep,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.service = service
@@ -93,7 +92,6 @@ class HttpClient:
         self._max_attempts = max_attempts
         self._secrets = tuple(secret for secret in secrets if secret)
         self._sleep = sleep
-        self._log = log
 
     def close(self) -> None:
         """Close the idle connections; another request makes new ones."""
@@ -223,9 +221,7 @@ class HttpClient:
 
     def _say_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._log.warning(
-            "%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1
-        )
+        _log.warning("%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1)
 
     def _named(self, method: str, path: str) -> str:
         return self._redacted(f"{self.service} {method} {path}")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 DEFAULT_PERIOD_S = 300.0
 _MIB = 1 << 20
@@ -40,12 +40,10 @@ class MemoryLog:
         period_s: float = DEFAULT_PERIOD_S,
         clock: Callable[[], float] = time.monotonic,
         measure: Callable[[], Memory | None] | None = None,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self._period_s = period_s
         self._clock = clock
         self._measure = measure or used_memory
-        self._log = log
         self._next = clock() + period_s
 
     def over(self, items: Iterable[Item]) -> Iterator[Item]:
@@ -63,7 +61,7 @@ class MemoryLog:
         gc.collect()
         after = self._measure()
         if before and after:
-            self._log.info(
+            _log.info(
                 "[GC] global: %.1f%% -> %.1f%%, process: RSS(%.2fMiB -> %.2fMiB)",
                 before.global_percent,
                 after.global_percent,

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 DEFAULT_PERIOD_S = 600.0
 DEFAULT_SLOW_S = 5.0
@@ -56,14 +56,12 @@ class SenderLog:
         slow_s: float = DEFAULT_SLOW_S,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        log: logging.Logger | Any = _log,
     ) -> None:
         self._sender = sender
         self._period_s = period_s
         self._slow_s = slow_s
         self._clock = clock
         self._now = now
-        self._log = log
         self._begin()
 
     def write(self, lines: Sequence[bytes]) -> None:
@@ -93,16 +91,16 @@ class SenderLog:
         lines, size = statistics.lines - self._lines, statistics.bytes - self._bytes
         passed_s = max(self._clock() - self._since_s, 1e-6)
         since = self._since.isoformat(" ", "microseconds")
-        self._log.info("Number of available senders: 1")
-        self._log.info("sender manager internal queue size: %d", self._sender.unconfirmed)
-        self._log.info(
+        _log.info("Number of available senders: 1")
+        _log.info("sender manager internal queue size: %d", self._sender.unconfirmed)
+        _log.info(
             'Total number of messages sent: %d, messages sent since "%s": %d (elapsed %.3f seconds)',
             statistics.lines,
             since,
             lines,
             self._waited_s,
         )
-        self._log.info(
+        _log.info(
             'Total number of bytes sent: %d, bytes sent since "%s": %d (%.1f messages/s, %.0f bytes/s)',
             statistics.bytes,
             since,
@@ -126,7 +124,7 @@ class SenderLog:
             waited_s = self._clock() - begun_s
             self._waited_s += waited_s
             if waited_s > self._slow_s:
-                self._log.warning(
+                _log.warning(
                     "The sender waited %.1f s for Devo to %s %d events; nothing is read meanwhile.",
                     waited_s,
                     what,

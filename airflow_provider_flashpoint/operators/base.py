@@ -127,13 +127,12 @@ class WindowedOperator(BaseOperator):
 
         return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size, paths=paths)
 
-    def rules(self, data_set: DataSet, lookup_keys: Mapping[str, str] | None = None) -> tuple[ObfuscationRule, ...]:
+    def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
         """Return the rules by which values of these records are hidden.
 
-        :param lookup_keys: the lookup_key of each indicator type that the records are for.
         :raises ConfigurationError: a rule is wrong, or hides what the work needs.
         """
-        return rules_of(self.obfuscation, data_set, lookup_keys or {}, source=f"Task {self.task_id}")
+        return rules_of(self.obfuscation, data_set, {}, source=f"Task {self.task_id}")
 
     def obfuscator(self, rules: Sequence[ObfuscationRule]) -> Obfuscator:
         """Return what carries out ``rules``, with the secret of the Flashpoint connection."""

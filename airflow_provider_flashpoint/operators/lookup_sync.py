@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import (
     ConfigurationError,
@@ -89,7 +90,7 @@ class LookupSyncOperator(IndicatorsOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
-            self.lookup_rules()  # wrong ones are told before anything is done
+            rules = self.lookup_rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
             newest_try = self._newest_try()
             newest_try.begin()
@@ -98,7 +99,7 @@ class LookupSyncOperator(IndicatorsOperator):
             if progress.status is LookupStatus.CREATED and exists is False:
                 self.log.warning("Lookup %s is not in Devo any more; it is built anew.", self.lookup_name)
                 progress = LookupProgress(progress.state, LookupStatus.NEW)
-            stage, run_window = self._stage_for(context, progress)
+            stage, run_window = self._stage_for(context, progress, rules)
             if progress.status is LookupStatus.NEW and not stage.summary.records:
                 self.log.info(
                     "Nothing was found in %s; lookup %s stays to be built.", run_window.asked, self.lookup_name
@@ -108,15 +109,17 @@ class LookupSyncOperator(IndicatorsOperator):
             state = progress.state or LookupState(status=LookupStatus(self.lookup_status))
             return self._deliver(context, plan, stage, state, lookups, newest_try)
 
-    def _stage_for(self, context: Any, progress: LookupProgress) -> tuple[Stage, RunWindow]:
+    def _stage_for(
+        self, context: Any, progress: LookupProgress, rules: Sequence[ObfuscationRule]
+    ) -> tuple[Stage, RunWindow]:
         """Return the stage to deliver and its window: the given stage where it will do, else one that is pulled now."""
         from airflow_provider_flashpoint.core.staging.stage import Stage
 
         run_window = self.window_for(context, progress)
-        given = self._given_stage(progress, run_window)
+        given = self._given_stage(progress, run_window, rules)
         if given is not None:
             return given, run_window
-        summary = self.pull(run_window, self.lookup_rules())
+        summary = self.pull(run_window, rules)
         return Stage(storage_path(summary.uri), summary), run_window
 
     def window_for(self, context: Any, progress: LookupProgress) -> RunWindow:
@@ -136,7 +139,9 @@ class LookupSyncOperator(IndicatorsOperator):
         self.log.info("The ledger may not know all of this lookup: the window is read up to the checkpoint.")
         return run_window.up_to(checkpoint)
 
-    def _given_stage(self, progress: LookupProgress, run_window: RunWindow) -> Stage | None:
+    def _given_stage(
+        self, progress: LookupProgress, run_window: RunWindow, rules: Sequence[ObfuscationRule]
+    ) -> Stage | None:
         """Return the stage that the pull left, or None with the reason in the log where it must be pulled again."""
         from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
 
@@ -153,7 +158,7 @@ class LookupSyncOperator(IndicatorsOperator):
         except StageError as error:
             self.log.warning("%s It is pulled again.", error)
             return None
-        if [rule.to_dict() for rule in self.lookup_rules()] != self.stage.get("obfuscation", []):
+        if [rule.to_dict() for rule in rules] != self.stage.get("obfuscation", []):
             self.log.info("The stage was pulled under other rules of obfuscation; the window is pulled again.")
             return None
         synced_at = progress.state.updated_at if progress.state else None
@@ -249,9 +254,11 @@ class LookupSyncOperator(IndicatorsOperator):
         """Return the rules of this operator, or those that the stage was pulled under where it was given none."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 
-        if self.obfuscation is None and isinstance(self.stage, Mapping):
-            self.obfuscation = self.stage.get("obfuscation")
-        return self.rules(DataSet.INDICATORS, {self.indicator_type: self.lookup_key})
+        values = self.obfuscation
+        if values is None and isinstance(self.stage, Mapping):
+            values = self.stage.get("obfuscation")
+        lookup_keys = {self.indicator_type: self.lookup_key}
+        return rules_of(values, DataSet.INDICATORS, lookup_keys, source=f"Task {self.task_id}")
 
     def _mark_new(self, state: LookupState) -> None:
         """Write that the lookup is being rebuilt, so that after half a rebuild the next run does not add to it."""

@@ -79,7 +79,6 @@ class EventWriter:
         max_line_bytes: int | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self.statistics = WriterStatistics()
         self._channel = channel
@@ -89,7 +88,6 @@ class EventWriter:
         self._max_line_bytes = min(filter(None, (max_line_bytes, channel.max_line_bytes)), default=None)
         self._max_attempts = max_attempts
         self._sleep = sleep
-        self._log = log
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
         self._batch: list[_Send] = []
@@ -167,7 +165,7 @@ class EventWriter:
             self.close()
         elif not self._closed:
             if self.unconfirmed:
-                self._log.info("%d lines stay unconfirmed after an error.", self.unconfirmed)
+                _log.info("%d lines stay unconfirmed after an error.", self.unconfirmed)
             self._drop()
 
     def _drop(self) -> None:
@@ -233,7 +231,7 @@ class EventWriter:
                 unconfirmed=self.unconfirmed,
             ) from error
         wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts - 1)) if asked_s is None else asked_s
-        self._log.warning(
+        _log.warning(
             "%s Sending %d unconfirmed lines again in %.0f s (attempt %d of %d).",
             error,
             self.unconfirmed,

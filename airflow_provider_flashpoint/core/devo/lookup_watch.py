@@ -23,6 +23,8 @@ _LONGEST_POLL_S = 10.0
 # How long the change may show nowhere: neither as a job nor in what Devo tells of the lookup.
 _UNSEEN_S = 60.0
 
+_log = logging.getLogger(__name__)
+
 
 class LookupWatch:
     """Watches one lookup through one change.
@@ -41,7 +43,6 @@ class LookupWatch:
         timeout_s: float,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        log: logging.Logger | Any,
     ) -> None:
         self._name = name
         self._read = read
@@ -49,7 +50,6 @@ class LookupWatch:
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
-        self._log = log
         self._deadline = clock() + timeout_s
         self._known: list[str] = []
         self.metadata: Any = None
@@ -65,7 +65,7 @@ class LookupWatch:
             last = self._job(self._known[-1]) if self._known else None
             if not is_under_way(job_status(last)):
                 break
-            self._log.info("Lookup %s: another job is running; waiting for its end.", self._name)
+            _log.info("Lookup %s: another job is running; waiting for its end.", self._name)
             self.pause_while_busy(wait_s, None)
         self.metadata = self._read(self._path)
 
@@ -104,7 +104,7 @@ class LookupWatch:
                     why = f": {status.reason}" if status.reason else " and gave no reason"
                     raise RejectedError(f"Lookup {self._name}: Devo's job ended with {said}{why}. {left}")
             if statuses and all(status.state is JobState.DONE for status in statuses):
-                self._log.info("Lookup %s: Devo's job ended with %s.", self._name, said)
+                _log.info("Lookup %s: Devo's job ended with %s.", self._name, said)
                 return statuses[-1]
             if not self._pause(wait_s):
                 break

@@ -66,7 +66,6 @@ class LookupsClient:
         max_csv_bytes: int = DEFAULT_MAX_CSV_BYTES,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self._http = http
         self._base = f"/lookup/{quote(domain, safe='')}"
@@ -74,7 +73,6 @@ class LookupsClient:
         self._max_csv_bytes = max_csv_bytes
         self._clock = clock
         self._sleep = sleep
-        self._log = log
 
     def lookups(self) -> Iterator[Mapping[str, Any]]:
         """Yield what Devo tells about each lookup of the domain.
@@ -144,11 +142,11 @@ class LookupsClient:
             try:
                 watch.begin()
                 answer = self._submit(name, _deploy_config(columns, key, operation, types), part, operation, watch)
-                self._log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
+                _log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
                 statuses.append(watch.wait(job_id(answer), left))
             except FlashpointProviderError:
                 if number > 1:
-                    self._log.warning("Lookup %s: %s%s failed. %s", name, which, operation.value, left)
+                    _log.warning("Lookup %s: %s%s failed. %s", name, which, operation.value, left)
                 raise
             operation = _NEXT.get(operation, operation)
         return statuses[-1]
@@ -175,7 +173,7 @@ class LookupsClient:
                     return True
             else:
                 break
-        self._log.info("Lookup %s: drop accepted.", name)
+        _log.info("Lookup %s: drop accepted.", name)
         watch.wait(job_id(_decoded(response.content)), "The lookup stays.")
         return True
 
@@ -198,7 +196,7 @@ class LookupsClient:
                 response = self._http.send(_CALLS[operation][0], path, data=body, accept=_ACCEPTED)
             except RejectedError as error:
                 if operation is Operation.CREATE and error.status in _PERHAPS_THERE and self.exists(name):
-                    self._log.info("Lookup %s is there already: its content is replaced.", name)
+                    _log.info("Lookup %s is there already: its content is replaced.", name)
                     operation = Operation.REPLACE
                 elif error.status != _BUSY:
                     raise
@@ -216,7 +214,6 @@ class LookupsClient:
             timeout_s=self._job_timeout_s,
             clock=self._clock,
             sleep=self._sleep,
-            log=self._log,
         )
 
     def _read(self, path: str) -> Any:

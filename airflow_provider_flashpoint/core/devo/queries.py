@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import requests
 
@@ -68,11 +67,9 @@ class QueryClient:
         http: HttpClient,
         *,
         message_column: str = DEFAULT_MESSAGE_COLUMN,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self._http = http
         self._message_column = message_column
-        self._log = log
 
     def id_counts(self, tag: str, id_field: str, *, since: datetime) -> Iterator[tuple[str, int]]:
         """Yield each id that events of ``tag`` have, and how many, from ``since`` (whole seconds, eventdate) to now.

@@ -8,7 +8,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
 
 from airflow_provider_flashpoint.core.devo import half_close
 from airflow_provider_flashpoint.core.devo.connector import refusal
@@ -52,14 +51,12 @@ class SyslogChannel:
         *,
         confirm_timeout_s: float = DEFAULT_CONFIRM_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self.connections = 0
         self._connect = connect
         self._frame = frame
         self._confirm_timeout_s = confirm_timeout_s
         self._clock = clock
-        self._log = log
         self._connection: socket.socket | None = None
         self._next: socket.socket | None = None
         self._habit: End | None = None
@@ -132,7 +129,7 @@ class SyslogChannel:
             with contextlib.closing(self._open()) as connection:
                 self._habit = self._end(connection, min(self._confirm_timeout_s, _SHORT_PATIENCE_S))
             if end >= self._habit:
-                self._log.warning(
+                _log.warning(
                     "Devo %s. Its host has acknowledged every byte: that proves that they arrived there, not "
                     "that the program there has read them. The lines are taken as delivered.",
                     "does not close its half of a connection" if end is End.NEVER else "ends TLS without saying so",

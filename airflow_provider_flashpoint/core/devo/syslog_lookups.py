@@ -18,7 +18,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from airflow_provider_flashpoint.core.devo.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.csv_rows import lookup_columns
@@ -73,7 +73,6 @@ class SyslogLookups:
         host: str | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        log: logging.Logger | Any = _log,
     ) -> None:
         self._stream = stream
         self._pause_s = pause_s
@@ -81,7 +80,6 @@ class SyslogLookups:
         self._host = host
         self._clock = clock
         self._sleep = sleep
-        self._log = log
 
     def check(self) -> None:
         """Raise what stands against sending: name, network, TLS or certificate. Sends nothing."""
@@ -117,7 +115,7 @@ class SyslogLookups:
         """
         check_lookup_name(name)
         header = control_header(lookup_columns(columns, key), types or {})
-        self._log.warning(
+        _log.warning(
             "Lookup %s goes over the my.lookup tables, which Devo deprecated as of 2026-01-01: set lookup_transport to "
             "'api' in the connection.",
             name,
@@ -134,13 +132,13 @@ class SyslogLookups:
                         "not sent: run the task again once Devo can be reached."
                     ) from error
                 wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1))
-                self._log.warning("%s Sending all of lookup %s again in %.0f s.", error, name, wait_s)
+                _log.warning("%s Sending all of lookup %s again in %.0f s.", error, name, wait_s)
                 self._sleep(wait_s)
             except BaseException:
                 self._stream.abandon()
                 raise
             else:
-                self._log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
+                _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
                 return
 
     def _upload(self, name: str, header: str, csv_file: IO[bytes], operation: Operation) -> int:
