@@ -42,14 +42,14 @@ def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
     )
 
 
-def event_writer(work: Work, transport: str) -> Callable[[], EventWriter]:
-    """Return what makes our writer of events; all that it needs is imported."""
+def event_writer(work: Work, transport: str, **options: Any) -> Callable[[], EventWriter]:
+    """Return what makes our writer of events, with these options of it; all that it needs is imported."""
     from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
     from airflow_provider_flashpoint.core.devo.transports import event_channel
 
     to = settings(work, transport)
     event_channel(to, TAG)
-    return lambda: EventWriter(event_channel(to, TAG))
+    return lambda: EventWriter(event_channel(to, TAG), **options)
 
 
 def sdk_sender(work: Work, transport: str) -> Callable[[], Sender]:

@@ -52,7 +52,8 @@ def _case(transport: str, action: str) -> Case:
         count=_COUNT,
         contenders={
             OURS: Contender(
-                partial(events.ours, transport=transport, size_bytes=_SIZE_BYTES), arrives_as="events"
+                partial(events.ours, transport=transport, size_bytes=_SIZE_BYTES, batch_bytes=_BATCH_BYTES),
+                arrives_as="events"
             ),
             SDK: Contender(partial(devo_sdk, transport=transport), arrives_as="events"),
         },

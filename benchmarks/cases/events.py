@@ -6,6 +6,7 @@ All are given the same messages and are done once the peer has ended the connect
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from benchmarks.case import LIMIT, OURS, SDK, Bar, Case, Contender, Measured, Work
 from benchmarks.connections import event_writer, sdk_sender, send_bare
@@ -16,10 +17,10 @@ _BLOCK_BYTES = 256 * 1024
 _STALL_S = 1.0
 
 
-def ours(work: Work, transport: str, size_bytes: int) -> Measured:
+def ours(work: Work, transport: str, size_bytes: int, **options: Any) -> Measured:
     """Lines as `EventWriter.encode` makes them, confirmed."""
     lines = [f"{message}\n".encode() for message in messages(work.count, size_bytes)]
-    connect = event_writer(work, transport)
+    connect = event_writer(work, transport, **options)
 
     def run() -> int:
         with connect() as writer:
