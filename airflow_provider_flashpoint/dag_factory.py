@@ -15,13 +15,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
-from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
+from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
+from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
-from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
-from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.setup import SetupOperator
-from airflow_provider_flashpoint.staging import directory_name
 
 INDICATOR_DAG_ID = "flashpoint_indicator"
 ALERT_DAG_ID = "flashpoint_alert"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connection_types import CONNECTION_TYPES
-from airflow_provider_flashpoint.connections import conn_fields, ui_field_behaviour
+from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
+from airflow_provider_flashpoint.connections.forms import conn_fields, ui_field_behaviour
 
 _PACKAGE = "airflow_provider_flashpoint"
 
@@ -37,8 +37,8 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Flashpoint",
                 "python-modules": [
-                    f"{_PACKAGE}.operators.indicators",
-                    f"{_PACKAGE}.operators.alerts",
+                    f"{_PACKAGE}.operators.pull_indicators",
+                    f"{_PACKAGE}.operators.pull_alerts",
                     f"{_PACKAGE}.operators.setup",
                 ],
             },

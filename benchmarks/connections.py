@@ -15,7 +15,7 @@ from benchmarks.scene import TAG
 if TYPE_CHECKING:
     from devo.sender import Sender
 
-    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
     from benchmarks.case import Work
 
@@ -24,7 +24,7 @@ _ANSWER_BYTES = 65_536
 
 def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
     """Return the settings of a connection to the sandbox, with more fields in its extra."""
-    from airflow_provider_flashpoint.connections import read_extra
+    from airflow_provider_flashpoint.connections.forms import read_extra
     from airflow_provider_flashpoint.core.devo.settings import devo_settings
 
     connection = work.servers["devo"]["connection"]
@@ -44,7 +44,7 @@ def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
 
 def event_writer(work: Work, transport: str, **options: Any) -> Callable[[], EventWriter]:
     """Return what makes our writer of events, with these options of it; all that it needs is imported."""
-    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.devo.transports import event_channel
 
     to = settings(work, transport)

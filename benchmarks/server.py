@@ -14,13 +14,13 @@ import json
 import sys
 from typing import Any
 
-from airflow_provider_flashpoint.sandbox.dataset_bulk import bulk_indicators
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from benchmarks.scene import COLUMNS, INDICATOR_TYPE, LOOKUP, TAG, window
+from sandbox.dataset.bulk import bulk_indicators
+from sandbox.devo.settings import DevoSettings
+from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 
 _IDLE_S = 10.0
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_certificates
-from airflow_provider_flashpoint.sandbox.devo_syslog import server_context
+from sandbox.certificates import Certificates, make_certificates
+from sandbox.devo.syslog import server_context
 
 _READ_BYTES = 1 << 20
 

@@ -11,11 +11,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import AlertVerdict, LookupVerdict
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from demo import scenario
 from demo.airflow_lab import AirflowLab, LabError
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import AlertVerdict, LookupVerdict
 
 _PROJECT = Path(__file__).parents[1]
 _HOME = _PROJECT / ".demo"
@@ -62,7 +62,7 @@ def _report(airflow: AirflowLab, sandbox: Sandbox) -> bool:
     lines = ["", f"{'lookup in Devo':48}{'served':>8}{'rows':>7}{'missing':>9}{'outdated':>10}{'columns':>9}  state"]
     lines += [_lookup_line(verdict, states.get(lookup_variable(verdict.name), {})) for verdict in lookups]
     lines += ["", f"{'table in Devo':48}{'served':>8}{'events':>7}{'lost':>9}{'duplicates':>12}  state"]
-    lines += [_alert_line(alerts, states.get(alerts_variable(alerts.tag), {})), ""]
+    lines += [_alert_line(alerts, states.get(event_variable(alerts.tag), {})), ""]
     sys.stdout.write("\n".join(lines) + "\n")
     return alerts.is_good and all(verdict.is_good for verdict in lookups)
 

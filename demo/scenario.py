@@ -11,11 +11,11 @@ from typing import Any
 
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.dag_factory import ALERT_DAG_ID, INDICATOR_DAG_ID
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import AlertVerdict, LookupVerdict, judge_alerts, judge_lookup
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import AlertVerdict, LookupVerdict, judge_alerts, judge_lookup
 
 TYPES = ("domain", "url", "ip-dst|port")
 PERIOD = timedelta(seconds=300)

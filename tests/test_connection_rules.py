@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.connection_types import CONNECTION_TYPES
-from airflow_provider_flashpoint.connections import read_extra, ui_field_behaviour
+from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
+from airflow_provider_flashpoint.connections.forms import read_extra, ui_field_behaviour
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
 from airflow_provider_flashpoint.errors import ConfigurationError
 

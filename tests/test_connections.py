@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.connection_types import CONNECTION_TYPES
-from airflow_provider_flashpoint.connections import (
+from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
+from airflow_provider_flashpoint.connections.forms import (
     conn_fields,
     connection_form_widgets,
     read_extra,

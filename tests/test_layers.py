@@ -13,7 +13,7 @@ import airflow_provider_flashpoint
 PACKAGE = Path(airflow_provider_flashpoint.__file__).parent
 MODULES = sorted(
     ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts))
-    for place in ("core", "sandbox", "config", "errors.py", "run_window.py")
+    for place in ("core", "config", "errors.py", "airflow_runtime/run_window.py")
     for path in ([PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).rglob("*.py"))
     if path.name not in {"__init__.py", "__main__.py"}
 )

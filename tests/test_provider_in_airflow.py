@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connection_types import CONNECTION_TYPES
-from airflow_provider_flashpoint.connections import connection_form_widgets, ui_field_behaviour
+from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
+from airflow_provider_flashpoint.connections.forms import connection_form_widgets, ui_field_behaviour
 from airflow_provider_flashpoint.get_provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connection_types import CONNECTION_TYPES
+from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
 from airflow_provider_flashpoint.get_provider_info import get_provider_info
 
 
@@ -23,7 +23,7 @@ def test_import_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "airflow_provider_flashpoint.connections" in loaded
+    assert "airflow_provider_flashpoint.connections.forms" in loaded
     assert not loaded & {"airflow", "requests", "yaml", "cryptography", "msgspec", "pendulum", "tenacity"}
 
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, conf_of, resolve_window
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.run_window import RunWindow, conf_of, resolve_window
 
 LAG = timedelta(minutes=15)
 

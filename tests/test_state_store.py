@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.state import AlertState
+from airflow_provider_flashpoint.airflow_runtime.state_store import read_state, write_state
+from airflow_provider_flashpoint.core.state import EventState
 from airflow_provider_flashpoint.errors import TransientError
-from airflow_provider_flashpoint.state_store import read_state, write_state
 
 pytestmark = pytest.mark.airflow
 
@@ -48,8 +48,8 @@ def keep_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_write_that_fails_is_repeated(keep_in: Any) -> None:
     """A storage that is away for a moment does not cost the state."""
     storage, waits = keep_in(2), []
-    assert write_state("v", AlertState(), sleep=waits.append)
-    assert storage.kept == {"v": AlertState().to_json()}
+    assert write_state("v", EventState(), sleep=waits.append)
+    assert storage.kept == {"v": EventState().to_json()}
     assert len(waits) == 2
 
 
@@ -59,7 +59,7 @@ def test_a_write_that_fails_for_good_is_warned_about_and_never_raised(
     """A delivery that succeeded does not fail for its note."""
     keep_in(100)
     with caplog.at_level(logging.WARNING):
-        assert not write_state("v", AlertState(), sleep=lambda seconds: None)
+        assert not write_state("v", EventState(), sleep=lambda seconds: None)
     assert "The Variable v could not be written" in caplog.text
     assert "nobody may see" not in caplog.text
 
@@ -75,9 +75,9 @@ def test_a_state_that_cannot_be_read_is_not_taken_for_none(
     from airflow.models.variable import Variable
     from airflow.secrets.metastore import MetastoreBackend
 
-    Variable.set("flashpoint_alerts__there", AlertState().to_json())
+    Variable.set("flashpoint_alerts__there", EventState().to_json())
     monkeypatch.setattr(MetastoreBackend, "get_variable", None)  # whatever fails there, Airflow logs and goes on
     with pytest.raises(TransientError, match="flashpoint_alerts__there cannot be read"):
-        read_state(AlertState, "flashpoint_alerts__there")
-    assert read_state(AlertState, "flashpoint_alerts__absent") is None
+        read_state(EventState, "flashpoint_alerts__there")
+    assert read_state(EventState, "flashpoint_alerts__absent") is None
     Variable.delete("flashpoint_alerts__there")

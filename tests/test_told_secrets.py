@@ -7,7 +7,7 @@ import logging
 import pytest
 import told_secrets
 
-from airflow_provider_flashpoint.core.http import BearerAuth
+from airflow_provider_flashpoint.core.http.client import BearerAuth
 
 LINE_OF_A_KEY = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgN0d1bmFuZGVyZXI1"
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core import http
-from airflow_provider_flashpoint.core.devo import http_channel
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
+from airflow_provider_flashpoint.core.devo.events import http_channel
+from airflow_provider_flashpoint.core.http import client as http
+from sandbox.devo.settings import DevoSettings
+from sandbox.flashpoint.settings import FlashpointSettings
 
 _SHORTEST_TOKEN = 8  # a shorter one may be a word
 _SHAPES = re.compile(

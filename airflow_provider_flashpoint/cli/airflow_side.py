@@ -12,10 +12,10 @@ from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
 
-_PREFIXES = (lookup_variable(""), alerts_variable(""))
+_PREFIXES = (lookup_variable(""), event_variable(""))
 
 
 def begin() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 from airflow_provider_flashpoint.cli import next_run
 from airflow_provider_flashpoint.cli.report import WrongUsage
-from airflow_provider_flashpoint.cli.state_of import stored_state
-from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.progress import stored_state
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Change:
     """The state that a stream is given, and in words what that means."""
 
     stream: Stream
-    after: LookupState | AlertState
+    after: LookupState | EventState
     text: str
 
     @classmethod
@@ -65,13 +65,13 @@ def _checkpoint(text: str, now: datetime) -> datetime:
     return until
 
 
-def _with_status(stream: Stream, state: LookupState | AlertState, status: str) -> LookupState:
+def _with_status(stream: Stream, state: LookupState | EventState, status: str) -> LookupState:
     if not isinstance(state, LookupState):
         raise WrongUsage(f"{stream.name} is a stream of alerts, which has no status; --to-checkpoint can be set.")
     return replace(state, status=LookupStatus(status))
 
 
-def _with_checkpoint(stream: Stream, state: LookupState | AlertState, until: datetime) -> LookupState | AlertState:
+def _with_checkpoint(stream: Stream, state: LookupState | EventState, until: datetime) -> LookupState | EventState:
     if isinstance(state, LookupState) and state.status is LookupStatus.NEW:
         raise WrongUsage(
             f"{stream.name} is New: it is built from its initial start time on, whatever its checkpoint is. Give "
@@ -79,7 +79,7 @@ def _with_checkpoint(stream: Stream, state: LookupState | AlertState, until: dat
         )
     start = state.from_checkpoint_time
     kept = start if start is not None and start < until else None
-    if isinstance(state, AlertState):
+    if isinstance(state, EventState):
         return replace(state, from_checkpoint_time=kept, to_checkpoint_time=until)
     # What was delivered beyond the new checkpoint stays delivered: older values must not replace it.
     ends = [moment for moment in (state.delivered_to_time, state.to_checkpoint_time) if moment]

@@ -29,7 +29,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.cli.services import connection_findings
+    from airflow_provider_flashpoint.streams.readiness import connection_findings
 
     configuration, config = _configuration(options.config)
     airflow = look_at("Airflow", lambda: f"Airflow {airflow_side.start()} starts.")
@@ -60,7 +60,7 @@ def _configuration(given: Path | None) -> tuple[Finding, CollectorConfig | None]
 
 
 def _dags(config: CollectorConfig) -> str:
-    from airflow_provider_flashpoint.cli.streams import dags_of
+    from airflow_provider_flashpoint.streams.catalog import dags_of
 
     return f"{', '.join(dag.dag_id for dag in dags_of(config)) or 'none'}."
 

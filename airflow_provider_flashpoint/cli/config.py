@@ -15,8 +15,8 @@ from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
     from airflow_provider_flashpoint.config import CollectorConfig
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 _INPUTS = ("flashpoint_indicator", "flashpoint_alert")
 _LOOKUP_SETTINGS = ("indicator_type", "lookup_key", "lookup_status", "columns", "obfuscation")
@@ -67,7 +67,7 @@ def _validate(options: argparse.Namespace) -> Report:
 
 
 def _explain(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.cli.streams import configured_streams, dags_of
+    from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
 
     file = collector_file.find(options.file)
     config = load_collector_config(file)

@@ -13,31 +13,31 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow
+from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
 from airflow_provider_flashpoint.cli.reading import Reading, run_context
 from airflow_provider_flashpoint.cli.report import reason_of
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.deliver import Delivery
-from airflow_provider_flashpoint.core.devo.line import encode
+from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.core.flashpoint.page import Record
-from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry
-from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+from airflow_provider_flashpoint.core.pipelines.deliver import Delivery
+from airflow_provider_flashpoint.core.pipelines.sync import sync
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import Known
+from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of
-from airflow_provider_flashpoint.core.state import AlertState, LookupStatus
-from airflow_provider_flashpoint.core.sync import sync
+from airflow_provider_flashpoint.core.state import EventState, LookupStatus
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.devo import DevoHook
-from airflow_provider_flashpoint.run_window import RunWindow
-from airflow_provider_flashpoint.staging import storage_path
-from airflow_provider_flashpoint.state_store import alerts_variable
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
-    from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+    from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 
 
 def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
         stage = Stage(writer.directory, summary)
         plan = task.plan(stage, progress, run_window, exists=progress.status is LookupStatus.CREATED)
         devo = _LookupAside(rows)
-        with DeadLetters(storage_path(place) / "rejects") as dead_letters:
+        with RejectedRecords(storage_path(place) / "rejects") as rejected_records:
             synced = sync(
                 stage,
                 plan.target,
@@ -70,7 +70,7 @@ def lookup_dry_run(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
                 ledger=_UnwrittenLookupLedger(task.ledger(plan.generation)),
                 consult_ledger=not plan.rebuild,
                 version_fields=reading.endpoint.version_fields,
-                dead_letters=dead_letters,
+                rejected_records=rejected_records,
                 at=datetime.now(UTC),
             )
         return {
@@ -104,7 +104,7 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     """
     task.check_arguments()
     context = run_context(task, conf)
-    state = task.stored_state(AlertState, alerts_variable(task.stream))
+    state = task.stored_state(EventState, event_variable(task.stream))
     run_window = task.window_of(context, state.to_checkpoint_time if state else None)
     data_set = DataSet(task.kind)
     reading = Reading(task, data_set, limit=limit, path=task.path)
@@ -112,13 +112,13 @@ def alerts_dry_run(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     devo = _LinesAside(rows)
     line_of, devo_problem = _line_maker(task)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as place:
-        with DeadLetters(storage_path(place) / "rejects") as dead_letters:
+        with RejectedRecords(storage_path(place) / "rejects") as rejected_records:
             summary = Delivery(
                 endpoint=reading.endpoint,
-                ledger=_UnwrittenAlertLedger(task.directory / "ledger"),
+                ledger=_UnwrittenEventLedger(task.directory / "ledger"),
                 writer=devo,
                 line_of=line_of,
-                set_aside=dead_letters.add,
+                set_aside=rejected_records.add,
                 obfuscator=obfuscator,
                 send_again=task.on_rerun == "resend",
                 now=lambda: datetime.now(UTC),
@@ -200,7 +200,7 @@ class _UnwrittenLookupLedger(LookupLedger):
         pass
 
 
-class _UnwrittenAlertLedger(AlertLedger):
+class _UnwrittenEventLedger(EventLedger):
     """Tells what was confirmed, and keeps what this preview shows in memory only."""
 
     def __init__(self, directory: StoragePath) -> None:

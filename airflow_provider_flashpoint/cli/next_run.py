@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.cli.reading import run_context
-from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.operators.indicators import LookupProgress
+from airflow_provider_flashpoint.operators.pull_indicators import LookupProgress
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 
-def told(stream: Stream, state: LookupState | AlertState | None) -> str:
+def told(stream: Stream, state: LookupState | EventState | None) -> str:
     """Return in a sentence what the next run does, and from when on it reads, its lag included."""
     task: Any = stream.task
     if task is None:

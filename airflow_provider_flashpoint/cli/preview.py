@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 _LIMIT = 1000
 _ROWS = 3
@@ -94,8 +94,8 @@ def _explicit(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _stream(options: argparse.Namespace, option: str, name: str, of_kind: Callable[[Stream], bool]) -> Stream:
-    from airflow_provider_flashpoint.cli.streams import configured_streams, dags_of
     from airflow_provider_flashpoint.config import load_collector_config
+    from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
 
     file = collector_file.find(options.config)
     streams = [each for each in configured_streams(dags_of(load_collector_config(file))) if of_kind(each)]

@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.cli.report import WrongUsage
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -58,10 +58,10 @@ class Reset:
         }
 
     def _forget(self) -> int:
-        from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
+        from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger
 
         task: Any = self._stream.task
-        return AlertLedger(task.directory / "ledger").prune(before=_ALL_TIME)
+        return EventLedger(task.directory / "ledger").prune(before=_ALL_TIME)
 
     def _next_run(self) -> str:
         task: Any = self._stream.task

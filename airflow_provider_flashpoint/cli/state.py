@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.cli.streams import Stream
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 _SHOW = "Show each state: status, checkpoint, columns, last run, age."
 _RESET = "Delete states, so that the next run begins as the first one did."
@@ -50,7 +50,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _show(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.cli.state_of import state_told
+    from airflow_provider_flashpoint.streams.progress import state_told
 
     streams, notes = _streams(options)
     now = datetime.now(UTC)
@@ -96,8 +96,8 @@ def _set(options: argparse.Namespace) -> Report:
 
 def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
     """Return the streams that are meant, and what stands against knowing all of them."""
-    from airflow_provider_flashpoint.cli.streams import chosen, configured_streams, dags_of, with_stored
     from airflow_provider_flashpoint.config import load_collector_config
+    from airflow_provider_flashpoint.streams.catalog import chosen, configured_streams, dags_of, with_stored
 
     airflow_side.begin()
     notes = []

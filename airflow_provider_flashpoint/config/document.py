@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_flashpoint.config.problems import Problems, child_path
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.problems import Problems, child_path
 
 _YAML_TAG = "tag:yaml.org,2002:"
 # Numbers and times stay text and are read with the setting they belong to. So `id: 0123` keeps its zero,

@@ -31,9 +31,9 @@ from airflow_provider_flashpoint.config.model import (
     Verify,
 )
 from airflow_provider_flashpoint.config.obfuscation import read_obfuscation, refuse_needed_fields
+from airflow_provider_flashpoint.config.problems import Problems, shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-from airflow_provider_flashpoint.problems import Problems, shown
 
 _INDICATORS, _ALERTS = "flashpoint_indicator", "flashpoint_alert"
 _INPUTS = frozenset({_INDICATORS, _ALERTS})

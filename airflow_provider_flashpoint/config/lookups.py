@@ -11,10 +11,10 @@ from airflow_provider_flashpoint.config.model import (
     default_lookup_name,
     lookup_name_for,
 )
+from airflow_provider_flashpoint.config.problems import shown
 from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.core.devo.csv_rows import EXTRA_COLUMN
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.state import LookupStatus
-from airflow_provider_flashpoint.problems import shown
 
 # What the service may set for all its lookups, and a lookup for itself.
 SHARED_SETTINGS = frozenset({

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_flashpoint.config.problems import Problems, shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet, endpoints_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
-from airflow_provider_flashpoint.problems import Problems, shown
 
 _EXAMPLE = "{path: Event.event_creator_email, action: hash}"
 

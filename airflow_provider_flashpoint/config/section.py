@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match, shown
 from airflow_provider_flashpoint.core.window import as_utc, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.problems import Problems, child_path, close_match, shown
 
 D = TypeVar("D")
 E = TypeVar("E", bound=StrEnum)

@@ -153,7 +153,7 @@ class LookupState(_Checkpointed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertState(_Checkpointed):
+class EventState(_Checkpointed):
     """State of one stream of alerts. ``sent`` and ``repeated`` count the last run."""
 
     sent: int = 0
@@ -169,7 +169,7 @@ class AlertState(_Checkpointed):
         pulled_at: datetime,
         run_id: str,
         at: datetime,
-    ) -> AlertState:
+    ) -> EventState:
         """Return the state after a window was delivered and confirmed."""
         return replace(
             self,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_flashpoint.compat import mask_secret
-from airflow_provider_flashpoint.connections import (
+from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
+from airflow_provider_flashpoint.connections.forms import (
     connection_form_widgets,
     read_extra,
     secret_values,
@@ -19,9 +19,9 @@ from airflow_provider_flashpoint.connections import (
 if TYPE_CHECKING:
     from requests import Session
 
-    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
-    from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+    from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
+    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
     from airflow_provider_flashpoint.core.devo.queries import QueryClient
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
@@ -63,7 +63,7 @@ class DevoHook(BaseHook):
         :param options: those of `EventWriter`: ``batch_bytes``, ``send_bytes``, ``max_attempts``, ``sleep``.
         :raises ConfigurationError: the tag, the transport or a certificate is not usable.
         """
-        from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+        from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
         from airflow_provider_flashpoint.core.devo.transports import event_channel
 
         settings = self.settings()

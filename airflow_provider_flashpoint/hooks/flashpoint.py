@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.compat import mask_secret
-from airflow_provider_flashpoint.connections import (
+from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
+from airflow_provider_flashpoint.connections.forms import (
     connection_form_widgets,
     read_extra,
     secret_values,
@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.connections import (
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
-from airflow_provider_flashpoint.core.http import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
 
 if TYPE_CHECKING:
     from requests import Session

@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.compat import redact
+from airflow_provider_flashpoint.airflow_runtime.compat import redact
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.deliver import Writer
-    from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+    from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
     from airflow_provider_flashpoint.core.flashpoint.page import Page
-    from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger
+    from airflow_provider_flashpoint.core.pipelines.deliver import Writer
+    from airflow_provider_flashpoint.core.pipelines.verify import Verification
+    from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger
     from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
-    from airflow_provider_flashpoint.core.verify import Verification
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 Pass = Callable[["Iterable[Page]"], "Iterator[Page]"]
@@ -32,7 +32,7 @@ def verification_by_query(
     tag: str,
     kind: str,
     endpoint: Endpoint,
-    ledger: AlertLedger,
+    ledger: EventLedger,
     writer: Writer,
     unverified: KeptLines,
     before_sending: Callable[[], None],
@@ -42,7 +42,7 @@ def verification_by_query(
 
     :raises ConfigurationError: these records have no id, or the connection lacks a setting.
     """
-    from airflow_provider_flashpoint.core.verify import Verification, id_under
+    from airflow_provider_flashpoint.core.pipelines.verify import Verification, id_under
 
     if not endpoint.id_field:
         raise ConfigurationError(f"verify is 'query', and {kind} have no id to ask for; use 'confirm'.")
@@ -62,7 +62,7 @@ def verification_by_query(
 @contextlib.contextmanager
 def telemetry_to_devo(devo: DevoHook, writer: EventWriter, *, service: str, module: str) -> Generator[Pass]:
     """Deliver to Devo what this package logs; give what pages are to be passed through meanwhile."""
-    from airflow_provider_flashpoint.core.telemetry import TAG, Telemetry
+    from airflow_provider_flashpoint.core.reporting.telemetry import TAG, Telemetry
 
     with Telemetry(
         devo.event_writer(TAG, max_attempts=1),

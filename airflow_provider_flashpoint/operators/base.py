@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, resolve_window
+from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
+from airflow_provider_flashpoint.airflow_runtime.state_store import State, read_state
 from airflow_provider_flashpoint.config.obfuscation import rules_of
-from airflow_provider_flashpoint.core.state import AlertState, LookupState
+from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
-from airflow_provider_flashpoint.run_window import RunWindow, resolve_window
-from airflow_provider_flashpoint.staging import staging_root
-from airflow_provider_flashpoint.state_store import State, read_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule, Obfuscator
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
-Face = Callable[[FlashpointProviderError], FlashpointProviderError]
+Translate = Callable[[FlashpointProviderError], FlashpointProviderError]
 
 
 class WindowedOperator(BaseOperator):
@@ -153,7 +153,7 @@ class WindowedOperator(BaseOperator):
         return as_utc(begin) if begin is not None else None
 
 
-def reached(run_window: RunWindow, state: AlertState | LookupState) -> dict[str, Any]:
+def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str, Any]:
     """Return what every summary tells of a run: what was read, why, and how far the stream is complete."""
     until = state.to_checkpoint_time
     return {
@@ -164,7 +164,7 @@ def reached(run_window: RunWindow, state: AlertState | LookupState) -> dict[str,
 
 
 @contextlib.contextmanager
-def ending_the_task(face: Face) -> Generator[None]:
+def translated_errors(face: Translate) -> Generator[None]:
     """Give the provider's errors their face, and fail the task at once where trying again cannot help.
 
     :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow
+from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, storage_path
+from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable, write_state
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import (
@@ -17,19 +20,16 @@ from airflow_provider_flashpoint.errors import (
     TransientError,
     as_pull_error,
 )
-from airflow_provider_flashpoint.operators.base import ending_the_task, reached
-from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, LookupProgress
-from airflow_provider_flashpoint.run_window import RunWindow
-from airflow_provider_flashpoint.staging import directory_name, storage_path
-from airflow_provider_flashpoint.state_store import lookup_variable, write_state
+from airflow_provider_flashpoint.operators.base import reached, translated_errors
+from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator, LookupProgress
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
+    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+    from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, SyncSummary
+    from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-    from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
     from airflow_provider_flashpoint.core.staging.stage import Stage
-    from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary
 
 _ADOPTED = "adopted"
 """The generation of a ledger that may not know all that its lookup was given."""
@@ -89,11 +89,11 @@ class LookupSyncOperator(IndicatorsOperator):
         """Deliver the stage, write the state, and return what was done."""
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-        with ending_the_task(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
+        with translated_errors(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             rules = self.lookup_rules()  # wrong ones are told before anything is done
             lookups = DevoHook(self.devo_conn_id).lookups()
-            newest_try = self._newest_try()
-            newest_try.begin()
+            attempt_lock = self._attempt_lock()
+            attempt_lock.begin()
             progress = self.progress(context)
             exists = lookups.exists(self.lookup_name)
             if progress.status is LookupStatus.CREATED and exists is False:
@@ -107,7 +107,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 return self._told(progress.state or LookupState(), run_window, None)
             plan = self.plan(stage, progress, run_window, exists=exists)
             state = progress.state or LookupState(status=LookupStatus(self.lookup_status))
-            return self._deliver(context, plan, stage, state, lookups, newest_try)
+            return self._deliver(context, plan, stage, state, lookups, attempt_lock)
 
     def _stage_for(
         self, context: Any, progress: LookupProgress, rules: Sequence[ObfuscationRule]
@@ -176,8 +176,8 @@ class LookupSyncOperator(IndicatorsOperator):
         :param exists: whether the lookup is in Devo; None where that is not known.
         :raises ConfigurationError: the lookup_key is none of the rows, or not the one the lookup was built with.
         """
-        from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-        from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
+        from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+        from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, columns_for
 
         state = progress.state or LookupState()
         if progress.status is LookupStatus.NEW:
@@ -202,18 +202,18 @@ class LookupSyncOperator(IndicatorsOperator):
         stage: Stage,
         state: LookupState,
         lookups: Lookups,
-        newest_try: NewestTry,
+        attempt_lock: AttemptLock,
     ) -> dict[str, Any]:
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-        from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
-        from airflow_provider_flashpoint.core.sync import sync
+        from airflow_provider_flashpoint.core.pipelines.sync import sync
+        from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 
         if plan.rebuild and state.status is LookupStatus.CREATED:
-            newest_try.check()
+            attempt_lock.check()
             self._mark_new(state)
         ledger = self.ledger(plan.generation)
         endpoint = self.flashpoint().endpoint(DataSet.INDICATORS)
-        with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
+        with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
             summary = sync(
                 stage,
                 plan.target,
@@ -221,9 +221,9 @@ class LookupSyncOperator(IndicatorsOperator):
                 ledger=ledger,
                 consult_ledger=not plan.rebuild and not _leads(plan.run_window, state),
                 version_fields=endpoint.version_fields,
-                dead_letters=dead_letters,
+                rejected_records=rejected_records,
                 at=datetime.now(UTC),
-                before_deploying=newest_try.check,
+                before_deploying=attempt_lock.check,
             )
         synced = state.after_sync(
             plan.run_window.covered,
@@ -246,7 +246,7 @@ class LookupSyncOperator(IndicatorsOperator):
             raise TooManyRejectsError(
                 f"{summary.rejected} rows have no value under the lookup_key {self.lookup_key!r}; "
                 f"max_rejects allows {self.max_rejects}. The other {summary.rows_sent} rows are in lookup "
-                f"{self.lookup_name}; the rejected ones are in {dead_letters.uri}."
+                f"{self.lookup_name}; the rejected ones are in {rejected_records.uri}."
             )
         return self._told(synced, plan.run_window, summary)
 
@@ -270,12 +270,12 @@ class LookupSyncOperator(IndicatorsOperator):
         is_known = state.generation and not self.ledger(state.generation).is_empty()
         return state.generation if is_known else _ADOPTED
 
-    def _newest_try(self) -> NewestTry:
+    def _attempt_lock(self) -> AttemptLock:
         """Return this try among all that write to the lookup, of whatever run: one that lost its turn must not."""
-        from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+        from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 
         path = self.staging() / "lookups" / f"{directory_name(self.lookup_name)}.newest_try"
-        return NewestTry(path, work=self.lookup_name)
+        return AttemptLock(path, work=self.lookup_name)
 
     def ledger(self, generation: str) -> LookupLedger:
         """Return the ledger of one build of the lookup."""

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_flashpoint.errors import as_setup_error
-from airflow_provider_flashpoint.operators.base import ending_the_task
+from airflow_provider_flashpoint.operators.base import translated_errors
 
 
 class SetupOperator(BaseOperator):
@@ -47,7 +47,7 @@ class SetupOperator(BaseOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-        with ending_the_task(as_setup_error):
+        with translated_errors(as_setup_error):
             self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
             FlashpointHook(self.flashpoint_conn_id).client().check(data_set)

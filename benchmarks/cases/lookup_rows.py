@@ -24,8 +24,8 @@ _HTTP_STALL = {"kind": "stall", "match": "deploy-csv", "stall_s": 1.0}
 
 def ours(work: Work, transport: str) -> Measured:
     """Deploy a CSV file, as a sync does."""
-    from airflow_provider_flashpoint.core.devo.csv_rows import lookup_columns, write_csv
-    from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+    from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns, write_csv
+    from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
     from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
 
     rows = _rows(work.count)
@@ -70,7 +70,7 @@ def devo_sdk(work: Work) -> Measured:
 
 def limit(work: Work) -> Measured:
     """The lines of the rows in blocks of 256 KiB, built before the clock starts."""
-    from airflow_provider_flashpoint.core.devo.line import syslog_header
+    from airflow_provider_flashpoint.core.devo.events.line import syslog_header
 
     header = syslog_header(f"my.lookup.data.{LOOKUP}").decode()
     cells = ('","'.join(map(str, row.values())) for row in _rows(work.count))
@@ -86,7 +86,7 @@ def limit(work: Work) -> Measured:
 
 def _rows(count: int) -> list[dict[str, Any]]:
     from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
-    from airflow_provider_flashpoint.sandbox.dataset_bulk import bulk_indicators
+    from sandbox.dataset.bulk import bulk_indicators
 
     return [flatten(record) for record in bulk_indicators(INDICATOR_TYPE, count, *DAY, columns=COLUMNS)[:]]
 

@@ -24,11 +24,11 @@ _COUNT = 50_000
 _PLAIN = "requests + json + devo-sdk"
 _PAGE_SIZE = 1000
 _OURS = (
-    "airflow_provider_flashpoint.connections",
+    "airflow_provider_flashpoint.connections.forms",
     "airflow_provider_flashpoint.core.devo.transports",
     "airflow_provider_flashpoint.core.flashpoint.client",
-    "airflow_provider_flashpoint.core.sync",
-    "airflow_provider_flashpoint.staging",
+    "airflow_provider_flashpoint.core.pipelines.sync",
+    "airflow_provider_flashpoint.airflow_runtime.staging",
     "requests",
 )
 
@@ -79,7 +79,7 @@ def flashpoint(work: Work, **options: Any) -> FlashpointClient:
 
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Api
-    from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+    from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 
     place = work.servers["flashpoint"]
     session = requests.Session()
@@ -134,20 +134,20 @@ def pull(work: Work) -> StageSummary:
 
 def sync(work: Work, summary: StageSummary) -> int:
     """Build a lookup from a stage; return the rows sent."""
-    from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
+    from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+    from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
     from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
-    from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+    from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, columns_for
+    from airflow_provider_flashpoint.core.pipelines.sync import sync as sync_stage
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+    from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
     from airflow_provider_flashpoint.core.staging.stage import Stage
-    from airflow_provider_flashpoint.core.sync import LookupTarget, columns_for
-    from airflow_provider_flashpoint.core.sync import sync as sync_stage
-    from airflow_provider_flashpoint.staging import storage_path
 
     stage = Stage(storage_path(summary.uri), summary)
     columns = columns_for(stage, key=LOOKUP_KEY, wanted=None)
     to = settings(work)
-    with DeadLetters(work.directory / "dead_letters.jsonl") as dead_letters:
+    with RejectedRecords(work.directory / "dead_letters.jsonl") as rejected_records:
         done = sync_stage(
             stage,
             LookupTarget(LOOKUP, LOOKUP_KEY, columns, Operation.CREATE),
@@ -155,7 +155,7 @@ def sync(work: Work, summary: StageSummary) -> int:
             ledger=LookupLedger(work.directory / "lookups", generation="benchmark"),
             consult_ledger=False,
             version_fields=endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields,
-            dead_letters=dead_letters,
+            rejected_records=rejected_records,
             at=datetime.now(UTC),
         )
     return done.rows_sent

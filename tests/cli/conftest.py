@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.cli.main import main
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.devo.settings import DevoSettings
+from sandbox.sandbox import Sandbox
 
 TAG = "threatintel.flashpoint.intelligence.alerts"
 LOOKUPS = {"domain": "Domains", "ip-dst|port": "Sockets"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.sandbox import Sandbox
 from tests.cli.conftest import TAG, Outcome, call
 from tests.core.devo.devo_peers import issue
 

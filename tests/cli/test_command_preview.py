@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.config import load_collector_config
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 from tests.cli.conftest import END, LOOKUPS, START, TAG, WINDOW, call, document
 from tests.conftest import RunDag
 
@@ -37,7 +37,7 @@ def states() -> list[str]:
 
 def deliver(run_dag: RunDag, config: Path, dag_id: str) -> None:
     """Run a DAG over the window of the tests."""
-    from airflow_provider_flashpoint.cli.streams import dags_of
+    from airflow_provider_flashpoint.streams.catalog import dags_of
 
     dag = next(dag for dag in dags_of(load_collector_config(config)) if dag.dag_id == dag_id)
     assert run_dag(dag, END, CONF).state == "success"

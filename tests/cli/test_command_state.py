@@ -12,8 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_flashpoint.config import load_collector_config
-from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
+from sandbox.sandbox import Sandbox
 from tests.cli.conftest import END, LOOKUPS, START, TAG, WINDOW, call, call_process
 from tests.conftest import RunDag
 
@@ -68,7 +68,7 @@ def shown() -> dict[str, dict[str, Any]]:
 
 
 def run(run_dag: RunDag, config: Path, dag_id: str, conf: dict[str, str]) -> None:
-    from airflow_provider_flashpoint.cli.streams import dags_of
+    from airflow_provider_flashpoint.streams.catalog import dags_of
 
     dag = next(dag for dag in dags_of(load_collector_config(config)) if dag.dag_id == dag_id)
     assert run_dag(dag, datetime.now(UTC), conf).state == "success"
@@ -162,7 +162,7 @@ def test_a_reset_of_all_leaves_no_state() -> None:
     """Without a name every state is deleted, also one that the configuration does not name."""
     write(DOMAINS, CREATED.to_json())
     write("flashpoint_lookup__Elsewhere", CREATED.to_json())
-    write(ALERTS, AlertState(to_checkpoint_time=CHECKPOINT).to_json())
+    write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
     names = {each["name"] for each in call("state", "reset", "--yes", "--json").json["reset"]}
     assert names == {"Domains", "Elsewhere", TAG}
     assert not [each for each in shown().values() if each["present"]]
@@ -260,7 +260,7 @@ def test_a_checkpoint_is_set_back() -> None:
 
 def test_a_checkpoint_that_is_moved_forward_tells_what_is_left_out() -> None:
     """A gap that no run will read is made only with that said."""
-    write(ALERTS, AlertState(to_checkpoint_time=CHECKPOINT).to_json())
+    write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
     said = call("state", "set", TAG, "--to-checkpoint", "2026-01-06").out
     assert "What lies between the two checkpoints is read by no scheduled run." in said
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.deliver import Delivery, DeliverySummary
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
+from airflow_provider_flashpoint.core.pipelines.deliver import Delivery, DeliverySummary
+from airflow_provider_flashpoint.core.pipelines.verify import Verification
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
+from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
-from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
-from airflow_provider_flashpoint.core.verify import Verification
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, SupersededError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -82,7 +82,7 @@ class Stream:
     def deliver(self, pages: Iterable[Page], writer: FakeWriter, **options: Any) -> DeliverySummary:
         return Delivery(
             endpoint=ENDPOINT,
-            ledger=AlertLedger(self.directory),
+            ledger=EventLedger(self.directory),
             writer=writer,
             line_of=line_of,
             set_aside=lambda record, reason: self.set_aside.append((record, reason)),
@@ -120,7 +120,7 @@ def test_failure_at_any_call_loses_nothing(
             stream.deliver(pages_of(count, size), first, batch_records=batch_records)
         except DeliveryError:
             assert first.calls == fails_at
-        ledger = AlertLedger(Path(directory))
+        ledger = EventLedger(Path(directory))
         recorded = {
             line_of(alert(number))
             for number in range(count)
@@ -164,7 +164,7 @@ def test_rejected_record_is_set_aside(stream: Stream) -> None:
     stream.deliver([Page([alert(1), bad, alert(2)])], writer)
     assert stream.set_aside == [(bad, "it cannot be a line")]
     assert writer.sink == [b"a1\n", b"a2\n"]
-    assert entry_of("b", FIRST_TS * 1_000_000) not in AlertLedger(stream.directory)
+    assert entry_of("b", FIRST_TS * 1_000_000) not in EventLedger(stream.directory)
 
 
 def test_nothing_new_is_not_written(stream: Stream) -> None:
@@ -322,7 +322,7 @@ def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
 
 def test_try_that_was_taken_over_sends_no_more(stream: Stream, tmp_path: Path) -> None:
     """Once another try of the run has begun, the older one sends nothing; the newer one delivers what is missing."""
-    tries = [NewestTry(tmp_path / "newest_try", work="one") for _ in range(2)]
+    tries = [AttemptLock(tmp_path / "newest_try", work="one") for _ in range(2)]
     older, newer = FakeWriter(), FakeWriter()
     tries[0].begin()
 
@@ -356,7 +356,7 @@ def test_table_is_asked_from_the_first_send_on(stream: Stream, tmp_path: Path) -
         asked.append(since)
         return [("a1", 1)]
 
-    ledger, writer = AlertLedger(stream.directory), SlowWriter()
+    ledger, writer = EventLedger(stream.directory), SlowWriter()
     verification = Verification(
         unverified=KeptLines(tmp_path / "unverified"),
         ledger=ledger,
@@ -371,7 +371,7 @@ def test_table_is_asked_from_the_first_send_on(stream: Stream, tmp_path: Path) -
 
 def test_verified_alerts_are_on_record_when_they_are_seen(stream: Stream, tmp_path: Path) -> None:
     """With verification an alert that is read twice is sent once, and is on record in the end."""
-    ledger, writer = AlertLedger(stream.directory), FakeWriter()
+    ledger, writer = EventLedger(stream.directory), FakeWriter()
     verification = Verification(
         unverified=KeptLines(tmp_path / "unverified"),
         ledger=ledger,

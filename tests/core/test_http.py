@@ -14,7 +14,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,9 +27,9 @@ from airflow_provider_flashpoint.errors import (
     ServerError,
     TransientError,
 )
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.http_message import Response
-from airflow_provider_flashpoint.sandbox.http_server import HttpServer, Route
+from sandbox.http_service.faults import Fault
+from sandbox.http_service.message import Response
+from sandbox.http_service.server import HttpServer, Route
 
 BASE = "https://service.example"
 TOKEN = "made-up-token"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_flashpoint.core.memory_log import Memory, MemoryLog, used_memory
+from airflow_provider_flashpoint.core.reporting.memory_log import Memory, MemoryLog, used_memory
 
 
 def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.devo.event_writer import WriterStatistics
-from airflow_provider_flashpoint.core.sender_log import SenderLog
+from airflow_provider_flashpoint.core.devo.events.writer import WriterStatistics
+from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.errors import DeliveryError
 
 START = datetime(2022, 6, 28, 10, 39, 22, 511671, tzinfo=UTC)

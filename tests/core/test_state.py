@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.state import AlertState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -32,7 +32,7 @@ def hours(start: float, end: float) -> Window:
     return Window(EPOCH + timedelta(hours=start), EPOCH + timedelta(hours=end))
 
 
-def delivered(state: AlertState, window: Window, *, leaves_no_gap: bool = True) -> AlertState:
+def delivered(state: EventState, window: Window, *, leaves_no_gap: bool = True) -> EventState:
     return state.after_delivery(
         window, leaves_no_gap=leaves_no_gap, sent=1, repeated=2, pulled_at=LATER, run_id="run", at=EPOCH
     )
@@ -69,10 +69,10 @@ def test_lookup_state_round_trip(state: LookupState) -> None:
     assert LookupState.from_json(state.to_json(), name="v") == state
 
 
-@given(st.builds(AlertState, sent=COUNTS, repeated=COUNTS, **COMMON))
-def test_alert_state_round_trip(state: AlertState) -> None:
+@given(st.builds(EventState, sent=COUNTS, repeated=COUNTS, **COMMON))
+def test_alert_state_round_trip(state: EventState) -> None:
     """What was written is what is read."""
-    assert AlertState.from_json(state.to_json(), name="v") == state
+    assert EventState.from_json(state.to_json(), name="v") == state
 
 
 def test_text_is_readable_by_people() -> None:
@@ -91,13 +91,13 @@ def test_text_can_be_stored() -> None:
 
 def test_unknown_keys_are_left_out() -> None:
     """A note that a person put into the Variable does no harm."""
-    assert AlertState.from_json('{"version": 1, "note": "x"}', name="v") == AlertState()
+    assert EventState.from_json('{"version": 1, "note": "x"}', name="v") == EventState()
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.booleans())))
 def test_checkpoint_is_monotonic(windows: list[tuple[int, int, bool]]) -> None:
     """Whatever is delivered in whatever order, the checkpoint is the latest end that left no gap."""
-    state = AlertState()
+    state = EventState()
     for start, length, leaves_no_gap in windows:
         state = delivered(state, hours(start, start + length), leaves_no_gap=leaves_no_gap)
     ends = [EPOCH + timedelta(hours=start + length) for start, length, leaves_no_gap in windows if leaves_no_gap]
@@ -106,13 +106,13 @@ def test_checkpoint_is_monotonic(windows: list[tuple[int, int, bool]]) -> None:
 
 def test_older_window_leaves_both_checkpoints() -> None:
     """A rerun of an old window moves neither end of the checkpoint."""
-    state = delivered(delivered(AlertState(), hours(5, 6)), hours(1, 2))
+    state = delivered(delivered(EventState(), hours(5, 6)), hours(1, 2))
     assert (state.from_checkpoint_time, state.to_checkpoint_time) == (hours(5, 6).start, hours(5, 6).end)
 
 
 def test_gap_leaves_the_checkpoint() -> None:
     """A window beyond a gap is counted, but the checkpoint stays before the gap."""
-    state = delivered(delivered(AlertState(), hours(0, 1)), hours(5, 6), leaves_no_gap=False)
+    state = delivered(delivered(EventState(), hours(0, 1)), hours(5, 6), leaves_no_gap=False)
     assert state.to_checkpoint_time == hours(0, 1).end
     assert state.sent == 1
 
@@ -121,7 +121,7 @@ def test_gap_leaves_the_checkpoint() -> None:
 def test_what_is_yet_to_come_is_not_claimed(start: int, until: int) -> None:
     """A window that reaches into the future is complete until its reading began, and no further."""
     pulled_at = hours(0, 12).end
-    state = delivered(AlertState(), hours(0, 6)).after_delivery(
+    state = delivered(EventState(), hours(0, 6)).after_delivery(
         hours(start, 20), leaves_no_gap=True, sent=0, repeated=0, pulled_at=pulled_at, run_id="", at=pulled_at
     )
     assert state.to_checkpoint_time == hours(0, until).end
@@ -148,7 +148,7 @@ def test_first_sync_creates() -> None:
 def test_times_are_kept_in_utc() -> None:
     """A time with another offset is kept as the same instant in UTC."""
     at = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
-    state = AlertState().after_delivery(
+    state = EventState().after_delivery(
         hours(0, 1), leaves_no_gap=True, sent=0, repeated=0, pulled_at=at, run_id="", at=at
     )
     assert json.loads(state.to_json())["updated_at"] == "2026-01-01T00:00:00Z"

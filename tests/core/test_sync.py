@@ -16,15 +16,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.staging.dead_letters import DeadLetters
+from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, resolve_window
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, SyncSummary, columns_for, sync
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of
 from airflow_provider_flashpoint.core.state import LookupState
-from airflow_provider_flashpoint.core.sync import LookupTarget, SyncSummary, columns_for, sync
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError
-from airflow_provider_flashpoint.run_window import RunWindow, resolve_window
 
 VERSION_FIELDS = ("header_.indexed_at", "timestamp")
 COLUMNS = ("domain", "fpid", "value", "header_.indexed_at", "_extra")
@@ -80,7 +80,7 @@ class Bench:
         consult_ledger: bool = False,
         at: datetime = EPOCH + timedelta(hours=24),
     ) -> SyncSummary:
-        with DeadLetters(stage.directory / "dead_letters.jsonl") as dead_letters:
+        with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
             return sync(
                 stage,
                 LookupTarget("domains", "domain", COLUMNS, operation),
@@ -88,7 +88,7 @@ class Bench:
                 ledger=self.ledger,
                 consult_ledger=consult_ledger,
                 version_fields=VERSION_FIELDS,
-                dead_letters=dead_letters,
+                rejected_records=rejected_records,
                 at=at,
             )
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core.devo.line import encode
-from airflow_provider_flashpoint.core.telemetry import MAX_CHARACTERS, Telemetry
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.reporting.telemetry import MAX_CHARACTERS, Telemetry
 from airflow_provider_flashpoint.errors import DeliveryError, NetworkError
 
 FIELDS = {"collector_name": "flashpoint", "service_name": "alerts"}

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
+from airflow_provider_flashpoint.core.pipelines.verify import Verification, id_under
+from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
-from airflow_provider_flashpoint.core.verify import Verification, id_under
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, ServerError, SupersededError
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -70,8 +70,8 @@ class Scene:
     slept_s: float = 0.0
 
     @property
-    def ledger(self) -> AlertLedger:
-        return AlertLedger(self.directory / "ledger")
+    def ledger(self) -> EventLedger:
+        return EventLedger(self.directory / "ledger")
 
     @property
     def unverified(self) -> KeptLines:

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from demo.airflow_lab import AirflowLab, LabError
 from demo.airflow_lab.postgresql import PostgresServer
+from sandbox.sandbox import Sandbox
 from tests.distributed import policies
 from tests.distributed.object_store import ObjectStore
 from tests.distributed.redis_server import RedisServer

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import default_lookup_name
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
 from demo.airflow_lab import AirflowLab, LabError
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 from tests.distributed.cluster import Cluster
 from tests.distributed.worker import Worker
 

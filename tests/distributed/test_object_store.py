@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, entry_of
+from airflow_provider_flashpoint.airflow_runtime.staging import staging_root, storage_path
+from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageWriter, prune_stages
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, read_whole, write_whole
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.staging import staging_root, storage_path
 from tests.distributed.object_store import ObjectStore
 
 pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
@@ -98,7 +98,7 @@ def test_an_alert_that_another_machine_confirmed_meanwhile_is_known_after_a_refr
     machines: list[StoragePath],
 ) -> None:
     """Two machines that deliver the same window at once see each other's confirmations."""
-    one, other = map(AlertLedger, machines)
+    one, other = map(EventLedger, machines)
     first, second = entry_of("1", 0), entry_of("2", 0)
     one.add([first], at=NOW)
     assert first in one

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
+from sandbox.verdict import judge_alerts, judge_lookup
 from tests.distributed.conftest import DAGS, NAMES, PERIODS, TYPES, World
 from tests.distributed.worker import Worker
 
@@ -58,7 +58,7 @@ def test_over_two_workers_every_alert_arrives_exactly_once(world: World) -> None
 def test_the_state_tells_how_far_everything_is_complete(world: World) -> None:
     """The Variables, which all machines share, hold a checkpoint at the end of the last period or later."""
     variables = world.lab.variables()
-    for name in (*map(lookup_variable, NAMES.values()), alerts_variable(DEFAULT_TAG)):
+    for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
         assert json.loads(variables[name])["to_checkpoint_time"] >= format_instant(world.end)
 
 

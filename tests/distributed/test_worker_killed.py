@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.deliver import DEFAULT_BATCH_RECORDS
+from airflow_provider_flashpoint.core.pipelines.deliver import DEFAULT_BATCH_RECORDS
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.http_service.faults import Fault
+from sandbox.verdict import judge_alerts, judge_lookup
 from tests.distributed.conftest import ALERT_DAG, INDICATOR_DAG, NAMES, PAGE_SIZE, PERIOD, RUNS_TIMEOUT_S, TYPES, World
 from tests.distributed.worker import Try, Worker
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(minutes=5)
 TYPES = ("domain", "ip-dst|port")

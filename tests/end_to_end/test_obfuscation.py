@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import default_lookup_name, parse_collector_config
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag
 from tests.end_to_end.conftest import PERIOD
 
@@ -185,8 +185,8 @@ def test_a_sync_sends_nothing_that_was_not_hidden(
     """Whichever of the two is given the rules, also where the sync needs more than its stage and pulls by itself."""
     from airflow.providers.common.compat.sdk import DAG
 
-    from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+    from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 
     end = last_period()
     case = f"{pulled_under}_{synced_under}"

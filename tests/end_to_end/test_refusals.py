@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.errors import InvalidTokenError, MissingTokenError
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.http_service.faults import Fault
 from tests.conftest import RunDag
 from tests.end_to_end.conftest import World, configuration
 

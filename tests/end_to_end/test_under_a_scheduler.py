@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name
-from airflow_provider_flashpoint.core.devo.csv_rows import cell
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
+from sandbox.verdict import judge_alerts, judge_lookup
 from tests.end_to_end.conftest import PERIODS, TYPES, World
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]
@@ -122,7 +122,7 @@ def test_the_first_sync_creates_the_lookup_and_the_others_add_to_it(lab: Airflow
 
 def test_the_alert_state_tells_how_far_the_table_is_complete(lab: AirflowLab, world: World) -> None:
     """The Variable of the stream holds the end of the last period."""
-    state = json.loads(lab.variables()[alerts_variable(DEFAULT_TAG)])
+    state = json.loads(lab.variables()[event_variable(DEFAULT_TAG)])
     assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
 
 

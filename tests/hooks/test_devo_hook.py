@@ -14,14 +14,14 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 from airflow_provider_flashpoint.hooks.devo import DevoHook
-from airflow_provider_flashpoint.sandbox.certificates import make_certificates
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.certificates import make_certificates
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
 
 pytestmark = pytest.mark.airflow
 

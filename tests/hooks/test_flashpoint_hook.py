@@ -16,12 +16,12 @@ pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
-from airflow_provider_flashpoint.sandbox.http_message import Request, Response
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.http_service.faults import Fault
+from sandbox.http_service.message import Request, Response
 
 pytestmark = pytest.mark.airflow
 

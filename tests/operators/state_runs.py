@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import parse_collector_config
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag
 
 PERIOD = timedelta(minutes=5)

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts
-from airflow_provider_flashpoint.state_store import alerts_variable
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_alerts
 from tests.conftest import RunDag
 from tests.operators.state_runs import (
     ALERT_COUNT,
@@ -30,7 +30,7 @@ from tests.operators.state_runs import (
 
 pytestmark = pytest.mark.airflow
 
-ALERTS = alerts_variable(DEFAULT_TAG)
+ALERTS = event_variable(DEFAULT_TAG)
 
 
 @pytest.fixture

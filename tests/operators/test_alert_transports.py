@@ -15,14 +15,14 @@ pytest.importorskip("airflow")
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.devo.line import encode
-from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
-from airflow_provider_flashpoint.sandbox.dataset import alerts
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+from sandbox.dataset.documents import alerts
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_alerts
 
 pytestmark = pytest.mark.airflow
 
@@ -55,7 +55,7 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", lambda kind, variable: None)
-    monkeypatch.setattr("airflow_provider_flashpoint.operators.alerts.write_state", lambda variable, state: True)
+    monkeypatch.setattr("airflow_provider_flashpoint.operators.pull_alerts.write_state", lambda variable, state: True)
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(extra: dict[str, Any], **arguments: Any) -> dict[str, Any]:

@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
-from airflow_provider_flashpoint.sandbox.dataset import indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_lookup
-from airflow_provider_flashpoint.state_store import lookup_variable
+from sandbox.dataset.documents import indicators
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_lookup
 from tests.conftest import RunDag
 from tests.operators.state_runs import (
     END,

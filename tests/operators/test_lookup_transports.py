@@ -12,15 +12,15 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name, parse_collector_config
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
-from airflow_provider_flashpoint.sandbox.dataset import indicators
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_lookup
-from airflow_provider_flashpoint.state_store import lookup_variable
+from sandbox.dataset.documents import indicators
+from sandbox.devo.jobs import JobPlan
+from sandbox.devo.settings import DevoSettings
+from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_lookup
 from tests.conftest import RunDag
 
 pytestmark = pytest.mark.airflow

@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.staging.newest_try import NewestTry
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.errors import TransientError
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
-from airflow_provider_flashpoint.sandbox.dataset import indicators
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import indicators
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 
@@ -33,7 +33,7 @@ class LaterSync(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         (path,) = (self._staging / "lookups").glob("*.newest_try")
-        NewestTry(path, work=LOOKUP).begin()
+        AttemptLock(path, work=LOOKUP).begin()
         return True
 
 

@@ -16,17 +16,17 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.compat import mask_secret
-from airflow_provider_flashpoint.core.deliver import Delivery
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.verify import Verification
+from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.core.pipelines.deliver import Delivery
+from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.hooks.devo import DevoHook
-from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
-from airflow_provider_flashpoint.sandbox.dataset import alerts
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts
+from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+from sandbox.dataset.documents import alerts
+from sandbox.devo.settings import DevoSettings
+from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_alerts
 
 pytestmark = pytest.mark.airflow
 
@@ -71,7 +71,7 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", read)
-    monkeypatch.setattr("airflow_provider_flashpoint.operators.alerts.write_state", write)
+    monkeypatch.setattr("airflow_provider_flashpoint.operators.pull_alerts.write_state", write)
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(**arguments: Any) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: 
 
 def test_breaks_are_told_by_telemetry(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A break of the connection that the alerts go over is among what Devo is told."""
-    monkeypatch.setattr("airflow_provider_flashpoint.core.devo.event_writer._FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr("airflow_provider_flashpoint.core.devo.events.writer._FIRST_WAIT_S", 0.0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
     assert pull(telemetry=True)["sent"] == COUNT
     told = [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.operators.setup import SetupOperator
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 

@@ -14,11 +14,11 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.operators.indicators import IndicatorsOperator, PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
-from airflow_provider_flashpoint.sandbox.dataset import indicators
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator, PullIndicatorsOperator
+from sandbox.dataset.documents import indicators
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 

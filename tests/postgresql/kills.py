@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(hours=1)
 ALERTS = (2600, 300)  # in the two intervals; a batch has about 1,000

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow_provider_flashpoint.config import default_lookup_name
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(minutes=1)
 BACKFILLED = 24

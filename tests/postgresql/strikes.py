@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.sandbox.devo_syslog import SyslogListener, server_context
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault, SyslogFaultScript
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.devo.syslog import SyslogListener, server_context
+from sandbox.devo.syslog_faults import SyslogFault, SyslogFaultScript
+from sandbox.http_service.faults import Fault
+from sandbox.sandbox import Sandbox
 from tests.postgresql.kills import MANY_ALERTS, PERIOD, Point
 
 _PATIENCE_S = 300.0

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core.deliver import DEFAULT_BATCH_RECORDS
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
+from airflow_provider_flashpoint.core.pipelines.deliver import DEFAULT_BATCH_RECORDS
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
 from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_alerts, judge_lookup
 from tests.postgresql.kills import Point, draw_points, other_ends, publish, write_plan
 from tests.postgresql.strikes import strikes
 
@@ -136,7 +136,7 @@ def test_the_lookup_holds_the_newest_version_of_every_indicator(world: World, po
 @each_point()
 def test_the_state_tells_all_that_was_delivered(world: World, point: Point) -> None:
     """The checkpoint is at the end of the last interval; a lookup that was New is Created."""
-    name = alerts_variable(point.target) if point.kind == "alerts" else lookup_variable(point.target)
+    name = event_variable(point.target) if point.kind == "alerts" else lookup_variable(point.target)
     state = json.loads(world.variables[name])
     assert state["to_checkpoint_time"] == format_instant(point.end)
     assert state.get("status", "Created") == "Created"

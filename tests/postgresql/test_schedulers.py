@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.operators.alerts import DEFAULT_TAG
-from airflow_provider_flashpoint.sandbox.dataset import alerts
-from airflow_provider_flashpoint.sandbox.faults import Fault, FaultScript
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
-from airflow_provider_flashpoint.sandbox.verdict import judge_alerts, judge_lookup
-from airflow_provider_flashpoint.state_store import alerts_variable, lookup_variable
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
+from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab, Run
 from demo.airflow_lab.postgresql import PostgresServer
+from sandbox.dataset.documents import alerts
+from sandbox.http_service.faults import Fault, FaultScript
+from sandbox.sandbox import Sandbox
+from sandbox.verdict import judge_alerts, judge_lookup
 from tests.postgresql.lookup_contents import held, served
 from tests.postgresql.scheduler_world import (
     ALERT_DAG,
@@ -133,7 +133,7 @@ def test_a_lookup_is_built_once_and_added_to_ever_after(updated_at: datetime, la
 def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab, world: World) -> None:
     """No older window, which ends later, takes a checkpoint back."""
     variables = lab.variables()
-    for name in (*map(lookup_variable, NAMES.values()), alerts_variable(DEFAULT_TAG)):
+    for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
         assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
 
 

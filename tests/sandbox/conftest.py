@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from devo_clients import CSV, SETTINGS, Ingestion, LookupsClient
 
-from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_certificates
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.certificates import Certificates, make_certificates
+from sandbox.devo.server import DevoServer
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,13 @@ from typing import Any
 
 import requests
 
-from airflow_provider_flashpoint.sandbox.certificates import Certificates
-from airflow_provider_flashpoint.sandbox.devo_connection import SyslogConnection
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.devo_syslog import SyslogListener, server_context
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFaultScript
-from airflow_provider_flashpoint.sandbox.devo_tables import DevoTables
+from sandbox.certificates import Certificates
+from sandbox.devo.connection import SyslogConnection
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.devo.syslog import SyslogListener, server_context
+from sandbox.devo.syslog_faults import SyslogFaultScript
+from sandbox.devo.tables import DevoTables
 
 SETTINGS = DevoSettings(domain="acme", api_token="secret", read_only_token="reader", job_polls=2)
 COLUMNS = [{"name": "KEY", "type": "INT8"}, {"name": "COLOR", "type": "STRING"}]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.dataset import INDICATOR_TYPES, alerts, bulk_indicators, indicators
-from airflow_provider_flashpoint.sandbox.dataset_hostile import HOSTILE_TEXTS
+from sandbox.dataset.documents import INDICATOR_TYPES, alerts, bulk_indicators, indicators
+from sandbox.dataset.hostile import HOSTILE_TEXTS
 
 FROM = datetime(2024, 1, 1, 0, 2, tzinfo=UTC)
 TO = datetime(2024, 1, 2, 0, 2, tzinfo=UTC)

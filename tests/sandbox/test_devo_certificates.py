@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from airflow_provider_flashpoint.sandbox.certificates import Certificates, make_certificates
+from sandbox.certificates import Certificates, make_certificates
 
 
 def load(path: Path) -> x509.Certificate:

@@ -11,9 +11,9 @@ import pytest
 import requests
 from devo_clients import SETTINGS, TAG
 
-from airflow_provider_flashpoint.sandbox.devo_ingestion import MAX_BODY_BYTES
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.ingestion import MAX_BODY_BYTES
+from sandbox.devo.server import DevoServer
+from sandbox.http_service.faults import Fault
 
 GZIP = {"Content-Encoding": "gzip"}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.sandbox.devo_lines import UNKNOWN_TAG, LineCutter, TagFinder, parse_header
-from airflow_provider_flashpoint.sandbox.devo_spool import MemoryBudget, Spool
+from sandbox.devo.lines import UNKNOWN_TAG, LineCutter, TagFinder, parse_header
+from sandbox.devo.spool import MemoryBudget, Spool
 
 CUT_MEMBER = gzip.compress(b"a\n")[:-1]
 HEADER = b"<14>Jan  1 00:00:00 host my.app.test.x: "

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from devo_clients import APPEND, COLUMNS, CSV, SETTINGS, LookupsClient
 
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobAnswers, JobPlan
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.jobs import JobAnswers, JobPlan
+from sandbox.devo.server import DevoServer
 
 
 def test_a_job_passes_through_its_states(client: LookupsClient) -> None:

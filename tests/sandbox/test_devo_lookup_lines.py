@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
-from airflow_provider_flashpoint.sandbox.devo_lookup_lines import LookupLines
-from airflow_provider_flashpoint.sandbox.devo_lookup_store import DevoLookups
+from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookup_lines import LookupLines
+from sandbox.devo.lookup_store import DevoLookups
 
 HEADER = '[{"KEY":{"type":"int4","key":true}},{"COLOR":{"type":"str"}}]'
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from devo_clients import APPEND, COLUMNS, CONFIG, CSV, DELETE, LookupsClient
 
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.server import DevoServer
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])

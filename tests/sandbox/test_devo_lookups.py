@@ -11,9 +11,9 @@ import pytest
 import requests
 from devo_clients import APPEND, COLUMNS, CONFIG, CSV, DELETE, LookupsClient, wait_for
 
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.jobs import JobPlan
+from sandbox.devo.server import DevoServer
+from sandbox.http_service.faults import Fault
 
 
 def test_a_lookup_is_created(colors: DevoServer) -> None:

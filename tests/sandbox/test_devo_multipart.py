@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from requests_toolbelt import MultipartEncoder
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.devo_multipart import read_parts
+from sandbox.devo.multipart import read_parts
 
 
 class Trickle(io.RawIOBase):

@@ -8,11 +8,11 @@ import pytest
 import requests
 from devo.api import SIMPLECOMPACT_TO_OBJ, Client, ClientConfig
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.queries import ids_query
 from airflow_provider_flashpoint.core.devo.settings import devo_settings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.server import DevoServer
 
 TAG = "my.app.flashpoint.index"
 QUERY = ids_query(TAG, "id")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from devo.sender import DevoSenderException, Lookup, Sender, SenderConfigSSL, SenderConfigTCP
 
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.syslog_faults import SyslogFault
 
 TAG = "my.app.test.x"
 SPECIAL = ['a"b",c\td', "<b>&amp;</b>", "ñ€😀", "a\x00b", "", "a: b", "  spaces  ", "\\n", "x" * 1_000_000]

@@ -18,9 +18,9 @@ import pytest
 import requests
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
 
 TAG = "my.app.test.x"
 DEADLINE_S = 30.0
@@ -243,7 +243,7 @@ def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "airflow_provider_flashpoint.sandbox.devo_server",
+        "sandbox.devo.server",
         "--ready-file",
         str(ready),
     ]

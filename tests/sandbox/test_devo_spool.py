@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.sandbox.devo_spool import SEGMENT_BYTES, MemoryBudget, Spool
+from sandbox.devo.spool import SEGMENT_BYTES, MemoryBudget, Spool
 
 PATTERN = bytes(range(251)) * 8000
 SIZES = st.lists(st.integers(0, 2 * SEGMENT_BYTES + 100), max_size=6)

@@ -17,7 +17,7 @@ from devo_clients import (
     wait_for,
 )
 
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.syslog_faults import SyslogFault
 
 
 def test_an_end_is_answered_after_everything_was_read(ingestion: Ingestion) -> None:

@@ -20,7 +20,7 @@ from devo_clients import (
     wait_for,
 )
 
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.syslog_faults import SyslogFault
 
 
 @pytest.mark.parametrize("action", ["reset", "close"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from airflow_provider_flashpoint.sandbox.devo_connection import SyslogConnection
-from airflow_provider_flashpoint.sandbox.devo_lines import UNKNOWN_TAG
-from airflow_provider_flashpoint.sandbox.devo_tables import DevoTables
+from sandbox.devo.connection import SyslogConnection
+from sandbox.devo.lines import UNKNOWN_TAG
+from sandbox.devo.tables import DevoTables
 
 TAG = "my.app.test.x"
 

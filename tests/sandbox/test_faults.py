@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.faults import Fault, FaultScript, retry_after_date
-from airflow_provider_flashpoint.sandbox.http_message import Request, Response
-from airflow_provider_flashpoint.sandbox.http_server import HttpServer, Route
+from sandbox.http_service.faults import Fault, FaultScript, retry_after_date
+from sandbox.http_service.message import Request, Response
+from sandbox.http_service.server import HttpServer, Route
 
 TIMEOUT_S = 10
 

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from airflow_provider_flashpoint.sandbox.dataset import alerts
-from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
+from sandbox.dataset.documents import alerts
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
 
 TIMEOUT_S = 10
 FROM = datetime(2024, 1, 1, tzinfo=UTC)

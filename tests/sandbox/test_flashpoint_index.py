@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.sandbox.dataset import bulk_indicators
-from airflow_provider_flashpoint.sandbox.flashpoint_index import (
+from sandbox.dataset.documents import bulk_indicators
+from sandbox.flashpoint.index import (
     Order,
     Selection,
     UpdateIndex,

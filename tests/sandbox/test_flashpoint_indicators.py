@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_flashpoint.sandbox.dataset import bulk_indicators, indicators
-from airflow_provider_flashpoint.sandbox.flashpoint_scroll import Scrolls
-from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
-from airflow_provider_flashpoint.sandbox.http_message import Refusal
+from sandbox.dataset.documents import bulk_indicators, indicators
+from sandbox.flashpoint.scroll import Scrolls
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.http_service.message import Refusal
 
 TIMEOUT_S = 10
 FROM = datetime(2024, 1, 1, tzinfo=UTC)

@@ -13,11 +13,11 @@ import pytest
 import requests
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.certificates import make_certificates
-from airflow_provider_flashpoint.sandbox.dataset import alerts, indicators
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
+from sandbox.certificates import make_certificates
+from sandbox.dataset.documents import alerts, indicators
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.http_service.faults import Fault
 
 TIMEOUT_S = 10
 FROM = datetime(2024, 1, 1, tzinfo=UTC)

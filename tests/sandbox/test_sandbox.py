@@ -17,11 +17,11 @@ import pytest
 import requests
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.sandbox.__main__ import main
-from airflow_provider_flashpoint.sandbox.sandbox import Sandbox
+from sandbox.__main__ import main
+from sandbox.sandbox import Sandbox
 
 TIMEOUT_S = 30
-COMMAND = [sys.executable, "-m", "airflow_provider_flashpoint.sandbox"]
+COMMAND = [sys.executable, "-m", "sandbox"]
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from datetime import datetime
 import requests
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.http import HttpClient
-from airflow_provider_flashpoint.core.http_reason import MAX_REASON_CHARACTERS, error_reason, network_cause
+from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, ServerError
 
 DEFAULT_MESSAGE_COLUMN = "rawMessage"  # where Devo's parsers keep an event as it came; in tables below my.app: message

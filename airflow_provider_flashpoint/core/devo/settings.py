@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.connector import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_SEND_TIMEOUT_S
-from airflow_provider_flashpoint.core.devo.lookups import DEFAULT_JOB_TIMEOUT_S, DEFAULT_MAX_CSV_BYTES
+from airflow_provider_flashpoint.core.devo.events.syslog_channel import DEFAULT_CONFIRM_TIMEOUT_S
+from airflow_provider_flashpoint.core.devo.lookups.api import DEFAULT_JOB_TIMEOUT_S, DEFAULT_MAX_CSV_BYTES
+from airflow_provider_flashpoint.core.devo.lookups.syslog import DEFAULT_PAUSE_S
 from airflow_provider_flashpoint.core.devo.queries import DEFAULT_MESSAGE_COLUMN
-from airflow_provider_flashpoint.core.devo.syslog_channel import DEFAULT_CONFIRM_TIMEOUT_S
-from airflow_provider_flashpoint.core.devo.syslog_lookups import DEFAULT_PAUSE_S
 from airflow_provider_flashpoint.core.devo.tls import Identity
 from airflow_provider_flashpoint.errors import ConfigurationError
 

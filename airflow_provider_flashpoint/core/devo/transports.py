@@ -6,20 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
+from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
-from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.tls import client_context
-from airflow_provider_flashpoint.core.http import DEFAULT_MAX_ATTEMPTS, BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from requests import Session
 
-    from airflow_provider_flashpoint.core.devo.channel import Channel
-    from airflow_provider_flashpoint.core.devo.lookup_transport import Lookups
+    from airflow_provider_flashpoint.core.devo.events.channel import Channel
+    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
 
 
 def event_channel(settings: DevoSettings, tag: str) -> Channel:
@@ -57,7 +57,7 @@ def _syslog_channel(settings: DevoSettings, tag: str) -> Channel:
 
 
 def _http_channel(settings: DevoSettings, tag: str) -> Channel:
-    from airflow_provider_flashpoint.core.devo.http_channel import HttpChannel, ingestion_client
+    from airflow_provider_flashpoint.core.devo.events.http_channel import HttpChannel, ingestion_client
 
     _need(settings, http_token=settings.http_token, domain=settings.domain, http_base_url=settings.http_base_url)
     if settings.event_date_field or settings.event_framing != "newline":
@@ -101,7 +101,7 @@ def lookups_client(
     """
     if settings.lookup_transport == "api":
         return lookups_api(settings, make_session, max_attempts=max_attempts)
-    from airflow_provider_flashpoint.core.devo.syslog_lookups import SyslogLookups
+    from airflow_provider_flashpoint.core.devo.lookups.syslog import SyslogLookups
 
     if settings.event_framing != "newline":
         raise ConfigurationError(

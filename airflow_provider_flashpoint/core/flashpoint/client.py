@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, Endpoint, Walk, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record, records_of
 from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
-from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import FlashpointProviderError, MalformedPageError
 

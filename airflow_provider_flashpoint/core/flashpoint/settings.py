@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, api_of
-from airflow_provider_flashpoint.core.http import DEFAULT_TIMEOUT_S
+from airflow_provider_flashpoint.core.http.client import DEFAULT_TIMEOUT_S
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 DEFAULT_HOST = "https://fp.tools"

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_provider_flashpoint.core.staging.alert_ledger import Entry
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, read_whole, uri_of, write_whole
 from airflow_provider_flashpoint.core.window import as_utc
 from airflow_provider_flashpoint.errors import StageError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from devo_peers import FakeClock, Issued, Peer, issue
 
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from airflow_provider_flashpoint.core.devo.connector import Connector
 from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.server import DevoServer
 
 
 class FakeClock:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.csv_rows import RowCount, cell, lookup_columns, write_csv
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import RowCount, cell, lookup_columns, write_csv
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 COLUMNS = ("key", "value")

@@ -14,11 +14,11 @@ import pytest
 import requests
 from devo_peers import FakeClock
 
-from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookup_jobs import JobState, job_id, job_ids, job_status
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
+from airflow_provider_flashpoint.core.devo.lookups.jobs import JobState, job_id, job_ids, job_status
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,10 +27,10 @@ from airflow_provider_flashpoint.errors import (
     RejectedError,
     TransientError,
 )
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobAnswers, JobPlan
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.jobs import JobAnswers, JobPlan
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
 
 COLUMNS = ("KEY", "COLOR")
 UPLOAD = "(POST|PUT) .*/deploy-csv"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, sandbox_connector
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.devo.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.line import encode
-from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.errors import DeliveryError
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.syslog_faults import SyslogFault
 
 TAG = "threatintel.flashpoint.intelligence.alerts"
 # Sixty thousand events, 60 MB: far more than the hosts at both ends hold back.

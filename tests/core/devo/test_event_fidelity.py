@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_event_line import ANY_TEXT, JSON_VALUES, as_utf16
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.devo.line import encode, encode_text
+from airflow_provider_flashpoint.core.devo.events.line import encode, encode_text
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.settings import devo_settings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
 
 TAG = "threatintel.flashpoint.intelligence.alerts"
 # What devo-sdk sends as one event: no line break, and no lone surrogate, which it would replace.

@@ -11,7 +11,13 @@ from devo.sender import Sender
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.line import MAX_TAG_CHARACTERS, check_tag, encode, encode_text, syslog_header
+from airflow_provider_flashpoint.core.devo.events.line import (
+    MAX_TAG_CHARACTERS,
+    check_tag,
+    encode,
+    encode_text,
+    syslog_header,
+)
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

@@ -12,7 +12,7 @@ from devo_peers import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.errors import AuthenticationError, DataError, DeliveryError, NetworkError
 
 

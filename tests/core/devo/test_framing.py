@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.line import MAX_TAG_CHARACTERS, encode, syslog_header
+from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.events.line import MAX_TAG_CHARACTERS, encode, syslog_header
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 TAG = "my.app.test.x"

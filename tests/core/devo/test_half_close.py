@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from devo_peers import Issued, Peer, issue, read_to_end, sandbox_connector, server_context
 
-from airflow_provider_flashpoint.core.devo import half_close
 from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.devo.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.half_close import End
-from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.events import half_close
+from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.events.half_close import End
+from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, NetworkError
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.syslog_faults import SyslogFault
 
 PeerMaker = Callable[[Callable[[socket.socket], None]], Peer]
 LINES = [b"%03d\n" % number for number in range(100)]

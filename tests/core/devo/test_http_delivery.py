@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, Peer
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
-from airflow_provider_flashpoint.core.devo.http_channel import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
-from airflow_provider_flashpoint.core.devo.line import encode
+from airflow_provider_flashpoint.core.devo.events.http_channel import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -29,9 +29,9 @@ from airflow_provider_flashpoint.errors import (
     RejectedError,
     ServerError,
 )
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.http_service.faults import Fault
 
 TAG = "threatintel.flashpoint.intelligence.alerts"
 EVENTS = [encode({"id": f"{number:05}", "body": "x" * 980}) for number in range(60_000)]

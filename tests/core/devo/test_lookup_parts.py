@@ -16,14 +16,14 @@ from devo_peers import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.csv_parts import parts_of, rows_of
-from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
+from airflow_provider_flashpoint.core.devo.lookups.csv_parts import parts_of, rows_of
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.jobs import JobPlan
+from sandbox.devo.server import DevoServer
 
 NAME = "Colors"
 ROWS = {f"key {number}": f'multi\nline, "{number}"' for number in range(9)}

@@ -10,15 +10,15 @@ import pytest
 import requests
 from devo_peers import FakeClock
 
-from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookup_jobs import JobState, is_under_way, job_status
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.devo.lookups import LookupsClient
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
+from airflow_provider_flashpoint.core.devo.lookups.jobs import JobState, is_under_way, job_status
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
-from airflow_provider_flashpoint.sandbox.devo_jobs import JobPlan
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.faults import Fault
+from sandbox.devo.jobs import JobPlan
+from sandbox.devo.server import DevoServer
+from sandbox.http_service.faults import Fault
 
 NAME = "Colors"
 

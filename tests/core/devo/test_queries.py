@@ -13,12 +13,12 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.queries import QueryClient, ids_query
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
 from airflow_provider_flashpoint.core.devo.settings import devo_settings
 from airflow_provider_flashpoint.core.devo.transports import api_session, event_channel, query_client
-from airflow_provider_flashpoint.core.http import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,8 +26,8 @@ from airflow_provider_flashpoint.errors import (
     RejectedError,
     ServerError,
 )
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_settings import DevoSettings
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
 
 TAG = "my.app.flashpoint.queries"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)

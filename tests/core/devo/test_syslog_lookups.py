@@ -19,13 +19,13 @@ from devo_peers import FakeClock, sandbox_connector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookup_transport import Operation
-from airflow_provider_flashpoint.core.devo.syslog_channel import SyslogChannel
-from airflow_provider_flashpoint.core.devo.syslog_lookups import SyslogLookups, control_header, row_lines
+from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
+from airflow_provider_flashpoint.core.devo.lookups.syslog import SyslogLookups, control_header, row_lines
+from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
 from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
-from airflow_provider_flashpoint.sandbox.devo_syslog_faults import SyslogFault
+from sandbox.devo.server import DevoServer
+from sandbox.devo.syslog_faults import SyslogFault
 
 NAME = "Threat_Intel"
 STARTED_S = 1700000000.125

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, sandbox_identity
 
-from airflow_provider_flashpoint.core.devo.event_writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings, devo_settings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
-from airflow_provider_flashpoint.sandbox.devo_server import DevoServer
+from sandbox.devo.server import DevoServer
 
 TAG = "my.app.test.x"
 

@@ -11,7 +11,7 @@ import requests
 
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
-from airflow_provider_flashpoint.core.http import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
@@ -19,11 +19,11 @@ from airflow_provider_flashpoint.errors import (
     ForbiddenError,
     MalformedPageError,
 )
-from airflow_provider_flashpoint.sandbox.dataset import alerts, bulk_indicators, indicators
-from airflow_provider_flashpoint.sandbox.faults import Fault
-from airflow_provider_flashpoint.sandbox.flashpoint_server import FlashpointServer
-from airflow_provider_flashpoint.sandbox.flashpoint_settings import FlashpointSettings
-from airflow_provider_flashpoint.sandbox.flashpoint_store import Bounds
+from sandbox.dataset.documents import alerts, bulk_indicators, indicators
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.flashpoint.store import Bounds
+from sandbox.http_service.faults import Fault
 
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 TO = datetime(2024, 1, 1, 1, tzinfo=UTC)

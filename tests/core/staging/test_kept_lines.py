@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.alert_ledger import entry_of
+from airflow_provider_flashpoint.core.staging.event_ledger import entry_of
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
 from airflow_provider_flashpoint.errors import StageError
 

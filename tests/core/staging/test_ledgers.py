@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.alert_ledger import AlertLedger, Entry, entry_of
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import Known, digest_of
 from airflow_provider_flashpoint.core.staging.storage import list_names
@@ -106,8 +106,8 @@ def test_other_generations_are_forgotten(tmp_path: Path) -> None:
 def test_alert_round_trip(tmp_path: Path) -> None:
     """A confirmed alert is on record for whoever opens the ledger later; others are not."""
     entries = [alert_in_hour(f"a{number}", number % 5) for number in range(100)]
-    AlertLedger(tmp_path).add(entries, at=NOW)
-    later = AlertLedger(tmp_path)
+    EventLedger(tmp_path).add(entries, at=NOW)
+    later = EventLedger(tmp_path)
     assert all(entry in later for entry in entries)
     assert alert_in_hour("other", 0) not in later
 
@@ -125,7 +125,7 @@ def test_entry_before_1970_is_an_entry() -> None:
 
 def test_concurrent_runs_see_each_other_after_refresh(tmp_path: Path) -> None:
     """What another run confirmed is known after the next look, not before, and nothing is lost."""
-    one, two = AlertLedger(tmp_path), AlertLedger(tmp_path)
+    one, two = EventLedger(tmp_path), EventLedger(tmp_path)
     first, second = alert_in_hour("first", 0), alert_in_hour("second", 0)
     assert first not in two
     one.add([first], at=NOW)
@@ -133,15 +133,15 @@ def test_concurrent_runs_see_each_other_after_refresh(tmp_path: Path) -> None:
     assert first not in two
     two.refresh([first])
     assert first in two
-    later = AlertLedger(tmp_path)
+    later = EventLedger(tmp_path)
     assert first in later
     assert second in later
 
 
 def test_adding_before_looking_does_not_hide_the_hour(tmp_path: Path) -> None:
     """A run that records an hour it never looked at finds what others recorded there once it looks."""
-    AlertLedger(tmp_path).add([alert_in_hour("first", 0)], at=NOW)
-    ledger = AlertLedger(tmp_path)
+    EventLedger(tmp_path).add([alert_in_hour("first", 0)], at=NOW)
+    ledger = EventLedger(tmp_path)
     ledger.add([alert_in_hour("second", 0)], at=NOW)
     assert alert_in_hour("first", 0) in ledger
 
@@ -149,54 +149,54 @@ def test_adding_before_looking_does_not_hide_the_hour(tmp_path: Path) -> None:
 def test_prune_forgets_whole_hours_before(tmp_path: Path) -> None:
     """Hours that ended before the limit are forgotten and counted; the hour of the limit stays."""
     entries = [alert_in_hour(f"a{hour}", hour) for hour in range(4)]
-    AlertLedger(tmp_path).add(entries, at=datetime(2026, 1, 1, 2, tzinfo=UTC))
-    assert AlertLedger(tmp_path).prune(before=datetime(2026, 1, 1, 2, 30, tzinfo=UTC)) == 2
-    later = AlertLedger(tmp_path)
+    EventLedger(tmp_path).add(entries, at=datetime(2026, 1, 1, 2, tzinfo=UTC))
+    assert EventLedger(tmp_path).prune(before=datetime(2026, 1, 1, 2, 30, tzinfo=UTC)) == 2
+    later = EventLedger(tmp_path)
     assert [entry in later for entry in entries] == [False, False, True, True]
 
 
 def test_old_alerts_that_were_confirmed_of_late_are_kept(tmp_path: Path) -> None:
     """An overlap reads again what was just confirmed, however old it is; later it is forgotten with its hour."""
     entries = [alert_in_hour(f"a{hour}", hour) for hour in range(60)]
-    AlertLedger(tmp_path).add(entries, at=NOW + timedelta(days=90))
-    assert AlertLedger(tmp_path).prune(before=NOW + timedelta(days=60)) == 0
-    assert all(entry in AlertLedger(tmp_path) for entry in entries)
-    assert AlertLedger(tmp_path).prune(before=NOW + timedelta(days=91)) == 60
-    assert not any(entry in AlertLedger(tmp_path) for entry in entries)
+    EventLedger(tmp_path).add(entries, at=NOW + timedelta(days=90))
+    assert EventLedger(tmp_path).prune(before=NOW + timedelta(days=60)) == 0
+    assert all(entry in EventLedger(tmp_path) for entry in entries)
+    assert EventLedger(tmp_path).prune(before=NOW + timedelta(days=91)) == 60
+    assert not any(entry in EventLedger(tmp_path) for entry in entries)
 
 
 def test_hour_pruned_while_it_is_looked_at_holds_nothing(tmp_path: Path) -> None:
     """A file that another run prunes between the list of an hour and its reading is not missed."""
-    ledger = AlertLedger(tmp_path)
+    ledger = EventLedger(tmp_path)
     ledger.add([alert_in_hour("a", 0)], at=NOW)
     name = list_names(tmp_path / "20260101T00")[0]
     (tmp_path / "20260101T00" / name).unlink()
     (tmp_path / "20260101T00" / name).symlink_to(tmp_path / "pruned")  # listed, and gone when it is opened
-    assert alert_in_hour("a", 0) not in AlertLedger(tmp_path)
+    assert alert_in_hour("a", 0) not in EventLedger(tmp_path)
 
 
 def test_undated_alerts_are_kept_together(tmp_path: Path) -> None:
     """Alerts without a time of their own are on record in one place."""
     entry = entry_of("a", None)
     assert entry.is_undated
-    AlertLedger(tmp_path).add([entry], at=NOW)
-    assert entry in AlertLedger(tmp_path)
-    assert alert_in_hour("a", 0) not in AlertLedger(tmp_path)
+    EventLedger(tmp_path).add([entry], at=NOW)
+    assert entry in EventLedger(tmp_path)
+    assert alert_in_hour("a", 0) not in EventLedger(tmp_path)
 
 
 def test_undated_alerts_are_pruned_by_their_confirmation(tmp_path: Path) -> None:
     """Without a time of its own an alert is forgotten by when it was confirmed."""
     old, new = entry_of("old", None), entry_of("new", None)
-    AlertLedger(tmp_path).add([old], at=NOW)
-    AlertLedger(tmp_path).add([new], at=NOW + timedelta(days=2))
-    AlertLedger(tmp_path).prune(before=NOW + timedelta(days=1))
-    later = AlertLedger(tmp_path)
+    EventLedger(tmp_path).add([old], at=NOW)
+    EventLedger(tmp_path).add([new], at=NOW + timedelta(days=2))
+    EventLedger(tmp_path).prune(before=NOW + timedelta(days=1))
+    later = EventLedger(tmp_path)
     assert (old in later, new in later) == (False, True)
 
 
 def test_prune_of_nothing(tmp_path: Path) -> None:
     """A stream that confirmed nothing yet has nothing to forget."""
-    assert AlertLedger(tmp_path / "absent").prune(before=NOW) == 0
+    assert EventLedger(tmp_path / "absent").prune(before=NOW) == 0
 
 
 @given(st.text())

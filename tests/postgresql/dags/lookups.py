@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator
 
-from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
-from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
+from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 
 try:
     from airflow.sdk import AssetOrTimeSchedule

@@ -18,10 +18,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_flashpoint.compat import DeltaDataIntervalTimetable
-from airflow_provider_flashpoint.operators.alerts import PullAlertsOperator
-from airflow_provider_flashpoint.operators.indicators import PullIndicatorsOperator
+from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 
 PERIOD = timedelta(hours=1)
 FILE_EVENTS = ("open", "os.rename", "os.listdir", "os.scandir")

@@ -1,0 +1,114 @@
+"""States in Airflow Variables: one for each lookup, one for each stream of alerts.
+
+Variables can be seen, edited and deleted by people, in the UI and on the command line, on every version of Airflow.
+They have no compare-and-set: each is written by the one task that `max_active_tis_per_dag` lets run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeVar
+
+import tenacity
+
+from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.errors import TransientError
+
+State = TypeVar("State", LookupState, EventState)
+
+_WRITE_ATTEMPTS = 4
+_log = logging.getLogger(__name__)
+
+
+def lookup_variable(lookup_name: str) -> str:
+    """Return the name of the Variable that holds the state of a lookup."""
+    return f"flashpoint_lookup__{lookup_name}"
+
+
+def event_variable(tag: str) -> str:
+    """Return the name of the Variable that holds the state of a stream of alerts."""
+    return f"flashpoint_alerts__{tag}"
+
+
+def read_state(kind: type[State], variable: str) -> State | None:
+    """Return the state in a Variable, or None where there is none.
+
+    :raises ConfigurationError: the Variable holds something else; the message says how to reset it.
+    :raises TransientError: on Airflow 2, the Variable is there and cannot be read, or nobody can say.
+    """
+    from airflow.providers.common.compat.sdk import Variable
+
+    text = Variable.get(variable, None)  # by position: the name of the default differs between Airflow 2 and 3
+    if text is None and _is_unreadable(variable):
+        raise TransientError(
+            f"The Airflow Variable {variable} cannot be read: Airflow's database does not answer, or its value was "
+            "encrypted with another fernet_key."
+        )
+    return kind.from_json(text, name=variable) if text is not None else None
+
+
+def write_state(variable: str, state: LookupState | EventState, *, sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Write a state, and tell whether it was written.
+
+    What the state describes has happened already, so a failure is repeated, then warned about, and never raised:
+    the next run reads the same window again, which is harmless.
+    """
+    from airflow.providers.common.compat.sdk import Variable
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_storage_errors()),
+        stop=tenacity.stop_after_attempt(_WRITE_ATTEMPTS),
+        wait=tenacity.wait_exponential(multiplier=0.5),
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        retrying(Variable.set, variable, state.to_json())
+    except _storage_errors() as error:
+        _log.warning(
+            "The Variable %s could not be written (%s). What it would have said has been delivered; the next run reads "
+            "the same window once more.",
+            variable,
+            type(error).__name__,
+        )
+        return False
+    return True
+
+
+def _is_unreadable(variable: str) -> bool:
+    """Return whether Airflow 2, which tells of no error, took for absent what its database has, or may have.
+
+    A task of Airflow 3 cannot ask the database.
+    """
+    try:
+        import_module("airflow.sdk")
+    except ImportError:
+        from airflow.models.variable import Variable
+        from airflow.utils.session import create_session
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with create_session() as session:
+                return session.query(Variable.key).filter(Variable.key == variable).count() > 0
+        except SQLAlchemyError:
+            return True
+    return False
+
+
+def _storage_errors() -> tuple[type[Exception], ...]:
+    """Return what a Variable may fail with: the database's errors on Airflow 2, the supervisor's on Airflow 3."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    errors: list[type[Exception]] = [AirflowException, OSError]
+    try:
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        errors.append(AirflowRuntimeError)
+    except ImportError:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        errors.append(SQLAlchemyError)
+    return tuple(errors)

@@ -1,0 +1,270 @@
+"""The lookups of a sandbox Devo: columns, key, rows by key, and the jobs that made them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from time import time
+from typing import Any, BinaryIO
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError
+from sandbox.devo.deploy import Column, DeployConfig, Operation, read_rows
+from sandbox.devo.jobs import Job, JobPlan, Reading
+
+Changes = list[tuple[str, list[str] | None]]
+"""Keys and what becomes of them: the cells of their row, or None where the row goes."""
+
+
+@dataclass
+class Content:
+    """What a lookup holds. Each row is JSON text, which takes a third of the memory of its cells."""
+
+    columns: tuple[Column, ...]
+    key: str
+    rows: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Lookup:
+    """A lookup that is, was or failed to be: ``content`` is None while it does not exist.
+
+    ``jobs`` are all there were, oldest first. Times are in milliseconds.
+    """
+
+    name: str
+    content: Content | None = None
+    jobs: list[Job] = field(default_factory=list)
+    created_ms: int = 0
+    updated_ms: int = 0
+
+    @property
+    def running(self) -> Job | None:
+        """The job that is not finished, or None."""
+        return self.jobs[-1] if self.jobs and not self.jobs[-1].finished else None
+
+    @property
+    def exists(self) -> bool:
+        return self.content is not None
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in order; none where the lookup does not exist."""
+        return [column.name for column in self.content.columns] if self.content else []
+
+    @property
+    def types(self) -> list[str]:
+        """The data types of the columns."""
+        return [column.type for column in self.content.columns] if self.content else []
+
+    @property
+    def key(self) -> str | None:
+        """The name of the key column."""
+        return self.content.key if self.content else None
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self.content.rows) if self.content else 0
+
+    def rows(self, offset: int = 0, limit: int | None = None) -> list[list[str]]:
+        """Return rows as lists of texts, in the order in which their keys first came."""
+        stored = self.content.rows if self.content else {}
+        end = None if limit is None else offset + limit
+        # Taken out before they are parsed, since a job may change the lookup meanwhile.
+        taken = list(islice(stored.values(), offset, end))
+        return [codec.decode(row) for row in taken]
+
+    def row(self, key: str) -> dict[str, str] | None:
+        """Return the row with this key as column and text, or None."""
+        stored = self.content.rows.get(key) if self.content else None
+        return None if stored is None else dict(zip(self.columns, codec.decode(stored), strict=True))
+
+    def to_json(self, offset: int = 0, limit: int = 0) -> dict[str, Any]:
+        """Return the lookup as the inspection shows it, with ``limit`` of its rows."""
+        return {
+            "name": self.name,
+            "exists": self.exists,
+            "columns": self.columns,
+            "types": self.types,
+            "key": self.key,
+            "count": self.count,
+            "rows": self.rows(offset, limit),
+            "jobs": [job.to_json() for job in self.jobs],
+        }
+
+
+class DevoLookups:
+    """All lookups of the domain.
+
+    :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
+    """
+
+    def __init__(self, job_polls: int = 3) -> None:
+        self._job_polls = job_polls
+        self._lock = threading.RLock()
+        self._lookups: dict[str, Lookup] = {}
+        self._plans: deque[JobPlan] = deque()
+        self.before_look: Callable[[], None] = lambda: None
+        """Brings in what arrived by other ways; called before anybody looks, and never with the lock held."""
+
+    def names(self) -> list[str]:
+        """Return the names of the lookups that exist, oldest first."""
+        self.before_look()
+        with self._lock:
+            existing = [each for each in self._lookups.values() if each.exists]
+            return [each.name for each in sorted(existing, key=lambda each: each.created_ms)]
+
+    def get(self, name: str) -> Lookup | None:
+        """Return what is known of ``name``, or None where it never had a job."""
+        self.before_look()
+        return self._lookups.get(name)
+
+    def __getitem__(self, name: str) -> Lookup:
+        self.before_look()
+        return self._lookups[name]
+
+    def __contains__(self, name: str) -> bool:
+        return (lookup := self.get(name)) is not None and lookup.exists
+
+    def all(self) -> list[Lookup]:
+        """Return the lookups that are, were or failed to be, in the order of their first jobs."""
+        self.before_look()
+        with self._lock:
+            return list(self._lookups.values())
+
+    def plan_jobs(self, *plans: JobPlan) -> None:
+        """Script the jobs to come, one plan for each."""
+        with self._lock:
+            self._plans.extend(plans)
+
+    def finish_jobs(self) -> None:
+        """Finish all jobs under way, without polls."""
+        with self._lock:
+            for lookup in self._lookups.values():
+                if job := lookup.running:
+                    job.finish()
+
+    def clear(self) -> None:
+        """Forget all lookups, jobs and plans."""
+        self.before_look()
+        with self._lock:
+            self._lookups.clear()
+            self._plans.clear()
+
+    def poll(self, name: str) -> None:
+        """Let one poll pass for the job of ``name`` that is under way."""
+        with self._lock:
+            if (lookup := self._lookups.get(name)) and (job := lookup.running):
+                job.poll()
+
+    def check(self, name: str, operation: Operation) -> None:
+        """See whether ``operation`` may begin now.
+
+        :raises RejectedError: with the HTTP status: 409 where a job runs or the lookup to create exists,
+            404 where the lookup to change does not.
+        """
+        lookup = self._lookups.get(name)
+        if lookup and lookup.running:
+            raise RejectedError(f"A job of the lookup {name} is running.", status=409)
+        exists = lookup is not None and lookup.exists
+        if operation == "create" and exists:
+            raise RejectedError(f"The lookup {name} exists.", status=409)
+        if operation != "create" and not exists:
+            raise RejectedError(f"There is no lookup {name}.", status=404)
+
+    def deploy(self, name: str, operation: Operation, config: DeployConfig, upload: BinaryIO) -> Job:
+        """Return the job that brings the rows of ``upload`` into the lookup, and closes the upload.
+
+        :raises RejectedError: as ``check`` does.
+        :raises ConfigurationError: rows are to be added or deleted under other columns or another key.
+        """
+        with self._lock:
+            self.check(name, operation)
+            content = self._lookups[name].content if name in self._lookups else None
+            if content and operation in ("append", "delete_rows"):
+                _check_columns(content, config, exactly=operation == "append")
+            lookup = self._lookups.setdefault(name, Lookup(name))
+
+            def read() -> Reading:
+                with upload:
+                    rows = {key: codec.encode(cells) for key, cells in read_rows(config, upload)}
+                return Reading(len(rows), lambda: self._put(lookup, operation, config, rows))
+
+            return self._start(lookup, operation, read)
+
+    def load(self, name: str, *, full: bool, read: Callable[[], tuple[DeployConfig, Changes]]) -> None:
+        """Bring changes that came over syslog into a lookup, at once; a job tells of it as of any other change.
+
+        :param full: everything else goes; otherwise the job is told as append, deletions included.
+        :param read: returns the columns, and the changes in their order; raises DataError.
+        """
+        with self._lock:
+            lookup = self._lookups.setdefault(name, Lookup(name))
+            content = lookup.content
+            operation: Operation = ("replace" if content else "create") if full else "append"
+
+            def read_changes() -> Reading:
+                config, changes = read()
+                if not full and (content is None or content.columns != config.columns):
+                    raise DataError("there is no lookup with these columns")
+                return Reading(len(changes), lambda: self._change(lookup, operation, config, changes))
+
+            self._start(lookup, operation, read_changes, polls=0)
+
+    def drop(self, name: str) -> Job:
+        """Return the job that removes the lookup.
+
+        :raises RejectedError: as ``check`` does.
+        """
+        with self._lock:
+            self.check(name, "drop")
+            lookup = self._lookups[name]
+
+            def forget() -> None:
+                lookup.content = None
+
+            return self._start(lookup, "drop", lambda: Reading(0, forget))
+
+    def _start(
+        self, lookup: Lookup, operation: Operation, read: Callable[[], Reading], polls: int | None = None
+    ) -> Job:
+        plan = self._plans.popleft() if self._plans else JobPlan()
+        if polls is None:
+            polls = self._job_polls if plan.polls is None else plan.polls
+        job = Job(operation, read, polls, plan.failure)
+        lookup.jobs.append(job)
+        if polls <= 0:
+            job.finish()
+        return job
+
+    def _put(self, lookup: Lookup, operation: Operation, config: DeployConfig, rows: dict[str, bytes]) -> None:
+        with self._lock:
+            lookup.updated_ms = int(time() * 1000)
+            if lookup.content is None or operation in ("create", "replace"):
+                lookup.created_ms = lookup.created_ms if lookup.content else lookup.updated_ms
+                lookup.content = Content(config.columns, config.key, rows)
+            elif operation == "append":
+                lookup.content.rows.update(rows)
+            else:
+                for key in rows:
+                    lookup.content.rows.pop(key, None)
+
+    def _change(self, lookup: Lookup, operation: Operation, config: DeployConfig, changes: Changes) -> None:
+        with self._lock:
+            rows: dict[str, bytes] = {} if operation != "append" or not lookup.content else lookup.content.rows
+            for key, cells in changes:
+                rows.pop(key, None) if cells is None else rows.update({key: codec.encode(cells)})
+            self._put(lookup, operation, config, rows)
+
+
+def _check_columns(content: Content, config: DeployConfig, *, exactly: bool) -> None:
+    """Compare the columns of a call with those of its lookup; a deletion may leave some out."""
+    if config.key != content.key:
+        raise ConfigurationError(f"The lookup's key is {content.key!r}, not {config.key!r}.")
+    fits = config.columns == content.columns if exactly else set(config.columns) <= set(content.columns)
+    if not fits:
+        raise ConfigurationError("The columns are not those of the lookup.")

@@ -1,0 +1,70 @@
+"""The Flashpoint sandbox as one server: the API behind its token, and the control of its documents."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sandbox.flashpoint.control import FlashpointControl
+from sandbox.flashpoint.legacy import LegacyAlerts, LegacyIndicators
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.flashpoint.store import FlashpointStore
+from sandbox.http_service.faults import FaultScript
+from sandbox.http_service.message import Refusal, Request, Response
+from sandbox.http_service.server import Handler, HttpServer, Route
+
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
+
+
+class FlashpointServer(HttpServer):
+    """Serves the APIs of Flashpoint over the documents in ``store``.
+
+    :param settings: the behaviour, token included.
+    """
+
+    def __init__(
+        self,
+        settings: FlashpointSettings | None = None,
+        *,
+        faults: FaultScript | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(faults=faults, host=host, port=port, ssl_context=ssl_context)
+        self.settings = settings or FlashpointSettings()
+        self.store = FlashpointStore(self.settings.bounds)
+        self.add_routes(FlashpointControl(self.store).routes())
+        self._add_api(LegacyIndicators(self.store, self.settings).routes())
+        self._add_api(LegacyAlerts(self.store, self.settings).routes())
+        # The routes of flashpoint_ignite belong here: the same store behind another API.
+
+    def airflow_connection(self) -> dict[str, str]:
+        """Return the fields of an Airflow connection to this server."""
+        return {"conn_type": "flashpoint", "host": self.url, "password": self.settings.token}
+
+    def _add_api(self, routes: Iterable[Route]) -> None:
+        self.add_routes(replace(route, handler=self._guarded(route.handler)) for route in routes)
+
+    def _guarded(self, handler: Handler) -> Handler:
+        def guarded(request: Request) -> Response:
+            self._authorize(request)
+            # Waits on the event of the end, so that a slow server still stops at once.
+            self.stopping.wait(self.settings.latency_s)
+            return handler(request)
+
+        return guarded
+
+    def _authorize(self, request: Request) -> None:
+        given = request.headers.get_all("Authorization", [])
+        if not given:
+            raise Refusal(401, {"message": "Invalid signature"})
+        match = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
+        if match is None:
+            raise Refusal(401, {"message": "Bad token; invalid JSON"})
+        if match[1] == self.settings.forbidden_token:
+            raise Refusal(403, {"message": "Forbidden"})
+        if match[1] != self.settings.token:
+            raise Refusal(401, {"message": "Invalid signature"})

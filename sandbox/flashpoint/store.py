@@ -1,0 +1,202 @@
+"""The documents of the Flashpoint sandbox: published, touched, selected by window, and told as expected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.flashpoint.index import (
+    Block,
+    Selection,
+    UpdateIndex,
+    Version,
+    time_us,
+)
+from sandbox.http_service.message import encode_json
+
+Bounds = Literal["[]", "[)", "(]", "()"]
+
+ALERTS = "alerts"
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True)
+class ExpectedIndicators:
+    """What a client must end up with that asked for one window.
+
+    ``newest`` maps each value of the key, as text, to the ``fpid`` and ``indexed_at`` (epoch seconds) of its
+    newest record; ``records`` counts the records of the window, ``without_key`` those that lack the key.
+    """
+
+    newest: dict[str, dict[str, Any]]
+    records: int
+    without_key: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields and, as ``keys``, how many values there are."""
+        return {
+            "records": self.records,
+            "without_key": self.without_key,
+            "keys": len(self.newest),
+            "newest": self.newest,
+        }
+
+
+class FlashpointStore:
+    """Indicators by type and alerts, each in the newest version.
+
+    :param bounds: which ends of a window belong to it, for every window that is asked for.
+    """
+
+    def __init__(self, bounds: Bounds = "[]") -> None:
+        self.bounds = bounds
+        self.indicators = UpdateIndex()
+        self.alerts = UpdateIndex()
+
+    def publish_indicators(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add indicators, each in the place of the version known before; return how many were new.
+
+        Without ``header_.indexed_at``, ``timestamp`` is the time of update, and without that, now.
+
+        :raises ConfigurationError: one lacks ``fpid`` or ``type``; none is added then.
+        """
+        return self.indicators.publish([_indicator_version(document) for document in documents])
+
+    def publish_block(self, block: Block) -> None:
+        """Add many indicators that are made when they are asked for."""
+        self.indicators.publish_block(block)
+
+    def publish_alerts(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add alerts; return how many were new.
+
+        Without ``ts``, the time at which its source was first observed counts, and without that, now.
+
+        :raises ConfigurationError: one lacks an ``alert_id`` that is a UUID; none is added then.
+        """
+        return self.alerts.publish([_alert_version(document) for document in documents])
+
+    def touch_indicators(
+        self,
+        *,
+        fpid: str | None = None,
+        count: int | None = None,
+        types: Iterable[str] | None = None,
+        at: datetime | None = None,
+    ) -> list[str]:
+        """Make newer versions of known indicators and return their ids.
+
+        They differ in ``last_seen`` and in the times of update. Those whose update is longest ago come
+        first.
+
+        :param fpid: this one; else the first ``count`` (all) of ``types`` (all).
+        :param at: the new time of update, whole seconds; now by default.
+        :raises ConfigurationError: the indicator is not known.
+        """
+        if fpid is not None:
+            key = self.indicators.find(fpid)
+            if key is None:
+                raise ConfigurationError(f"The sandbox knows no indicator {fpid!r}.")
+            keys = [key]
+        else:
+            selection = self.select_indicators(types, None, None)
+            keys = selection.page("asc", 0, len(selection) if count is None else count)
+        moment = int((at or datetime.now(UTC)).timestamp())
+        newer = [_touched(json.loads(self.indicators.body(key)), moment) for key in keys]
+        self.publish_indicators(newer)
+        return [document["fpid"] for document in newer]
+
+    def select_indicators(
+        self, types: Iterable[str] | None, since: datetime | None, until: datetime | None
+    ) -> Selection:
+        """Return the indicators of these types (all) that were updated in the window."""
+        groups = None if types is None else sorted({each.lower() for each in types})
+        return self.indicators.select(groups, *self._bounds_us(since, until))
+
+    def select_alerts(self, since: datetime | None, until: datetime | None) -> Selection:
+        """Return the alerts of the window."""
+        return self.alerts.select([ALERTS], *self._bounds_us(since, until))
+
+    def expected_indicators(
+        self, indicator_type: str, key: str, since: datetime | None = None, until: datetime | None = None
+    ) -> ExpectedIndicators:
+        """Return what a client must end up with that asked for this window, as it is now.
+
+        :param key: name of the key in flattened form, as in ``value.domain``.
+        """
+        newest: dict[str, dict[str, Any]] = {}
+        without_key = 0
+        selection = self.select_indicators([indicator_type], since, until)
+        for each in selection.walk("asc"):
+            document = json.loads(self.indicators.body(each))
+            value = _at_path(document, key)
+            if value is None or value == "":
+                without_key += 1
+                continue
+            text = value if isinstance(value, str) else json.dumps(value)
+            newest[text] = {"fpid": document["fpid"], "indexed_at": time_us(each) // _US_PER_S}
+        return ExpectedIndicators(newest, len(selection), without_key)
+
+    def expected_alerts(self, since: datetime | None = None, until: datetime | None = None) -> list[str]:
+        """Return the ids of the alerts of the window, oldest first."""
+        return [self.alerts.identity(key) for key in self.select_alerts(since, until).walk("asc")]
+
+    def _bounds_us(self, since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
+        low = None if since is None else _epoch_us(since) + (self.bounds[0] == "(")
+        high = None if until is None else _epoch_us(until) + (self.bounds[1] == "]")
+        return low, high
+
+
+def _epoch_us(moment: datetime) -> int:
+    return round(moment.timestamp() * _US_PER_S)
+
+
+def _now_s() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def _indicator_version(document: dict[str, Any]) -> Version:
+    for name in ("fpid", "type"):
+        if not isinstance(document.get(name), str):
+            raise ConfigurationError(f"An indicator needs a {name!r} that is a text.")
+    header = document.get("header_")
+    moment = header.get("indexed_at") if isinstance(header, dict) else document.get("timestamp")
+    seconds = float(_now_s() if moment is None else moment)
+    return Version(document["fpid"], document["type"].lower(), round(seconds * _US_PER_S), encode_json(document))
+
+
+def _alert_version(document: dict[str, Any]) -> Version:
+    try:
+        identity = str(UUID(document.get("alert_id")))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError("An alert needs an 'alert_id' that is a UUID.") from error
+    moment = document.get("ts")
+    if moment is None:
+        moment = _at_path(document, "source.first_observed_at.timestamp")
+    seconds = float(_now_s() if moment is None else moment)
+    return Version(identity, ALERTS, round(seconds * _US_PER_S), encode_json(document))
+
+
+def _touched(document: dict[str, Any], moment: int) -> dict[str, Any]:
+    header = dict(document.get("header_") or {})
+    header |= {"indexed_at": moment, "ingested_at": moment - 3, "observed_at": moment - 3}
+    seen = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return document | {"header_": header, "last_seen": seen, "timestamp": str(moment - 99)}
+
+
+def _at_path(document: Any, path: str) -> Any:
+    """Return the value at a flattened path, None where there is none; keys may hold dots themselves."""
+    if not isinstance(document, dict):
+        return None
+    if path in document:
+        return document[path]
+    parts = path.split(".")
+    for length in range(1, len(parts)):
+        found = _at_path(document.get(".".join(parts[:length])), ".".join(parts[length:]))
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,101 @@
+"""The sandbox as a whole: a Flashpoint and a Devo on this machine, and the Airflow connections to them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import Any, Self
+
+from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.devo.server import DevoServer
+from sandbox.devo.settings import DevoSettings
+from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
+from sandbox.http_service.connection import CONTROL
+from sandbox.http_service.faults import Fault
+
+_SERVICES = ("flashpoint", "devo", "devo_syslog")
+
+
+class Sandbox:
+    """A Flashpoint server and a Devo server that start and stop together. Usable as a context manager.
+
+    :param port: of the Flashpoint server; 0 takes a free one. Those of Devo are in its settings.
+    """
+
+    def __init__(
+        self,
+        flashpoint: FlashpointSettings | None = None,
+        devo: DevoSettings | None = None,
+        *,
+        port: int = 0,
+    ) -> None:
+        self.flashpoint = FlashpointServer(flashpoint, port=port)
+        self.devo = DevoServer(devo)
+
+    def start(self) -> Self:
+        """Serve both in threads until ``stop``; where one cannot start, neither runs."""
+        with ExitStack() as stack:
+            stack.enter_context(self.flashpoint)
+            stack.enter_context(self.devo)
+            stack.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Stop both. A second call does nothing."""
+        self.flashpoint.stop()
+        self.devo.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def add_faults(self, faults: Any) -> None:
+        """Script faults from JSON.
+
+        :param faults: lists of faults by service, ``flashpoint``, ``devo`` (its HTTP services) and
+            ``devo_syslog``, in the shapes of ``Fault`` and ``SyslogFault``.
+        :raises ConfigurationError: a service or a fault is not known; none is added then.
+        """
+        if not isinstance(faults, dict) or not all(isinstance(each, list) for each in faults.values()):
+            raise ConfigurationError(f"Faults are an object of lists, for {', '.join(_SERVICES)}.")
+        for service in faults:
+            if service not in _SERVICES:
+                raise ConfigurationError(f"There is no service {service!r}; use {', '.join(_SERVICES)}.")
+        flashpoint, devo = ([Fault.from_json(each) for each in faults.get(service, ())] for service in _SERVICES[:2])
+        syslog = [SyslogFault.from_json(each) for each in faults.get("devo_syslog", ())]
+        self.flashpoint.faults.add(*flashpoint)
+        self.devo.faults.add(*devo)
+        self.devo.syslog_faults.add(*syslog)
+
+    def airflow_connections(self) -> dict[str, str]:
+        """Return the environment that makes these servers Airflow's default connections.
+
+        Shape: ``AIRFLOW_CONN_FLASHPOINT_DEFAULT`` and ``AIRFLOW_CONN_DEVO_DEFAULT``, each one JSON object.
+        """
+        return {
+            "AIRFLOW_CONN_FLASHPOINT_DEFAULT": json.dumps(self.flashpoint.airflow_connection()),
+            "AIRFLOW_CONN_DEVO_DEFAULT": json.dumps(self.devo.airflow_connection()),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return where the servers are, where to look into them, and how many documents Flashpoint holds."""
+        store = self.flashpoint.store
+        return {
+            "flashpoint": {
+                "url": self.flashpoint.url,
+                "control": f"{self.flashpoint.url}{CONTROL}/",
+                "indicators": store.indicators.groups(),
+                "alerts": len(store.alerts),
+            },
+            "devo": {
+                "url": self.devo.url,
+                "control": f"{self.devo.url}{CONTROL}/",
+                "api_url": self.devo.api_url,
+                "syslog_port": self.devo.syslog_port,
+                "plain_port": self.devo.plain_port,
+            },
+        }

@@ -1,0 +1,78 @@
+"""Dead letters: what could not be delivered is kept with the reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
+from airflow_provider_flashpoint.errors import DeliveryError
+
+
+def test_records_are_kept_with_their_reasons(tmp_path: Path) -> None:
+    """Each record is one line of JSON, in the order they were set aside."""
+    path = tmp_path / "stage" / "dead_letters.jsonl"
+    records = [{"a": "line\nbreak"}, {"b": "\ud800"}, {"c": 1 << 80}]
+    with RejectedRecords(path) as rejected_records:
+        for number, record in enumerate(records):
+            rejected_records.add(record, f"reason {number}")
+    assert [json.loads(line) for line in path.read_bytes().splitlines()] == [
+        {"reason": f"reason {number}", "record": record} for number, record in enumerate(records)
+    ]
+    assert rejected_records.count == 3
+
+
+def test_record_nested_too_deeply(tmp_path: Path) -> None:
+    """A record that cannot be written is kept as the names of its fields."""
+    record: dict[str, Any] = {}
+    for _ in range(10_000):
+        record = {"a": record, "b": 1}
+    path = tmp_path / "dead_letters.jsonl"
+    with RejectedRecords(path) as rejected_records:
+        rejected_records.add(record, "too deep")
+    assert json.loads(path.read_bytes()) == {"reason": "too deep", "fields": ["a", "b"]}
+
+
+def test_many_records_are_kept(tmp_path: Path) -> None:
+    """More than what is copied at once arrives whole."""
+    path = tmp_path / "dead_letters.jsonl"
+    with RejectedRecords(path) as rejected_records:
+        for number in range(300):
+            rejected_records.add({"number": number, "text": "x" * 10_000}, "it is too long")
+    kept = [json.loads(line)["record"]["number"] for line in path.read_bytes().splitlines()]
+    assert kept == list(range(300))
+
+
+def test_no_record_no_file(tmp_path: Path) -> None:
+    """Where nothing was set aside there is no file."""
+    with RejectedRecords(tmp_path / "dead_letters.jsonl") as rejected_records:
+        pass
+    assert rejected_records.count == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_appears_at_the_end(tmp_path: Path) -> None:
+    """A reader never meets half of the file."""
+    with RejectedRecords(tmp_path / "dead_letters.jsonl") as rejected_records:
+        rejected_records.add({"a": 1}, "bad")
+        assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["dead_letters.jsonl"]
+
+
+def test_records_are_kept_when_the_delivery_fails(tmp_path: Path) -> None:
+    """An error of the delivery goes on, and does not cost what was set aside before it."""
+    path = tmp_path / "dead_letters.jsonl"
+    with pytest.raises(DeliveryError), RejectedRecords(path) as rejected_records:
+        rejected_records.add({"a": 1}, "bad")
+        raise DeliveryError("the connection broke")
+    assert json.loads(path.read_bytes())["record"] == {"a": 1}
+
+
+def test_address_is_told_before_the_file_exists(tmp_path: Path) -> None:
+    """The address is where the file will lie."""
+    path = tmp_path / "dead_letters.jsonl"
+    with RejectedRecords(path) as rejected_records:
+        assert rejected_records.uri == path.as_uri()
