@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.devo.events.writer import WriterStatistics
+from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.errors import DeliveryError
 

@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 if TYPE_CHECKING:
     from requests import Session
 
-    from airflow_provider_flashpoint.core.devo.events.channel import Channel
+    from airflow_provider_flashpoint.core.devo.events.ports import Channel
     from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
 
 

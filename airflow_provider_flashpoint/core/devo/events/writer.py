@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_flashpoint.core.devo.events.channel import Channel
 from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.ports import Channel, WriterStatistics
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
 
 # A batch costs a connection, whose making stops the flow: fewer cost less, and longer ones repeat more after a break.
@@ -31,22 +31,6 @@ _LONGEST_WAIT_S = 30.0
 _LONGEST_ASKED_WAIT_S = 300.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class WriterStatistics:
-    """What a writer has done so far: ``lines`` and ``bytes`` that were sent, without their headers and repetitions.
-
-    ``repeated`` counts lines that were sent again; the peer may not have read them the first time.
-    """
-
-    lines: int = 0
-    bytes: int = 0
-    sends: int = 0
-    connections: int = 0
-    confirms: int = 0
-    confirmed: int = 0
-    repeated: int = 0
 
 
 @dataclass(slots=True)
