@@ -81,9 +81,10 @@ test-distributed: services $(LINES:%=.venv/distributed-%/.ready) ## Run the test
 	if [ -n "$$failed" ]; then echo "FAILED over two workers on Airflow$$failed"; exit 1; fi
 
 .PHONY: lint
-lint: .venv/airflow-3.3/.ready ## Check style, layers and types
+lint: .venv/airflow-3.3/.ready ## Check style, layers, dependencies and types
 	@$(PYTHON33) -m ruff check --preview .
 	@$(PYTHON33) -m ruff format --preview --check .
+	@$(PYTHON33) -m deptry airflow_provider_flashpoint
 	@$(PYTHON33) -m mypy
 
 .PHONY: format

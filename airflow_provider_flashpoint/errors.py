@@ -1,32 +1,32 @@
-"""Every error of this provider, grouped by what it means for the run.
+"""Errors of this provider, grouped by their consequence for the run.
 
 ::
 
     FlashpointProviderError
-    ├── ConfigurationError (ValueError)   mend the connection, an argument or the file; never retried
+    ├── ConfigurationError (ValueError)   correct the connection, argument or file; never retried
     │   ├── MissingTokenError             SetupError 1
     │   └── InvalidTokenError             SetupError 2
-    ├── PermanentError                    the service refused, and will again; never retried
+    ├── PermanentError                    the service refuses, and will refuse again; never retried
     │   ├── AuthenticationError           401
     │   ├── ForbiddenError                403
-    │   └── RejectedError                 any other refusal, or a lookup job that failed
-    ├── TransientError                    it may pass; retried in place, then by the task
+    │   └── RejectedError                 any other refusal, or a failed lookup job
+    ├── TransientError                    may pass; retried in place, then by the task
     │   ├── RateLimitedError              429
-    │   ├── ServerError                   5xx, or an answer that is not the service's
-    │   ├── NetworkError                  no answer: name, connection, TLS, time
+    │   ├── ServerError                   5xx, or an answer of another server
+    │   ├── NetworkError                  no answer: name resolution, connection, TLS, timeout
+    │   ├── SupersededError               a newer attempt of the same task runs
     │   └── DeliveryError                 sent, but not confirmed
-    └── DataError                         the data is not what the contract says
-        ├── MalformedPageError            a page without the shape it must have
-        ├── PagingLoopError               a walk through pages that does not move
-        ├── StageError                    a stage that is missing, cut or changed
-        └── TooManyRejectsError           more records set aside than allowed
+    └── DataError                         the data breaks the contract
+        ├── MalformedPageError            a page has the wrong shape
+        ├── PagingLoopError               a walk through pages does not advance
+        ├── StageError                    a stage is missing, truncated or changed
+        └── TooManyRejectsError           more rejected records than allowed
 
-The collector that this provider replaces numbers its errors. `SetupError` and `PullError` carry those
-numbers and texts; `as_setup_error` and `as_pull_error` give an error of the tree that face without
-moving it to another group, so that ``except TransientError`` still means what it says.
+The collector that this provider replaces numbers its errors. `SetupError` and `PullError` carry these numbers and
+texts. `as_setup_error` and `as_pull_error` translate an error into them and keep its group, so ``except
+TransientError`` still works.
 
-Messages say what was tried, what came back and what to do. They never hold a token, a body, or the
-query of an address.
+Messages name the cause, the value and the remedy. They never contain a token, a body or a query string.
 """
 
 from __future__ import annotations
@@ -35,30 +35,29 @@ from typing import Any
 
 
 class FlashpointProviderError(Exception):
-    """Root of all errors raised by this provider."""
+    """Root of all errors of this provider."""
 
 
 class SetupError(FlashpointProviderError):
-    """The face an error has when the setup of a collector service fails.
+    """An error with a code of the collector's setup.
 
-    ``code`` and ``message`` are the collector's own; the text adds a hint on what to do.
+    ``code`` and ``message`` are the collector's own; ``hint`` adds the remedy.
     """
 
-    kind = "SetupError"
     code: int = 102
     message: str = ""
 
     def __init__(self, message: str = "", hint: str = "") -> None:
         self.message = message or self.message
         self.hint = hint
-        super().__init__(f"{self.kind} {self.code}: {self.message}{' ' if hint else ''}{hint}")
+        super().__init__(f"SetupError {self.code}: {self.message}{' ' if hint else ''}{hint}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.hint), vars(self)
 
 
 class PullError(FlashpointProviderError):
-    """The face an error has when fetching alerts or indicators fails."""
+    """An error with a code of the collector's pull of alerts or indicators."""
 
     def __init__(self, code: int, message: str) -> None:
         self.code = code
@@ -70,39 +69,39 @@ class PullError(FlashpointProviderError):
 
 
 class ConfigurationError(FlashpointProviderError, ValueError):
-    """A connection, an argument or the configuration file must be mended first."""
+    """A connection, an argument or the configuration file is wrong."""
 
 
 class MissingTokenError(SetupError, ConfigurationError):
-    """The Flashpoint connection holds no token."""
+    """The Flashpoint connection has no token."""
 
     code = 1
     message = "Please provide the bearer_token_base64 in the inputs."
 
 
 class InvalidTokenError(SetupError, ConfigurationError):
-    """The token cannot be read, or Flashpoint refused it."""
+    """The token cannot be decoded, or Flashpoint refused it."""
 
     code = 2
     message = "Please ensure the bearer token is prepared."
 
 
 class PermanentError(FlashpointProviderError):
-    """Trying again cannot help."""
+    """A retry cannot help."""
 
 
 class AuthenticationError(PermanentError):
-    """The service does not know the credentials (401)."""
+    """The service does not accept the credentials (401)."""
 
 
 class ForbiddenError(PermanentError):
-    """The credentials are known and lack the right (403)."""
+    """The credentials are valid but lack the right (403)."""
 
 
 class RejectedError(PermanentError):
     """The service understood the request and refused it.
 
-    ``status`` is the HTTP status, or None where the refusal did not come as one.
+    ``status`` is the HTTP status, or None where the refusal had none.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -111,29 +110,29 @@ class RejectedError(PermanentError):
 
 
 class TransientError(FlashpointProviderError):
-    """Trying again later may help. ``retry_after_s`` is what the service asked for, or None."""
+    """A retry may help. ``retry_after_s`` is the wait that the service asked for, or None."""
 
     retry_after_s: float | None = None
 
 
 class RateLimitedError(TransientError):
-    """The service asked to slow down (429) for longer than the retry budget allows."""
+    """The service asked for a longer wait (429) than the retry budget allows."""
 
 
 class ServerError(TransientError):
-    """The service failed (5xx), or something else answered in its place."""
+    """The service failed (5xx), or another server answered in its place."""
 
 
 class NetworkError(TransientError):
-    """No answer came: name resolution, connection, TLS, or time ran out."""
+    """No answer: name resolution, connection, TLS or timeout."""
 
 
 class SupersededError(TransientError):
-    """Another try of the run has begun, and goes on in the place of this one."""
+    """A newer attempt of the same task runs and takes over."""
 
 
 class DeliveryError(TransientError):
-    """Devo did not confirm what was sent. ``unconfirmed`` counts the lines concerned."""
+    """Devo did not confirm what was sent. ``unconfirmed`` is the number of lines."""
 
     def __init__(self, message: str, *, unconfirmed: int = 0) -> None:
         self.unconfirmed = unconfirmed
@@ -141,97 +140,96 @@ class DeliveryError(TransientError):
 
 
 class DataError(FlashpointProviderError):
-    """What was read is not what the contract says."""
+    """The data breaks the contract."""
 
 
 class MalformedPageError(DataError):
-    """A page lacks the shape that its endpoint promises."""
+    """A page does not have the shape of its endpoint."""
 
 
 class PagingLoopError(DataError):
-    """The service named the same next page twice."""
+    """The service returned the same next page twice."""
 
 
 class StageError(DataError):
-    """A stage is missing, cut short, or not what its manifest says."""
+    """A stage is missing, truncated, or differs from its manifest."""
 
 
 class TooManyRejectsError(DataError):
-    """More records were set aside than ``max_rejects`` allows; the good ones were delivered."""
+    """More records were rejected than ``max_rejects`` allows; the others were delivered."""
 
 
-class _PermanentSetupError(SetupError, PermanentError):
-    pass
+class PermanentSetupError(SetupError, PermanentError):
+    """A permanent error during setup."""
 
 
-class _TransientSetupError(SetupError, TransientError):
-    pass
+class TransientSetupError(SetupError, TransientError):
+    """A transient error during setup."""
 
 
-class _DataSetupError(SetupError, DataError):
-    pass
+class DataSetupError(SetupError, DataError):
+    """A data error during setup."""
 
 
-class _ConfigurationPullError(PullError, ConfigurationError):
-    pass
+class ConfigurationPullError(PullError, ConfigurationError):
+    """A configuration error during a pull."""
 
 
-class _PermanentPullError(PullError, PermanentError):
-    pass
+class PermanentPullError(PullError, PermanentError):
+    """A permanent error during a pull."""
 
 
-class _TransientPullError(PullError, TransientError):
-    pass
+class TransientPullError(PullError, TransientError):
+    """A transient error during a pull."""
 
 
-class _DataPullError(PullError, DataError):
-    pass
+class DataPullError(PullError, DataError):
+    """A data error during a pull."""
 
 
 _API_ERRORS = (AuthenticationError, ForbiddenError, RejectedError, RateLimitedError, ServerError, NetworkError)
+_SETUP_ERRORS: dict[type[FlashpointProviderError], type[SetupError]] = {
+    TransientError: TransientSetupError,
+    DataError: DataSetupError,
+}
+_PULL_ERRORS: dict[type[FlashpointProviderError], type[PullError]] = {
+    ConfigurationError: ConfigurationPullError,
+    PermanentError: PermanentPullError,
+    TransientError: TransientPullError,
+}
 
 
 def as_setup_error(error: FlashpointProviderError) -> FlashpointProviderError:
-    """Return ``error`` with the collector's setup number and text, in the same group of the tree.
+    """Return ``error`` with the collector's setup code and text, in the same group.
 
-    A refused token becomes SetupError 2, any other answer of the API SetupError 102. Errors that
-    already have a number, and configuration errors, are returned as they are.
+    A refused token becomes SetupError 2, any other answer of the API becomes SetupError 102. Configuration errors and
+    errors that already have a code are returned unchanged.
     """
     if isinstance(error, (SetupError, PullError, ConfigurationError)):
         return error
     if isinstance(error, AuthenticationError):
         return InvalidTokenError(hint=str(error))
-    face: type[SetupError] = _PermanentSetupError
-    if isinstance(error, TransientError):
-        face = _TransientSetupError
-    elif isinstance(error, DataError):
-        face = _DataSetupError
-    return _with_details_of(error, face(f"Api {_sentence(error)}"))
+    group = next((kind for base, kind in _SETUP_ERRORS.items() if isinstance(error, base)), PermanentSetupError)
+    return _with_details_of(error, group(f"Api {_sentence(error)}"))
 
 
 def as_pull_error(error: FlashpointProviderError, fetch: str) -> FlashpointProviderError:
-    """Return ``error`` with the collector's pull number and text, in the same group of the tree.
+    """Return ``error`` with the collector's pull code and text, in the same group.
 
-    :param fetch: ``fetch_indicators`` or ``fetch_alerts``: the collector's name of what failed.
+    :param fetch: the collector's name of the step: ``fetch_indicators`` or ``fetch_alerts``.
     """
     if isinstance(error, (SetupError, PullError)):
         return error
-    face: type[PullError] = _DataPullError
-    if isinstance(error, ConfigurationError):
-        face = _ConfigurationPullError
-    elif isinstance(error, PermanentError):
-        face = _PermanentPullError
-    elif isinstance(error, TransientError):
-        face = _TransientPullError
+    group = next((kind for base, kind in _PULL_ERRORS.items() if isinstance(error, base)), DataPullError)
     if isinstance(error, _API_ERRORS):
-        return _with_details_of(error, face(102, f"Api {_sentence(error)}"))
-    return _with_details_of(error, face(101, f"Error in {fetch} {_sentence(error)}"))
+        return _with_details_of(error, group(102, f"Api {_sentence(error)}"))
+    return _with_details_of(error, group(101, f"Error in {fetch} {_sentence(error)}"))
 
 
-def _with_details_of(error: FlashpointProviderError, faced: FlashpointProviderError) -> FlashpointProviderError:
-    """Return ``faced`` with what else ``error`` tells: how long to wait, the status, the count of lines."""
-    vars(faced).update(vars(error) | vars(faced))
-    return faced
+def _with_details_of(error: FlashpointProviderError, translated: FlashpointProviderError) -> FlashpointProviderError:
+    """Copy the details of ``error`` (wait, status, number of lines) into ``translated`` and return it."""
+    vars(translated).update(vars(error) | vars(translated))
+    return translated
 
 
 def _sentence(error: FlashpointProviderError) -> str:

@@ -1,4 +1,4 @@
-"""The error tree: the collector's numbers and texts, without leaving the group that decides about retries."""
+"""The error tree: errors carry the collector's codes and texts and stay in their group."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def test_every_error_has_the_one_root() -> None:
     ],
 )
 def test_texts_are_the_collectors(error: FlashpointProviderError, text: str) -> None:
-    """Number and text are those that users of the collector know."""
+    """Code and text are the collector's own."""
     assert str(error) == text
 
 
 def test_hint_follows_the_text() -> None:
-    """What to do stands behind the collector's own text."""
+    """The remedy follows the collector's own text."""
     error = MissingTokenError(hint="Fill in the password.")
     assert str(error) == "SetupError 1: Please provide the bearer_token_base64 in the inputs. Fill in the password."
 
@@ -93,7 +93,7 @@ def test_token_errors_are_configuration_errors(error: FlashpointProviderError) -
 
 @pytest.mark.parametrize(("kind", "group"), PLAIN)
 def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
-    """An error with a pull number is still of the one group that decides about retries."""
+    """An error with a pull code belongs to exactly one group."""
     faced = as_pull_error(kind("it failed"), "fetch_alerts")
     assert isinstance(faced, PullError)
     assert groups_of(faced) == [group]
@@ -112,7 +112,7 @@ def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: 
     ],
 )
 def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
-    """An API error with a setup number keeps its group; a refused token is one to be mended."""
+    """An API error with a setup code keeps its group; a refused token is a configuration error."""
     faced = as_setup_error(kind("it failed"))
     assert isinstance(faced, SetupError)
     assert groups_of(faced) == [group]
@@ -122,7 +122,7 @@ def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group:
     "kind", [AuthenticationError, ForbiddenError, RejectedError, RateLimitedError, ServerError, NetworkError]
 )
 def test_api_errors_have_pull_number_102(kind: type[FlashpointProviderError]) -> None:
-    """Whatever the API answered is PullError 102."""
+    """Every answer of the API becomes PullError 102."""
     faced = as_pull_error(kind("it failed"), "fetch_alerts")
     assert isinstance(faced, PullError)
     assert faced.code == 102
@@ -130,14 +130,14 @@ def test_api_errors_have_pull_number_102(kind: type[FlashpointProviderError]) ->
 
 @pytest.mark.parametrize("kind", [ConfigurationError, DeliveryError, StageError, TooManyRejectsError])
 def test_other_errors_have_pull_number_101(kind: type[FlashpointProviderError]) -> None:
-    """What failed outside of the API is PullError 101."""
+    """A failure outside the API becomes PullError 101."""
     faced = as_pull_error(kind("it failed"), "fetch_alerts")
     assert isinstance(faced, PullError)
     assert faced.code == 101
 
 
 def test_refused_token_is_setup_error_2_with_the_answer() -> None:
-    """A token that Flashpoint refused has the collector's number, and the answer as a hint."""
+    """A refused token has the collector's code and the answer as a hint."""
     faced = as_setup_error(AuthenticationError("The service answered 401."))
     assert isinstance(faced, InvalidTokenError)
     assert str(faced).endswith("prepared. The service answered 401.")
@@ -145,19 +145,19 @@ def test_refused_token_is_setup_error_2_with_the_answer() -> None:
 
 @pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x"), ConfigurationError("x")])
 def test_setup_face_is_given_once(error: FlashpointProviderError) -> None:
-    """An error that has a number, or tells what to mend, is not wrapped again."""
+    """A configuration error, or an error with a code, is not translated again."""
     assert as_setup_error(error) is error
 
 
 @pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x")])
 def test_pull_face_is_given_once(error: FlashpointProviderError) -> None:
-    """An error that has a number already keeps it."""
+    """An error with a code keeps it."""
     assert as_pull_error(error, "fetch_alerts") is error
 
 
 @pytest.mark.parametrize("face", [as_setup_error, lambda error: as_pull_error(error, "fetch_alerts")])
 def test_face_keeps_the_details(face: Callable[[Any], Any]) -> None:
-    """Who decides about retries finds what the error tells, whatever face it has."""
+    """A translated error keeps the details of the original."""
     limited = RateLimitedError("x")
     limited.retry_after_s = 7
     assert face(limited).retry_after_s == 7
@@ -177,13 +177,13 @@ def test_face_keeps_the_details(face: Callable[[Any], Any]) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_errors_cross_processes(error: FlashpointProviderError) -> None:
-    """An error that is sent to another process arrives with its kind, text and details."""
+    """A pickled error keeps its type, text and details."""
     arrived = copy.copy(error)  # made anew as unpickling does it
     assert (type(arrived), str(arrived), vars(arrived)) == (type(error), str(error), vars(error))
 
 
 def test_details_of_errors() -> None:
-    """Status, waiting time and count are read from the error, not from its text."""
+    """Status, wait and count are attributes of the error."""
     assert RejectedError("x", status=409).status == 409
     assert DeliveryError("x", unconfirmed=3).unconfirmed == 3
     assert RateLimitedError("x").retry_after_s is None
