@@ -1,14 +1,25 @@
-"""What is wrong with a configuration, gathered so that all of it is reported at once."""
+"""Problems of a configuration, collected and reported in one error."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _SHOWN_CHARACTERS = 60
 _USER_IN_URI = re.compile(r"//[^/\s]*@")
+_SECRET_NAMES = (
+    "api_key", "api_token", "bearer_token", "bearer_token_base64", "credentials", "password", "secret",
+    "token",
+)  # fmt: skip
+NO_SECRETS = (
+    "a secret does not belong in this file. Remove it and create a connection instead: "
+    "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://fp.tools "
+    "--conn-password '<token>' (or, for a token in base64, "
+    """--conn-extra '{"bearer_token_base64": "<token>"}' instead of --conn-password)"""
+)
 
 
 class Problems:
@@ -19,20 +30,60 @@ class Problems:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._lines: dict[str, None] = {}  # in order, and each once: a setting may be read for several lookups
+        self._lines: dict[str, None] = {}  # in order, and each once: several lookups may inherit one setting
 
     def add(self, path: str, text: str) -> None:
-        """Note what is wrong at ``path``, the full path of a key."""
+        """Add a problem of the key at ``path``, its full path."""
         self._lines[f"{path}: {text}." if path else f"{text}."] = None
 
+    def add_all(self, problems: Iterable[tuple[str, str]]) -> None:
+        """Add problems, each given as path and text."""
+        for path, text in problems:
+            self.add(path, text)
+
     def raise_if_any(self) -> None:
-        """Return where nothing was noted.
+        """Return if there is no problem.
 
         :raises ConfigurationError: with one line for each problem, in the order in which they were found.
         """
         if self._lines:
             count = f"{len(self._lines)} problems" if len(self._lines) > 1 else "1 problem"
             raise ConfigurationError("\n  ".join([f"{self._source}: {count} found.", *self._lines]))
+
+
+class Located(dict[str, Any]):
+    """A mapping that knows the path of each key in its source, for messages.
+
+    :param path: the path of the mapping itself.
+    """
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__()
+        self.path = path
+        self.places: dict[str, str] = {}
+
+    def place(self, key: str) -> str:
+        """Return the path of a key in the source."""
+        return self.places.get(key) or child_path(self.path, key)
+
+
+def unknown_key(name: str, known: Iterable[str]) -> str:
+    """Return the text of a problem: a key that is not one of the known, or that is the name of a secret.
+
+    Its value is not shown: it may be a secret under any name.
+    """
+    if name.lower() in _SECRET_NAMES:
+        return NO_SECRETS
+    match = close_match(name, [*sorted(known), *_SECRET_NAMES])
+    if match in _SECRET_NAMES:
+        return f"unknown key; if it is {match}, {NO_SECRETS}"
+    hint = f" (did you mean {match}?)" if match else ""
+    return f"unknown key{hint}; allowed are {', '.join(sorted(known))}"
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a key is the name of a secret."""
+    return name.lower() in _SECRET_NAMES
 
 
 def child_path(path: str, key: str) -> str:
@@ -42,8 +93,10 @@ def child_path(path: str, key: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message may show it: on one line, cut short, without what lists, mappings and
-    the user part of a URI hold."""
+    """Return a value as a message may show it.
+
+    On one line, cut short, without the content of lists and mappings and without the user part of a URI.
+    """
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, (list, tuple)):
@@ -57,7 +110,7 @@ def shown(value: object) -> str:
 
 
 def close_match(name: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that is most like ``name``, or None where none is."""
+    """Return the allowed name that is most like ``name``, or None if none is."""
     from difflib import get_close_matches  # only a wrong file needs it
 
     by_lower = {candidate.lower(): candidate for candidate in allowed}
