@@ -34,18 +34,20 @@ class Contender:
     :param prepare: makes ready what is not measured, and returns what is.
     :param share: the part of the case's work that it is given.
     :param arrives_as: what the server counts of it: ``events``, ``rows``, ``lines``; empty where nothing is sent.
+    :param runs: maximum number of runs of this contender; None leaves it to the case.
     """
 
     prepare: Callable[[Work], Measured]
     share: float = 1.0
     arrives_as: str = ""
+    runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """What a figure of one contender must be, by itself or divided by another's.
 
-    :param figure: ``rate``, ``seconds``, ``peak_bytes``, ``lost`` or ``repeated``.
+    :param figure: ``rate``, ``cpu_rate``, ``seconds``, ``cpu_s``, ``peak_mib``, ``lost`` or ``repeated``.
     """
 
     text: str

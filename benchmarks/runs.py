@@ -20,6 +20,8 @@ from typing import Any
 from benchmarks.case import Bar, Case, Contender
 
 _PROJECT = Path(__file__).parents[1]
+_MEBIBYTE = 1 << 20
+_CLOCK_TICK_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class Figures:
         """Units in a second."""
         return self.done / self.seconds
 
+    @property
+    def cpu_rate(self) -> float:
+        """Units per second of CPU time."""
+        return self.done / max(self.cpu_s, _CLOCK_TICK_S)
+
+    @property
+    def peak_mib(self) -> float:
+        """Peak memory in MiB."""
+        return self.peak_bytes / _MEBIBYTE
+
 
 class BenchmarkError(Exception):
     """A contender or the sandboxes failed, so there is nothing to compare."""
@@ -53,6 +65,8 @@ def measure(case: Case, *, runs: int, scale: float) -> dict[str, list[Figures]]:
     with _served(case, count) as server:
         for number in range(min(runs, case.runs or runs)):
             for name in sorted(figures, reverse=bool(number % 2)):
+                if number >= (case.contenders[name].runs or runs):
+                    continue
                 figures[name].append(_run(case, name, count, server))
     return figures
 

@@ -14,8 +14,8 @@ import json
 import sys
 from typing import Any
 
-from benchmarks.scene import COLUMNS, INDICATOR_TYPE, LOOKUP, TAG, window
-from sandbox.dataset.bulk import bulk_indicators
+from benchmarks.scene import INDICATOR_TYPE, LOOKUP, TAG, window
+from sandbox.dataset.realistic import RealisticIndicators
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.flashpoint.settings import FlashpointSettings
@@ -33,9 +33,7 @@ def main() -> None:
     day = window()
     count = settings.get("indicators", 0)
     if count:
-        sandbox.flashpoint.store.publish_block(
-            bulk_indicators(INDICATOR_TYPE, count, day.start, day.end, columns=COLUMNS)
-        )
+        sandbox.flashpoint.store.publish_block(RealisticIndicators(INDICATOR_TYPE, count, day.start, day.end))
     if latency_s := settings.get("latency_s"):
         sandbox.flashpoint.faults.add(Fault("stall", times=None, stall_s=latency_s))
     with sandbox:

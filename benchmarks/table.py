@@ -9,8 +9,10 @@ from statistics import median
 from benchmarks.case import OURS, Bar, Case
 from benchmarks.runs import Figures
 
-_MEBIBYTE = 1 << 20
-_COLUMNS = ("runs", "done", "seconds", "min", "max", "per second", "CPU s", "peak MiB", "x slowest", "lost", "repeated")
+_COLUMNS = (
+    "runs", "done", "seconds", "min", "max", "per second", "CPU s", "per CPU s", "peak MiB", "x slowest", "lost",
+    "repeated",
+)  # fmt: skip
 
 
 def machine() -> str:
@@ -52,7 +54,8 @@ def _line(name: str, runs: list[Figures], slowest: float) -> str:
         f"{max(seconds):.3f}",
         f"{_rate(runs):,.0f}",
         f"{median(run.cpu_s for run in runs):.2f}",
-        f"{median(run.peak_bytes for run in runs) / _MEBIBYTE:.0f}",
+        f"{median(run.cpu_rate for run in runs):,.0f}",
+        f"{median(run.peak_mib for run in runs):.0f}",
         f"{_rate(runs) / slowest:.2f}",
         f"{max(run.lost for run in runs):,}",
         f"{max(run.repeated for run in runs):,}",

@@ -1,13 +1,17 @@
-"""The way of indicators: window -> pages -> flattened rows -> stage -> lookup, against a loop that many would write.
+"""Indicators from Flashpoint to a lookup: window -> pages -> flattened rows -> stage -> lookup, against plain loops.
 
-Ours composes the parts of `core` as the operators do, without Airflow. The loop asks with requests, page after page,
-reads with json, flattens, and sends each row with devo-sdk.
+Ours composes the pipelines of `core` as the operators do, without Airflow; its two halves are measured alone too. One
+loop requests page after page, parses with json, flattens, and sends each row with devo-sdk. The other writes the rows
+to a CSV file instead, and sends nothing.
 """
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,7 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.staging.stage import StageSummary
 
 _COUNT = 50_000
+_PULL, _SYNC = "ours, pull", "ours, sync"
 _PLAIN = "requests + json + devo-sdk"
+_CSV = "requests + json + csv"
+_SUMMARY = "summary.json"
 _PAGE_SIZE = 1000
 _OURS = (
     "airflow_provider_flashpoint.connections.forms",
@@ -65,6 +72,51 @@ def plain_loop(work: Work) -> Measured:
         return sent
 
     return run
+
+
+def plain_csv(work: Work) -> Measured:
+    """One request after the other, all rows into one CSV file; the columns are those of the first page."""
+    import requests  # noqa: F401  not to be measured
+
+    def run() -> int:
+        columns: dict[str, None] = {}
+        written = 0
+        with (work.directory / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            for page in plain_pages(work):
+                rows = [_flat(record, "") for record in page]
+                if not columns:
+                    columns = dict.fromkeys([LOOKUP_KEY, *(name for row in rows for name in row)])
+                    writer.writerow(columns)
+                writer.writerows([row.get(name) for name in columns] for row in rows)
+                written += len(rows)
+        return written
+
+    return run
+
+
+def pull_only(work: Work) -> Measured:
+    """Pull a window that holds so many rows; its summary is left in the directory."""
+    load_ours()
+
+    def run() -> int:
+        summary = pull(work)
+        (work.directory / _SUMMARY).write_text(json.dumps(summary.to_dict()), encoding="utf-8")
+        return summary.records
+
+    return run
+
+
+def sync_only(work: Work) -> Measured:
+    """Bring a stage into a lookup. Another process pulled it, whose CPU time and memory are not counted here."""
+    from airflow_provider_flashpoint.core.staging.stage import StageSummary
+
+    load_ours()
+    given = {"count": work.count, "directory": str(work.directory), "servers": work.servers}
+    command = [sys.executable, "-m", "benchmarks.contender", "pipeline", _PULL]
+    subprocess.run(command, input=json.dumps(given), stdout=subprocess.DEVNULL, text=True, check=True)
+    summary = StageSummary.from_dict(json.loads((work.directory / _SUMMARY).read_text(encoding="utf-8")))
+    return lambda: sync(work, summary)
 
 
 def load_ours() -> None:
@@ -135,7 +187,7 @@ def pull(work: Work) -> StageSummary:
 def sync(work: Work, summary: StageSummary) -> int:
     """Build a lookup from a stage; return the rows sent."""
     from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
-    from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+    from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
     from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
     from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, columns_for
@@ -179,10 +231,14 @@ CASES = [
         count=_COUNT,
         contenders={
             OURS: Contender(ours, arrives_as="rows"),
+            _PULL: Contender(pull_only),
+            _SYNC: Contender(sync_only, arrives_as="rows"),
             _PLAIN: Contender(plain_loop, arrives_as="lines"),
+            _CSV: Contender(plain_csv),
         },
         bars=(
-            Bar("pull -> stage -> lookup: the plain loop's rate, times", "rate", to=_PLAIN, at_least=3.0),
+            Bar("pull -> stage -> lookup: rate of the loop with devo-sdk, times", "rate", to=_PLAIN, at_least=3.0),
+            Bar("pull -> stage -> lookup: CPU of the loop with csv, times", "cpu_s", to=_CSV, at_most=0.5),
             Bar("pull -> stage -> lookup: rows lost", "lost", at_most=0),
         ),
         server={"indicators": _COUNT},

@@ -109,6 +109,12 @@ def _repeated(seed: int, number: int, count: int, from_: datetime, to: datetime,
     return None
 
 
+def indicator_value(kind: str, seed: int, number: int) -> str:
+    """Return the value of indicator ``number`` of this type; types outside ``INDICATOR_TYPES`` get plain texts."""
+    make = _VALUES.get(kind)
+    return make(seed, number) if make else f"{kind} {seed} {number}"
+
+
 def _address(number: int) -> str:
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
@@ -116,15 +122,13 @@ def _address(number: int) -> str:
 def _document(seed: int, number: int, repeated: int | None, at: int, kind: str) -> Document:
     random = chance(seed, "indicator", number)
     valued = number if repeated is None else repeated
-    make = _VALUES.get(kind)
-    value = make(seed, valued) if make else f"{kind} {seed} {valued}"
     identity = fpid(seed, number)
     ingested = at - random.choice(_USUAL_LAGS_S)
     edited = ingested - random.randrange(60, 600)
     document: Document = {
         "type": kind,
         "category": random.choice(("Network activity", "Payload delivery", "External analysis")),
-        "value": {"comment": random.choice(("", "c2", "seen in the wild")), kind: value},
+        "value": {"comment": random.choice(("", "c2", "seen in the wild")), kind: indicator_value(kind, seed, valued)},
         "fpid": identity,
         "uuid": uuid(seed, number),
         "href": f"{_BASE}/attribute/{identity}",

