@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core.devo.events import http_channel
+from airflow_provider_flashpoint.core.devo.events import http as devo_http
 from airflow_provider_flashpoint.core.http import client as http
 from sandbox.devo.settings import DevoSettings
 from sandbox.flashpoint.settings import FlashpointSettings
@@ -42,7 +42,7 @@ _factory = logging.getLogRecordFactory()
 
 
 def pytest_configure() -> None:
-    for owner in (http.BearerAuth, http_channel._TokenAdapter):
+    for owner in (http.BearerAuth, devo_http._TokenAdapter):
         owner.__init__ = _noting(owner.__init__)  # type: ignore[method-assign]
     logging.setLogRecordFactory(_record)
     for name in ("airflow_provider_flashpoint", "urllib3"):  # the latter tells of each request with its address

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
+    from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
     from airflow_provider_flashpoint.core.devo.queries import QueryClient
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 

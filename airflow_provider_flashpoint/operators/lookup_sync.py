@@ -24,7 +24,7 @@ from airflow_provider_flashpoint.operators.base import reached, translated_error
 from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator, LookupProgress
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
+    from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, SyncSummary
     from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
@@ -176,7 +176,7 @@ class LookupSyncOperator(IndicatorsOperator):
         :param exists: whether the lookup is in Devo; None where that is not known.
         :raises ConfigurationError: the lookup_key is none of the rows, or not the one the lookup was built with.
         """
-        from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+        from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
         from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, columns_for
 
         state = progress.state or LookupState()

@@ -46,7 +46,7 @@ def devo_sdk(work: Work, transport: str, size_bytes: int) -> Measured:
 
 def limit(work: Work, transport: str, size_bytes: int) -> Measured:
     """The same bytes in blocks of 256 KiB, built before the clock starts."""
-    from airflow_provider_flashpoint.core.devo.events.line import syslog_header
+    from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
 
     header = syslog_header(TAG).decode()
     stream = "".join(f"{header}{message}\n" for message in messages(work.count, size_bytes)).encode()

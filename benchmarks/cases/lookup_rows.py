@@ -25,7 +25,7 @@ _HTTP_STALL = {"kind": "stall", "match": "deploy-csv", "stall_s": 1.0}
 def ours(work: Work, transport: str) -> Measured:
     """Deploy a CSV file, as a sync does."""
     from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns, write_csv
-    from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+    from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
     from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
 
     rows = _rows(work.count)
@@ -70,7 +70,7 @@ def devo_sdk(work: Work) -> Measured:
 
 def limit(work: Work) -> Measured:
     """The lines of the rows in blocks of 256 KiB, built before the clock starts."""
-    from airflow_provider_flashpoint.core.devo.events.line import syslog_header
+    from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
 
     header = syslog_header(f"my.lookup.data.{LOOKUP}").decode()
     cells = ('","'.join(map(str, row.values())) for row in _rows(work.count))

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 from airflow_provider_flashpoint.hooks.devo import DevoHook

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.connection.connector import Connector
+from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.connection.tls import client_context
+from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
-from airflow_provider_flashpoint.core.devo.tls import client_context
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_provider_flashpoint.core.devo.events.ports import Channel
-    from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups
+    from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
 
 
 def event_channel(settings: DevoSettings, tag: str) -> Channel:
@@ -57,7 +57,7 @@ def _syslog_channel(settings: DevoSettings, tag: str) -> Channel:
 
 
 def _http_channel(settings: DevoSettings, tag: str) -> Channel:
-    from airflow_provider_flashpoint.core.devo.events.http_channel import HttpChannel, ingestion_client
+    from airflow_provider_flashpoint.core.devo.events.http import HttpChannel, ingestion_client
 
     _need(settings, http_token=settings.http_token, domain=settings.domain, http_base_url=settings.http_base_url)
     if settings.event_date_field or settings.event_framing != "newline":

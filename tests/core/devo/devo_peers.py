@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.core.devo.connection.connector import Connector
+from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
 from sandbox.devo.server import DevoServer
 
 

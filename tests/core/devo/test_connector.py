@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from devo_peers import Issued, Peer, issue, read_to_end, server_context
 
-from airflow_provider_flashpoint.core.devo.connector import Connector, refusal
-from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.core.devo.connection.connector import Connector, refusal
+from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import AuthenticationError, ConfigurationError, NetworkError
 
 PeerMaker = Callable[[Callable[[socket.socket], None]], Peer]

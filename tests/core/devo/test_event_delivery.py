@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, sandbox_connector
 
-from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
+from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel
 from airflow_provider_flashpoint.core.devo.events.line import encode
-from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.errors import DeliveryError
 from sandbox.devo.server import DevoServer

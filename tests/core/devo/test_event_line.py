@@ -11,13 +11,8 @@ from devo.sender import Sender
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.events.line import (
-    MAX_TAG_CHARACTERS,
-    check_tag,
-    encode,
-    encode_text,
-    syslog_header,
-)
+from airflow_provider_flashpoint.core.devo.connection.header import MAX_TAG_CHARACTERS, check_tag, syslog_header
+from airflow_provider_flashpoint.core.devo.events.line import encode, encode_text
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.events.line import MAX_TAG_CHARACTERS, encode, syslog_header
+from airflow_provider_flashpoint.core.devo.connection.header import MAX_TAG_CHARACTERS, syslog_header
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 TAG = "my.app.test.x"
@@ -119,5 +120,5 @@ def test_longest_tag_is_framed(octet_counted: bool) -> None:
 
 def test_tag_is_checked_before_anything_is_framed() -> None:
     """A tag that could forge an event is refused at once."""
-    with pytest.raises(ConfigurationError, match="is no Devo tag"):
+    with pytest.raises(ConfigurationError, match="Invalid Devo tag"):
         syslog_frame("my.app\n<14>")

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from devo_peers import Issued, Peer, issue, read_to_end, sandbox_connector, server_context
 
-from airflow_provider_flashpoint.core.devo.connector import Connector
-from airflow_provider_flashpoint.core.devo.events import half_close
-from airflow_provider_flashpoint.core.devo.events.framing import syslog_frame
-from airflow_provider_flashpoint.core.devo.events.half_close import End
-from airflow_provider_flashpoint.core.devo.events.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.connection import half_close
+from airflow_provider_flashpoint.core.devo.connection.connector import Connector
+from airflow_provider_flashpoint.core.devo.connection.half_close import End
+from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel
+from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
+from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, NetworkError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.syslog_faults import SyslogFault

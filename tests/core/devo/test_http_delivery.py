@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, Peer
 
-from airflow_provider_flashpoint.core.devo.events.http_channel import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
+from airflow_provider_flashpoint.core.devo.events.http import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
 from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.errors import (
@@ -176,7 +176,7 @@ def test_longest_line_is_what_a_request_may_hold(devo: DevoServer) -> None:
 
 def test_tag_is_checked_before_anything_is_sent(devo: DevoServer) -> None:
     """A tag that would lead elsewhere is refused."""
-    with pytest.raises(ConfigurationError, match="is no Devo tag"):
+    with pytest.raises(ConfigurationError, match="Invalid Devo tag"):
         channel_to(devo.url, tag="my.app/../x")
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import parts_of, rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookups.transport import Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError
 from sandbox.devo.jobs import JobPlan

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from devo_peers import Issued, issue
 
-from airflow_provider_flashpoint.core.devo.tls import Identity, client_context
+from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 PASSWORD = "a pkcs12 password"

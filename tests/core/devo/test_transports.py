@@ -25,7 +25,7 @@ def settings_of(devo: DevoServer, **extra: Any) -> DevoSettings:
 
 def test_tag_is_checked_before_connecting(devo: DevoServer) -> None:
     """A tag that is none is refused before anything is connected."""
-    with pytest.raises(ConfigurationError, match="is no Devo tag"):
+    with pytest.raises(ConfigurationError, match="Invalid Devo tag"):
         event_channel(settings_of(devo, port=1), "no tag")
 
 

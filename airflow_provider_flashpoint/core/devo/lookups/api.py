@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, job_id
-from airflow_provider_flashpoint.core.devo.lookups.transport import (
+from airflow_provider_flashpoint.core.devo.lookups.ports import (
     COLUMN_TYPES,
     Operation,
     check_lookup_name,

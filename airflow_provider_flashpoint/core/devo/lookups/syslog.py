@@ -20,10 +20,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Protocol
 
-from airflow_provider_flashpoint.core.devo.events.line import syslog_header
+from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
-from airflow_provider_flashpoint.core.devo.lookups.transport import Operation, check_lookup_name, check_types
+from airflow_provider_flashpoint.core.devo.lookups.ports import Operation, check_lookup_name, check_types
 from airflow_provider_flashpoint.errors import DeliveryError, TransientError
 
 # devo-sdk waits this long after START and before END, since other parts of Devo take up the one and the other.

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from airflow_provider_flashpoint.core.devo.events.line import check_tag, sender_name
+from airflow_provider_flashpoint.core.devo.connection.header import check_tag, sender_name
 from airflow_provider_flashpoint.core.http.client import HttpClient
 
 # The vendor's limit of a request. Whether it means the body before or after gzip is not said.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.devo.events.line import syslog_header
+from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
 from airflow_provider_flashpoint.core.window import epoch_us
 from airflow_provider_flashpoint.errors import DataError
 

@@ -9,10 +9,10 @@ import ssl
 import time
 from collections.abc import Callable, Generator, Sequence
 
-from airflow_provider_flashpoint.core.devo.connector import refusal
-from airflow_provider_flashpoint.core.devo.events import half_close
-from airflow_provider_flashpoint.core.devo.events.framing import Frame
-from airflow_provider_flashpoint.core.devo.events.half_close import End
+from airflow_provider_flashpoint.core.devo.connection import half_close
+from airflow_provider_flashpoint.core.devo.connection.connector import refusal
+from airflow_provider_flashpoint.core.devo.connection.half_close import End
+from airflow_provider_flashpoint.core.devo.events.syslog import Frame
 from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError
 
 DEFAULT_CONFIRM_TIMEOUT_S = 30.0
