@@ -1,4 +1,4 @@
-"""The command ``airflow-flashpoint``: look before a run, see and mend the state, understand the configuration.
+"""The command ``airflow-flashpoint``: check the setup, preview a run, show and change states, explain the file.
 
-One module for each command. None of them imports Airflow before it is run; `config validate` never does.
+One module for each command. Airflow is imported only when a command needs it; `config validate` never does.
 """

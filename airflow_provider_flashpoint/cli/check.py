@@ -1,4 +1,4 @@
-"""``airflow-flashpoint check``: whether everything is ready for a run, told without one."""
+"""``airflow-flashpoint check``: is the setup ready for a run?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import airflow_side, collector_file
-from airflow_provider_flashpoint.cli.finding import Finding, look_at
+from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.config import add_file_option, find_file, summary_of
 from airflow_provider_flashpoint.cli.report import Report
+from airflow_provider_flashpoint.streams.catalog import dags_of
+from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
@@ -23,21 +25,19 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
         "Check the configuration file, Airflow's database, and the connections that the file uses: Flashpoint's "
         "token; Devo's certificates, event port and Lookups API. Nothing is pulled, and nothing is sent."
     )
-    parser = commands.add_parser("check", parents=[shared], help="say whether all is ready for a run", description=text)
-    collector_file.add_option(parser)
+    parser = commands.add_parser("check", parents=[shared], help="check that all is ready for a run", description=text)
+    add_file_option(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.streams.readiness import connection_findings
-
     configuration, config = _configuration(options.config)
-    airflow = look_at("Airflow", lambda: f"Airflow {airflow_side.start()} starts.")
+    airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
     findings = [configuration, airflow]
     if airflow.good:
-        findings += [look_at("DAGs", partial(_dags, config))] if config else []
-        # Connections may also come from the environment or a secrets backend, so the database does not stop them.
-        findings += [look_at("database", _database), *connection_findings(config)]
+        findings += [examine("DAGs", partial(_dags, config))] if config else []
+        # Connections can come from the environment or a secrets backend, so they are checked without a database too.
+        findings += [examine("database", _database), *connection_findings(config)]
     return Report.of(
         {"findings": [asdict(finding) for finding in findings]},
         _lines(findings),
@@ -45,28 +45,25 @@ def _run(options: argparse.Namespace) -> Report:
     )
 
 
-def _configuration(given: Path | None) -> tuple[Finding, CollectorConfig | None]:
-    from airflow_provider_flashpoint.cli.config import summary_of
+def _configuration(path: Path | None) -> tuple[Finding, CollectorConfig | None]:
     from airflow_provider_flashpoint.config import load_collector_config
 
-    read: list[CollectorConfig] = []
+    loaded: list[CollectorConfig] = []
 
-    def look() -> str:
-        file = collector_file.find(given)
-        read.append(load_collector_config(file))
-        return f"{file}: {summary_of(read[0])}."
+    def load() -> str:
+        file = find_file(path)
+        loaded.append(load_collector_config(file))
+        return f"{file}: {summary_of(loaded[0])}."
 
-    return look_at("configuration", look), read[0] if read else None
+    return examine("configuration", load), loaded[0] if loaded else None
 
 
 def _dags(config: CollectorConfig) -> str:
-    from airflow_provider_flashpoint.streams.catalog import dags_of
-
     return f"{', '.join(dag.dag_id for dag in dags_of(config)) or 'none'}."
 
 
 def _database() -> str:
-    count = len(airflow_side.state_variables())
+    count = len(database.state_variables())
     return f"Airflow's database answers, and holds {count or 'no'} state{'' if count == 1 else 's'}."
 
 
@@ -76,6 +73,6 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
         first, *others = finding.said.split("\n")
         yield f"{'ok  ' if finding.good else 'FAIL'}  {finding.part:{width}}  {first}"
         yield from (" " * (width + 8) + line.strip() for line in others)
-    bad = sum(not finding.good for finding in findings)
+    failed = sum(not finding.good for finding in findings)
     yield ""
-    yield f"{bad} of these {'needs' if bad == 1 else 'need'} mending." if bad else "All is good."
+    yield f"{failed} of {len(findings)} checks failed." if failed else "All is good."

@@ -1,4 +1,4 @@
-"""From the arguments of ``airflow-flashpoint`` to its output and its exit code."""
+"""The entry point of ``airflow-flashpoint``: parse arguments, run a command, print its report."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from collections.abc import Generator, Sequence
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.cli import check, config, preview, state
-from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage, reason_of
+from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage
+from airflow_provider_flashpoint.streams.readiness import reason_of
 
-_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells report it
 _OUTPUT_CLOSED = 141  # 128 and the number of SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, print what it reports, and return the exit code.
+    """Run a command, print its report, and return the exit code.
 
-    Only the report goes to standard output. What Airflow and its libraries print while they start goes nowhere, or to
-    standard error with ``--verbose``.
+    Only the report goes to standard output. The output of Airflow and its libraries is dropped, or goes to standard
+    error with ``--verbose``.
 
-    :param arguments: those after the name of the program; by default those of this process.
+    :param arguments: the arguments after the program's name; by default those of this process.
     """
     options = _parser().parse_args(arguments)
     options.terminal = sys.stderr
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _print(report, as_json=options.json)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more when it flushes at the end.
+        # The reader closed the pipe, as `| head` does; without this, Python reports it once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _OUTPUT_CLOSED
     return report.exit_code
@@ -42,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print one JSON object, for programs")
-    shared.add_argument("--verbose", action="store_true", help="show on standard error what Airflow logs meanwhile")
+    shared.add_argument("--verbose", action="store_true", help="show the output of Airflow on standard error")
     parser = argparse.ArgumentParser(
         prog="airflow-flashpoint",
-        description="Flashpoint into Devo, on Apache Airflow: check the setup, preview a run, see and mend the state.",
+        description="Flashpoint into Devo, on Apache Airflow: check the setup, preview a run, show and change states.",
         epilog=f"Exit codes: {EXIT_CODES}. Run it where Airflow's scheduler runs, as the same user.",
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -62,20 +63,20 @@ def _reported(options: argparse.Namespace) -> Report:
         return Report.failure("Interrupted.", exit_code=_INTERRUPTED)
     except WrongUsage as error:
         return Report.failure(str(error), exit_code=2)
-    except Exception as error:  # a person gets one line, whatever went wrong, and never a traceback with its values
+    except Exception as error:  # any error becomes one line; a traceback could show secrets
         return Report.failure(reason_of(error))
     return report
 
 
 @contextlib.contextmanager
 def _quiet(*, verbose: bool) -> Generator[None]:
-    """Keep what Airflow prints and logs out of the output."""
-    elsewhere = sys.stderr if verbose else io.StringIO()
+    """Keep the output of Airflow out of the report."""
+    target = sys.stderr if verbose else io.StringIO()
     before = logging.root.manager.disable
     if not verbose:
         logging.disable(logging.CRITICAL)
     try:
-        with contextlib.redirect_stdout(elsewhere), contextlib.redirect_stderr(elsewhere):
+        with contextlib.redirect_stdout(target), contextlib.redirect_stderr(target):
             yield
     finally:
         logging.disable(before)
@@ -83,10 +84,10 @@ def _quiet(*, verbose: bool) -> Generator[None]:
 
 def _print(report: Report, *, as_json: bool) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than the data has
+        sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal without UTF-8
     if as_json:
         sys.stdout.write(report.as_json() + "\n")
     else:
-        place = sys.stderr if report.error else sys.stdout
-        place.write(report.as_text() + "\n")
+        stream = sys.stderr if report.error else sys.stdout
+        stream.write(report.as_text() + "\n")
     sys.stdout.flush()

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import airflow_side, collector_file
+from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.config import add_file_option, find_file
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -50,7 +51,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
             "--limit", type=_count, default=_LIMIT, help="read at most so many records; 0 reads all (%(default)s)"
         )
         kind.add_argument("--rows", type=_count, default=_ROWS, help="show so many of them (%(default)s)")
-        collector_file.add_option(kind)
+        add_file_option(kind)
 
 
 def _count(text: str) -> int:
@@ -61,7 +62,8 @@ def _count(text: str) -> int:
 
 def _indicators(options: argparse.Namespace) -> Report:
     conf = _explicit(options)
-    airflow_side.begin()
+    database.start()
+    database.state_variables()  # fails where the database does not answer; reading one Variable would not
     from airflow_provider_flashpoint.cli.dry_run import lookup_dry_run
 
     task: Any = _stream(options, "type", options.type, lambda stream: stream.is_lookup).task
@@ -71,7 +73,8 @@ def _indicators(options: argparse.Namespace) -> Report:
 
 def _alerts(options: argparse.Namespace) -> Report:
     conf = _explicit(options)
-    airflow_side.begin()
+    database.start()
+    database.state_variables()  # fails where the database does not answer; reading one Variable would not
     from airflow_provider_flashpoint.cli.dry_run import alerts_dry_run
 
     task: Any = _stream(options, "kind", options.kind, lambda stream: not stream.is_lookup).task
@@ -97,12 +100,12 @@ def _stream(options: argparse.Namespace, option: str, name: str, of_kind: Callab
     from airflow_provider_flashpoint.config import load_collector_config
     from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
 
-    file = collector_file.find(options.config)
+    file = find_file(options.config)
     streams = [each for each in configured_streams(dags_of(load_collector_config(file))) if of_kind(each)]
     for stream in streams:
-        if stream.answers_to(name):
+        if stream.matches(name):
             return stream
-    known = ", ".join(str(each.holds) for each in streams)
+    known = ", ".join(str(each.content) for each in streams)
     raise WrongUsage(f"--{option} {name!r} is not in {file}; there is: {known or 'none'}.")
 
 

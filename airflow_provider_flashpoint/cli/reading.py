@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.flashpoint.client import TOTAL_HEADER
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+from airflow_provider_flashpoint.streams.progress import run_context  # noqa: F401
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -63,13 +63,6 @@ class Reading:
             "read": self.records,
             "complete": self.is_complete,
         }
-
-
-def run_context(task: WindowedOperator, conf: Mapping[str, str]) -> dict[str, Any]:
-    """Return as much of a run's context as decides what is read: the run that would be triggered now."""
-    now = datetime.now(UTC)
-    run = SimpleNamespace(conf=conf, run_after=now)
-    return {"dag": task.dag, "dag_run": run, "logical_date": now, "run_id": "preview"}
 
 
 class _WatchedHook(FlashpointHook):

@@ -1,4 +1,4 @@
-"""``airflow-flashpoint state``: how far each lookup and each stream of alerts is, and how to change that."""
+"""``airflow-flashpoint state``: show how far each lookup and each event table is, and change that."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import airflow_side, collector_file
+from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.config import add_file_option, find_file
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table, visible
-from airflow_provider_flashpoint.core.state import LookupStatus
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.catalog import all_streams, find
+from airflow_provider_flashpoint.streams.change import changed_state, forget_sent, has_variable
+from airflow_provider_flashpoint.streams.progress import next_run, progress_of, stored_state
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 _SHOW = "Show each state: status, checkpoint, columns, last run, age."
-_RESET = "Delete states, so that the next run begins as the first one did."
+_RESET = "Delete states, so that the next run begins like a first run."
 _SET = "Change the status or the checkpoint of states."
-_PAUSE = "A run that is under way writes its own state when it ends: pause the DAG and let its runs end first."
-_FORGET = (
-    "forget also which alerts Devo has confirmed, so that all of them are sent again: for a table that was emptied"
-)
+_PAUSE = "A running task writes its own state when it ends: pause the DAG and let its runs end first."
+_FORGET = "also delete the ledger of confirmed alerts, so that all are sent again: for a table that was emptied"
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
-    text = "Show, reset or set the states of lookups and of streams of alerts: the Airflow Variables flashpoint_*."
-    parser = commands.add_parser("state", help="show, reset or set how far all is delivered", description=text)
+    text = "Show, reset or set the states of lookups and event tables: the Airflow Variables flashpoint_*."
+    parser = commands.add_parser("state", help="show, reset or set the states of the streams", description=text)
     actions = parser.add_subparsers(metavar="action", required=True)
     show = actions.add_parser("show", parents=[shared], help=_SHOW, description=_SHOW)
     show.set_defaults(run=_show)
@@ -38,83 +41,152 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     change.add_argument(
         "--status",
         choices=[status.value for status in LookupStatus],
-        help="New: the next run builds the lookup anew; Created: it adds to it",
+        help="New: the next run rebuilds the lookup; Created: it adds to it",
     )
-    change.add_argument("--to-checkpoint", metavar="TIME", help="until when all is delivered, in ISO 8601")
+    change.add_argument("--to-checkpoint", metavar="TIME", help="the time up to which all is delivered, in ISO 8601")
     change.set_defaults(run=_set)
     for action in (show, reset, change):
-        action.add_argument("stream", nargs="*", help="name of a lookup, indicator type, or tag of alerts; else all")
-        collector_file.add_option(action)
+        action.add_argument("stream", nargs="*", help="lookup name, indicator type, or tag of an event table; else all")
+        add_file_option(action)
     for action in (reset, change):
         action.add_argument("--yes", action="store_true", help="do it without asking")
 
 
 def _show(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.streams.progress import state_told
-
     streams, notes = _streams(options)
     now = datetime.now(UTC)
-    told = [state_told(stream, now) for stream in streams]
-    good = all(each["problem"] is None for each in told)
-    return Report.of({"states": told, "notes": notes}, _shown(told, notes), good=good)
+    states = [progress_of(stream, now) for stream in streams]
+    good = all(state["problem"] is None for state in states)
+    return Report.of({"states": states, "notes": notes}, [*_state_lines(states), *_note_lines(notes)], good=good)
 
 
 def _reset(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.cli.reset import Reset
-
     streams, notes = _streams(options)
-    resets = [Reset(stream, forget_sent=options.forget_sent and not stream.is_lookup) for stream in streams]
     if options.forget_sent and all(stream.is_lookup for stream in streams):
-        raise WrongUsage("--forget-sent is for streams of alerts; there is none among these.")
-    resets = [reset for reset in resets if reset.has_something]
-    if not resets:
-        return Report.of({"reset": [], "notes": notes}, ["There is no state to reset.", *_noted(notes)])
-    _confirm(options, [line for reset in resets for line in reset.announcement()])
-    done = [reset.carry_out() for reset in resets]
+        raise WrongUsage("--forget-sent is for event tables; none of these streams is one.")
+    forgotten = [stream for stream in streams if options.forget_sent and not stream.is_lookup]
+    for stream in forgotten:
+        if stream.task is None:
+            raise WrongUsage(
+                f"--forget-sent cannot be used for {stream.name}: the configuration does not name this table, so the "
+                "place of its ledger is unknown."
+            )
+    streams = [stream for stream in streams if stream in forgotten or has_variable(stream)]
+    if not streams:
+        return Report.of({"reset": [], "notes": notes}, ["There is no state to reset.", *_note_lines(notes)])
+    texts = {stream.variable: _reset_text(stream, resend=stream in forgotten) for stream in streams}
+    _confirm(options, [f"{each.name}: {each.variable} is deleted. {texts[each.variable]}" for each in streams])
+    done = [
+        {
+            "name": stream.name,
+            "variable": stream.variable,
+            "deleted": database.delete_variable(stream.variable),
+            "forgotten_hours": forget_sent(stream) if stream in forgotten else None,
+            "next_run": texts[stream.variable],
+        }
+        for stream in streams
+    ]
     lines = [f"{each['name']}: reset. {each['next_run']}" for each in done]
-    return Report.of({"reset": done, "notes": notes}, [*lines, *_noted(notes)])
+    return Report.of({"reset": done, "notes": notes}, [*lines, *_note_lines(notes)])
 
 
 def _set(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.cli.change import Change
-
+    if options.status is None and options.to_checkpoint is None:
+        raise WrongUsage("Nothing to set: give --status, --to-checkpoint, or both.")
     streams, notes = _streams(options)
     if options.status and not options.stream:
         streams = [stream for stream in streams if stream.is_lookup]
-    changes = [Change.of(stream, options.status, options.to_checkpoint) for stream in streams]
-    if not changes:
-        raise WrongUsage("There is no state that this could be set for.")
+    if not streams:
+        raise WrongUsage("There is no state to set.")
+    # All are computed before the first is written, so that one refusal leaves all unchanged.
+    changes = [_change(stream, options) for stream in streams]
     if not options.stream:
-        _confirm(options, [f"{change.stream.name}: {change.text}" for change in changes])
-    for change in changes:
-        airflow_side.write_variable(change.stream.variable, change.after.to_json())
-    done = [{"name": each.stream.name, "variable": each.stream.variable, "change": each.text} for each in changes]
-    return Report.of(
-        {"set": done, "notes": notes}, [*(f"{each['name']}: {each['change']}" for each in done), *_noted(notes)]
-    )
+        _confirm(options, [f"{stream.name}: {text}" for stream, _, text in changes])
+    for stream, state, _ in changes:
+        database.write_variable(stream.variable, state.to_json())
+    done = [{"name": stream.name, "variable": stream.variable, "change": text} for stream, _, text in changes]
+    lines = [f"{each['name']}: {each['change']}" for each in done]
+    return Report.of({"set": done, "notes": notes}, [*lines, *_note_lines(notes)])
 
 
 def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
-    """Return the streams that are meant, and what stands against knowing all of them."""
+    """Return the streams that the arguments name, or all; and notes on why some may be missing."""
     from airflow_provider_flashpoint.config import load_collector_config
-    from airflow_provider_flashpoint.streams.catalog import chosen, configured_streams, dags_of, with_stored
 
-    airflow_side.begin()
+    database.start()
     notes = []
-    configured: Sequence[Stream] = ()
+    config = None
     try:
-        configured = configured_streams(dags_of(load_collector_config(collector_file.find(options.config))))
+        config = load_collector_config(find_file(options.config))
     except ConfigurationError as error:
         if options.config is not None:
             raise
-        notes.append(f"Only what has a state is known here, for the configuration cannot be read. {error}")
-    return chosen(with_stored(configured, airflow_side.state_variables()), options.stream), notes
+        notes.append(f"Only streams with a state are listed, since the configuration cannot be read. {error}")
+    streams = all_streams(config)
+    if not options.stream:
+        return streams, notes
+    named: dict[str, Stream] = {}
+    for name in options.stream:
+        found = find(streams, name)
+        if not found:
+            known = ", ".join(stream.name for stream in streams) or "none yet"
+            raise WrongUsage(f"{name!r} is neither a lookup nor an event table here. There are: {known}.")
+        named |= {stream.variable: stream for stream in found}
+    return list(named.values()), notes
+
+
+def _reset_text(stream: Stream, *, resend: bool) -> str:
+    """Return what the next run does after the reset."""
+    task: Any = stream.task
+    text = _next_run_text(stream, None)
+    if task is None or (stream.is_lookup and task.lookup_status == LookupStatus.NEW):
+        return text
+    if stream.is_lookup:
+        return (
+            f"{text} Records between the last checkpoint and then are not read. To rebuild the lookup, use "
+            f"`airflow-flashpoint state set {stream.name} --status New`."
+        )
+    if resend:
+        return f"{text} Those that Devo has are sent again."
+    return (
+        f"{text} Those that Devo confirmed are not sent again, as far as the ledger reaches: "
+        f"{task.ledger_retention.days} days."
+    )
+
+
+def _change(stream: Stream, options: argparse.Namespace) -> tuple[Stream, LookupState | EventState, str]:
+    """Return a stream, its new state, and the change in words."""
+    before = stored_state(stream) or stream.kind()
+    try:
+        given = options.to_checkpoint
+        checkpoint = parse_instant(given, name="--to-checkpoint") if given is not None else None
+        after = changed_state(stream, before, status=options.status, checkpoint=checkpoint)
+    except ConfigurationError as error:
+        raise WrongUsage(str(error)) from error
+    changes = [f"status {options.status}"] if options.status else []
+    is_gap = False
+    if checkpoint:
+        old = before.to_checkpoint_time
+        changes.append(f"checkpoint {format_instant(old) if old else 'none'} -> {format_instant(checkpoint)}")
+        is_gap = old is not None and checkpoint > old
+    gap = " No scheduled run reads the records between the two checkpoints." if is_gap else ""
+    return stream, after, f"{', '.join(changes)}. {_next_run_text(stream, after)}{gap}"
+
+
+def _next_run_text(stream: Stream, state: LookupState | EventState | None) -> str:
+    run = next_run(stream, state)
+    if run is None:
+        return "The next run will use this state." if state else "The next run will begin without a state."
+    action = f"sends {stream.content}"
+    if stream.is_lookup:
+        action = "rebuilds the lookup" if run.is_build else "adds to the lookup"
+    return f"The next run {action}, from {format_instant(run.start)} on."
 
 
 def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
-    """Tell what will be done, and return if that is wanted.
+    """Print what will be done and ask; return where the answer is yes.
 
-    :raises WrongUsage: it is not wanted, or nobody is there to ask.
+    :raises WrongUsage: the answer is another one, or there is none.
     """
     if options.yes:
         return
@@ -124,38 +196,35 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
         answer = input()
     except EOFError:
         options.terminal.write("\n")
-        raise WrongUsage("Nothing was changed, for nobody answered; --yes does it without asking.") from None
+        raise WrongUsage("Nothing was changed: there was no answer. Use --yes to go on without asking.") from None
     if answer.strip().lower() not in ("y", "yes"):
         raise WrongUsage("Nothing was changed.")
 
 
-def _shown(told: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> Iterator[str]:
-    if told:
-        yield from table([
-            ("NAME", "STATUS", "COMPLETE TO", "AGE", "COLUMNS", "LAST RUN"),
-            *(
-                (
-                    each["name"],
-                    "unreadable" if each["problem"] else each["status"] or ("-" if each["present"] else "no state"),
-                    each["to_checkpoint_time"] or "-",
-                    "-" if each["age_s"] is None else _duration(each["age_s"]),
-                    "-" if each["columns"] is None else str(each["columns"]),
-                    each["run_id"] or "-",
-                )
-                for each in told
-            ),
-        ])
-    else:
-        yield "There is no state, and no configuration that would name one."
-    for each in told:
-        if each["problem"]:
-            yield f"{each['name']}: {each['problem']} Or reset it: `airflow-flashpoint state reset {each['name']}`."
-        elif not each["configured"]:
-            yield f"{each['name']}: the configuration does not name it."
-    yield from _noted(notes)
+def _state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not states:
+        yield "There is no state, and no configuration that names a stream."
+        return
+    yield from table([("NAME", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN"), *map(_state_row, states)])
+    for state in states:
+        if state["problem"]:
+            yield f"{state['name']}: {state['problem']} Or reset it: `airflow-flashpoint state reset {state['name']}`."
+        elif not state["configured"]:
+            yield f"{state['name']}: the configuration does not name it."
 
 
-def _noted(notes: Sequence[str]) -> list[str]:
+def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        state["name"],
+        "unreadable" if state["problem"] else state["status"] or ("-" if state["present"] else "no state"),
+        state["to_checkpoint_time"] or "-",
+        "-" if state["age_s"] is None else _duration(state["age_s"]),
+        "-" if state["columns"] is None else str(state["columns"]),
+        state["run_id"] or "-",
+    )
+
+
+def _note_lines(notes: Sequence[str]) -> list[str]:
     return [f"note: {line.strip()}" for note in notes for line in note.splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The check that comes before every pull: both connections answer, and both will let us in."""
+"""The check before every pull: both connections answer, and both accept the credentials."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_provider_flashpoint.operators.base import translated_errors
 
 
 class SetupOperator(BaseOperator):
-    """Checks the connections that a collector service needs, and sends nothing.
+    """Checks the connections of one collector service. Pulls and sends nothing.
 
     :param module: the collector's name of the service, ``flashpoint_indicator`` or ``flashpoint_alert``.
-    :param data_set: what the service reads: ``indicators`` or ``alerts``.
-    :param query_tag: the table that will be asked for proof of arrival; None where none will.
+    :param data_set: the data set that the service reads, ``indicators`` or ``alerts``.
+    :param query_tag: the table whose events are verified by a query; None where none are.
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param devo_conn_id: (templated) the connection to Devo.
     """
@@ -42,20 +42,21 @@ class SetupOperator(BaseOperator):
         self.devo_conn_id = devo_conn_id
 
     def execute(self, context: Any) -> None:
-        """Ask each service the cheapest question there is; fail the task at once where the answer cannot change."""
+        """Make the cheapest request of each service; fail the task at once where a later attempt cannot help."""
         from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
         from airflow_provider_flashpoint.hooks.devo import DevoHook
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+        from airflow_provider_flashpoint.streams import readiness
 
         with translated_errors(as_setup_error):
             self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
-            FlashpointHook(self.flashpoint_conn_id).client().check(data_set)
+            readiness.check_flashpoint(FlashpointHook(self.flashpoint_conn_id), data_set)
             devo = DevoHook(self.devo_conn_id)
             if data_set is DataSet.INDICATORS:
-                devo.check_lookups()
+                readiness.check_lookups(devo)
             else:
-                devo.check_events()
+                readiness.check_events(devo)
             if self.query_tag:
-                devo.check_queries(self.query_tag)
+                readiness.check_queries(devo, self.query_tag)
             self.log.info("Setup for module <%s> has been successfully executed.", self.module)

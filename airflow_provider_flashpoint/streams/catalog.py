@@ -1,4 +1,4 @@
-"""The lookups and streams of alerts: those that the configuration names, and those that only a Variable tells of."""
+"""Which streams exist: those that the configuration names, and those that only have a stored state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
-from airflow_provider_flashpoint.cli.report import WrongUsage
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 
 if TYPE_CHECKING:
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One lookup, or one stream of alerts.
+    """One lookup, or one event table.
 
-    :param name: the lookup's name or the stream's tag; what the Variable is named after.
-    :param task: the task that keeps its state, in its DAG; None where the configuration does not know it.
+    :param name: the name of the lookup, or the tag of the table.
+    :param variable: the Airflow Variable with the state.
+    :param task: the task that writes the state, in its DAG; None where the configuration does not name the stream.
     """
 
     name: str
@@ -31,22 +31,22 @@ class Stream:
 
     @property
     def is_lookup(self) -> bool:
-        """Whether this is a lookup, and not a stream of alerts."""
+        """Whether this is a lookup; otherwise it is an event table."""
         return self.kind is LookupState
 
-    def answers_to(self, name: str) -> bool:
-        """Return whether a person means this stream by ``name``: its name, its Variable, or what it holds."""
-        return name in (self.name, self.variable, self.holds)
-
     @property
-    def holds(self) -> str | None:
-        """The indicator type of a lookup, ``alerts`` or another kind of a stream; None where nothing tells."""
-        kind: str | None = getattr(self.task, "indicator_type" if self.is_lookup else "kind", None)
-        return kind
+    def content(self) -> str | None:
+        """The indicator type of a lookup, or the data set of an event table; None without a task."""
+        name: str | None = getattr(self.task, "indicator_type" if self.is_lookup else "kind", None)
+        return name
+
+    def matches(self, name: str) -> bool:
+        """Return whether ``name`` is the stream's name, its Variable or its content."""
+        return name in (self.name, self.variable, self.content)
 
 
 def dags_of(config: CollectorConfig) -> list[Any]:
-    """Return the DAGs that the configuration makes, as the DAG folder would."""
+    """Return the DAGs of the configuration, as the DAG folder makes them."""
     from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 
     dags = []
@@ -58,7 +58,7 @@ def dags_of(config: CollectorConfig) -> list[Any]:
 
 
 def configured_streams(dags: Iterable[Any]) -> list[Stream]:
-    """Return the streams whose state the tasks of these DAGs keep."""
+    """Return the streams whose state the tasks of these DAGs write."""
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
     from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 
@@ -74,35 +74,29 @@ def configured_streams(dags: Iterable[Any]) -> list[Stream]:
 
 
 def stream_of_variable(variable: str) -> Stream | None:
-    """Return the stream whose state a Variable of this name holds, or None where it is no such name."""
-    for kind, named in ((LookupState, lookup_variable), (EventState, event_variable)):
-        name = variable.removeprefix(named(""))
+    """Return the stream whose state is in a Variable of this name; None where the name is not of a state."""
+    for kind, variable_of in ((LookupState, lookup_variable), (EventState, event_variable)):
+        name = variable.removeprefix(variable_of(""))
         if name and name != variable:
             return Stream(name=name, variable=variable, kind=kind)
     return None
 
 
-def with_stored(configured: Sequence[Stream], variables: Iterable[str]) -> list[Stream]:
-    """Return the configured streams, and after them those that only a Variable tells of."""
+def all_streams(config: CollectorConfig | None) -> list[Stream]:
+    """Return the streams of the configuration, then those that only have a state in Airflow's database.
+
+    :raises ConfigurationError: the database does not answer.
+    """
+    from airflow_provider_flashpoint.airflow_runtime.database import state_variables
+
+    configured = configured_streams(dags_of(config)) if config else []
     known = {stream.variable for stream in configured}
-    stored = (stream_of_variable(variable) for variable in variables if variable not in known)
+    stored = (stream_of_variable(variable) for variable in state_variables() if variable not in known)
     return [*configured, *(stream for stream in stored if stream)]
 
 
-def chosen(streams: Sequence[Stream], names: Sequence[str]) -> list[Stream]:
-    """Return the streams that ``names`` mean, all of them where there are no names.
-
-    :raises WrongUsage: a name means none of them; the message lists those there are.
-    """
-    if not names:
-        return list(streams)
-    found: dict[str, Stream] = {}
-    for name in names:
-        meant = [stream for stream in streams if stream.answers_to(name)]
-        alone = stream_of_variable(name)
-        if not meant and alone is None:
-            known = ", ".join(stream.name for stream in streams) or "none yet"
-            raise WrongUsage(f"{name!r} is neither a lookup nor a stream of alerts here. There are: {known}.")
-        for stream in meant or ([alone] if alone else []):
-            found[stream.variable] = stream
-    return list(found.values())
+def find(streams: Sequence[Stream], name: str) -> list[Stream]:
+    """Return the streams that ``name`` matches, or the one whose Variable it is; an empty list where there is none."""
+    matching = [stream for stream in streams if stream.matches(name)]
+    unlisted = stream_of_variable(name)
+    return matching or ([unlisted] if unlisted else [])

@@ -1,13 +1,15 @@
-"""What is stored about one stream, told."""
+"""How far each stream is: its stored state, and what its next run does."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli import airflow_side
-from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -15,25 +17,33 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The next run of a stream: from when on it reads, lag included, and whether it builds a lookup."""
+
+    start: datetime
+    is_build: bool
+
+
 def stored_state(stream: Stream) -> LookupState | EventState | None:
     """Return the state of a stream, None where there is none.
 
-    :raises ConfigurationError: its Variable holds something else, or cannot be decrypted.
+    :raises ConfigurationError: the Variable is not a state, or cannot be decrypted.
     """
-    text = airflow_side.read_variable(stream.variable)
+    text = database.read_variable(stream.variable)
     if text is not None:
         return stream.kind.from_json(text, name=stream.variable)
-    if stream.variable in airflow_side.state_variables():
+    if stream.variable in database.state_variables():
         raise ConfigurationError(
             f"The Airflow Variable {stream.variable} cannot be decrypted: is this the fernet_key it was written with?"
         )
     return None
 
 
-def state_told(stream: Stream, now: datetime) -> dict[str, Any]:
-    """Return the state of a stream in JSON's own types.
+def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
+    """Return how far a stream is, in JSON's own types.
 
-    Shape: ``name, kind, variable, configured, present, problem``, then the fields of the state, None where it has none;
+    Shape: ``name, kind, variable, configured, present, problem``, then the fields of the state, None without a state;
     ``columns`` is their number, ``age_s`` the seconds since the checkpoint.
     """
     state, problem = None, None
@@ -41,8 +51,8 @@ def state_told(stream: Stream, now: datetime) -> dict[str, Any]:
         state = stored_state(stream)
     except ConfigurationError as error:
         problem = str(error)
-    found = asdict(state) if state else dict.fromkeys(stream.kind.__dataclass_fields__)
-    until = found["to_checkpoint_time"]
+    fields = asdict(state) if state else dict.fromkeys(stream.kind.__dataclass_fields__)
+    checkpoint = fields["to_checkpoint_time"]
     return {
         "name": stream.name,
         "kind": "lookup" if stream.is_lookup else "alerts",
@@ -51,7 +61,31 @@ def state_told(stream: Stream, now: datetime) -> dict[str, Any]:
         "present": state is not None or problem is not None,
         "problem": problem,
         "status": None,
-        **{name: format_instant(value) if isinstance(value, datetime) else value for name, value in found.items()},
-        "columns": len(found.get("columns") or ()) or None,
-        "age_s": round((now - until).total_seconds()) if until else None,
+        **{name: format_instant(value) if isinstance(value, datetime) else value for name, value in fields.items()},
+        "columns": len(fields.get("columns") or ()) or None,
+        "age_s": round((now - checkpoint).total_seconds()) if checkpoint else None,
     }
+
+
+def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun | None:
+    """Return the run that would begin now with this state; None where the configuration does not name the stream."""
+    from airflow_provider_flashpoint.core.run_window import LookupProgress
+
+    task: Any = stream.task
+    if task is None:
+        return None
+    context = run_context(task, {})
+    if not stream.is_lookup:
+        window = task.window_of(context, state.to_checkpoint_time if state else None).asked
+        return NextRun(window.start, is_build=False)
+    known = state if isinstance(state, LookupState) else None
+    status = known.status if known else LookupStatus(task.lookup_status)
+    window = task.window_of(context, LookupProgress(known, status)).asked
+    return NextRun(window.start, is_build=status is LookupStatus.NEW)
+
+
+def run_context(task: Any, conf: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part of a run's context that decides its window, for a run triggered now with ``conf``."""
+    now = datetime.now(UTC)
+    run = SimpleNamespace(conf=conf, run_after=now)
+    return {"dag": task.dag, "dag_run": run, "logical_date": now, "run_id": "preview"}

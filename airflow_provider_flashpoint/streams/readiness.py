@@ -1,138 +1,214 @@
-"""What `check` finds of the connections to Flashpoint and to Devo."""
+"""Whether the setup is ready for a run: checks that pull and send nothing.
+
+A check returns a sentence about a good connection, and raises otherwise. `examine` turns either into a `Finding`.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.cli.certificates import certificate_findings, server_certificate
-from airflow_provider_flashpoint.cli.finding import Finding, look_at
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, as_setup_error
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
-    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
     from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
     from airflow_provider_flashpoint.hooks.devo import DevoHook
-
-
-def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
-    """Yield what is found of the connections that the configuration uses; without one, of the default ones."""
-    from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID, Verify
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-
-    sources: dict[str, dict[DataSet, str | None]] = defaultdict(dict)
-    targets: dict[str, set[DataSet]] = defaultdict(set)
-    for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
-        used = getattr(config, data_set.value) if config else None
-        if used or config is None:
-            sources[used.flashpoint_conn_id if used else DEFAULT_FLASHPOINT_CONN_ID][data_set] = None
-            targets[used.devo_conn_id if used else DEFAULT_DEVO_CONN_ID].add(data_set)
-    if config and config.alerts:
-        for data_set in (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES):
-            feed = getattr(config.alerts, data_set.value)
-            if feed:
-                sources[config.alerts.flashpoint_conn_id][data_set] = feed.path
-    for conn_id, paths in sources.items():
-        for data_set, path in paths.items():
-            yield look_at(f"{conn_id}: {data_set.replace('_', ' ')}", partial(_ask_flashpoint, conn_id, data_set, path))
-    for conn_id, data_sets in targets.items():
-        yield from _devo_findings(
-            conn_id,
-            events=DataSet.ALERTS in data_sets,
-            lookups=DataSet.INDICATORS in data_sets,
-            queried_tag=config.alerts.tag
-            if config and config.alerts and config.alerts.verify is Verify.QUERY
-            else None,
-        )
-
-
-def _ask_flashpoint(conn_id: str, data_set: DataSet, path: str | None) -> str:
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-    try:
-        # Whoever checks waits for the answer, and can check again.
-        client = _found(FlashpointHook(conn_id).client, paths={data_set: path} if path else None, max_attempts=1)
-        client.check(data_set)
-    except FlashpointProviderError as error:
-        raise as_setup_error(error) from error
-    return f"Flashpoint answers, and the token is good (api {client.api})."
-
-
-def _devo_findings(conn_id: str, *, events: bool, lookups: bool, queried_tag: str | None) -> Iterator[Finding]:
-    from airflow_provider_flashpoint.hooks.devo import DevoHook
-
-    hook = DevoHook(conn_id)
-    read: list[DevoSettings] = []
-
-    def look() -> str:
-        read.append(_found(hook.settings))
-        return ""
-
-    readable = look_at(f"{conn_id}: fields", look)
-    if not readable.good:
-        yield readable
-        return
-    settings = read[0]
-    transports = {settings.event_transport if events else "", settings.lookup_transport if lookups else ""}
-    is_certified = "syslog" in transports and not settings.insecure
-    if is_certified:
-        yield from certificate_findings(settings)
-    if events:
-        yield look_at(f"{conn_id}: events", partial(_ask_events, hook, settings))
-    if lookups:
-        yield look_at(f"{conn_id}: lookups", partial(_ask_lookups, hook, settings))
-    if events and queried_tag:
-        yield look_at(f"{conn_id}: queries", partial(_ask_queries, hook, queried_tag))
-
-
-def _ask_events(hook: DevoHook, settings: DevoSettings) -> str:
-    hook.check_events()
-    if settings.event_transport == "http":
-        return "Devo answers over HTTP, and does not refuse the token."
-    if settings.insecure:
-        return "Devo answers over plain TCP."
-    return f"{settings.host}:{settings.port} accepts the certificate. {server_certificate(settings)}"
-
-
-def _ask_lookups(hook: DevoHook, settings: DevoSettings) -> str:
-    hook.check_lookups(max_attempts=1)
-    if settings.lookup_transport == "syslog":
-        return "Devo answers over syslog, which it has deprecated for lookups."
-    return f"The Lookups API answers, and the token is good in the domain {settings.domain}."
-
-
-def _ask_queries(hook: DevoHook, tag: str) -> str:
-    hook.check_queries(tag)
-    return f"Devo lets {tag} be queried."
-
-
-def _found(read: Any, **options: Any) -> Any:
-    """Return what ``read`` returns of a connection.
-
-    :raises ConfigurationError: Airflow has no such connection; the message says how to make it.
-    """
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-    try:
-        return read(**options)
-    except AirflowNotFoundException as error:
-        hook = read.__self__
-        conn_id = getattr(hook, hook.conn_name_attr)
-        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-        if variable in os.environ:
-            raise ConfigurationError(f"{variable} is set, and is neither JSON nor a URI that can be read.") from error
-        raise ConfigurationError(
-            f"Airflow has no connection {conn_id}. Make it in the UI, or as in "
-            f"`airflow connections add {conn_id} {_EXAMPLES[hook.conn_type]}`."
-        ) from error
-
-
+_USER_IN_URI = re.compile(r"//[^/\s]*@")
+_MAX_REASON_CHARACTERS = 500
 _EXAMPLES = {
     "flashpoint": "--conn-type flashpoint --conn-host https://fp.tools --conn-password '<API token>'",
     "devo": "--conn-type devo --conn-host collector-us.devo.io --conn-port 443 --conn-password '<API token>' "
     """--conn-extra '{"cert": "...", "private_key": "...", "chain": "...", "domain": "..."}'""",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether one part of the setup is ready, with the facts, or the reason and the remedy."""
+
+    part: str
+    good: bool
+    said: str
+
+
+def examine(part: str, check: Callable[[], str]) -> Finding:
+    """Return the result of ``check``, or the reason why it failed."""
+    try:
+        return Finding(part, True, check())
+    except Exception as error:  # whatever is wrong with one part, the others are examined too
+        return Finding(part, False, reason_of(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something failed, without secrets: the provider's own message, or the first line of another one."""
+    if isinstance(error, FlashpointProviderError):
+        return str(error)
+    first_line = next(iter(str(error).splitlines()), "").strip()
+    text = _USER_IN_URI.sub("//…@", f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)
+    if "airflow" in sys.modules:  # Airflow knows the secrets to mask only once it is started
+        from airflow_provider_flashpoint.airflow_runtime.compat import redact
+
+        text = str(redact(text))
+    return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
+
+
+def check_flashpoint(hook: FlashpointHook, data_set: DataSet, *, path: str | None = None, **options: Any) -> str:
+    """Make the cheapest authenticated request of ``data_set``.
+
+    :param path: a path of the data set that replaces the connection's.
+    :param options: as for `FlashpointHook.client`, such as ``max_attempts``.
+    :raises: as `FlashpointClient.check`; ConfigurationError where the connection is missing or wrong.
+    """
+    settings_of(hook)
+    client = hook.client(paths={data_set: path} if path else None, **options)
+    client.check(data_set)
+    return f"Flashpoint answers, and the token is good (api {client.api})."
+
+
+def check_events(hook: DevoHook) -> str:
+    """Connect to Devo as for sending events.
+
+    :raises: as `DevoHook.check_events`; ConfigurationError where the connection is missing or wrong.
+    """
+    settings = settings_of(hook)
+    hook.check_events()
+    if settings.event_transport == "http":
+        return "ready over HTTP, and the token is not refused."
+    return "ready over plain TCP." if settings.insecure else "ready over TLS, and the certificate is accepted."
+
+
+def check_lookups(hook: DevoHook, **options: Any) -> str:
+    """Connect to Devo as for deploying lookups.
+
+    :param options: as for `DevoHook.lookups`, such as ``max_attempts``.
+    :raises: as `DevoHook.check_lookups`; ConfigurationError where the connection is missing or wrong.
+    """
+    settings = settings_of(hook)
+    hook.check_lookups(**options)
+    if settings.lookup_transport == "syslog":
+        return "ready over syslog, which Devo has deprecated for lookups."
+    return f"ready in the domain {settings.domain}."
+
+
+def check_queries(hook: DevoHook, tag: str) -> str:
+    """Query the table ``tag`` for events younger than now.
+
+    :raises: as `DevoHook.check_queries`; ConfigurationError where the connection is missing or wrong.
+    """
+    settings_of(hook)
+    hook.check_queries(tag)
+    return f"ready: {tag} can be queried."
+
+
+def settings_of(hook: FlashpointHook | DevoHook) -> Any:
+    """Return the settings of a hook's connection.
+
+    :raises ConfigurationError: the connection is missing or wrong; the message says how to add it.
+    """
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    try:
+        return hook.settings()
+    except AirflowNotFoundException as error:
+        conn_id = getattr(hook, hook.conn_name_attr)
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        if variable in os.environ:
+            raise ConfigurationError(f"{variable} is set, but is neither valid JSON nor a valid URI.") from error
+        raise ConfigurationError(
+            f"Airflow has no connection {conn_id}. Add it in the UI, or with "
+            f"`airflow connections add {conn_id} {_EXAMPLES[hook.conn_type]}`."
+        ) from error
+
+
+def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
+    """Examine the connections that the configuration uses; without one, the default connections.
+
+    Each request is attempted once, since a person waits for the answer.
+    """
+    from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID, Verify
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+
+    reads: list[tuple[str, DataSet, str | None]] = []
+    delivers: dict[str, set[DataSet]] = defaultdict(set)
+    for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
+        used = getattr(config, data_set.value, None)
+        if used or config is None:
+            reads.append((used.flashpoint_conn_id if used else DEFAULT_FLASHPOINT_CONN_ID, data_set, None))
+            delivers[used.devo_conn_id if used else DEFAULT_DEVO_CONN_ID].add(data_set)
+    alerts = config.alerts if config else None
+    for data_set in (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES):
+        feed = getattr(alerts, data_set.value, None)
+        if alerts and feed:
+            reads.append((alerts.flashpoint_conn_id, data_set, feed.path))
+    for conn_id, data_set, path in reads:
+        check = partial(check_flashpoint, FlashpointHook(conn_id), data_set, path=path, max_attempts=1)
+        yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", partial(_as_setup, check))
+    query_tag = alerts.tag if alerts and alerts.verify is Verify.QUERY else None
+    for conn_id, data_sets in delivers.items():
+        has_events = DataSet.ALERTS in data_sets
+        yield from _devo_findings(
+            conn_id,
+            events=has_events,
+            lookups=DataSet.INDICATORS in data_sets,
+            query_tag=query_tag if has_events else None,
+        )
+
+
+def _as_setup(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except FlashpointProviderError as error:
+        raise as_setup_error(error) from error
+
+
+def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str | None) -> Iterator[Finding]:
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
+
+    hook = DevoHook(conn_id)
+    try:
+        settings = settings_of(hook)
+    except Exception as error:  # as in `examine`
+        yield Finding(f"{conn_id}: fields", False, reason_of(error))
+        return
+    transports = {settings.event_transport if events else "", settings.lookup_transport if lookups else ""}
+    if "syslog" in transports and not settings.insecure:
+        yield from _certificate_findings(conn_id, settings.identity)
+    if events:
+        yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook))
+    if lookups:
+        yield examine(f"{conn_id}: lookups", partial(check_lookups, hook, max_attempts=1))
+    if query_tag:
+        yield examine(f"{conn_id}: queries", partial(check_queries, hook, query_tag))
+
+
+def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
+    """Examine the client's certificate and those of the chain; one finding where the set is incomplete."""
+    from airflow_provider_flashpoint.core.devo.connection.tls import pem_parts
+    from airflow_provider_flashpoint.streams.certificates import describe_certificates
+
+    try:
+        cert, _, chain = pem_parts(identity)
+    except Exception as error:  # as in `examine`
+        yield Finding(f"{conn_id}: certificates", False, reason_of(error))
+        return
+    yield examine(f"{conn_id}: certificate", partial(describe_certificates, cert, "cert"))
+    yield examine(f"{conn_id}: chain", partial(describe_certificates, chain, "chain"))
+
+
+def _check_events_and_server(hook: DevoHook) -> str:
+    from airflow_provider_flashpoint.streams.certificates import describe_server_certificate
+
+    sentence = check_events(hook)
+    settings = settings_of(hook)
+    is_tls = settings.event_transport == "syslog" and not settings.insecure
+    return f"{sentence} {describe_server_certificate(settings)}" if is_tls else sentence

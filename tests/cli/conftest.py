@@ -109,13 +109,13 @@ def config(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.fixture
 def airflow(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Airflow as the command finds it: with a database, and without states in it."""
-    from airflow_provider_flashpoint.cli import airflow_side
+    from airflow_provider_flashpoint.airflow_runtime import database
 
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # the command sets it; other tests must not see it
 
     def forget() -> None:
-        for name in airflow_side.state_variables():
-            airflow_side.delete_variable(name)
+        for name in database.state_variables():
+            database.delete_variable(name)
 
     forget()
     yield

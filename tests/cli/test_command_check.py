@@ -65,7 +65,9 @@ def test_certificates_are_told_with_their_dates() -> None:
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
     assert said["devo_default: certificate"].startswith("sandbox client: valid until 20")
     assert said["devo_default: chain"].startswith("Devo sandbox authority: valid until 20")
-    assert "Its own is for localhost, vouched for by the chain, and lasts until 20" in said["devo_default: events"]
+    assert (
+        "The server certificate matches localhost and the chain, and is valid until 20" in said["devo_default: events"]
+    )
 
 
 def test_wrong_tokens_do_not_stop_the_other_parts(connections: Connect) -> None:
@@ -170,7 +172,7 @@ def test_plain_tcp_is_named(connections: Connect, sandbox: Sandbox) -> None:
     """A connection without TLS has no certificates to look at, and is said to be plain."""
     connections(devo={"port": sandbox.devo.plain_port, "extra": {"insecure": True}})
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
-    assert said["devo_default: events"] == "Devo answers over plain TCP."
+    assert said["devo_default: events"] == "ready over plain TCP."
     assert "devo_default: certificate" not in said
 
 
@@ -180,7 +182,7 @@ def test_events_over_http_need_no_certificate(connections: Connect) -> None:
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
     said = {each["part"]: each["said"] for each in outcome.json["findings"]}
-    assert said["devo_default: events"] == "Devo answers over HTTP, and does not refuse the token."
+    assert said["devo_default: events"] == "ready over HTTP, and the token is not refused."
 
 
 def test_lookups_over_syslog_are_told_to_be_deprecated(connections: Connect) -> None:
@@ -189,7 +191,7 @@ def test_lookups_over_syslog_are_told_to_be_deprecated(connections: Connect) -> 
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
     said = {each["part"]: each["said"] for each in outcome.json["findings"]}
-    assert said["devo_default: lookups"] == "Devo answers over syslog, which it has deprecated for lookups."
+    assert said["devo_default: lookups"] == "ready over syslog, which Devo has deprecated for lookups."
 
 
 def test_queries_are_asked_for_where_they_are_used(connections: Connect, config: Path) -> None:
@@ -198,7 +200,7 @@ def test_queries_are_asked_for_where_they_are_used(connections: Connect, config:
     content["inputs"]["flashpoint_alert"]["services"]["alerts"]["verify"] = "query"
     config.write_text(json.dumps(content), encoding="utf-8")
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
-    assert said["devo_default: queries"] == f"Devo lets {TAG} be queried."
+    assert said["devo_default: queries"] == f"ready: {TAG} can be queried."
     connections(devo={"extra": {"query_base_url": None, "api_base_url": None}})
     assert "no `query_base_url`" in bad_parts(call("check", "--json"))["devo_default: queries"]
 

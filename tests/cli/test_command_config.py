@@ -21,7 +21,7 @@ def test_a_good_file_is_good(config: Path) -> None:
     """A right file exits with 0, and says in short what it is about."""
     outcome = call("config", "validate")
     assert outcome.exit_code == 0
-    assert outcome.out == f"{config}: good, 2 lookups and alerts into {TAG}\n"
+    assert outcome.out == f"{config}: valid, 2 lookups and alerts into {TAG}\n"
 
 
 def test_every_problem_is_told_with_key_value_and_what_is_allowed(tmp_path: Path, staging: Path) -> None:

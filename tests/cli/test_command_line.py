@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.cli.main import main
-from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, reason_of, table, visible
+from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, table, visible
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.readiness import reason_of
 from sandbox.sandbox import Sandbox
 from tests.cli.conftest import WINDOW, call, call_process
 

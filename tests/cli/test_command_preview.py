@@ -30,9 +30,9 @@ def setup(airflow: None, config: Path, connections: Callable[..., None], sandbox
 
 
 def states() -> list[str]:
-    from airflow_provider_flashpoint.cli import airflow_side
+    from airflow_provider_flashpoint.airflow_runtime import database
 
-    return airflow_side.state_variables()
+    return database.state_variables()
 
 
 def deliver(run_dag: RunDag, config: Path, dag_id: str) -> None:

@@ -46,15 +46,15 @@ def empty_devo(sandbox: Sandbox) -> Iterator[None]:
 
 
 def write(variable: str, text: str) -> None:
-    from airflow_provider_flashpoint.cli import airflow_side
+    from airflow_provider_flashpoint.airflow_runtime import database
 
-    airflow_side.write_variable(variable, text)
+    database.write_variable(variable, text)
 
 
 def read(variable: str) -> str | None:
-    from airflow_provider_flashpoint.cli import airflow_side
+    from airflow_provider_flashpoint.airflow_runtime import database
 
-    return airflow_side.read_variable(variable)
+    return database.read_variable(variable)
 
 
 def stored(variable: str) -> LookupState:
@@ -178,7 +178,7 @@ def test_after_a_reset_the_next_run_builds_the_lookup() -> None:
     """What a reset announces is what the next window is."""
     write(DOMAINS, CREATED.to_json())
     said = call("state", "reset", "Domains", "--yes").out
-    assert "The next run builds the lookup anew, from 2026-01-01T00:00:00Z on." in said
+    assert "The next run rebuilds the lookup, from 2026-01-01T00:00:00Z on." in said
     told = call("preview", "indicators", "--type", "domain", "--json").json
     assert (told["operation"], told["window"]["from"]) == ("build", "2026-01-01T00:00:00Z")
 
@@ -224,7 +224,7 @@ def test_a_status_is_set() -> None:
     """New makes the next run build the lookup; the rest of the state stays."""
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "set", "Domains", "--status", "New")
-    said = "Domains: status New. The next run builds the lookup anew, from 2026-01-01T00:00:00Z on.\n"
+    said = "Domains: status New. The next run rebuilds the lookup, from 2026-01-01T00:00:00Z on.\n"
     assert (outcome.exit_code, outcome.out) == (0, said)
     assert stored(DOMAINS).status is LookupStatus.NEW
     assert stored(DOMAINS).generation == CREATED.generation
@@ -262,7 +262,7 @@ def test_a_checkpoint_that_is_moved_forward_tells_what_is_left_out() -> None:
     """A gap that no run will read is made only with that said."""
     write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
     said = call("state", "set", TAG, "--to-checkpoint", "2026-01-06").out
-    assert "What lies between the two checkpoints is read by no scheduled run." in said
+    assert "No scheduled run reads the records between the two checkpoints." in said
 
 
 def test_a_stream_can_be_started_at_a_time_of_choice() -> None:
@@ -274,7 +274,7 @@ def test_a_stream_can_be_started_at_a_time_of_choice() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Nothing is to be set"),
+        ((), "Nothing to set"),
         (("--status", "Old"), "invalid choice: 'Old'"),
         (("--to-checkpoint", "soon"), "--to-checkpoint is 'soon'"),
         (("--to-checkpoint", "2999-01-01"), "lies in the future"),

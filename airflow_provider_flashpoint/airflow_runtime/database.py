@@ -1,7 +1,7 @@
-"""Airflow as a person on the scheduler's machine reaches it: its connections and its Variables, through its database.
+"""Airflow outside of a task: starting it, and its Variables through its database.
 
-A task reads and writes Variables through Airflow's Execution API, which a command has not. So Variables are reached
-through Airflow's model of them, and connections as Airflow's own command line reaches them.
+A task reads and writes Variables through Airflow's Execution API. A command, or a page of the web server, has no such
+API and goes through the database model. Connections need nothing of this: hooks find them anywhere.
 """
 
 from __future__ import annotations
@@ -18,38 +18,29 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 _PREFIXES = (lookup_variable(""), event_variable(""))
 
 
-def begin() -> None:
-    """Start Airflow in this process, and make sure that its database answers.
-
-    :raises ConfigurationError: it is not so.
-    """
-    start()
-    state_variables()
-
-
 def start() -> str:
     """Start Airflow in this process and return its version.
 
-    :raises ConfigurationError: it is not installed, or its configuration does not let it start.
+    :raises ConfigurationError: Airflow is not installed, or its configuration is wrong.
     """
-    # What makes Airflow 3 read its database; earlier versions do so anyway. Its own commands set it as well.
+    # Makes Airflow 3 read Variables and connections from its database, as its own commands do.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
         import_module("airflow.models")
         version: str = import_module("airflow").__version__
-    except Exception as error:  # its start carries out the configuration of this machine, so anything may come of it
+    except Exception as error:  # starting Airflow runs this machine's configuration, which can raise anything
         raise ConfigurationError(
-            f"Airflow does not start here ({_innermost(error)}). `airflow version` shows more."
+            f"Airflow does not start here ({_root_cause(error)}). `airflow version` shows more."
         ) from error
     return version
 
 
 def state_variables() -> list[str]:
-    """Return the names of all Variables that hold a state, or should, as far as the database has them.
+    """Return the sorted names of all Variables that hold the state of a stream.
 
-    :raises ConfigurationError: the database does not answer. Reading a single Variable would not tell.
+    :raises ConfigurationError: the database does not answer. Reading one Variable would not show that.
     """
-    with _database() as session:
+    with _session() as session:
         from sqlalchemy import or_, select
 
         key = _model().key
@@ -59,7 +50,7 @@ def state_variables() -> list[str]:
 
 
 def read_variable(name: str) -> str | None:
-    """Return what a task would read, or None where there is nothing, or nothing that can be decrypted."""
+    """Return the value that a task would read; None where it is absent or cannot be decrypted."""
     from airflow.providers.common.compat.sdk import Variable
 
     text: str | None = Variable.get(name, None)
@@ -69,36 +60,35 @@ def read_variable(name: str) -> str | None:
 def write_variable(name: str, text: str) -> None:
     """Write a Variable into the database.
 
-    :raises ConfigurationError: the database does not answer, or tasks would go on reading another value.
+    :raises ConfigurationError: the database does not answer, or tasks would still read another value.
     """
-    with _database():
+    with _session():
         _model().set(name, text)
     if read_variable(name) != text:
         raise _shadowed(name)
 
 
 def delete_variable(name: str) -> bool:
-    """Delete a Variable from the database, and return whether it was there.
+    """Delete a Variable from the database; return whether it existed.
 
-    :raises ConfigurationError: the database does not answer, or tasks would go on reading another value.
+    :raises ConfigurationError: the database does not answer, or tasks would still read another value.
     """
-    with _database():
-        is_deleted: bool = _model().delete(name) > 0
+    with _session():
+        existed: bool = _model().delete(name) > 0
     if read_variable(name) is not None:
         raise _shadowed(name)
-    return is_deleted
+    return existed
 
 
 def _model() -> Any:
-    """Return the model of Variables; that of the task SDK writes through the Execution API, which only a task has."""
+    """Return the database model; the class of the task SDK needs the Execution API."""
     from airflow.models import Variable
 
     return Variable  # noqa: AIR311
 
 
 @contextlib.contextmanager
-def _database() -> Generator[Any]:
-    """Yield a session of Airflow's database, and tell in words why there is none."""
+def _session() -> Generator[Any]:
     from airflow.utils.session import create_session
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -108,13 +98,13 @@ def _database() -> Generator[Any]:
     except SQLAlchemyError as error:
         cause = next(iter(str(getattr(error, "orig", None) or type(error).__name__).splitlines()), "")
         raise ConfigurationError(
-            f"Airflow's database does not answer as it should ({cause}). Is AIRFLOW_HOME the one of the scheduler, "
-            "and was `airflow db migrate` run?"
+            f"Airflow's database failed ({cause}). Check that AIRFLOW_HOME is the scheduler's, and that "
+            "`airflow db migrate` was run."
         ) from error
 
 
-def _innermost(error: BaseException) -> str:
-    """Return what began a chain of errors; its words only where they cannot hold a part of the configuration."""
+def _root_cause(error: BaseException) -> str:
+    """Return the type of the first error of a chain; its message only where it cannot hold configuration values."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     return f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
@@ -123,5 +113,5 @@ def _innermost(error: BaseException) -> str:
 def _shadowed(name: str) -> ConfigurationError:
     return ConfigurationError(
         f"The Variable {name} is also set outside of Airflow's database (as AIRFLOW_VAR_{name.upper()}, or in a "
-        "secrets backend), and that value is what tasks read. Change it there."
+        "secrets backend), and tasks read that value. Change it there."
     )

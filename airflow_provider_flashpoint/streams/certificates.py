@@ -1,0 +1,62 @@
+"""The certificates of a Devo connection: their names and how long they are valid."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
+_RENEWAL_NOTICE = timedelta(days=30)
+
+
+def describe_certificates(pem: str, name: str) -> str:
+    """Return one line for each certificate: its name and its last day.
+
+    :param name: the connection field that ``pem`` comes from, for the message.
+    :raises ConfigurationError: there is no certificate in ``pem``, or one is not valid now.
+    """
+    from cryptography import x509
+
+    try:
+        certificates = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise ConfigurationError(f"`{name}` holds no certificate in PEM form.") from error
+    return "\n".join(map(_describe, certificates))
+
+
+def describe_server_certificate(settings: DevoSettings) -> str:
+    """Connect to Devo, verify its certificate against the chain and the host name, and return its last day.
+
+    :raises: as `Connector.connect`.
+    """
+    from airflow_provider_flashpoint.core.devo.connection.connector import Connector
+    from airflow_provider_flashpoint.core.devo.connection.tls import client_context
+
+    context = client_context(settings.identity, security_level=settings.tls_security_level)
+    connector = Connector(settings.host, settings.port, context, connect_timeout_s=settings.connect_timeout_s)
+    with connector.connect() as connection:
+        fields = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str((fields or {})["notAfter"])), UTC)
+    return f"The server certificate matches {settings.host} and the chain, and is valid until {end:%Y-%m-%d}."
+
+
+def _describe(certificate: Certificate) -> str:
+    from cryptography.x509.oid import NameOID
+
+    now = datetime.now(UTC)
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(names[0].value) if names else certificate.subject.rfc4514_string()
+    if end < now:
+        raise ConfigurationError(f"{name}: expired on {end:%Y-%m-%d}. Get a new one from Devo.")
+    if start > now:
+        raise ConfigurationError(f"{name}: not valid before {start:%Y-%m-%d %H:%M} UTC. Is this machine's clock right?")
+    notice = ": renew it soon" if end - now < _RENEWAL_NOTICE else ""
+    return f"{name}: valid until {end:%Y-%m-%d}, {(end - now).days} days from now{notice}."
