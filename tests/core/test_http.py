@@ -14,7 +14,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -82,7 +82,7 @@ def test_refused_at_once(
     """What cannot pass is raised after one attempt."""
     requests_mock.get(f"{BASE}/x", status_code=status, headers={"Location": "https://elsewhere.example/"})
     with pytest.raises(PermanentError) as raised:
-        waits.client().send("GET", "/x")
+        waits.client().send(Request("GET", "/x"))
     assert (type(raised.value), requests_mock.call_count) == (error, 1)
 
 
@@ -90,7 +90,7 @@ def test_refused_at_once(
 def test_asked_again(requests_mock: Mocker, waits: Waits, status: int) -> None:
     """What may pass is asked again, and the answer that then comes is returned."""
     requests_mock.get(f"{BASE}/x", [{"status_code": status}, {"text": "fine"}])
-    assert waits.client().send("GET", "/x").text == "fine"
+    assert waits.client().send(Request("GET", "/x")).text == "fine"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 503, 524])
@@ -98,7 +98,7 @@ def test_budget_of_attempts(requests_mock: Mocker, waits: Waits, status: int) ->
     """After the last attempt the error of the status is raised."""
     requests_mock.get(f"{BASE}/x", status_code=status)
     with pytest.raises(TransientError) as raised:
-        waits.client(max_attempts=3).send("GET", "/x")
+        waits.client(max_attempts=3).send(Request("GET", "/x"))
     expected = RateLimitedError if status == 429 else ServerError
     assert (type(raised.value), requests_mock.call_count, len(waits)) == (expected, 3, 2)
 
@@ -107,28 +107,28 @@ def test_rejection_carries_its_status(requests_mock: Mocker, waits: Waits) -> No
     """A caller can tell refusals apart by their status."""
     requests_mock.get(f"{BASE}/x", status_code=409)
     with pytest.raises(RejectedError) as raised:
-        waits.client().send("GET", "/x")
+        waits.client().send(Request("GET", "/x"))
     assert raised.value.status == 409
 
 
 def test_accepted_status(requests_mock: Mocker, waits: Waits) -> None:
     """A status that the caller accepts is an answer, whatever the table says."""
     requests_mock.delete(f"{BASE}/x", status_code=404)
-    assert waits.client().send("DELETE", "/x", accept=(204, 404)).status_code == 404
+    assert waits.client().send(Request("DELETE", "/x", accept=(204, 404))).status_code == 404
 
 
 def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
     """A call that must not be repeated is sent once."""
     requests_mock.post(f"{BASE}/x", status_code=503)
     with pytest.raises(ServerError):
-        waits.client().send("POST", "/x", retry=False)
+        waits.client().send(Request("POST", "/x", retry=False))
     assert (requests_mock.call_count, waits) == (1, [])
 
 
 def test_retry_after_seconds(requests_mock: Mocker, waits: Waits) -> None:
     """The seconds that the service asks for are waited."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": "17"}}, {}])
-    waits.client().send("GET", "/x")
+    waits.client().send(Request("GET", "/x"))
     assert waits == [17.0]
 
 
@@ -136,7 +136,7 @@ def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
     """The time until the date that the service names is waited."""
     later = formatdate(time() + 200, usegmt=True)
     requests_mock.get(f"{BASE}/x", [{"status_code": 503, "headers": {"Retry-After": later}}, {}])
-    waits.client().send("GET", "/x")
+    waits.client().send(Request("GET", "/x"))
     assert 100 < waits[0] <= 200
 
 
@@ -146,7 +146,7 @@ def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
 def test_retry_after_nonsense(requests_mock: Mocker, waits: Waits, value: str) -> None:
     """A Retry-After that says nothing leaves the usual wait."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
-    waits.client().send("GET", "/x")
+    waits.client().send(Request("GET", "/x"))
     assert 0.5 <= waits[0] <= 1.0
 
 
@@ -154,7 +154,7 @@ def test_retry_after_beyond_budget(requests_mock: Mocker, waits: Waits) -> None:
     """A wait that does not fit the budget is not begun, and the error tells what was asked for."""
     requests_mock.get(f"{BASE}/x", status_code=429, headers={"Retry-After": "3600"})
     with pytest.raises(RateLimitedError) as raised:
-        waits.client(retry_budget_s=300).send("GET", "/x")
+        waits.client(retry_budget_s=300).send(Request("GET", "/x"))
     assert (raised.value.retry_after_s, waits) == (3600.0, [])
 
 
@@ -162,7 +162,7 @@ def test_storm(requests_mock: Mocker, waits: Waits) -> None:
     """A storm of 429 ends, and the waits together stay within the budget."""
     requests_mock.get(f"{BASE}/x", status_code=429, headers={"Retry-After": "40"})
     with pytest.raises(RateLimitedError):
-        waits.client(retry_budget_s=100, max_attempts=99).send("GET", "/x")
+        waits.client(retry_budget_s=100, max_attempts=99).send(Request("GET", "/x"))
     assert waits == [40.0, 40.0]
 
 
@@ -170,7 +170,7 @@ def test_waits_grow(requests_mock: Mocker, waits: Waits) -> None:
     """Without a word of the service the waits double, with a spread of one half, up to a minute."""
     requests_mock.get(f"{BASE}/x", status_code=503)
     with pytest.raises(ServerError):
-        waits.client(retry_budget_s=1e6, max_attempts=9).send("GET", "/x")
+        waits.client(retry_budget_s=1e6, max_attempts=9).send(Request("GET", "/x"))
     ceilings = [1, 2, 4, 8, 16, 32, 60, 60]
     assert all(top / 2 <= wait <= top for wait, top in zip(waits, ceilings, strict=True))
 
@@ -179,7 +179,7 @@ def test_web_page(requests_mock: Mocker, waits: Waits) -> None:
     """A web page with status 200 is no answer of the service, and is asked again."""
     page = {"text": "<html>sign in</html>", "headers": {"Content-Type": "text/html; charset=utf-8"}}
     requests_mock.get(f"{BASE}/x", [page, {"json": [1]}])
-    assert waits.client().read_json("GET", "/x")[0] == [1]
+    assert waits.client().read_json(Request("GET", "/x")) == [1]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_web_page(requests_mock: Mocker, waits: Waits) -> None:
 def test_fault_asked_again(server: HttpServer, waits: Waits, fault: Fault) -> None:
     """An answer that is broken on its way is asked again, and comes whole."""
     server.faults.add(fault)
-    body, _ = waits.client(server.url).read_json("GET", "/page")
+    body = waits.client(server.url).read_json(Request("GET", "/page"))
     assert (body, len(waits), server.faults.fired()) == (list(range(100)), 1, 1)
 
 
@@ -208,7 +208,7 @@ def test_refusal_whose_body_breaks_off(waits: Waits) -> None:
     with HttpServer([route]) as server:
         server.faults.add(Fault("cut", times=None))
         with pytest.raises(ServerError, match="status 503"):
-            waits.client(server.url, max_attempts=1).send("GET", "/page", stream=True)
+            waits.client(server.url, max_attempts=1).send(Request("GET", "/page", stream=True))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_fault_that_stays(
     """A fault that stays ends in an error that says what came back."""
     server.faults.add(Fault(kind, times=None))
     with pytest.raises(error, match=said):
-        waits.client(server.url, max_attempts=2).read_json("GET", "/page")
+        waits.client(server.url, max_attempts=2).read_json(Request("GET", "/page"))
 
 
 def test_refused_connection(waits: Waits) -> None:
@@ -229,7 +229,7 @@ def test_refused_connection(waits: Waits) -> None:
     with HttpServer() as stopped:
         url = stopped.url
     with pytest.raises(NetworkError, match="the connection was refused"):
-        waits.client(url, max_attempts=1).send("GET", "/page")
+        waits.client(url, max_attempts=1).send(Request("GET", "/page"))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_refused_connection(waits: Waits) -> None:
 def test_address_that_cannot_be(waits: Waits, address: str) -> None:
     """An address that no request can have is an error of the connection, told at once."""
     with pytest.raises(ConfigurationError, match="check the host"):
-        waits.client(address).send("GET", "/x")
+        waits.client(address).send(Request("GET", "/x"))
     assert waits == []
 
 
@@ -246,7 +246,7 @@ def test_missing_certificates(waits: Waits) -> None:
     """A file of certificates that is not there is an error of the connection, and names the file."""
     client = waits.client("https://127.0.0.1:1", verify="/absent/authorities.pem")
     with pytest.raises(ConfigurationError, match=r"/absent/authorities\.pem.*Check `verify`"):
-        client.send("GET", "/x")
+        client.send(Request("GET", "/x"))
 
 
 @pytest.mark.parametrize(("verify", "sent"), [("/own.pem", "/own.pem"), (False, False), (True, "/environment.pem")])
@@ -256,7 +256,7 @@ def test_verify_beats_the_environment(
     """What the connection says of certificates counts; only where it says nothing does the machine's environment."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/environment.pem")
     requests_mock.get(f"{BASE}/x")
-    waits.client(verify=verify).send("GET", "/x")
+    waits.client(verify=verify).send(Request("GET", "/x"))
     assert requests_mock.last_request.verify == sent
 
 
@@ -267,7 +267,7 @@ def test_proxy_beats_the_environment(
     """The proxy of the connection counts; only where there is none does the machine's environment."""
     monkeypatch.setenv("HTTPS_PROXY", "http://environment.example:2")
     requests_mock.get(f"{BASE}/x")
-    waits.client(proxy=own).send("GET", "/x")
+    waits.client(proxy=own).send(Request("GET", "/x"))
     assert requests_mock.last_request.proxies["https"] == (own or "http://environment.example:2")
 
 
@@ -276,7 +276,7 @@ def test_redirect_is_not_followed(requests_mock: Mocker, waits: Waits) -> None:
     requests_mock.get(f"{BASE}/x", status_code=302, headers={"Location": "https://elsewhere.example/login"})
     elsewhere = requests_mock.get("https://elsewhere.example/login")
     with pytest.raises(RejectedError, match="points elsewhere"):
-        waits.client().send("GET", "/x")
+        waits.client().send(Request("GET", "/x"))
     assert not elsewhere.called
 
 
@@ -290,7 +290,7 @@ def test_nothing_secret_is_told(
         f"{BASE}/x", status_code=status, json={"message": f"Bad {TOKEN}"}, headers={"Content-Type": "text/html"}
     )
     with pytest.raises(FlashpointProviderError) as raised:
-        waits.client(max_attempts=2).send("POST", "/x", params={"q": "asked-for"}, json={"k": "sent-body"})
+        waits.client(max_attempts=2).send(Request("POST", "/x", params={"q": "asked-for"}, json={"k": "sent-body"}))
     told = str(raised.value) + caplog.text
     assert [text for text in (TOKEN, "asked-for", "sent-body") if text in told] == []
 
@@ -300,7 +300,7 @@ def test_secret_in_a_path_is_not_told(requests_mock: Mocker, waits: Waits, answe
     """A token that is part of the address stays out of every message."""
     requests_mock.get(f"{BASE}/token/{TOKEN}", **answer)
     with pytest.raises(FlashpointProviderError, match=r"/token/\*\*\*") as raised:
-        waits.client().read_json("GET", f"/token/{TOKEN}")
+        waits.client().read_json(Request("GET", f"/token/{TOKEN}"))
     assert TOKEN not in str(raised.value)
 
 
@@ -308,7 +308,7 @@ def test_broken_connection_tells_no_query(server: HttpServer, waits: Waits, capl
     """The message of a broken connection holds no query either."""
     server.faults.add(Fault("reset", times=None))
     with pytest.raises(NetworkError) as raised:
-        waits.client(server.url, max_attempts=2).send("GET", "/page", params={"q": "asked-for"})
+        waits.client(server.url, max_attempts=2).send(Request("GET", "/page", params={"q": "asked-for"}))
     own = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
     assert "asked-for" not in str(raised.value) + "".join(own)
 
@@ -318,7 +318,7 @@ def test_token_at_the_cut_of_a_reason(requests_mock: Mocker, waits: Waits, place
     """A long reason is cut after the token is taken out, so that no part of it stays."""
     requests_mock.get(f"{BASE}/x", status_code=400, json={"detail": "." * place + TOKEN})
     with pytest.raises(RejectedError) as raised:
-        waits.client().send("GET", "/x")
+        waits.client().send(Request("GET", "/x"))
     assert TOKEN[:4] not in str(raised.value)
 
 
@@ -340,7 +340,7 @@ def test_reason(requests_mock: Mocker, waits: Waits, body: Any, reason: str) -> 
     """What an error body says under the known keys is in the message."""
     requests_mock.get(f"{BASE}/x", status_code=400, json=body)
     with pytest.raises(RejectedError, match=f"status 400: {reason}"):
-        waits.client().send("GET", "/x")
+        waits.client().send(Request("GET", "/x"))
 
 
 def test_bearer_beats_netrc(
@@ -351,7 +351,7 @@ def test_bearer_beats_netrc(
     netrc.write_text("machine service.example login other password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
     requests_mock.get(f"{BASE}/x")
-    waits.client().send("GET", "/x")
+    waits.client().send(Request("GET", "/x"))
     assert requests_mock.last_request.headers["Authorization"] == f"Bearer {TOKEN}"
 
 
@@ -370,5 +370,5 @@ def test_body_made_anew(requests_mock: Mocker, waits: Waits) -> None:
         return ""
 
     requests_mock.post(f"{BASE}/x", text=take)
-    waits.client().send("POST", "/x", data=lambda: (io.BytesIO(b"rows"), {"Content-Type": "text/csv"}))
+    waits.client().send(Request("POST", "/x", data=lambda: (io.BytesIO(b"rows"), {"Content-Type": "text/csv"})))
     assert received == [b"rows", b"rows"]

@@ -15,7 +15,7 @@ from datetime import datetime
 import requests
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, ServerError
 
@@ -82,7 +82,7 @@ class QueryClient:
             "to": "now",  # without an end the answer would have none, and by our clock it may lie in Devo's future
             "mode": {"type": "json/simple/compact"},
         }
-        response = self._http.send("POST", _PATH, json=request, stream=True)
+        response = self._http.send(Request("POST", _PATH, json=request, stream=True))
         with contextlib.closing(response):
             yield from _counts(response)
 

@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, Endpoint, Walk, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record, records_of
 from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
-from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, MalformedPageError
 
@@ -86,7 +86,7 @@ class FlashpointClient:
         :raises: the tree of `errors`, as every request.
         """
         endpoint = self.endpoint(data_set)
-        body, _ = self._http.read_json("GET", endpoint.path, params={endpoint.size_parameter: 1})
+        body = self._http.read_json(Request("GET", endpoint.path, params={endpoint.size_parameter: 1}))
         records_of(body, key=endpoint.records_key, path=endpoint.path)
 
 
@@ -145,7 +145,10 @@ class _Reader:
         if self.first_url is None:
             prepared = requests.Request("GET", self._http.base_url + self._endpoint.path, params=parameters).prepare()
             self.first_url = prepared.url
-        body, headers = self._http.read_json("GET", self._endpoint.path, params=parameters)
+        body, headers = self._http.read(
+            Request("GET", self._endpoint.path, params=parameters),
+            lambda response: (codec.decode(response.content), response.headers),
+        )
         total = headers.get(TOTAL_HEADER, "")
         if not self.requests and total.isdecimal():
             self.total = int(total)
@@ -173,7 +176,7 @@ class _Reader:
             parameters = self._parameters(window) | {"scroll": "True"}
             body, _ = self._read_json(parameters)
         else:
-            body, _ = self._http.read_json("POST", self._scroll_path, json={"scroll_id": scroll_id}, retry=False)
+            body = self._http.read_json(Request("POST", self._scroll_path, json={"scroll_id": scroll_id}, retry=False))
             self.requests += 1
         records = records_of(body, key="results", path=self._endpoint.path)
         following = body.get("scroll_id")
@@ -184,7 +187,9 @@ class _Reader:
     def close_scroll(self, scroll_id: str) -> None:
         """Tell the server that the scroll is done with. One that cannot be closed runs out by itself."""
         try:
-            self._http.send("DELETE", self._scroll_path, json={"scroll_id": scroll_id}, accept=(200, 202, 204, 404))
+            self._http.send(
+                Request("DELETE", self._scroll_path, json={"scroll_id": scroll_id}, accept=(200, 202, 204, 404))
+            )
             self.requests += 1
         except FlashpointProviderError as error:
             _log.warning("%s The scroll is left to run out.", error)

@@ -1,7 +1,7 @@
-"""The one place where HTTP requests are sent, judged and sent again.
+"""HTTP requests: sent, judged by status, and sent again where that may help.
 
-A response is judged by one table: what is accepted is returned, what may pass is retried within a budget
-of attempts and waiting time, everything else becomes an error of `airflow_provider_flashpoint.errors`.
+An accepted response is returned. A transient failure is retried within a budget of attempts and waiting time. Every
+other failure becomes an error of `airflow_provider_flashpoint.errors`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
-from typing import IO, Any
+from dataclasses import KW_ONLY, dataclass
+from typing import IO, Any, TypeVar
 
 import requests
 import tenacity
@@ -31,7 +31,7 @@ from airflow_provider_flashpoint.errors import (
     TransientError,
 )
 
-DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: the vendor's slow answers were seen to take up to 39 s
+DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: slow answers of Flashpoint took up to 39 s
 DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
 _FIRST_WAIT_S = 1.0
@@ -40,12 +40,13 @@ _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 523,
 
 Body = bytes | IO[bytes] | Any
 BodyFactory = Callable[[], tuple[Body, Mapping[str, str]]]
+Parsed = TypeVar("Parsed")
 
 _log = logging.getLogger(__name__)
 
 
 class BearerAuth(requests.auth.AuthBase):
-    """Send one ``Authorization: Bearer`` header, and win over any ``.netrc`` of the machine."""
+    """Sends one ``Authorization: Bearer`` header, also where a ``.netrc`` of the machine names another one."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -58,18 +59,39 @@ class BearerAuth(requests.auth.AuthBase):
         return "BearerAuth(***)"
 
 
-class HttpClient:
-    """Sends requests to one service and returns accepted responses, or raises.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a service, relative to its base address.
 
-    :param session: carries authentication, proxies and TLS settings, which win over the machine's environment; its
-        redirects are not followed, since a redirect of an API call leads to a login page or takes the token elsewhere.
+    :param data: makes a new body and its headers for each attempt, so that a streamed upload can be sent again.
+    :param accept: the statuses of a response that is returned.
+    :param retry: False for requests that must not be repeated.
+    :param stream: the caller reads the body and closes the response.
+    """
+
+    method: str
+    path: str
+    _: KW_ONLY
+    params: Mapping[str, Any] | None = None
+    json: Any = None
+    data: BodyFactory | None = None
+    accept: Collection[int] = (200,)
+    retry: bool = True
+    stream: bool = False
+
+
+class HttpClient:
+    """Sends requests to one service.
+
+    :param session: carries authentication, proxies and TLS settings, which take precedence over the environment. Its
+        redirects are not followed: a redirect of an API call leads to a login page, or sends the token elsewhere.
     :param base_url: scheme, host and base path, without a trailing slash.
-    :param service: how messages name the other side.
+    :param service: the name of the service in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
-    :param retry_budget_s: the longest time that one call spends waiting between attempts.
-    :param max_attempts: the most attempts of one call, the first included.
-    :param secrets: texts that are cut out of every message.
-    :param sleep: waits; given by tests.
+    :param retry_budget_s: the longest time that one request waits between its attempts.
+    :param max_attempts: the most attempts of one request, the first included.
+    :param secrets: texts that are removed from every message.
+    :param sleep: waits; replaced in tests.
     """
 
     def __init__(
@@ -94,107 +116,76 @@ class HttpClient:
         self._sleep = sleep
 
     def close(self) -> None:
-        """Close the idle connections; another request makes new ones."""
+        """Close the idle connections; the next request opens new ones."""
         self._session.close()
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        data: BodyFactory | None = None,
-        headers: Mapping[str, str] | None = None,
-        retry: bool = True,
-        accept: Collection[int] = (200,),
-        stream: bool = False,
-    ) -> requests.Response:
-        """Return the response of ``method path`` once its status is in ``accept``; its body is read whole.
+    def send(self, request: Request) -> requests.Response:
+        """Return the accepted response.
 
-        :param data: makes a fresh body and its headers for each attempt, so that a streamed upload can be sent again.
-        :param retry: False sends once, for calls that must not be repeated.
-        :param stream: leave the body to be read, and the response to be closed, by the caller.
         :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: at once.
         :raises RateLimitedError, ServerError, NetworkError: when the budget is spent.
         """
-        attempt = partial(self._send_once, method, path, params, json, data, headers, accept, stream)
-        return self._retrying(retry)(attempt)
+        return self.read(request, lambda response: response)
 
-    def read_json(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        retry: bool = True,
-    ) -> tuple[Any, Mapping[str, str]]:
-        """Return the JSON value and the headers of the answer; an answer that is no JSON is asked for again.
+    def read_json(self, request: Request) -> Any:
+        """Return the JSON value of the accepted response; errors as in `read`."""
+        return self.read(request, lambda response: codec.decode(response.content))
 
-        :param retry: False sends once, for calls that must not be repeated.
-        :raises: what `send` raises; ServerError when no attempt brought JSON.
+    def read(self, request: Request, parse: Callable[[requests.Response], Parsed]) -> Parsed:
+        """Return what ``parse`` makes of the accepted response; its ValueError is retried as a cut answer.
+
+        :raises: the errors of `send`; ServerError when no attempt brought JSON.
         """
 
-        def attempt() -> tuple[Any, Mapping[str, str]]:
-            response = self._send_once(method, path, params, json, None, None, (200,))
+        def attempt() -> Parsed:
+            response = self._send_once(request)
             try:
-                return codec.decode(response.content), response.headers
+                return parse(response)
             except ValueError as error:
-                what = self._named(method, path)
-                raise ServerError(f"{what}: the answer is no JSON, or was cut short.") from error
+                raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
 
-        return self._retrying(retry)(attempt)
-
-    def _retrying(self, retry: bool) -> tenacity.Retrying:
-        return tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             wait=_wait_s,
-            stop=self._is_spent if retry else tenacity.stop_after_attempt(1),
+            stop=self._is_spent if request.retry else tenacity.stop_after_attempt(1),
             sleep=self._sleep,
-            before_sleep=self._say_retry,
+            before_sleep=_log_retry,
             reraise=True,
         )
+        return retrying(attempt)
 
-    def _send_once(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None,
-        json: Any,
-        data: BodyFactory | None,
-        headers: Mapping[str, str] | None,
-        accept: Collection[int],
-        stream: bool = False,
-    ) -> requests.Response:
-        body, body_headers = data() if data else (None, {})
-        what = self._named(method, path)
-        own = self._session
+    def _send_once(self, request: Request) -> requests.Response:
+        body, headers = request.data() if request.data else (None, {})
+        session = self._session
         try:
-            response = own.request(
-                method,
-                self.base_url + path,
-                params=params,
-                json=json,
+            response = session.request(
+                request.method,
+                self.base_url + request.path,
+                params=request.params,
+                json=request.json,
                 data=body,
-                headers={**(headers or {}), **body_headers},
+                headers=headers,
                 timeout=self._timeout_s,
                 allow_redirects=False,
-                stream=stream,
-                # A session's own settings would lose against REQUESTS_CA_BUNDLE and HTTPS_PROXY; a request's win.
-                verify=None if own.verify is True else own.verify,
-                proxies=dict(own.proxies),
+                stream=request.stream,
+                # REQUESTS_CA_BUNDLE and HTTPS_PROXY outrank the settings of a session, but not those of a request.
+                verify=None if session.verify is True else session.verify,
+                proxies=dict(session.proxies),
             )
-        except ValueError as error:  # requests and urllib3 tell so of addresses and headers that cannot be
+        except ValueError as error:  # requests and urllib3 raise it for impossible addresses and headers
             name = type(error).__name__
-            raise ConfigurationError(f"{what}: check the host and the proxy of the connection ({name}).") from error
+            raise ConfigurationError(
+                f"{self._named(request)}: check the host and the proxy of the connection ({name})."
+            ) from error
         except requests.RequestException as error:
-            raise NetworkError(f"{what}: {network_cause(error)}") from error
-        except OSError as error:  # a file of certificates that is not there
-            raise ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.") from error
-        if response.status_code in accept and not _is_html(response):
+            raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from error
+        except OSError as error:  # a missing file of certificates
+            raise ConfigurationError(
+                f"{self._named(request)}: {error}. Check `verify` and the certificates."
+            ) from error
+        if response.status_code in request.accept and not _is_html(response):
             return response
-        raise self._refusal(what, response)
+        raise self._refusal(self._named(request), response)
 
     def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
         status = response.status_code
@@ -209,7 +200,7 @@ class HttpClient:
             error.retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
             return error
         if _is_html(response) and status < 300:
-            return ServerError(f"{what}: a web page came in place of JSON: is there a proxy, or is the host wrong?")
+            return ServerError(f"{what}: a web page came in place of JSON. Check the proxy and the host.")
         if 300 <= status < 400:
             return RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
         return RejectedError(f"{said}.", status=status)
@@ -219,12 +210,8 @@ class HttpClient:
             state.attempt_number >= self._max_attempts or state.idle_for + state.upcoming_sleep > self._retry_budget_s
         )
 
-    def _say_retry(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        _log.warning("%s Trying again in %.1f s (attempt %d).", error, state.upcoming_sleep, state.attempt_number + 1)
-
-    def _named(self, method: str, path: str) -> str:
-        return self._redacted(f"{self.service} {method} {path}")
+    def _named(self, request: Request) -> str:
+        return self._redacted(f"{self.service} {request.method} {request.path}")
 
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
@@ -232,10 +219,15 @@ class HttpClient:
         return text
 
 
+def _log_retry(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.warning("%s Next attempt (%d) in %.1f s.", error, state.attempt_number + 1, state.upcoming_sleep)
+
+
 def _reason(response: requests.Response) -> str:
     try:
         body = response.json()
-    except (ValueError, RecursionError, requests.RequestException):  # the last where a streamed body breaks off
+    except (ValueError, RecursionError, requests.RequestException):  # the last one where a streamed body breaks off
         return ""
     return " ".join(error_reason(body).split())
 
@@ -261,8 +253,8 @@ def _retry_after_s(value: str | None) -> float | None:
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked: float | None = getattr(error, "retry_after_s", None)
-    if asked is not None:
-        return asked
+    requested: float | None = getattr(error, "retry_after_s", None)
+    if requested is not None:
+        return requested
     ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
     return random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads clients out, guards nothing

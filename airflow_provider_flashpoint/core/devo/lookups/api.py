@@ -24,7 +24,7 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import (
     check_types,
 )
 from airflow_provider_flashpoint.core.devo.lookups.watch import LookupWatch, waits_s
-from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
 
 DEFAULT_JOB_TIMEOUT_S = 900.0
@@ -82,7 +82,7 @@ class LookupsClient:
         params: dict[str, Any] = {"max_length": _LISTED_AT_ONCE}
         seen: set[str] = set()
         while True:
-            listing, _ = self._http.read_json("GET", self._base, params=params)
+            listing = self._http.read_json(Request("GET", self._base, params=params))
             listing = listing if isinstance(listing, Mapping) else {"lookups": listing}
             yield from listing.get("lookups") or ()
             token = listing.get("nextPageToken") or listing.get("pageToken")
@@ -93,7 +93,7 @@ class LookupsClient:
 
     def check(self) -> None:
         """Raise what stands against using the API: network, token, domain or rights."""
-        self._http.read_json("GET", self._base, params={"max_length": 1})
+        self._http.read_json(Request("GET", self._base, params={"max_length": 1}))
 
     def metadata(self, name: str) -> Mapping[str, Any] | None:
         """Return what Devo tells about the lookup ``name``, or None where there is none.
@@ -163,7 +163,7 @@ class LookupsClient:
             return False
         for wait_s in waits_s():
             try:
-                response = self._http.send("DELETE", self._path(name), accept=_ACCEPTED)
+                response = self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED))
             except RejectedError as error:
                 if error.status not in (_GONE, _BUSY):
                     raise
@@ -193,7 +193,7 @@ class LookupsClient:
         path = f"{self._path(name)}/deploy-csv"
         for wait_s in waits_s():
             try:
-                response = self._http.send(_CALLS[operation][0], path, data=body, accept=_ACCEPTED)
+                response = self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
             except RejectedError as error:
                 if operation is Operation.CREATE and error.status in _PERHAPS_THERE and self.exists(name):
                     _log.info("Lookup %s is there already: its content is replaced.", name)
@@ -219,12 +219,11 @@ class LookupsClient:
     def _read(self, path: str) -> Any:
         """Return the answer to a GET, or None where there is nothing of that name."""
         try:
-            answer, _ = self._http.read_json("GET", path)
+            return self._http.read_json(Request("GET", path))
         except RejectedError as error:
             if error.status == 404:
                 return None
             raise
-        return answer
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{check_lookup_name(name)}"
