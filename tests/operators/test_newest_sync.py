@@ -52,6 +52,6 @@ def test_a_sync_that_lost_its_turn_delivers_nothing(tmp_path: Path, monkeypatch:
             lookup_key="value.domain",
             staging_uri=tmp_path.as_uri(),
         )
-        with pytest.raises(TransientError, match="Another try has begun"):
+        with pytest.raises(TransientError, match="Another attempt has started"):
             operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
         assert sandbox.devo.lookups.names() == []

@@ -1,48 +1,91 @@
-"""Pages of alerts become lines in Devo: read, skip what was confirmed before, send, confirm, record.
+"""Deliver events: the pages of a source become confirmed lines in a Devo table.
 
-The order is the contract: an alert enters the ledger only after Devo confirmed it. A crash between the two repeats at
-most one batch; a crash before loses nothing, since the window is read again. Where the process can still write, what
-was not delivered is kept, and the next run sends it before it reads anything.
+`deliver` is the whole pipeline, for runs and previews::
+
+    lines kept by earlier runs --------------> batch -> write, confirm -> ledger
+    source -> page -> record -> hide -> line --^   \\            \\-> unverified -> query -> ledger
+                          \\-> rejected records      \\-> after an error: unsent, for the next run
+
+The order is the contract: an event enters the ledger only after Devo confirmed it. A crash between the two repeats at
+most one batch. A crash before loses nothing, since the window is read again. Where the process can still write, it
+keeps the lines that it has not delivered, and the next run sends them before it reads anything.
+
+Ports are in `DeliveryPorts`, options in `DeliverySettings`. A preview passes a writer that keeps lines and sends none,
+`EventStore.preview`, and ``statistics_period_s=None``; everything else is the same.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import timedelta
 
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.events.ports import Writer
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
-from airflow_provider_flashpoint.core.pipelines.verify import Verification
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger, entry_of
+from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification, VerifySettings
+from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
+from airflow_provider_flashpoint.core.reporting.observe import Observer, observed
+from airflow_provider_flashpoint.core.reporting.sender_log import DEFAULT_PERIOD_S, SenderLog
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry, entry_of
+from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
-from airflow_provider_flashpoint.core.window import epoch_us
+from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError
-
-DEFAULT_BATCH_RECORDS = 1000
-DEFAULT_BATCH_BYTES = 4 << 20
 
 _log = logging.getLogger(__name__)
 
 
-class Writer(Protocol):
-    """Sends lines, and tells when the other side has them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """Options of a delivery.
 
-    def write(self, lines: Sequence[bytes]) -> None: ...
-    def confirm(self) -> int: ...
+    :param resend: send events that the ledger holds, too.
+    :param batch_records: events to confirm together, at the end of a page; a crash repeats no more than these.
+    :param batch_bytes: the same in bytes of lines.
+    :param ledger_retention: age of the ledger's entries, by the event's own time and by that of the confirmation.
+    :param statistics_period_s: seconds between two logs of what was sent; None logs none.
+    """
+
+    resend: bool = False
+    batch_records: int = 1000
+    batch_bytes: int = 4 << 20
+    ledger_retention: timedelta = timedelta(days=30)
+    statistics_period_s: float | None = DEFAULT_PERIOD_S
+    verify: VerifySettings = field(default_factory=VerifySettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPorts:
+    """Everything that a delivery reads from and writes to.
+
+    :param writer: encodes, sends and confirms lines. A DataError of ``encode`` rejects the record.
+    :param store: ledger, rejected records, kept lines and attempt lock.
+    :param obfuscator: hides values of each record before it is encoded.
+    :param table: verify events in this table; without it the writer's confirmation is enough.
+    :param observers: called at each page.
+    """
+
+    source: Source
+    writer: Writer
+    store: EventStore
+    obfuscator: Obfuscator = field(default_factory=Obfuscator)
+    table: EventTable | None = None
+    observers: Sequence[Observer] = ()
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(slots=True)
 class DeliverySummary:
     """Counts of one delivery.
 
-    ``repeated`` alerts were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are,
-    ``undated`` ones have no time of their own. ``unsent`` ones were kept by an earlier run and sent first by this one;
-    they are not counted among the others. ``verified`` ones Devo's table was asked for and shows; to get there,
-    ``sent_again`` ones had to be sent once more.
+    ``repeated`` events were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are, and
+    ``undated`` ones have no time of their own. ``unsent`` events were kept by an earlier run and sent first; they are
+    not part of the other counts. ``verified`` events were seen in Devo's table, ``sent_again`` ones were missing there
+    first.
     """
 
     read: int = 0
@@ -56,6 +99,31 @@ class DeliverySummary:
     sent_again: int = 0
 
 
+def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings | None = None) -> DeliverySummary:
+    """Deliver kept lines and then ``window``, and return the counts once everything is confirmed and recorded.
+
+    :raises: errors of the source and the writer. Recorded events stay delivered, and the rest is kept.
+    """
+    settings = settings or DeliverySettings()
+    store = ports.store
+    prune_before = ports.clock.now() - settings.ledger_retention
+    if window.start < prune_before:
+        _log.warning(
+            "The window begins before %s, where the ledger ends: events of that time may be sent again.",
+            format_instant(prune_before),
+        )
+    sender_log = SenderLog(ports.writer, period_s=settings.statistics_period_s, clock=ports.clock)
+    pages = observed(ports.source.pages(window), sender_log, MemoryLog(), *ports.observers)
+    with store.rejected:
+        store.begin_attempt()
+        try:
+            summary = _Delivery(ports, settings, sender_log).run(pages)
+        finally:
+            sender_log.report()
+    store.ledger.prune(before=prune_before)
+    return summary
+
+
 @dataclass(slots=True)
 class _Batch:
     pairs: list[Pair] = field(default_factory=list)
@@ -63,163 +131,137 @@ class _Batch:
     bytes: int = 0
 
 
-class Delivery:
-    """Delivers pages of one stream of alerts.
+class _Delivery:
+    """One delivery: its batch in progress and its counts."""
 
-    :param endpoint: tells where a record keeps its id and its time.
-    :param line_of: makes the line of a record, newline included; a DataError sets the record aside.
-    :param set_aside: keeps a record that cannot be sent, with the reason.
-    :param obfuscator: hides values of each record before its line is made; without it none.
-    :param unsent: keeps what cannot be delivered; without it, only reading the window again brings it back.
-    :param left: what earlier runs kept, to be sent before anything is read.
-    :param verification: lets what was confirmed enter the ledger only once Devo's table shows it.
-    :param before_sending: called before each batch is sent; what it raises ends the delivery.
-    :param send_again: send what was confirmed before, too.
-    :param batch_records: how many alerts are confirmed together, at the end of a page; the most that a crash repeats.
-    :param now: the clock, which stamps the ledger.
-    """
+    def __init__(self, ports: DeliveryPorts, settings: DeliverySettings, sender: SenderLog) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._sender = sender
+        self._ledger = ports.store.ledger
+        self._batch = _Batch()
+        self._summary = DeliverySummary()
+        self._verification: Verification | None = None
+        if ports.table and ports.store.unverified:
+            self._verification = Verification(
+                table=ports.table,
+                store=ports.store,
+                unverified=ports.store.unverified,
+                writer=sender,
+                settings=settings.verify,
+                clock=ports.clock,
+            )
 
-    def __init__(
-        self,
-        *,
-        endpoint: Endpoint,
-        ledger: EventLedger,
-        writer: Writer,
-        line_of: Callable[[Record], bytes],
-        set_aside: Callable[[Record, str], None],
-        now: Callable[[], datetime],
-        obfuscator: Obfuscator | None = None,
-        unsent: KeptLines | None = None,
-        left: Sequence[KeptLines] = (),
-        verification: Verification | None = None,
-        before_sending: Callable[[], None] = lambda: None,
-        send_again: bool = False,
-        batch_records: int = DEFAULT_BATCH_RECORDS,
-        batch_bytes: int = DEFAULT_BATCH_BYTES,
-    ) -> None:
-        self._endpoint = endpoint
-        self._ledger = ledger
-        self._writer = writer
-        self._line_of = line_of
-        self._set_aside = set_aside
-        self._now = now
-        self._before_sending = before_sending
-        self._obfuscator = obfuscator or Obfuscator()
-        self._unsent = unsent
-        self._left = left
-        self._verification = verification
-        self._send_again = send_again
-        self._batch_records = batch_records
-        self._batch_bytes = batch_bytes
-
-    def deliver(self, pages: Iterable[Page]) -> DeliverySummary:
-        """Deliver what is left, then every page, and return the counts, once all is confirmed and recorded.
-
-        :raises: what reading or sending raises; what was recorded until then stays delivered, the rest is kept.
-        """
-        if self._verification is not None:
-            self._verification.settle()
-        summary = DeliverySummary(unsent=sum(map(self._deliver_left, self._left)))
-        batch = _Batch()
+    def run(self, pages: Iterable[Page]) -> DeliverySummary:
+        summary, settings, verification = self._summary, self._settings, self._verification
+        if verification:
+            verification.complete()
+        for kept in self._ports.store.kept(verified=verification is not None):
+            summary.unsent += self._deliver_kept(kept)
         try:
             for number, page in enumerate(pages, start=1):
-                before = summary.read
-                self._take(page, batch, summary)
-                _log.info("Page %d: %d alerts read, %d to send.", number, summary.read - before, len(batch.pairs))
-                if len(batch.pairs) >= self._batch_records or batch.bytes >= self._batch_bytes:
-                    self._settle(batch, summary)
-                    batch = _Batch()
-            self._settle(batch, summary)
+                for record in page.records:
+                    self._take(record)
+                batch = self._batch
+                _log.info("Page %d: %d events read, %d to send.", number, len(page.records), len(batch.pairs))
+                if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
+                    self._deliver_batch()
+            self._deliver_batch()
         except BaseException:
-            self._keep(batch)
+            self._keep_batch()
             raise
-        if self._verification is not None:
-            self._verification.settle()
-            summary.verified, summary.sent_again = self._verification.verified, self._verification.sent_again
-        self._obfuscator.report(summary.read)
+        if verification:
+            verification.complete()
+            summary.verified, summary.sent_again = verification.verified, verification.sent_again
+        self._ports.obfuscator.report(summary.read)
         return summary
 
-    def _take(self, page: Page, batch: _Batch, summary: DeliverySummary) -> None:
-        for record in page.records:
-            summary.read += 1
-            hidden: Record = dict.fromkeys(record)
-            try:
-                hidden = self._obfuscator.hide(record)
-                entry = self._entry(record)
-                summary.undated += entry.is_undated
-                if entry.digest in batch.digests or (self._is_delivered(entry) and not self._send_again):
-                    summary.repeated += 1
-                    continue
-                line = self._line_of(hidden)
-            except DataError as reason:
-                self._set_aside(hidden, str(reason))
-                summary.rejected += 1
-                continue
-            batch.pairs.append((entry, line))
-            batch.digests.add(entry.digest)
-            batch.bytes += len(line)
+    def _take(self, record: Record) -> None:
+        """Add a record to the batch, unless it was delivered or is rejected."""
+        summary, batch, ports = self._summary, self._batch, self._ports
+        summary.read += 1
+        hidden: Record = dict.fromkeys(record)
+        try:
+            hidden = ports.obfuscator.hide(record)
+            entry = self._entry(record)
+            summary.undated += entry.is_undated
+            if entry.digest in batch.digests or (self._is_delivered(entry) and not self._settings.resend):
+                summary.repeated += 1
+                return
+            line = ports.writer.encode(hidden)
+        except DataError as reason:
+            ports.store.rejected.add(hidden, str(reason))
+            summary.rejected += 1
+            return
+        batch.pairs.append((entry, line))
+        batch.digests.add(entry.digest)
+        batch.bytes += len(line)
 
-    def _settle(self, batch: _Batch, summary: DeliverySummary) -> None:
-        if not self._send_again:
-            read = len(batch.pairs)
-            batch.pairs = self._unconfirmed(batch.pairs)
-            summary.repeated += read - len(batch.pairs)
-        self._send(batch.pairs)
-        summary.sent += len(batch.pairs)
-        summary.bytes += sum(len(line) for _, line in batch.pairs)
-
-    def _send(self, pairs: Sequence[Pair]) -> None:
-        """Send and confirm, then record."""
-        if pairs:
-            self._before_sending()
-            begin = self._now()
-            self._writer.write([line for _, line in pairs])
-            self._writer.confirm()
-            if self._verification is None:
-                self._ledger.add([entry for entry, _ in pairs], at=self._now())
-            else:
-                self._verification.add(pairs, sent_from=begin)
-
-    def _unconfirmed(self, pairs: Sequence[Pair]) -> list[Pair]:
-        """Return ``pairs`` without what another run confirmed since they were made."""
-        self._ledger.refresh(entry for entry, _ in pairs)
-        return [(entry, line) for entry, line in pairs if not self._is_delivered(entry)]
+    def _entry(self, record: Record) -> Entry:
+        """Return the ledger entry of a record before obfuscation. Without an id, its content identifies it."""
+        endpoint = self._ports.source.endpoint
+        identity = record.get(endpoint.id_field)
+        if identity is None:
+            identity = self._ports.obfuscator.fingerprint(record)
+        time_us = epoch_us(record.get(endpoint.time_field)) if endpoint.time_field else None
+        return entry_of(str(identity), time_us)
 
     def _is_delivered(self, entry: Entry) -> bool:
         return entry in self._ledger or (self._verification is not None and entry in self._verification)
 
-    def _deliver_left(self, left: KeptLines) -> int:
-        """Send what an earlier run kept and nobody delivered since; return how many alerts that were."""
+    def _deliver_batch(self) -> None:
+        batch, summary = self._batch, self._summary
+        if not self._settings.resend:
+            read = len(batch.pairs)
+            batch.pairs = self._undelivered(batch.pairs)
+            summary.repeated += read - len(batch.pairs)
+        self._send(batch.pairs)
+        summary.sent += len(batch.pairs)
+        summary.bytes += sum(len(line) for _, line in batch.pairs)
+        self._batch = _Batch()
+
+    def _deliver_kept(self, kept: KeptLines) -> int:
+        """Send the lines that an earlier run kept and no run delivered since; return their number."""
         sent = 0
-        for batch in left.batches():
-            pairs = self._unconfirmed(batch.pairs)
+        for batch in kept.batches():
+            pairs = self._undelivered(batch.pairs)
             self._send(pairs)
-            left.remove(batch.name)
+            kept.remove(batch.name)
             sent += len(pairs)
-            _log.info(
-                "%d of %d alerts that were kept unsent on %s are delivered.", len(pairs), len(batch.pairs), batch.at
-            )
+            _log.info("%d of %d lines kept at %s are delivered.", len(pairs), len(batch.pairs), batch.at)
         return sent
 
-    def _keep(self, batch: _Batch) -> None:
-        """Keep what was not delivered; whatever comes of that, the error that brought us here goes on."""
-        if self._unsent is None or not batch.pairs:
+    def _undelivered(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Return ``pairs`` without events that another run confirmed meanwhile."""
+        self._ledger.refresh(entry for entry, _ in pairs)
+        return [(entry, line) for entry, line in pairs if not self._is_delivered(entry)]
+
+    def _send(self, pairs: Sequence[Pair]) -> None:
+        """Send and confirm lines, then record them."""
+        if not pairs:
             return
-        what = f"{len(batch.pairs)} alerts were not delivered"
+        self._ports.store.check_attempt()
+        now = self._ports.clock.now
+        sent_from = now()
+        self._sender.write([line for _, line in pairs])
+        self._sender.confirm()
+        if self._verification:
+            self._verification.add(pairs, sent_from=sent_from)
+        else:
+            self._ledger.add([entry for entry, _ in pairs], at=now())
+
+    def _keep_batch(self) -> None:
+        """Keep the lines that were not delivered. A failure here is only logged, since an error is being raised."""
+        pairs, unsent = self._batch.pairs, self._ports.store.unsent
+        if unsent is None or not pairs:
+            return
+        undelivered = f"{len(pairs)} events were not delivered"
         try:
-            kept = self._unsent.keep(batch.pairs, at=self._now())
+            kept = unsent.keep(pairs, at=self._ports.clock.now())
         except OSError as error:
-            _log.warning("%s and cannot be kept (%s): their window must be read again.", what, error)
+            _log.warning("%s and cannot be kept (%s): their window must be read again.", undelivered, error)
             return
         if kept:
-            _log.warning("%s. They are kept in %s; the next run sends them first.", what, self._unsent.uri)
+            _log.warning("%s. They are kept in %s; the next run sends them first.", undelivered, unsent.uri)
         else:
-            _log.warning("%s, and %s is full: their window must be read again.", what, self._unsent.uri)
-
-    def _entry(self, record: Record) -> Entry:
-        """Return the entry of a record as it was read; one without an id is known by the digest of its content."""
-        identity = record.get(self._endpoint.id_field)
-        if identity is None:
-            identity = self._obfuscator.fingerprint(record)
-        moment = epoch_us(record.get(self._endpoint.time_field)) if self._endpoint.time_field else None
-        return entry_of(str(identity), moment)
+            _log.warning("%s, and %s is full: their window must be read again.", undelivered, unsent.uri)

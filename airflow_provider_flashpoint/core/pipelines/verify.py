@@ -1,65 +1,89 @@
-"""Proof of arrival: what was confirmed is on record only once Devo's table shows it; what is missing is sent again.
+"""Verify delivery: confirmed events enter the ledger once Devo's table shows them; missing ones are sent again.
 
-A confirmation says that Devo's front door has the lines. Between the door and the table lies Devo's own way, of which
-only a query tells. Events are indexed late, so a missing one is waited for; one that is still missing when nothing new
-has shown for a while is sent again. One that was only late comes twice then: delivery stays at least once.
+A confirmation says that Devo's endpoint has read the lines. Only a query tells whether they reached the table. Devo
+indexes events late, so missing events are waited for. Those still missing after ``patience_s`` without a new event are
+sent again. An event that was only late is then stored twice: delivery is at least once.
 
-Confirmed lines are kept in the staging storage until they are seen. A run that is killed leaves them there, and the
-next run asks for them first.
+Confirmed lines are kept in the staging storage until they are seen. A killed run leaves them there, and the next run
+queries for them first.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry
+from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
 
-DEFAULT_TIMEOUT_S = 900.0
-DEFAULT_PATIENCE_S = 120.0
-DEFAULT_MAX_SENDS = 3
-_SETTLED_AT_ONCE = 100  # batches of about 1,000 alerts
+_MAX_PENDING_BATCHES = 100  # of about 1,000 events
 _FIRST_POLL_S = 2.0
 _LONGEST_POLL_S = 30.0
-# Devo dates an event by its own clock, which need not be ours.
-_CLOCKS_DIFFER = timedelta(minutes=5)
+# Devo dates an event by its own clock, which can differ from ours.
+_MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 _log = logging.getLogger(__name__)
 
-Shown = Callable[[datetime], Iterable[tuple[str, int]]]
+
+class Queries(Protocol):
+    """Queries of Devo's tables; `QueryClient` implements it."""
+
+    def id_counts(self, tag: str, id_field: str, *, since: datetime) -> Iterator[tuple[str, int]]:
+        """Yield the ids in a table from ``since`` on, each with its number of events."""
 
 
-def id_under(field: str) -> Callable[[bytes], str | None]:
-    """Return what finds the id of a line under the key ``field`` of its JSON, as Devo's table shows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTable:
+    """The table that events are verified in.
 
-    def find(line: bytes) -> str | None:
+    :param id_field: the key of the id in each event.
+    :param by_event_time: the table dates events by their own time, not by their arrival.
+    """
+
+    queries: Queries
+    tag: str
+    id_field: str
+    by_event_time: bool = False
+
+    def id_counts(self, since: datetime) -> Iterator[tuple[str, int]]:
+        """Yield the ids in the table from ``since`` on, each with its number of events."""
+        return self.queries.id_counts(self.tag, self.id_field, since=since)
+
+    def id_of(self, line: bytes) -> str | None:
+        """Return the id of a line as the table shows it; None where it has none."""
         try:
-            identity = codec.decode(line).get(field)
+            identity = codec.decode(line).get(self.id_field)
         except (ValueError, DataError):
             return None
         return None if identity is None else str(identity)
 
-    return find
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifySettings:
+    """Limits of a verification.
 
-class Writer(Protocol):
-    """Sends lines, and tells when the other side has them."""
+    :param timeout_s: the longest time that one round of queries takes.
+    :param patience_s: how long no new event may appear before missing ones are sent again.
+    :param max_sends: how often one run sends a line.
+    """
 
-    def write(self, lines: list[bytes]) -> None: ...
-    def confirm(self) -> int: ...
+    timeout_s: float = 900.0
+    patience_s: float = 120.0
+    max_sends: int = 3
 
 
 @dataclass(slots=True)
-class _Awaited:
-    """Alerts that the table does not show yet, by id, and the batches that hold their lines."""
+class _Pending:
+    """Events that the table does not show yet, by id, and the batches that hold their lines."""
 
     since: datetime
     by_id: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
@@ -73,162 +97,144 @@ class _Awaited:
 
 
 class Verification:
-    """Sees to it that the table shows what was confirmed. It settles a hundred batches at once, and holds their ids.
+    """Verifies the confirmed events of one stream, at most a hundred batches at a time.
 
-    :param unverified: keeps confirmed lines until they are seen; it must take any number of batches.
-    :param shown: returns the ids in the table from an instant on, each with the number of its events.
-    :param id_of: returns the id that a line has in the table; None where it has none, which cannot be asked for and
-        counts as seen.
-    :param before_sending: raises where this run may not send any more.
-    :param by_event_time: the table dates events by their own time, not by that of their arrival.
-    :param timeout_s: the longest time that one settling takes.
-    :param patience_s: how long nothing new may show before what is missing is sent again.
-    :param max_sends: how often one run sends a line in all.
+    Events without an id cannot be queried for; their confirmation is enough.
+
+    :param store: keeps confirmed lines in ``unverified`` until they are seen, and records seen events in ``ledger``.
     """
 
     def __init__(
         self,
         *,
+        table: EventTable,
+        store: EventStore,
         unverified: KeptLines,
-        ledger: EventLedger,
-        writer: Writer,
-        shown: Shown,
-        id_of: Callable[[bytes], str | None],
-        before_sending: Callable[[], None] = lambda: None,
-        by_event_time: bool = False,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        patience_s: float = DEFAULT_PATIENCE_S,
-        max_sends: int = DEFAULT_MAX_SENDS,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        writer: SenderLog,
+        settings: VerifySettings,
+        clock: Clock,
     ) -> None:
         self.verified = 0
         self.sent_again = 0
+        self._table = table
+        self._store = store
         self._unverified = unverified
-        self._ledger = ledger
         self._writer = writer
-        self._shown = shown
-        self._id_of = id_of
-        self._before_sending = before_sending
-        self._by_event_time = by_event_time
-        self._timeout_s = timeout_s
-        self._patience_s = patience_s
-        self._max_sends = max_sends
-        self._now = now
+        self._settings = settings
         self._clock = clock
-        self._sleep = sleep
-        self._pending: set[bytes] = set()
-        self._added = 0  # batches since the last settling
+        self._confirmed: set[bytes] = set()
+        self._batches = 0  # since the last round
 
     def __contains__(self, entry: Entry) -> bool:
-        """Return whether this run has had the alert confirmed and not seen it yet."""
-        return entry.digest in self._pending
+        """Return whether this run has confirmed the event and not seen it yet."""
+        return entry.digest in self._confirmed
 
     def add(self, pairs: Sequence[Pair], *, sent_from: datetime) -> None:
-        """Keep what was just confirmed until it is seen; settle what is kept where it has become much.
+        """Keep confirmed lines until they are seen. Where there are many, verify them first.
 
-        :param sent_from: when the first of them was sent; none can have arrived earlier.
+        :param sent_from: time of the first send; no event can have arrived earlier.
         """
         self._unverified.keep(pairs, at=sent_from)
-        self._pending.update(entry.digest for entry, _ in pairs)
-        self._added += 1
-        if self._added >= _SETTLED_AT_ONCE:
-            self.settle()
+        self._confirmed.update(entry.digest for entry, _ in pairs)
+        self._batches += 1
+        if self._batches >= _MAX_PENDING_BATCHES:
+            self.complete()
 
-    def settle(self) -> None:
-        """Return once the table shows all that is kept, and that is in the ledger.
+    def complete(self) -> None:
+        """Return once the table shows all kept lines and they are in the ledger.
 
-        :raises DeliveryError: it does not, in time and after the last send; what it lacks stays kept for the next run.
+        :raises DeliveryError: lines are missing after the last send, or at the timeout; they stay kept for the next
+            run.
         :raises ConfigurationError, PermanentError: the query is refused.
         """
-        awaited = self._await()
-        deadline_s = self._clock() + self._timeout_s
-        for sends in range(1, self._max_sends + 1):
-            self._look(awaited, deadline_s)
-            if not awaited.by_id:
+        pending = self._pending()
+        clock, settings = self._clock, self._settings
+        deadline_s = clock.monotonic() + settings.timeout_s
+        for sends in range(1, settings.max_sends + 1):
+            self._poll(pending, deadline_s)
+            if not pending.by_id:
                 break
-            if sends == self._max_sends or self._clock() >= deadline_s:
+            if sends == settings.max_sends or clock.monotonic() >= deadline_s:
                 raise DeliveryError(
-                    f"Devo's table shows {awaited.seen} of {awaited.count} alerts that were confirmed, after {sends} "
-                    f"sends and {self._timeout_s + self._clock() - deadline_s:.0f} s. The other {awaited.missing} are "
-                    f"kept in {self._unverified.uri}; the next run asks for them first.",
-                    unconfirmed=awaited.missing,
+                    f"Devo's table shows {pending.seen} of {pending.count} confirmed events after {sends} sends and "
+                    f"{settings.timeout_s + clock.monotonic() - deadline_s:.0f} s. The other {pending.missing} are "
+                    f"kept in {self._unverified.uri}; the next run queries for them first.",
+                    unconfirmed=pending.missing,
                 )
-            self._send_again(awaited)
-        for name in awaited.batches:
+            self._send_missing(pending)
+        for name in pending.batches:
             self._unverified.remove(name)
-        self._pending.clear()
-        self._added = 0
+        self._confirmed.clear()
+        self._batches = 0
 
-    def _await(self) -> _Awaited:
-        awaited = _Awaited(self._now())
+    def _pending(self) -> _Pending:
+        pending, ledger = _Pending(self._clock.now()), self._store.ledger
         for batch in self._unverified.batches():
-            awaited.batches.append(batch.name)
-            awaited.since = min(awaited.since, batch.at - _CLOCKS_DIFFER)
-            self._ledger.refresh(entry for entry, _ in batch.pairs)
-            unasked = []
+            pending.batches.append(batch.name)
+            pending.since = min(pending.since, batch.at - _MAX_CLOCK_DIFFERENCE)
+            ledger.refresh(entry for entry, _ in batch.pairs)
+            without_id = []
             for entry, line in batch.pairs:
-                if entry in self._ledger:
+                if entry in ledger:
                     continue
-                identity = self._id_of(line)
+                identity = self._table.id_of(line)
                 if identity is None:
-                    unasked.append(entry)
+                    without_id.append(entry)
                     continue
-                awaited.by_id[identity].append(entry)
-                awaited.count += 1
-                if self._by_event_time and entry.begin is not None:
-                    awaited.since = min(awaited.since, entry.begin)
-            self._ledger.add(unasked, at=self._now())
-        return awaited
+                pending.by_id[identity].append(entry)
+                pending.count += 1
+                if self._table.by_event_time and entry.begin is not None:
+                    pending.since = min(pending.since, entry.begin)
+            ledger.add(without_id, at=self._clock.now())
+        return pending
 
-    def _look(self, awaited: _Awaited, deadline_s: float) -> None:
-        """Ask until all is seen, nothing new has shown for a while, or the time is over."""
-        latest_s, wait_s = self._clock(), _FIRST_POLL_S
-        while awaited.by_id:
-            if self._ask(awaited) != 0:
-                latest_s = self._clock()
-            if not awaited.by_id or self._clock() >= min(latest_s + self._patience_s, deadline_s):
+    def _poll(self, pending: _Pending, deadline_s: float) -> None:
+        """Query until all events are seen, no new one has appeared for a while, or the time is over."""
+        latest_s, wait_s = self._clock.monotonic(), _FIRST_POLL_S
+        while pending.by_id:
+            if self._query(pending) != 0:
+                latest_s = self._clock.monotonic()
+            if not pending.by_id or self._clock.monotonic() >= min(latest_s + self._settings.patience_s, deadline_s):
                 return
-            self._sleep(wait_s)
+            self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_POLL_S)
 
-    def _ask(self, awaited: _Awaited) -> int | None:
-        """Ask once, record what is seen for the first time, and return how many alerts that were.
+    def _query(self, pending: _Pending) -> int | None:
+        """Query once, record the events seen for the first time, and return their number.
 
-        Returns None where the query failed: then what it did not show need not be missing.
+        Returns None where the query failed: events that it did not show need not be missing.
         """
         seen: list[Entry] = []
         is_whole = True
-        events = 0
+        stored = 0
         try:
-            for text, count in self._shown(awaited.since):
-                # Devo writes a value that was cut out of JSON with or without its quotes.
-                entries = awaited.by_id.pop(text, None) or awaited.by_id.pop(text.strip('"'), None)
+            for text, count in self._table.id_counts(pending.since):
+                # Devo returns a value extracted from JSON with or without its quotes.
+                entries = pending.by_id.pop(text, None) or pending.by_id.pop(text.strip('"'), None)
                 if entries:
                     seen += entries
-                    events += count
+                    stored += count
         except TransientError as error:
             is_whole = False
-            _log.warning("%s It is asked again.", error)
-        self._ledger.add(seen, at=self._now())
+            _log.warning("%s The query is repeated.", error)
+        self._store.ledger.add(seen, at=self._clock.now())
         self.verified += len(seen)
-        awaited.seen += len(seen)
+        pending.seen += len(seen)
         _log.info(
-            "Devo's table shows %d of %d alerts; %d of them are new, in %d events.",
-            awaited.seen,
-            awaited.count,
+            "Devo's table shows %d of %d events; %d of them are new, stored %d times.",
+            pending.seen,
+            pending.count,
             len(seen),
-            events,
+            stored,
         )
         return len(seen) if is_whole else None
 
-    def _send_again(self, awaited: _Awaited) -> None:
-        self._before_sending()
-        _log.warning("%d alerts are confirmed and missing in Devo's table; they are sent again.", awaited.missing)
+    def _send_missing(self, pending: _Pending) -> None:
+        self._store.check_attempt()
+        _log.warning("%d confirmed events are missing in Devo's table; they are sent again.", pending.missing)
         for batch in self._unverified.batches():
-            if batch.name in awaited.batches:
-                lines = [line for _, line in batch.pairs if self._id_of(line) in awaited.by_id]
+            if batch.name in pending.batches:
+                lines = [line for _, line in batch.pairs if self._table.id_of(line) in pending.by_id]
                 self._writer.write(lines)
                 self.sent_again += len(lines)
         self._writer.confirm()

@@ -1,4 +1,4 @@
-"""How much memory the process and the machine use, before and after freeing what can be freed."""
+"""Log lines about memory: process and machine, before and after garbage collection."""
 
 from __future__ import annotations
 
@@ -6,32 +6,29 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 DEFAULT_PERIOD_S = 300.0
 _MIB = 1 << 20
-
-Item = TypeVar("Item")
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """``process_bytes`` are resident; ``global_percent`` is what of the machine's memory is not available."""
+    """``process_bytes`` is resident memory, ``global_percent`` the share of the machine's memory in use."""
 
     process_bytes: int
     global_percent: float
 
 
 class MemoryLog:
-    """Says how much memory is used, when it is looked at and the time has come.
+    """Logs how much memory is used, at most once per period.
 
-    :param period_s: the least time between two lines.
-    :param measure: returns what is used, or None where the machine does not tell; given by tests.
+    :param period_s: the shortest time between two log lines.
+    :param measure: returns the memory in use, or None where the machine does not report it; replaced by tests.
     """
 
     def __init__(
@@ -46,14 +43,8 @@ class MemoryLog:
         self._measure = measure or used_memory
         self._next = clock() + period_s
 
-    def over(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield ``items``, and look at the clock at each of them."""
-        for item in items:
-            self.look()
-            yield item
-
     def look(self) -> None:
-        """Free memory and say so, if the time has come."""
+        """Collect garbage and log the memory, if the period is over."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + self._period_s
@@ -71,7 +62,7 @@ class MemoryLog:
 
 
 def used_memory(proc: Path = Path("/proc")) -> Memory | None:
-    """Return what is used as Linux tells it (proc(5)); None on a machine that does not."""
+    """Return the memory in use as Linux reports it (proc(5)); None on other machines."""
     try:
         resident_pages = int((proc / "self/statm").read_text().split()[1])
         lines = (line.split(":") for line in (proc / "meminfo").read_text().splitlines())

@@ -1,98 +1,70 @@
-"""What the sender does, in the collector's words: how much was sent, how fast, and how long Devo made it wait.
+"""The collector's log of its sender: number of messages and bytes, rates, and long waits for Devo.
 
-There is no thread: the log is written when lines are sent or a page has come. A sender that waits for Devo reads
-nothing meanwhile, so what is on the way never grows.
+There is no thread: lines are logged when lines are sent or a page has been read. Nothing is read while the writer waits
+for Devo, so memory does not grow.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from collections.abc import Generator, Sequence
+
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.events.ports import Writer
 
 DEFAULT_PERIOD_S = 600.0
 DEFAULT_SLOW_S = 5.0
 
-Item = TypeVar("Item")
-
 _log = logging.getLogger(__name__)
 
 
-class Statistics(Protocol):
-    """What was sent so far."""
-
-    @property
-    def lines(self) -> int: ...
-    @property
-    def bytes(self) -> int: ...
-
-
-class Sender(Protocol):
-    """A writer that counts, such as `EventWriter`."""
-
-    @property
-    def statistics(self) -> Statistics: ...
-    @property
-    def unconfirmed(self) -> int: ...
-    def write(self, lines: Iterable[bytes]) -> None: ...
-    def confirm(self) -> int: ...
-
-
 class SenderLog:
-    """Passes lines on to a sender and says what it does.
+    """Passes lines on to a writer, and logs statistics and long waits.
 
-    :param period_s: the least time between two sets of statistics.
-    :param slow_s: a wait for Devo that is longer is logged.
+    :param period_s: the shortest time between two logs of the statistics; None logs none.
+    :param slow_s: longer waits for Devo are logged.
     """
 
     def __init__(
         self,
-        sender: Sender,
+        writer: Writer,
         *,
-        period_s: float = DEFAULT_PERIOD_S,
+        period_s: float | None = DEFAULT_PERIOD_S,
         slow_s: float = DEFAULT_SLOW_S,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
-        self._sender = sender
+        self._writer = writer
         self._period_s = period_s
         self._slow_s = slow_s
-        self._clock = clock
-        self._now = now
+        self._clock = clock or Clock()
         self._begin()
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Write lines to the sender; errors are the sender's."""
+        """Write lines; errors are those of the writer."""
         with self._timed("take", len(lines)):
-            self._sender.write(lines)
+            self._writer.write(lines)
 
     def confirm(self) -> int:
-        """Have the sender's lines confirmed and return how many there were; errors are the sender's."""
-        with self._timed("confirm", self._sender.unconfirmed):
-            return self._sender.confirm()
-
-    def over(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield ``items``, and look at the clock at each of them."""
-        for item in items:
-            self.look()
-            yield item
+        """Confirm the written lines, and return their number; errors are those of the writer."""
+        with self._timed("confirm", self._writer.unconfirmed):
+            return self._writer.confirm()
 
     def look(self) -> None:
-        """Say the statistics, if the time has come."""
-        if self._clock() - self._since_s >= self._period_s:
-            self.say()
+        """Log the statistics, if the period is over."""
+        if self._period_s is not None and self._clock.monotonic() - self._since_s >= self._period_s:
+            self.report()
 
-    def say(self) -> None:
-        """Say what was sent, in all and since the last time."""
-        statistics = self._sender.statistics
+    def report(self) -> None:
+        """Log how much was sent, in all and since the last report."""
+        if self._period_s is None:
+            return
+        statistics = self._writer.statistics
         lines, size = statistics.lines - self._lines, statistics.bytes - self._bytes
-        passed_s = max(self._clock() - self._since_s, 1e-6)
+        passed_s = max(self._clock.monotonic() - self._since_s, 1e-6)
         since = self._since.isoformat(" ", "microseconds")
         _log.info("Number of available senders: 1")
-        _log.info("sender manager internal queue size: %d", self._sender.unconfirmed)
+        _log.info("sender manager internal queue size: %d", self._writer.unconfirmed)
         _log.info(
             'Total number of messages sent: %d, messages sent since "%s": %d (elapsed %.3f seconds)',
             statistics.lines,
@@ -111,23 +83,23 @@ class SenderLog:
         self._begin()
 
     def _begin(self) -> None:
-        self._since, self._since_s = self._now(), self._clock()
-        self._lines, self._bytes = self._sender.statistics.lines, self._sender.statistics.bytes
+        self._since, self._since_s = self._clock.now(), self._clock.monotonic()
+        self._lines, self._bytes = self._writer.statistics.lines, self._writer.statistics.bytes
         self._waited_s = 0.0
 
     @contextlib.contextmanager
-    def _timed(self, what: str, count: int) -> Generator[None]:
-        begun_s = self._clock()
+    def _timed(self, action: str, count: int) -> Generator[None]:
+        begin_s = self._clock.monotonic()
         try:
             yield
         finally:
-            waited_s = self._clock() - begun_s
+            waited_s = self._clock.monotonic() - begin_s
             self._waited_s += waited_s
             if waited_s > self._slow_s:
                 _log.warning(
                     "The sender waited %.1f s for Devo to %s %d events; nothing is read meanwhile.",
                     waited_s,
-                    what,
+                    action,
                     count,
                 )
             self.look()

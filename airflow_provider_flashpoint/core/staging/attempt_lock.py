@@ -1,9 +1,8 @@
-"""Which try delivers: the newest one, which an older one that still runs makes way for.
+"""The attempt lock: only the newest attempt of a piece of work delivers.
 
-Airflow begins another try when it has lost sight of one: its supervisor was killed, its machine cannot be reached, its
-run was cleared. The lost one may go on meanwhile. The next one catches up with it, since the ledger spares it what was
-confirmed, and from then on both would send each batch at the same time. A lost sync might even bring the old values of
-its rows after a newer sync.
+Airflow starts another attempt when it loses contact with one: its supervisor was killed, its machine is unreachable, or
+its run was cleared. The lost attempt may keep running. The ledger lets the new attempt skip what was confirmed, so it
+catches up, and from then on both would send every batch. A lost sync could even deploy old rows after a newer sync.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from airflow_provider_flashpoint.errors import SupersededError
 
 
 class AttemptLock:
-    """One try of some work, as the others see it. Tries of other work are left alone.
+    """One attempt of some work. Attempts of other work do not affect it.
 
-    :param path: a file of the stream or lookup, which names the try that began last.
-    :param work: names what only one try at a time may do: a run, or all that writes to a lookup.
+    :param path: a file of the stream that names the newest attempt.
+    :param work: names the work that one attempt at a time may do: one run, or everything that writes to a lookup.
     """
 
     def __init__(self, path: StoragePath, *, work: str) -> None:
@@ -28,17 +27,17 @@ class AttemptLock:
         self._name = self._work + secrets.token_hex(16).encode()
 
     def begin(self) -> None:
-        """Take over from the earlier tries."""
+        """Take over from earlier attempts."""
         write_whole(self._path, self._name)
 
     def check(self) -> None:
-        """Return while no other try has begun.
+        """Return while this attempt is the newest.
 
-        :raises SupersededError: one has.
+        :raises SupersededError: another attempt has started.
         """
         try:
             newest = read_whole(self._path)
         except FileNotFoundError:  # the staging storage was wiped
             return
         if newest != self._name and newest.startswith(self._work):
-            raise SupersededError("Another try has begun and goes on from here; this one ends.")
+            raise SupersededError("Another attempt has started and continues from here; this one ends.")

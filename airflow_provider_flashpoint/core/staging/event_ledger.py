@@ -1,13 +1,13 @@
-"""Which alerts Devo has confirmed, so that whatever window touches them again sends only the others.
+"""The ledger of an event stream: the ids that Devo confirmed, so that every later window sends only the other events.
 
 ::
 
-    <directory>/<hour of the alert's own time>/<confirmed at>-<random>.ids
+    <directory>/<hour of the event's own time>/<confirmed at>-<random>.ids
 
-Entries are found by the alert's own time, not by the window that brought it: a retry, a rerun, an overlap, a healed gap
-and a parallel backfill all consult the same hours. Every confirmation adds files and changes none, so two runs can
-record at once. An hour is forgotten when both it and its last confirmation are old: an alert's own time may be old
-when Flashpoint tells of it, and an overlap is read soon after. Alerts without a time of their own share one place.
+Entries are stored by the event's own time, not by the window that read it. Retries, reruns, overlaps and parallel
+backfills therefore consult the same hours. Every confirmation adds files and changes none, so two runs can add entries
+at once. An hour is pruned when both it and its last confirmation are old: Flashpoint can deliver old events late, and
+an overlap reads them again soon after. Events without a time of their own share one directory.
 """
 
 from __future__ import annotations
@@ -28,30 +28,31 @@ from airflow_provider_flashpoint.core.staging.storage import (
 )
 from airflow_provider_flashpoint.core.window import as_utc
 
+NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 _DIGEST_BYTES = 16
 _HOUR_US = 3_600_000_000
 _HOUR = "%Y%m%dT%H"
 _UNDATED = "undated"
-_MOST_LISTED = 24  # old hours of late confirmations that one pruning lists, each a request of an object store
+# Old hours with late confirmations that one pruning lists. Each costs an object store one request.
+_MAX_LISTED_HOURS = 24
 _SUFFIX = ".ids"
-_NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An alert as the ledger knows it: the hour it belongs to, and the digest of its id."""
+    """One event in the ledger: the hour of its own time, and the digest of its id."""
 
     hour: str
     digest: bytes
 
     @property
     def is_undated(self) -> bool:
-        """Whether the alert has no time of its own."""
+        """Whether the event has no time of its own."""
         return self.hour == _UNDATED
 
     @property
     def begin(self) -> datetime | None:
-        """When the hour begins; None where the alert has no time of its own, or one before the year 1000."""
+        """The start of the hour; None for an event without a time of its own, or with one before the year 1000."""
         try:
             return datetime.strptime(self.hour, _HOUR).replace(tzinfo=UTC)
         except ValueError:
@@ -59,7 +60,10 @@ class Entry:
 
 
 def entry_of(identity: str, time_us: int | None) -> Entry:
-    """Return the entry of an alert with this id and this time of its own, in microseconds; None without one."""
+    """Return the entry of an event.
+
+    :param time_us: the event's own time in microseconds since 1970; None where it has none.
+    """
     digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
     if time_us is None:
         return Entry(_UNDATED, digest)
@@ -68,66 +72,72 @@ def entry_of(identity: str, time_us: int | None) -> Entry:
 
 
 class EventLedger:
-    """The ledger of one stream of alerts. It keeps the hours it was asked for, and re-reads them on `refresh`."""
+    """The ledger of one event stream. Each hour is read on first use, and again by `refresh`.
 
-    def __init__(self, directory: StoragePath) -> None:
+    :param read_only: keep new entries in memory only, and prune nothing; for previews.
+    """
+
+    def __init__(self, directory: StoragePath, *, read_only: bool = False) -> None:
         self._directory = directory
+        self._read_only = read_only
         self._confirmed: dict[str, set[bytes]] = {}
         self._read: dict[str, set[str]] = defaultdict(set)
 
     def __contains__(self, entry: Entry) -> bool:
-        """Return whether the alert was confirmed, as far as the last look at its hour tells."""
+        """Return whether the event was confirmed, as of the last reading of its hour."""
         if entry.hour not in self._confirmed:
-            self._confirmed[entry.hour] = set()
-            self._look(entry.hour)
+            self._read_hour(entry.hour)
         return entry.digest in self._confirmed[entry.hour]
 
     def refresh(self, entries: Iterable[Entry]) -> None:
-        """Look again at the hours of ``entries`` for what another run confirmed meanwhile."""
+        """Read what other runs have added to the hours of ``entries``."""
         for hour in {entry.hour for entry in entries}:
-            self._confirmed.setdefault(hour, set())
-            self._look(hour)
+            self._read_hour(hour)
 
     def add(self, entries: Iterable[Entry], *, at: datetime) -> None:
-        """Record alerts, after Devo confirmed them."""
+        """Add events that Devo confirmed."""
         by_hour: dict[str, list[bytes]] = defaultdict(list)
         for entry in entries:
             by_hour[entry.hour].append(entry.digest)
         for hour, digests in by_hour.items():
-            name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
-            write_whole(self._directory / hour / name, b"".join(digests))
-            if hour in self._confirmed:  # else the first look reads this file with the others
+            name = f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
+            if self._read_only:
+                self._read_hour(hour)
+            else:
+                write_whole(self._directory / hour / name, b"".join(digests))
+            if hour in self._confirmed:  # else the first reading of the hour finds this file too
                 self._confirmed[hour].update(digests)
                 self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:
-        """Forget the hours before an instant; return how many. What they held is sent again if it is read again.
+        """Remove the hours before an instant; return their number. Their events are sent again if they are read again.
 
-        An hour in which something was confirmed since that instant stays. Behind many such hours others may stay, too.
+        Hours with a confirmation since that instant are kept. Where there are many of those, pruning stops early.
         """
-        hour_limit, limit = as_utc(before).strftime(_HOUR), as_utc(before).strftime(_NAME_TIME)
-        forgotten = kept = 0
+        if self._read_only:
+            return 0
+        hour_limit, limit = as_utc(before).strftime(_HOUR), as_utc(before).strftime(NAME_TIME)
+        pruned = kept = 0
         for hour in list_names(self._directory):
-            if hour == _UNDATED or hour >= hour_limit or kept == _MOST_LISTED:
+            if hour == _UNDATED or hour >= hour_limit or kept == _MAX_LISTED_HOURS:
                 break
             if max(list_names(self._directory / hour), default="") < limit:
                 remove_tree(self._directory / hour)
-                forgotten += 1
+                pruned += 1
             else:
                 kept += 1
         for name in list_names(self._directory / _UNDATED):
             if name < limit:
                 (self._directory / _UNDATED / name).unlink(missing_ok=True)
-        return forgotten
+        return pruned
 
-    def _look(self, hour: str) -> None:
+    def _read_hour(self, hour: str) -> None:
+        confirmed = self._confirmed.setdefault(hour, set())
         for name in list_names(self._directory / hour):
             if name.endswith(_SUFFIX) and name not in self._read[hour]:
                 try:
                     content = read_whole(self._directory / hour / name)
                 except FileNotFoundError:  # another run pruned the hour meanwhile
                     continue
-                self._confirmed[hour].update(
-                    content[at : at + _DIGEST_BYTES] for at in range(0, len(content), _DIGEST_BYTES)
-                )
+                confirmed.update(content[at : at + _DIGEST_BYTES] for at in range(0, len(content), _DIGEST_BYTES))
                 self._read[hour].add(name)

@@ -1,11 +1,11 @@
-"""Lines that are not on record in the ledger yet, kept with their entries so that a later run can settle them.
+"""Kept lines: lines that are not in the ledger yet, each with its entry, for a later run.
 
 ::
 
     <directory>/<kept at>-<random>.lines     `<hour> <digest> <line>` each, as the ledger and the transport take them
 
-A batch is a file of its own that is written at once and removed once it is settled. Nothing is changed in between:
-which of its lines another run delivered meanwhile is for the ledger to say.
+A batch is one file, written at once and removed when its lines are in the ledger. It is never changed: the ledger
+tells which of its lines another run has delivered.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry
+from airflow_provider_flashpoint.core.staging.event_ledger import NAME_TIME, Entry
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, read_whole, uri_of, write_whole
 from airflow_provider_flashpoint.core.window import as_utc
 from airflow_provider_flashpoint.errors import StageError
 
 MAX_BATCHES = 100
 _SUFFIX = ".lines"
-_NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
-
 
 Pair = tuple[Entry, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBatch:
-    """Lines, each with its entry in the ledger. ``at`` is when they were kept."""
+    """Lines, each with its ledger entry. ``at`` is the time when they were kept."""
 
     name: str
     at: datetime
@@ -41,7 +39,7 @@ class KeptBatch:
 class KeptLines:
     """The kept lines of one stream.
 
-    :param max_batches: the most that is kept, None for any number; a batch is what is confirmed together.
+    :param max_batches: the largest number of batches to keep; None for any number.
     """
 
     def __init__(self, directory: StoragePath, *, max_batches: int | None = MAX_BATCHES) -> None:
@@ -50,32 +48,32 @@ class KeptLines:
 
     @property
     def uri(self) -> str:
-        """Where the lines lie."""
+        """The address of the directory."""
         return uri_of(self._directory)
 
     def keep(self, pairs: Iterable[Pair], *, at: datetime) -> bool:
-        """Keep a batch; return whether there was room for it.
+        """Keep a batch; return False where ``max_batches`` are kept already.
 
-        :raises OSError: the storage does not take it.
+        :raises OSError: the storage does not accept the file.
         """
         if self._max_batches is not None and len(self._names()) >= self._max_batches:
             return False
         content = b"".join(f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
-        name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
+        name = f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
         write_whole(self._directory / name, content)
         return True
 
     def batches(self) -> Iterator[KeptBatch]:
-        """Yield what is kept, oldest first, one batch in memory at a time.
+        """Yield the kept batches, oldest first, one in memory at a time.
 
         :raises StageError: a file cannot be read.
         """
         for name in self._names():
-            with contextlib.suppress(FileNotFoundError):  # another run settled it meanwhile
+            with contextlib.suppress(FileNotFoundError):  # another run removed it meanwhile
                 yield self._read(name)
 
     def remove(self, name: str) -> None:
-        """Forget the batch of this name, which is settled."""
+        """Remove the batch of this name."""
         (self._directory / name).unlink(missing_ok=True)
 
     def _names(self) -> list[str]:
@@ -85,12 +83,13 @@ class KeptLines:
         content = read_whole(self._directory / name)
         pairs = []
         try:
-            at = datetime.strptime(name.partition("-")[0], _NAME_TIME).replace(tzinfo=UTC)
+            at = datetime.strptime(name.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
             for kept in content.split(b"\n")[:-1]:
                 hour, digest, line = kept.split(b" ", 2)
                 pairs.append((Entry(hour.decode(), bytes.fromhex(digest.decode())), line + b"\n"))
         except ValueError as error:
             raise StageError(
-                f"{name} in {self.uri} holds no kept lines. Remove it: what it held is read again with its window."
+                f"Invalid file of kept lines: {name} in {self.uri}. Remove it; its events are read again with their "
+                "window."
             ) from error
         return KeptBatch(name, at, pairs)

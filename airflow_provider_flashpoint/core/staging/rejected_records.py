@@ -1,9 +1,9 @@
-"""Records that cannot be delivered, kept beside the stage with the reason, one JSON line each."""
+"""Rejected records: records that cannot be delivered, each with its reason, one JSON line each."""
 
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import IO, Any, Self
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of, whole_file
@@ -13,39 +13,40 @@ _BLOCK_BYTES = 1 << 20
 
 
 class RejectedRecords:
-    """Collects records in a temporary file and, at the end, puts them into the staging storage as one file.
+    """Collects rejected records in a temporary file, and copies it into the staging storage at the end.
 
-    Use as a context manager around the delivery; the file appears when it ends, also after an error, and only if
-    something was set aside.
+    Use as a context manager around the delivery. The file appears on exit, after an error too, and only where a record
+    was rejected.
     """
 
     def __init__(self, path: StoragePath) -> None:
         self.count = 0
         self._path = path
-        self._kept = tempfile.TemporaryFile(prefix="dead-letters-")  # noqa: SIM115  closed by __exit__
+        self._temporary: IO[bytes]
 
     @property
     def uri(self) -> str:
-        """Where the file lies, or will."""
+        """The address of the file."""
         return uri_of(self._path)
 
     def add(self, record: Any, reason: str) -> None:
-        """Set ``record`` aside; one that is nested too deeply to be written is kept as the names of its fields."""
+        """Add a record. Of a record that is nested too deeply to be encoded, only the names of its fields are kept."""
         try:
             line = codec.encode({"reason": reason, "record": record})
         except DataError:
             line = codec.encode({"reason": reason, "fields": list(record)})
-        self._kept.write(line + b"\n")
+        self._temporary.write(line + b"\n")
         self.count += 1
 
-    def __enter__(self) -> RejectedRecords:
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryFile(prefix="rejected-records-")
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._kept as kept:
+        with self._temporary as temporary:
             if not self.count:
                 return
-            kept.seek(0)
+            temporary.seek(0)
             with whole_file(self._path) as file:
-                while block := kept.read(_BLOCK_BYTES):
+                while block := temporary.read(_BLOCK_BYTES):
                     file.write(block)

@@ -1,4 +1,4 @@
-"""Kept lines: what is kept is what is found again, pair by pair."""
+"""Kept lines: lines and entries are read back as they were kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = st.binary(max_size=20).map(lambda line: line.replace(b"\n", b" ") + b"\n
 
 @given(st.lists(st.lists(st.tuples(ENTRIES, LINES), max_size=5), max_size=4))
 @settings(deadline=None)
-def test_what_is_kept_is_found(kept: list[list[tuple[object, bytes]]]) -> None:
+def test_round_trip(kept: list[list[tuple[object, bytes]]]) -> None:
     """Entries and lines come back as they were kept, oldest batch first, until they are removed."""
     with tempfile.TemporaryDirectory() as directory:
         lines = KeptLines(Path(directory, "unsent"))
@@ -35,8 +35,8 @@ def test_what_is_kept_is_found(kept: list[list[tuple[object, bytes]]]) -> None:
         assert list(lines.batches()) == []
 
 
-def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path) -> None:
-    """Beyond the most that may be kept a batch is refused, and told so."""
+def test_number_of_batches_is_limited(tmp_path: Path) -> None:
+    """A batch beyond the limit is not kept, and the result says so."""
     lines = KeptLines(tmp_path, max_batches=2)
     pairs = [(entry_of("a", None), b"a\n")]
     assert [lines.keep(pairs, at=NOW) for _ in range(3)] == [True, True, False]
@@ -45,14 +45,14 @@ def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"no entry\n", b"20260101T00 no-digest line\n", b"\xff 00 line\n"])
 def test_other_content(tmp_path: Path, content: bytes) -> None:
-    """A file that holds no kept lines is an error that names it and says what to do."""
+    """An invalid file is an error that names it and says what to do."""
     (tmp_path / "20260102T030405.000678Z-00000000.lines").write_bytes(content)
     with pytest.raises(StageError, match=r"20260102T030405.*Remove it"):
         list(KeptLines(tmp_path).batches())
 
 
-def test_batch_that_another_run_settled_meanwhile(tmp_path: Path) -> None:
-    """A batch that is gone when its turn comes is passed over."""
+def test_batch_that_another_run_removed_meanwhile(tmp_path: Path) -> None:
+    """A batch that is gone when it is read is skipped."""
     lines = KeptLines(tmp_path)
     for name in ("a", "b"):
         lines.keep([(entry_of(name, None), name.encode() + b"\n")], at=NOW)

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be delivered is kept with the reason."""
+"""Rejected records are kept with their reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.errors import DeliveryError
 
 
 def test_records_are_kept_with_their_reasons(tmp_path: Path) -> None:
-    """Each record is one line of JSON, in the order they were set aside."""
+    """Each record is one line of JSON, in the order of rejection."""
     path = tmp_path / "stage" / "dead_letters.jsonl"
     records = [{"a": "line\nbreak"}, {"b": "\ud800"}, {"c": 1 << 80}]
     with RejectedRecords(path) as rejected_records:
@@ -26,7 +26,7 @@ def test_records_are_kept_with_their_reasons(tmp_path: Path) -> None:
 
 
 def test_record_nested_too_deeply(tmp_path: Path) -> None:
-    """A record that cannot be written is kept as the names of its fields."""
+    """Of a record that cannot be encoded, the names of its fields are kept."""
     record: dict[str, Any] = {}
     for _ in range(10_000):
         record = {"a": record, "b": 1}
@@ -37,7 +37,7 @@ def test_record_nested_too_deeply(tmp_path: Path) -> None:
 
 
 def test_many_records_are_kept(tmp_path: Path) -> None:
-    """More than what is copied at once arrives whole."""
+    """A file larger than one copied block is complete."""
     path = tmp_path / "dead_letters.jsonl"
     with RejectedRecords(path) as rejected_records:
         for number in range(300):
@@ -47,7 +47,7 @@ def test_many_records_are_kept(tmp_path: Path) -> None:
 
 
 def test_no_record_no_file(tmp_path: Path) -> None:
-    """Where nothing was set aside there is no file."""
+    """Without a rejected record there is no file."""
     with RejectedRecords(tmp_path / "dead_letters.jsonl") as rejected_records:
         pass
     assert rejected_records.count == 0
@@ -55,7 +55,7 @@ def test_no_record_no_file(tmp_path: Path) -> None:
 
 
 def test_file_appears_at_the_end(tmp_path: Path) -> None:
-    """A reader never meets half of the file."""
+    """A reader never sees a partial file."""
     with RejectedRecords(tmp_path / "dead_letters.jsonl") as rejected_records:
         rejected_records.add({"a": 1}, "bad")
         assert list(tmp_path.iterdir()) == []
@@ -63,7 +63,7 @@ def test_file_appears_at_the_end(tmp_path: Path) -> None:
 
 
 def test_records_are_kept_when_the_delivery_fails(tmp_path: Path) -> None:
-    """An error of the delivery goes on, and does not cost what was set aside before it."""
+    """An error of the delivery is raised, and the records rejected before it are kept."""
     path = tmp_path / "dead_letters.jsonl"
     with pytest.raises(DeliveryError), RejectedRecords(path) as rejected_records:
         rejected_records.add({"a": 1}, "bad")
@@ -71,8 +71,8 @@ def test_records_are_kept_when_the_delivery_fails(tmp_path: Path) -> None:
     assert json.loads(path.read_bytes())["record"] == {"a": 1}
 
 
-def test_address_is_told_before_the_file_exists(tmp_path: Path) -> None:
-    """The address is where the file will lie."""
+def test_address_is_known_before_the_file_exists(tmp_path: Path) -> None:
+    """The address is that of the later file."""
     path = tmp_path / "dead_letters.jsonl"
     with RejectedRecords(path) as rejected_records:
         assert rejected_records.uri == path.as_uri()

@@ -1,4 +1,4 @@
-"""The log of memory: before and after freeing, when the time has come, where the machine tells."""
+"""The log of memory: before and after garbage collection, once per period, where the machine reports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core.reporting.memory_log import Memory, Memory
 
 
 def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
-    """Each period it is told what was used before and after freeing."""
+    """Once per period, the memory before and after garbage collection is logged."""
     caplog.set_level(logging.INFO)
     seconds = 0.0
     measures = iter([Memory(36 << 20, 20.44), Memory(34 << 20, 20.0)])
@@ -28,8 +28,8 @@ def test_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == ["[GC] global: 20.4% -> 20.0%, process: RSS(36.00MiB -> 34.00MiB)"]
 
 
-def test_freeing_comes_between() -> None:
-    """What only refers to itself is there when it is measured before, and gone after."""
+def test_garbage_is_collected_between_the_measures() -> None:
+    """A reference cycle exists at the first measure, and is gone at the second."""
 
     class Ring(list[object]): ...
 
@@ -46,15 +46,15 @@ def test_freeing_comes_between() -> None:
     assert there == [True, False]
 
 
-def test_machine_that_does_not_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where there is no proc file system nothing is said, and nothing fails."""
+def test_machine_that_does_not_report_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a proc file system nothing is logged, and nothing fails."""
     caplog.set_level(logging.INFO)
     MemoryLog(period_s=0.0, measure=lambda: used_memory(tmp_path)).look()
     assert caplog.messages == []
 
 
 def test_memory_of_this_process() -> None:
-    """What is measured of this process is more than nothing, and less than what the machine has."""
+    """The memory of this process is within plausible bounds."""
     memory = used_memory()
     assert memory is not None
     assert 1 << 20 < memory.process_bytes < 1 << 40

@@ -1,4 +1,4 @@
-"""The sender's log: the collector's own lines, when the time has come, and every long wait."""
+"""The log of the sender: the collector's own lines, once per period, and every long wait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
+from airflow_provider_flashpoint.core.reporting.observe import observed
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.errors import DeliveryError
 
@@ -17,12 +19,12 @@ START = datetime(2022, 6, 28, 10, 39, 22, 511671, tzinfo=UTC)
 
 
 @dataclass
-class Clock:
-    """A clock that moves when it is told to."""
+class Time:
+    """A time that moves when a test moves it."""
 
     seconds: float = 100.0
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         return self.seconds
 
     def now(self) -> datetime:
@@ -31,9 +33,9 @@ class Clock:
 
 @dataclass
 class FakeSender:
-    """A sender that takes its time, and fails on demand."""
+    """A writer that is slow, and fails on demand."""
 
-    clock: Clock
+    clock: Time
     takes_s: float = 0.0
     fails: bool = False
     unconfirmed: int = 0
@@ -56,13 +58,13 @@ class FakeSender:
 
 @dataclass
 class Scene:
-    clock: Clock
+    clock: Time
     sender: FakeSender
     log: SenderLog
     said: pytest.LogCaptureFixture
 
     def lines(self) -> list[str]:
-        """Return what was said since the last call."""
+        """Return the log lines since the last call."""
         said = self.said.messages
         self.said.clear()
         return list(said)
@@ -71,22 +73,22 @@ class Scene:
 @pytest.fixture
 def scene(caplog: pytest.LogCaptureFixture) -> Scene:
     caplog.set_level(logging.INFO)
-    clock = Clock()
+    clock = Time()
     sender = FakeSender(clock)
-    return Scene(clock, sender, SenderLog(sender, clock=clock, now=clock.now), caplog)
+    return Scene(clock, sender, SenderLog(sender, clock=Clock(monotonic=clock.monotonic, now=clock.now)), caplog)
 
 
 def test_words_of_the_collector(scene: Scene) -> None:
-    """The statistics are told in exactly the collector's words, with bytes and rates."""
+    """The statistics are logged in exactly the collector's words, with bytes and rates."""
     scene.log.write([b"12345\n"] * 23)
     scene.log.confirm()
-    scene.log.say()
+    scene.log.report()
     scene.lines()
     scene.sender.takes_s = 0.0035
     scene.log.write([b"12345\n"] * 21)
     scene.log.confirm()
     scene.clock.seconds += 10 - 0.007
-    scene.log.say()
+    scene.log.report()
     assert scene.lines() == [
         "Number of available senders: 1",
         "sender manager internal queue size: 0",
@@ -97,21 +99,21 @@ def test_words_of_the_collector(scene: Scene) -> None:
     ]
 
 
-def test_queue_is_what_is_not_confirmed(scene: Scene) -> None:
-    """The queue is as long as what was written and not confirmed."""
+def test_queue_is_the_number_of_unconfirmed_lines(scene: Scene) -> None:
+    """The queue size is the number of lines written and not confirmed."""
     scene.log.write([b"a\n", b"b\n"])
-    scene.log.say()
+    scene.log.report()
     assert "sender manager internal queue size: 2" in scene.lines()
 
 
-@pytest.mark.parametrize("how", ["write", "confirm", "look", "over"])
+@pytest.mark.parametrize("how", ["write", "confirm", "look", "observed"])
 def test_statistics_come_with_time(scene: Scene, how: str) -> None:
-    """Statistics are told once the period is over, whatever the sender is then asked for, and not before."""
+    """Statistics are logged at the first call after the period, whatever the call, and not before."""
     steps = {
         "write": lambda: scene.log.write([b"a\n"]),
         "confirm": scene.log.confirm,
         "look": scene.log.look,
-        "over": lambda: list(scene.log.over([1])),
+        "observed": lambda: list(observed([1], scene.log)),
     }
     steps[how]()
     scene.clock.seconds += 599
@@ -124,8 +126,8 @@ def test_statistics_come_with_time(scene: Scene, how: str) -> None:
     assert scene.lines() == []
 
 
-def test_long_waits_are_told(scene: Scene) -> None:
-    """A wait for Devo is told with its length where it is long, and not where it is short."""
+def test_long_waits_are_logged(scene: Scene) -> None:
+    """Long waits for Devo are logged with their length, and short ones are not."""
     scene.sender.takes_s = 4.9
     scene.log.write([b"a\n"] * 3)
     assert scene.lines() == []
@@ -138,14 +140,14 @@ def test_long_waits_are_told(scene: Scene) -> None:
     ]
 
 
-def test_wait_that_ends_in_an_error_is_told(scene: Scene) -> None:
-    """A wait counts also where nothing came of it, and the error goes on."""
+def test_wait_that_ends_in_an_error_is_logged(scene: Scene) -> None:
+    """A wait that ends in an error is logged, too, and the error is raised."""
     scene.sender.takes_s, scene.sender.fails = 60.0, True
     with pytest.raises(DeliveryError):
         scene.log.write([b"a\n"])
     assert "waited 60.0 s" in scene.lines()[0]
 
 
-def test_what_is_passed_over_is_passed_on(scene: Scene) -> None:
-    """Looking at the clock changes nothing of what goes by."""
-    assert list(scene.log.over(iter("abc"))) == ["a", "b", "c"]
+def test_observed_items_are_unchanged(scene: Scene) -> None:
+    """Observing yields every item, unchanged."""
+    assert list(observed(iter("abc"), scene.log)) == ["a", "b", "c"]

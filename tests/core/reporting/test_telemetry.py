@@ -1,4 +1,4 @@
-"""Telemetry: what a task says is in Devo too, without secrets, without end, and never at the cost of the task."""
+"""Telemetry: log lines of a task reach Devo without secrets, in bounded memory, and never fail the task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.reporting.observe import observed
 from airflow_provider_flashpoint.core.reporting.telemetry import MAX_CHARACTERS, Telemetry
 from airflow_provider_flashpoint.errors import DeliveryError, NetworkError
 
@@ -21,7 +23,7 @@ FIELDS = {"collector_name": "flashpoint", "service_name": "alerts"}
 
 @dataclass
 class FakeTable:
-    """A table that is written to, and fails on demand."""
+    """A writer into a table that fails on demand."""
 
     fails: bool = False
     writes: int = 0
@@ -45,7 +47,7 @@ class FakeTable:
 
 @pytest.fixture
 def source() -> logging.Logger:
-    """A logger of the test's own, which says INFO and above."""
+    """A logger of the test, with level INFO."""
     logger = logging.getLogger("telemetry-test")
     logger.setLevel(logging.INFO)
     return logger
@@ -53,15 +55,16 @@ def source() -> logging.Logger:
 
 def telemetry(table: FakeTable, source: logging.Logger, **options: Any) -> Telemetry:
     options = {"redact": lambda text: text.replace("s3cret", "***")} | options
-    return Telemetry(table, fields=FIELDS, source=source, now=lambda: datetime(2026, 1, 1, tzinfo=UTC), **options)
+    clock = Clock(now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    return Telemetry(table, fields=FIELDS, source=source, clock=clock, **options)
 
 
-def test_what_is_logged_is_an_event(source: logging.Logger) -> None:
-    """Each line is one event with its text, time, level and where it comes from; the last one holds the metrics."""
+def test_log_line_becomes_an_event(source: logging.Logger) -> None:
+    """Each line is one event with text, time, level and constant fields; the last event holds the metrics."""
     table = FakeTable()
     with telemetry(table, source, metrics=lambda: {"lines": 3}):
         source.getChild("below").warning("%d of %s", 1, "many")
-        source.debug("too small to tell")
+        source.debug("below the level")
     source.info("after the end")
     warning, metrics = table.events
     assert datetime.fromisoformat(warning.pop("time")).tzinfo is not None
@@ -70,7 +73,7 @@ def test_what_is_logged_is_an_event(source: logging.Logger) -> None:
 
 
 def test_secrets_are_hidden(source: logging.Logger) -> None:
-    """A secret is hidden in what is logged, also in its arguments, and in the error that ends the task."""
+    """A secret is hidden in log lines, in their arguments, and in the error that ends the task."""
     table = FakeTable()
     with contextlib.suppress(DeliveryError), telemetry(table, source):
         source.info("with s3cret and %s", "s3cret")
@@ -79,8 +82,8 @@ def test_secrets_are_hidden(source: logging.Logger) -> None:
     assert "s3cret" not in json.dumps(table.events)
 
 
-def test_traceback_is_not_told(source: logging.Logger) -> None:
-    """Of an exception that is logged the text is told, and nothing of its frames."""
+def test_traceback_is_not_sent(source: logging.Logger) -> None:
+    """The text of a logged exception is sent, and none of its frames."""
     table = FakeTable()
     with telemetry(table, source):
         try:
@@ -92,7 +95,7 @@ def test_traceback_is_not_told(source: logging.Logger) -> None:
 
 
 def test_text_that_cannot_be_encoded(source: logging.Logger) -> None:
-    """Lone surrogates and line breaks in a text cost nothing."""
+    """Lone surrogates and line breaks in a text are sent unchanged."""
     table = FakeTable()
     with telemetry(table, source):
         source.info("a\ud800b\nc")
@@ -100,24 +103,24 @@ def test_text_that_cannot_be_encoded(source: logging.Logger) -> None:
 
 
 def test_telemetry_that_fails_does_not_fail_the_task(source: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
-    """Where Devo does not take telemetry the log says so once, and no further time is lost on it."""
+    """Where Devo refuses telemetry, one warning is logged and no other send is attempted."""
     table = FakeTable(fails=True)
     with telemetry(table, source, max_records=2) as handler:
-        for _ in handler.over(range(5)):
+        for _ in observed(range(5), handler):
             source.info("x")
     assert (table.events, table.writes) == ([], 1)
     assert caplog.text.count("Telemetry is not sent: nobody is there.") == 1
 
 
-def test_error_of_the_task_goes_on(source: logging.Logger) -> None:
-    """The error that ends the task is told, and is the one that is raised."""
+def test_error_of_the_task_is_raised(source: logging.Logger) -> None:
+    """The error that ends the task is raised unchanged."""
     table = FakeTable(fails=True)
     with pytest.raises(DeliveryError, match="the cause"), telemetry(table, source):
         raise DeliveryError("the cause")
 
 
 def test_nothing_is_sent_when_there_may_be_no_time(source: logging.Logger) -> None:
-    """What a signal raises is not held up by telemetry."""
+    """The exception of a signal is not delayed by telemetry."""
     table = FakeTable()
     with contextlib.suppress(KeyboardInterrupt), telemetry(table, source):
         source.info("x")
@@ -126,7 +129,7 @@ def test_nothing_is_sent_when_there_may_be_no_time(source: logging.Logger) -> No
 
 
 def test_no_more_is_kept_than_allowed(source: logging.Logger) -> None:
-    """Of too many lines the newest are kept, each cut to its most, and how many were left out is told."""
+    """Of too many lines the newest are kept, each cut to its maximum, and the number of dropped lines is sent."""
     table = FakeTable()
     with telemetry(table, source, max_records=3):
         for number in range(10):
@@ -136,11 +139,11 @@ def test_no_more_is_kept_than_allowed(source: logging.Logger) -> None:
     assert table.texts()[2:] == ["metrics", "8 older events were left out."]
 
 
-def test_much_is_sent_on_the_way(source: logging.Logger) -> None:
-    """Work that goes on and on sends as it goes, and loses nothing."""
+def test_many_lines_are_sent_before_the_end(source: logging.Logger) -> None:
+    """Long work sends as it goes, and loses no line."""
     table = FakeTable()
     with telemetry(table, source, max_records=10) as handler:
-        for number in handler.over(range(100)):
+        for number in observed(range(100), handler):
             source.info("%d", number)
     assert table.texts() == [*map(str, range(100)), "metrics"]
     assert table.writes > 10
