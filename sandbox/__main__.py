@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, indicators
 from sandbox.dataset.seed import EDGE_S
 from sandbox.devo.settings import DevoSettings
+from sandbox.errors import InvalidSettingError
 from sandbox.flashpoint.control import moment
 from sandbox.ready_file import write_ready_file
 from sandbox.sandbox import Sandbox
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.faults:
             sandbox.add_faults(json.loads(options.faults.read_text(encoding="utf-8")))
-    except (ConfigurationError, OSError, ValueError) as error:
+    except (InvalidSettingError, OSError, ValueError) as error:
         sys.stderr.write(f"{options.faults}: {error}\n")
         return 2
     _publish(sandbox, options)

@@ -1,7 +1,7 @@
 """Certificates for the TLS servers of the sandbox: an authority, a server, a client, and a foreign pair.
 
-They open nothing outside of the sandbox. The keys of the authorities are never written, so that no
-further certificate can be issued by them.
+They open nothing outside of the sandbox. The keys of the authorities are never written, so nobody can issue further
+certificates with them.
 """
 
 from __future__ import annotations
@@ -10,83 +10,61 @@ import fcntl
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
+from trustme import CA, LeafCert
 
 _VALIDITY = timedelta(days=366)
-# Certificates that would end within this time are made anew, so that a long run does not outlive them.
+# Certificates that end within this time are made anew, so that a long run does not outlive them.
 _SPARE = timedelta(days=7)
 _PKCS12_PASSWORD = "devo-sandbox"  # ruff: ignore[hardcoded-password-string]
+_FILES = {
+    "server_cert": "server.crt",
+    "server_key": "server.key",
+    "client_cert": "client.crt",
+    "client_key": "client.key",
+    "client_pkcs12": "client.p12",
+    "foreign_chain": "foreign-chain.pem",
+    "foreign_client_cert": "foreign-client.crt",
+    "foreign_client_key": "foreign-client.key",
+    "chain": "chain.pem",
+}
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """Paths of the PEM files in ``directory``; keys are readable by their owner only.
+    """Paths of the PEM files in ``directory``; only their owner can read them.
 
-    ``chain`` is what both sides trust. ``client_pkcs12`` holds the client's key, certificate and
-    authority under ``pkcs12_password``. The ``foreign`` files are well made, by an authority that no
-    server of the sandbox knows.
+    :param server_cert: the certificate of the server, followed by that of its authority.
+    :param client_pkcs12: key, certificate and authority of the client, under ``pkcs12_password``.
+    :param foreign_chain: with the other ``foreign`` files, a well-made set by an authority that no server of the
+        sandbox knows.
+    :param chain: the authority that both sides trust.
     """
 
     directory: Path
-    pkcs12_password: str = _PKCS12_PASSWORD
+    server_cert: Path
+    server_key: Path
+    client_cert: Path
+    client_key: Path
+    client_pkcs12: Path
+    foreign_chain: Path
+    foreign_client_cert: Path
+    foreign_client_key: Path
+    chain: Path
 
     @property
-    def chain(self) -> Path:
-        return self.directory / "chain.pem"
-
-    @property
-    def server_cert(self) -> Path:
-        """The server's certificate, followed by its authority's."""
-        return self.directory / "server.crt"
-
-    @property
-    def server_key(self) -> Path:
-        return self.directory / "server.key"
-
-    @property
-    def client_cert(self) -> Path:
-        return self.directory / "client.crt"
-
-    @property
-    def client_key(self) -> Path:
-        return self.directory / "client.key"
-
-    @property
-    def client_pkcs12(self) -> Path:
-        return self.directory / "client.p12"
-
-    @property
-    def foreign_chain(self) -> Path:
-        return self.directory / "foreign-chain.pem"
-
-    @property
-    def foreign_client_cert(self) -> Path:
-        return self.directory / "foreign-client.crt"
-
-    @property
-    def foreign_client_key(self) -> Path:
-        return self.directory / "foreign-client.key"
+    def pkcs12_password(self) -> str:
+        return _PKCS12_PASSWORD
 
     def files(self) -> list[Path]:
-        """Return all files, the one that is written last at the end."""
-        return [
-            self.server_cert,
-            self.server_key,
-            self.client_cert,
-            self.client_key,
-            self.client_pkcs12,
-            self.foreign_chain,
-            self.foreign_client_cert,
-            self.foreign_client_key,
-            self.chain,
-        ]
+        """Return all files; the last one is written last."""
+        return [self.directory / name for name in _FILES.values()]
 
 
 def make_certificates(directory: Path) -> Certificates:
@@ -95,7 +73,7 @@ def make_certificates(directory: Path) -> Certificates:
     Safe to call from several processes at once: one makes the set, the others wait for it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    certificates = Certificates(directory)
+    certificates = Certificates(directory, **{field: directory / name for field, name in _FILES.items()})
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(certificates):
@@ -112,108 +90,72 @@ def _usable(certificates: Certificates) -> bool:
 
 
 def _write_all(certificates: Certificates) -> None:
-    authority = _Authority("Devo sandbox authority")
-    foreign = _Authority("Foreign authority")
-    server = authority.issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH)
-    client = authority.issue("sandbox client", ExtendedKeyUsageOID.CLIENT_AUTH)
-    stranger = foreign.issue("foreign client", ExtendedKeyUsageOID.CLIENT_AUTH)
-    bundle = pkcs12.serialize_key_and_certificates(
-        b"sandbox client",
-        client.key,
-        client.certificate,
-        [authority.certificate],
-        serialization.BestAvailableEncryption(certificates.pkcs12_password.encode()),
-    )
-    # devo-sdk compares the names in what the server presents with those in the chain.
-    _write(certificates.server_cert, _pem(server.certificate) + _pem(authority.certificate))
-    _write(certificates.server_key, _key_pem(server.key))
-    _write(certificates.client_cert, _pem(client.certificate))
-    _write(certificates.client_key, _key_pem(client.key))
-    _write(certificates.client_pkcs12, bundle)
-    _write(certificates.foreign_chain, _pem(foreign.certificate))
-    _write(certificates.foreign_client_cert, _pem(stranger.certificate))
-    _write(certificates.foreign_client_key, _key_pem(stranger.key))
-    _write(certificates.chain, _pem(authority.certificate))
+    authority, foreign = _authority("Devo sandbox authority"), _authority("Foreign authority")
+    server = _issue(authority, "localhost", "localhost", "127.0.0.1")
+    client = _issue(authority, "sandbox client")
+    stranger = _issue(foreign, "foreign client")
+    chain = authority.cert_pem.bytes()
+    contents = {
+        # devo-sdk compares the names in the server's certificates with those in the chain.
+        certificates.server_cert: _certificate(server) + chain,
+        certificates.server_key: server.private_key_pem.bytes(),
+        certificates.client_cert: _certificate(client),
+        certificates.client_key: client.private_key_pem.bytes(),
+        certificates.client_pkcs12: _bundle(client, chain, certificates.pkcs12_password),
+        certificates.foreign_chain: foreign.cert_pem.bytes(),
+        certificates.foreign_client_cert: _certificate(stranger),
+        certificates.foreign_client_key: stranger.private_key_pem.bytes(),
+        certificates.chain: chain,
+    }
+    for path, content in contents.items():
+        _write(path, content)
 
 
-@dataclass(frozen=True)
-class _Issued:
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-
-class _Authority:
-    """Signs certificates as long as this object lives."""
-
-    def __init__(self, name: str) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name)
-        usage = _usage(certificates=True)
-        self.certificate = (
-            _builder(self._name, self._name, self._key)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(usage, critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
-
-    def issue(self, name: str, purpose: x509.ObjectIdentifier) -> _Issued:
-        """Return a key and its certificate for ``name``; a server's names this machine."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = (
-            _builder(_name(name), self._name, key)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(issuer_id, critical=False)
-        )
-        if purpose == ExtendedKeyUsageOID.SERVER_AUTH:
-            names = [x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.1"))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return _Issued(key, builder.sign(self._key, hashes.SHA256()))
-
-
-def _name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    # From yesterday: the clock of a client in another container may lag.
-    start = datetime.now(UTC) - timedelta(days=1)
-    return (
+def _authority(name: str) -> CA:
+    """Return an authority with a common name and a limited life, which those of trustme do not have."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    start, end = _validity()
+    certificate = (
         x509
         .CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + _VALIDITY)
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
     )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return CA.from_pem(certificate.public_bytes(pem), key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
 
 
-def _usage(*, certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=certificates,
-        crl_sign=certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def _issue(authority: CA, name: str, *identities: str) -> LeafCert:
+    start, end = _validity()
+    return authority.issue_cert(*identities, common_name=name, not_before=start, not_after=end)
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+def _validity() -> tuple[datetime, datetime]:
+    # From yesterday: the clock of a client in another container may lag.
+    start = datetime.now(UTC) - timedelta(days=1)
+    return start, start + _VALIDITY
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+def _certificate(leaf: LeafCert) -> bytes:
+    return leaf.cert_chain_pems[0].bytes()
+
+
+def _bundle(leaf: LeafCert, chain: bytes, password: str) -> bytes:
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    return pkcs12.serialize_key_and_certificates(
+        b"sandbox client",
+        key,  # type: ignore[arg-type]  # an elliptic curve's
+        x509.load_pem_x509_certificate(_certificate(leaf)),
+        [x509.load_pem_x509_certificate(chain)],
+        serialization.BestAvailableEncryption(password.encode()),
     )
 
 

@@ -6,10 +6,10 @@ import json
 from contextlib import ExitStack
 from typing import Any, Self
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
+from sandbox.errors import InvalidSettingError
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.http_service.connection import CONTROL
@@ -58,13 +58,13 @@ class Sandbox:
 
         :param faults: lists of faults by service, ``flashpoint``, ``devo`` (its HTTP services) and
             ``devo_syslog``, in the shapes of ``Fault`` and ``SyslogFault``.
-        :raises ConfigurationError: a service or a fault is not known; none is added then.
+        :raises InvalidSettingError: a service or a fault is not known; none is added then.
         """
         if not isinstance(faults, dict) or not all(isinstance(each, list) for each in faults.values()):
-            raise ConfigurationError(f"Faults are an object of lists, for {', '.join(_SERVICES)}.")
+            raise InvalidSettingError(f"Faults are an object of lists, for {', '.join(_SERVICES)}.")
         for service in faults:
             if service not in _SERVICES:
-                raise ConfigurationError(f"There is no service {service!r}; use {', '.join(_SERVICES)}.")
+                raise InvalidSettingError(f"There is no service {service!r}; use {', '.join(_SERVICES)}.")
         flashpoint, devo = ([Fault.from_json(each) for each in faults.get(service, ())] for service in _SERVICES[:2])
         syslog = [SyslogFault.from_json(each) for each in faults.get("devo_syslog", ())]
         self.flashpoint.faults.add(*flashpoint)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, overload
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.seed import digest
+from sandbox.errors import InvalidSettingError
 
 # type, value.<type>, fpid, uuid, timestamp, header_.indexed_at
 _LEAST_COLUMNS = 6
@@ -77,7 +77,7 @@ class BulkIndicators(GeneratedBlock):
 
     def __init__(self, group: str, count: int, from_: datetime, to: datetime, columns: int, seed: int) -> None:
         if columns < _LEAST_COLUMNS:
-            raise ConfigurationError(f"Bulk indicators have at least {_LEAST_COLUMNS} columns, not {columns}.")
+            raise InvalidSettingError(f"Bulk indicators have at least {_LEAST_COLUMNS} columns, not {columns}.")
         super().__init__(group, count, from_, to, seed)
         fields = ",".join(f'"column_{place}":"text of %s in {place}"' for place in range(columns - _LEAST_COLUMNS))
         name = json.dumps(group).replace("%", "%%")

@@ -16,17 +16,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.certificates import Certificates, make_certificates
 from sandbox.devo.ingestion import Ingestion, without_token
-from sandbox.devo.lookup_store import DevoLookups
-from sandbox.devo.lookups import BASE, LookupsApi
+from sandbox.devo.lookups.api import BASE, LookupsApi
+from sandbox.devo.lookups.store import DevoLookups
 from sandbox.devo.queries import DevoIndex, QueryApi
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.store import DevoStore
 from sandbox.devo.syslog import SyslogListener, server_context
 from sandbox.devo.syslog_faults import SyslogFaultScript
 from sandbox.devo.tables import DevoTables
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import FaultScript
 from sandbox.http_service.server import HttpServer
 from sandbox.ready_file import write_ready_file
@@ -89,7 +89,7 @@ class DevoServer:
     def certificates(self) -> Certificates:
         """The certificates of server and client.
 
-        :raises ConfigurationError: the server is not started.
+        :raises InvalidSettingError: the server is not started.
         """
         return _started(self._certificates)
 
@@ -179,7 +179,7 @@ class DevoServer:
 
 def _started(part: _Part | None) -> _Part:
     if part is None:
-        raise ConfigurationError("The sandbox Devo has no addresses before it is started.")
+        raise InvalidSettingError("The sandbox Devo has no addresses before it is started.")
     return part
 
 

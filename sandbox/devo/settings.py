@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.devo.jobs import JobAnswers
+from sandbox.devo.lookups.jobs import JobAnswers
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_provider_flashpoint.errors import ConfigurationError
-from sandbox.devo.jobs import JobPlan
-from sandbox.devo.lookup_lines import LookupLines
-from sandbox.devo.lookup_store import DevoLookups
+from sandbox.devo.lookups.jobs import JobPlan
+from sandbox.devo.lookups.lines import LookupLines
+from sandbox.devo.lookups.store import DevoLookups
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault, SyslogFaultScript
 from sandbox.devo.tables import DevoTables
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.connection import CONTROL
 from sandbox.http_service.message import Refusal, Request, Response
 from sandbox.http_service.server import Route
@@ -103,7 +103,7 @@ class DevoStore:
     def _post_faults(self, request: Request) -> Response:
         try:
             faults = [SyslogFault.from_json(each) for each in _listed(request)]
-        except (ConfigurationError, TypeError) as error:
+        except (InvalidSettingError, TypeError) as error:
             raise Refusal(400, {"detail": str(error)}) from error
         self.syslog_faults.add(*faults)
         return Response.json({"added": len(faults)}, status=201)

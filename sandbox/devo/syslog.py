@@ -13,12 +13,12 @@ import sys
 import threading
 from typing import Any, Self
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.certificates import Certificates
 from sandbox.devo.connection import Ending, SyslogConnection
 from sandbox.devo.spool import SEGMENT_BYTES
 from sandbox.devo.syslog_faults import SyslogFault, SyslogFaultScript
 from sandbox.devo.tables import DevoTables
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import reset_connection
 
 _HANDSHAKE_S = 10.0
@@ -69,10 +69,10 @@ class SyslogListener:
     def port(self) -> int:
         """The port served.
 
-        :raises ConfigurationError: the listener is not started.
+        :raises InvalidSettingError: the listener is not started.
         """
         if self._socket is None:
-            raise ConfigurationError("The sandbox listener has no port before it is started.")
+            raise InvalidSettingError("The sandbox listener has no port before it is started.")
         port: int = self._socket.getsockname()[1]
         return port
 

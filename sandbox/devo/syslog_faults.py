@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.errors import InvalidSettingError
 
 Action = Literal["reset", "close", "stall", "stall_then_close", "half_close", "trickle", "never_close", "refuse"]
 
@@ -46,9 +46,9 @@ class SyslogFault:
     def __post_init__(self) -> None:
         if self.action not in get_args(Action):
             allowed = ", ".join(get_args(Action))
-            raise ConfigurationError(f"A syslog fault has the action {self.action!r}; use one of {allowed}.")
+            raise InvalidSettingError(f"A syslog fault has the action {self.action!r}; use one of {allowed}.")
         if self.after_bytes < 0 or self.chunk_bytes < 1:
-            raise ConfigurationError("A syslog fault needs after_bytes >= 0 and chunk_bytes >= 1.")
+            raise InvalidSettingError("A syslog fault needs after_bytes >= 0 and chunk_bytes >= 1.")
 
     def hold(self) -> None:
         """Wait for ``stall_s``, or until released."""
@@ -58,14 +58,14 @@ class SyslogFault:
     def from_json(cls, value: Any) -> SyslogFault | None:
         """Return the fault that a JSON object describes with the names of this class; null is no fault.
 
-        :raises ConfigurationError: it is no object, names an unknown field, or lacks the action.
+        :raises InvalidSettingError: it is no object, names an unknown field, or lacks the action.
         """
         if value is None:
             return None
         allowed = {each.name for each in fields(cls)} - {"released"}
         if not isinstance(value, dict) or "action" not in value or set(value) - allowed:
             names = ", ".join(sorted(allowed))
-            raise ConfigurationError(f"A syslog fault is null or an object with an action, and of {names}.")
+            raise InvalidSettingError(f"A syslog fault is null or an object with an action, and of {names}.")
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:

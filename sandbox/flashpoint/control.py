@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import bulk_indicators
+from sandbox.errors import InvalidSettingError
 from sandbox.flashpoint.query import Parameters
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.http_service.connection import CONTROL
@@ -125,7 +125,7 @@ def _checked(handler: Handler) -> Handler:
             return handler(request)
         except KeyError as error:
             raise Refusal(400, {"detail": f"The request lacks {error}"}) from error
-        except (ConfigurationError, TypeError, ValueError) as error:
+        except (InvalidSettingError, TypeError, ValueError) as error:
             raise Refusal(400, {"detail": str(error)}) from error
 
     return checked

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.errors import InvalidSettingError
 from sandbox.flashpoint.index import (
     Block,
     Selection,
@@ -63,7 +63,7 @@ class FlashpointStore:
 
         Without ``header_.indexed_at``, ``timestamp`` is the time of update, and without that, now.
 
-        :raises ConfigurationError: one lacks ``fpid`` or ``type``; none is added then.
+        :raises InvalidSettingError: one lacks ``fpid`` or ``type``; none is added then.
         """
         return self.indicators.publish([_indicator_version(document) for document in documents])
 
@@ -76,7 +76,7 @@ class FlashpointStore:
 
         Without ``ts``, the time at which its source was first observed counts, and without that, now.
 
-        :raises ConfigurationError: one lacks an ``alert_id`` that is a UUID; none is added then.
+        :raises InvalidSettingError: one lacks an ``alert_id`` that is a UUID; none is added then.
         """
         return self.alerts.publish([_alert_version(document) for document in documents])
 
@@ -95,12 +95,12 @@ class FlashpointStore:
 
         :param fpid: this one; else the first ``count`` (all) of ``types`` (all).
         :param at: the new time of update, whole seconds; now by default.
-        :raises ConfigurationError: the indicator is not known.
+        :raises InvalidSettingError: the indicator is not known.
         """
         if fpid is not None:
             key = self.indicators.find(fpid)
             if key is None:
-                raise ConfigurationError(f"The sandbox knows no indicator {fpid!r}.")
+                raise InvalidSettingError(f"The sandbox knows no indicator {fpid!r}.")
             keys = [key]
         else:
             selection = self.select_indicators(types, None, None)
@@ -162,7 +162,7 @@ def _now_s() -> float:
 def _indicator_version(document: dict[str, Any]) -> Version:
     for name in ("fpid", "type"):
         if not isinstance(document.get(name), str):
-            raise ConfigurationError(f"An indicator needs a {name!r} that is a text.")
+            raise InvalidSettingError(f"An indicator needs a {name!r} that is a text.")
     header = document.get("header_")
     moment = header.get("indexed_at") if isinstance(header, dict) else document.get("timestamp")
     seconds = float(_now_s() if moment is None else moment)
@@ -173,7 +173,7 @@ def _alert_version(document: dict[str, Any]) -> Version:
     try:
         identity = str(UUID(document.get("alert_id")))
     except (TypeError, ValueError, AttributeError) as error:
-        raise ConfigurationError("An alert needs an 'alert_id' that is a UUID.") from error
+        raise InvalidSettingError("An alert needs an 'alert_id' that is a UUID.") from error
     moment = document.get("ts")
     if moment is None:
         moment = _at_path(document, "source.first_observed_at.timestamp")

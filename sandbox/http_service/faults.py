@@ -17,7 +17,7 @@ from email.utils import formatdate
 from time import time
 from typing import Any, Literal, get_args
 
-from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.errors import InvalidSettingError
 
 Kind = Literal["status", "reset", "stall", "cut", "html", "malformed"]
 When = Literal["before", "after"]
@@ -66,19 +66,19 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
-            raise ConfigurationError(f"A fault has the kind {self.kind!r}; use one of {kinds}.")
+            raise InvalidSettingError(f"A fault has the kind {self.kind!r}; use one of {kinds}.")
         if self.when not in get_args(When):
-            raise ConfigurationError(f"A fault has when={self.when!r}; use 'before' or 'after'.")
+            raise InvalidSettingError(f"A fault has when={self.when!r}; use 'before' or 'after'.")
         for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 0):
-                raise ConfigurationError(f"A fault has {name}={value!r}; it takes a number from 0.")
+                raise InvalidSettingError(f"A fault has {name}={value!r}; it takes a number from 0.")
         if not isinstance(self.stall_s, int | float | None) or not isinstance(self.headers, Mapping):
-            raise ConfigurationError("The stall_s of a fault is a number, and its headers are an object.")
+            raise InvalidSettingError("The stall_s of a fault is a number, and its headers are an object.")
         try:
             re.compile(self.match)
         except (re.error, TypeError) as error:
-            raise ConfigurationError(f"{self.match!r} is not a regular expression: {error}.") from error
+            raise InvalidSettingError(f"{self.match!r} is not a regular expression: {error}.") from error
         if self.kind == "cut" or self.after_bytes is not None:
             object.__setattr__(self, "when", "after")
 
@@ -86,14 +86,14 @@ class Fault:
     def from_json(cls, value: Any) -> Fault:
         """Return the fault that a JSON object describes with the names of this class.
 
-        :raises ConfigurationError: it is not an object, names an unknown field, or lacks the kind.
+        :raises InvalidSettingError: it is not an object, names an unknown field, or lacks the kind.
         """
         allowed = [each.name for each in fields(cls) if each.name != "released"]
         if not isinstance(value, dict) or "kind" not in value:
-            raise ConfigurationError(f"A fault is an object with a kind, and may have {', '.join(allowed[1:])}.")
+            raise InvalidSettingError(f"A fault is an object with a kind, and may have {', '.join(allowed[1:])}.")
         for name in value:
             if name not in allowed:
-                raise ConfigurationError(f"A fault has no {name!r}; it may have {', '.join(allowed)}.")
+                raise InvalidSettingError(f"A fault has no {name!r}; it may have {', '.join(allowed)}.")
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:

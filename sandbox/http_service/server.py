@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.connection import CONTROL, Listener
 from sandbox.http_service.faults import Fault, FaultScript
 from sandbox.http_service.message import Refusal, Request, Response
@@ -78,10 +78,10 @@ class HttpServer:
     def port(self) -> int:
         """The port served.
 
-        :raises ConfigurationError: the server is not started.
+        :raises InvalidSettingError: the server is not started.
         """
         if self._listener is None:
-            raise ConfigurationError("The sandbox server has no address before it is started.")
+            raise InvalidSettingError("The sandbox server has no address before it is started.")
         return self._listener.server_port
 
     @property
@@ -150,7 +150,7 @@ class HttpServer:
         value = request.json()
         try:
             faults = [Fault.from_json(each) for each in (value if isinstance(value, list) else [value])]
-        except ConfigurationError as error:
+        except InvalidSettingError as error:
             raise Refusal(400, {"detail": str(error)}) from error
         self.faults.add(*faults)
         return Response.json({"added": len(faults)}, status=201)

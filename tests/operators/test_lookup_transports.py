@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_varia
 from airflow_provider_flashpoint.config import default_lookup_name, parse_collector_config
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from sandbox.dataset.documents import indicators
-from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.sandbox import Sandbox

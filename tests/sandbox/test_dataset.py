@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, bulk_indicators, indicators
 from sandbox.dataset.hostile import HOSTILE_TEXTS
 from sandbox.dataset.realistic import RealisticIndicators
+from sandbox.errors import InvalidSettingError
 
 FROM = datetime(2024, 1, 1, 0, 2, tzinfo=UTC)
 TO = datetime(2024, 1, 2, 0, 2, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_bulk_indicators_have_their_columns(columns: int) -> None:
 
 def test_bulk_indicators_need_their_columns() -> None:
     """Fewer columns than an indicator cannot do without are refused."""
-    with pytest.raises(ConfigurationError, match="6"):
+    with pytest.raises(InvalidSettingError, match="6"):
         bulk_indicators("domain", 10, FROM, TO, columns=5)
 
 

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
-from airflow_provider_flashpoint.errors import ConfigurationError
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import Fault, FaultScript, retry_after_date
 from sandbox.http_service.message import Request, Response
 from sandbox.http_service.server import HttpServer, Route
@@ -118,7 +118,7 @@ def test_a_fault_survives_json() -> None:
 )
 def test_a_wrong_fault_is_refused_by_name(value: object, named: str) -> None:
     """A fault that cannot be meant is refused with a message that names what is wrong."""
-    with pytest.raises(ConfigurationError, match=named):
+    with pytest.raises(InvalidSettingError, match=named):
         Fault.from_json(value)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.__main__ import main
+from sandbox.errors import InvalidSettingError
 from sandbox.sandbox import Sandbox
 
 TIMEOUT_S = 30
@@ -76,7 +76,7 @@ def test_where_one_server_cannot_start_none_stays() -> None:
         second = Sandbox(port=first.flashpoint.port)
         with pytest.raises(OSError, match="in use"):
             second.start()
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(InvalidSettingError):
             second.summary()
 
 
@@ -105,7 +105,7 @@ def test_faults_go_to_the_service_they_are_for() -> None:
 def test_wrong_faults_add_nothing(faults: Any) -> None:
     """Faults for nobody, or of no shape, are refused as a whole."""
     sandbox = Sandbox()
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(InvalidSettingError):
         sandbox.add_faults(faults)
     assert sandbox.flashpoint.faults.to_json() == []
 

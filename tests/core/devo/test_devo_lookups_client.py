@@ -27,7 +27,7 @@ from airflow_provider_flashpoint.errors import (
     RejectedError,
     TransientError,
 )
-from sandbox.devo.jobs import JobAnswers, JobPlan
+from sandbox.devo.lookups.jobs import JobAnswers, JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault

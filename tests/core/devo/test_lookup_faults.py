@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import job_id, job_ids, 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError, ServerError
-from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault

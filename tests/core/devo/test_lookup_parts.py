@@ -22,7 +22,7 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError
-from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 
 NAME = "Colors"

@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import JobState, is_unde
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
-from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.http_service.faults import Fault
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from airflow_provider_flashpoint.errors import DataError
-from sandbox.devo.deploy import Column, DeployConfig, read_rows
-from sandbox.devo.lookup_store import Changes, DevoLookups
+from sandbox.devo.lookups.deploy import Column, DeployConfig, read_rows
+from sandbox.devo.lookups.store import Changes, DevoLookups
+from sandbox.errors import InvalidRowsError
 
 _CONTROL = re.compile(r"my\.lookup\.control\.([A-Za-z0-9_]+)\.(FULL|INC)")
 _DATA = re.compile(r"my\.lookup\.data\.([A-Za-z0-9_]+)(\.DELETE)?")
@@ -84,7 +84,7 @@ def _read(upload: _Upload) -> tuple[DeployConfig, Changes]:
 def _config(header: bytes) -> DeployConfig:
     """Return what the header of an upload tells of the columns.
 
-    :raises DataError: it is not ``[{"name": {"type": "str", "key": true}}, {"name": {"type": "str"}}, ...]``.
+    :raises InvalidRowsError: it is not ``[{"name": {"type": "str", "key": true}}, {"name": {"type": "str"}}, ...]``.
     """
     try:
         fields: list[Any] = json.loads(header)
@@ -92,9 +92,9 @@ def _config(header: bytes) -> DeployConfig:
         made = tuple(Column(name, _TYPES[kind["type"]]) for name, kind in columns)
         keys = [kind.get("key") is True for _, kind in columns]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"the header is not one of columns: {type(error).__name__}") from error
+        raise InvalidRowsError(f"the header is not one of columns: {type(error).__name__}") from error
     if not columns or keys != [True] + [False] * (len(keys) - 1) or len({name for name, _ in columns}) != len(columns):
-        raise DataError("the first column is not the only key, or two have one name")
+        raise InvalidRowsError("the first column is not the only key, or two have one name")
     return DeployConfig(made, made[0].name)
 
 
@@ -104,5 +104,5 @@ def _changes(config: DeployConfig, lines: list[bytes], *, deletes: bool) -> Chan
         try:
             return [(row[0], None) for row in csv.reader(texts, strict=True)]
         except (csv.Error, IndexError) as error:
-            raise DataError(f"a row to delete cannot be read: {error}") from error
+            raise InvalidRowsError(f"a row to delete cannot be read: {error}") from error
     return list(read_rows(config, io.BytesIO(b"\n".join(lines))))

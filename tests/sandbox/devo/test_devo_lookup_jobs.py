@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from devo_clients import APPEND, COLUMNS, CSV, SETTINGS, LookupsClient
 
-from sandbox.devo.jobs import JobAnswers, JobPlan
+from sandbox.devo.lookups.jobs import JobAnswers, JobPlan
 from sandbox.devo.server import DevoServer
 
 

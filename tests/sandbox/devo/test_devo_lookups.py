@@ -11,7 +11,7 @@ import pytest
 import requests
 from devo_clients import APPEND, COLUMNS, CONFIG, CSV, DELETE, LookupsClient, wait_for
 
-from sandbox.devo.jobs import JobPlan
+from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.http_service.faults import Fault
 

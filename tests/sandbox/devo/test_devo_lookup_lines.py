@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.devo.jobs import JobPlan
-from sandbox.devo.lookup_lines import LookupLines
-from sandbox.devo.lookup_store import DevoLookups
+from sandbox.devo.lookups.jobs import JobPlan
+from sandbox.devo.lookups.lines import LookupLines
+from sandbox.devo.lookups.store import DevoLookups
 
 HEADER = '[{"KEY":{"type":"int4","key":true}},{"COLOR":{"type":"str"}}]'
 

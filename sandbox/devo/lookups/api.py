@@ -6,22 +6,22 @@ Where the guide is silent the sandbox is strict. It deploys from CSV only, not f
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from hmac import compare_digest
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError
-from sandbox.devo.deploy import DeployConfig, check_header
-from sandbox.devo.jobs import Job
-from sandbox.devo.lookup_store import DevoLookups, Lookup
-from sandbox.devo.multipart import read_parts
+from sandbox.devo.lookups.deploy import DeployConfig, check_header
+from sandbox.devo.lookups.form import read_parts
+from sandbox.devo.lookups.jobs import Job
+from sandbox.devo.lookups.lookup import Lookup
+from sandbox.devo.lookups.store import DevoLookups
 from sandbox.devo.settings import DevoSettings
+from sandbox.errors import InvalidSettingError, RefusedError
 from sandbox.http_service.message import Refusal, Request, Response
 from sandbox.http_service.server import Route
 
@@ -33,8 +33,6 @@ _DEFAULT_LENGTH = 100
 _MAX_LENGTH = 1000
 _SHOWN_JOBS = 10
 _MAX_CONFIG_BYTES = 1024 * 1024
-_UPLOAD_MEMORY_BYTES = 1024 * 1024
-_PIECE_BYTES = 256 * 1024
 
 
 class LookupsApi:
@@ -164,8 +162,7 @@ class _Upload:
     """The CSV of a call, in a temporary file that is closed here unless a job took it over."""
 
     def __init__(self) -> None:
-        file = tempfile.SpooledTemporaryFile(_UPLOAD_MEMORY_BYTES)  # ruff: ignore[open-file-with-context-handler]
-        self.file = cast(BinaryIO, file)
+        self.file: BinaryIO = io.BytesIO()
         self.handed_over = False
 
     def __enter__(self) -> _Upload:
@@ -176,10 +173,10 @@ class _Upload:
             self.file.close()
 
     def receive(self, request: Request) -> Any:
-        """Store the CSV and return the deploy-config, not checked.
+        """Store the CSV and return the deploy-config, unchecked.
 
-        JSON bodies hold the fields of the deploy-config, and the CSV as the text ``csv``; the vendor's
-        pages name that kind of body without showing it.
+        A JSON body holds the fields of the deploy-config, and the CSV as the text ``csv``; the vendor's
+        pages name this kind of body without showing it.
         """
         if request.headers.get_content_type() != "application/json":
             return self._receive_form(request)
@@ -196,7 +193,7 @@ class _Upload:
             if expected.pop(part.name, None) != part.content_type:
                 raise _bad_request(f"The part {part.name!r} is unknown, repeated, or not of its media type.")
             if part.name == "csv":
-                shutil.copyfileobj(part.body, self.file, _PIECE_BYTES)
+                self.file = part.keep()
                 continue
             try:
                 config = json.loads(part.body.read(_MAX_CONFIG_BYTES))
@@ -212,9 +209,9 @@ def _refusals() -> Generator[None]:
     """Turn what the store and the checks raise into answers."""
     try:
         yield
-    except RejectedError as error:
+    except RefusedError as error:
         raise Refusal(error.status or 400, {"message": str(error)}) from error
-    except ConfigurationError as error:
+    except InvalidSettingError as error:
         raise _bad_request(str(error)) from error
 
 

@@ -1,100 +1,20 @@
-"""The lookups of a sandbox Devo: columns, key, rows by key, and the jobs that made them."""
+"""The lookups of a sandbox Devo by name, and the order in which their jobs change them."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import islice
 from time import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError
-from sandbox.devo.deploy import Column, DeployConfig, Operation, read_rows
-from sandbox.devo.jobs import Job, JobPlan, Reading
+from sandbox.devo.lookups.deploy import DeployConfig, Operation, read_rows
+from sandbox.devo.lookups.jobs import Job, JobPlan, Reading
+from sandbox.devo.lookups.lookup import Content, Lookup, pack
+from sandbox.errors import InvalidRowsError, InvalidSettingError, RefusedError
 
 Changes = list[tuple[str, list[str] | None]]
 """Keys and what becomes of them: the cells of their row, or None where the row goes."""
-
-
-@dataclass
-class Content:
-    """What a lookup holds. Each row is JSON text, which takes a third of the memory of its cells."""
-
-    columns: tuple[Column, ...]
-    key: str
-    rows: dict[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Lookup:
-    """A lookup that is, was or failed to be: ``content`` is None while it does not exist.
-
-    ``jobs`` are all there were, oldest first. Times are in milliseconds.
-    """
-
-    name: str
-    content: Content | None = None
-    jobs: list[Job] = field(default_factory=list)
-    created_ms: int = 0
-    updated_ms: int = 0
-
-    @property
-    def running(self) -> Job | None:
-        """The job that is not finished, or None."""
-        return self.jobs[-1] if self.jobs and not self.jobs[-1].finished else None
-
-    @property
-    def exists(self) -> bool:
-        return self.content is not None
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the columns, in order; none where the lookup does not exist."""
-        return [column.name for column in self.content.columns] if self.content else []
-
-    @property
-    def types(self) -> list[str]:
-        """The data types of the columns."""
-        return [column.type for column in self.content.columns] if self.content else []
-
-    @property
-    def key(self) -> str | None:
-        """The name of the key column."""
-        return self.content.key if self.content else None
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return len(self.content.rows) if self.content else 0
-
-    def rows(self, offset: int = 0, limit: int | None = None) -> list[list[str]]:
-        """Return rows as lists of texts, in the order in which their keys first came."""
-        stored = self.content.rows if self.content else {}
-        end = None if limit is None else offset + limit
-        # Taken out before they are parsed, since a job may change the lookup meanwhile.
-        taken = list(islice(stored.values(), offset, end))
-        return [codec.decode(row) for row in taken]
-
-    def row(self, key: str) -> dict[str, str] | None:
-        """Return the row with this key as column and text, or None."""
-        stored = self.content.rows.get(key) if self.content else None
-        return None if stored is None else dict(zip(self.columns, codec.decode(stored), strict=True))
-
-    def to_json(self, offset: int = 0, limit: int = 0) -> dict[str, Any]:
-        """Return the lookup as the inspection shows it, with ``limit`` of its rows."""
-        return {
-            "name": self.name,
-            "exists": self.exists,
-            "columns": self.columns,
-            "types": self.types,
-            "key": self.key,
-            "count": self.count,
-            "rows": self.rows(offset, limit),
-            "jobs": [job.to_json() for job in self.jobs],
-        }
 
 
 class DevoLookups:
@@ -164,23 +84,23 @@ class DevoLookups:
     def check(self, name: str, operation: Operation) -> None:
         """See whether ``operation`` may begin now.
 
-        :raises RejectedError: with the HTTP status: 409 where a job runs or the lookup to create exists,
+        :raises RefusedError: with the HTTP status: 409 where a job runs or the lookup to create exists,
             404 where the lookup to change does not.
         """
         lookup = self._lookups.get(name)
         if lookup and lookup.running:
-            raise RejectedError(f"A job of the lookup {name} is running.", status=409)
+            raise RefusedError(f"A job of the lookup {name} is running.", status=409)
         exists = lookup is not None and lookup.exists
         if operation == "create" and exists:
-            raise RejectedError(f"The lookup {name} exists.", status=409)
+            raise RefusedError(f"The lookup {name} exists.", status=409)
         if operation != "create" and not exists:
-            raise RejectedError(f"There is no lookup {name}.", status=404)
+            raise RefusedError(f"There is no lookup {name}.", status=404)
 
     def deploy(self, name: str, operation: Operation, config: DeployConfig, upload: BinaryIO) -> Job:
         """Return the job that brings the rows of ``upload`` into the lookup, and closes the upload.
 
-        :raises RejectedError: as ``check`` does.
-        :raises ConfigurationError: rows are to be added or deleted under other columns or another key.
+        :raises RefusedError: as ``check`` does.
+        :raises InvalidSettingError: rows are to be added or deleted under other columns or another key.
         """
         with self._lock:
             self.check(name, operation)
@@ -191,7 +111,7 @@ class DevoLookups:
 
             def read() -> Reading:
                 with upload:
-                    rows = {key: codec.encode(cells) for key, cells in read_rows(config, upload)}
+                    rows = {key: pack(cells) for key, cells in read_rows(config, upload)}
                 return Reading(len(rows), lambda: self._put(lookup, operation, config, rows))
 
             return self._start(lookup, operation, read)
@@ -200,7 +120,7 @@ class DevoLookups:
         """Bring changes that came over syslog into a lookup, at once; a job tells of it as of any other change.
 
         :param full: everything else goes; otherwise the job is told as append, deletions included.
-        :param read: returns the columns, and the changes in their order; raises DataError.
+        :param read: returns the columns, and the changes in their order; raises InvalidRowsError.
         """
         with self._lock:
             lookup = self._lookups.setdefault(name, Lookup(name))
@@ -210,7 +130,7 @@ class DevoLookups:
             def read_changes() -> Reading:
                 config, changes = read()
                 if not full and (content is None or content.columns != config.columns):
-                    raise DataError("there is no lookup with these columns")
+                    raise InvalidRowsError("there is no lookup with these columns")
                 return Reading(len(changes), lambda: self._change(lookup, operation, config, changes))
 
             self._start(lookup, operation, read_changes, polls=0)
@@ -218,7 +138,7 @@ class DevoLookups:
     def drop(self, name: str) -> Job:
         """Return the job that removes the lookup.
 
-        :raises RejectedError: as ``check`` does.
+        :raises RefusedError: as ``check`` does.
         """
         with self._lock:
             self.check(name, "drop")
@@ -257,14 +177,14 @@ class DevoLookups:
         with self._lock:
             rows: dict[str, bytes] = {} if operation != "append" or not lookup.content else lookup.content.rows
             for key, cells in changes:
-                rows.pop(key, None) if cells is None else rows.update({key: codec.encode(cells)})
+                rows.pop(key, None) if cells is None else rows.update({key: pack(cells)})
             self._put(lookup, operation, config, rows)
 
 
 def _check_columns(content: Content, config: DeployConfig, *, exactly: bool) -> None:
     """Compare the columns of a call with those of its lookup; a deletion may leave some out."""
     if config.key != content.key:
-        raise ConfigurationError(f"The lookup's key is {content.key!r}, not {config.key!r}.")
+        raise InvalidSettingError(f"The lookup's key is {content.key!r}, not {config.key!r}.")
     fits = config.columns == content.columns if exactly else set(config.columns) <= set(content.columns)
     if not fits:
-        raise ConfigurationError("The columns are not those of the lookup.")
+        raise InvalidSettingError("The columns are not those of the lookup.")

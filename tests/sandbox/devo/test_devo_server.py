@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
+from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import Fault
 
 TAG = "my.app.test.x"
@@ -214,7 +214,7 @@ def test_what_arrived_stays_after_the_end(tmp_path: Path) -> None:
 
 def test_there_are_no_addresses_before_the_start() -> None:
     """Asking too early is an error that says so."""
-    with pytest.raises(ConfigurationError, match="started"):
+    with pytest.raises(InvalidSettingError, match="started"):
         _ = DevoServer().syslog_port
 
 

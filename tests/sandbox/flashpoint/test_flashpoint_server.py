@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.certificates import make_certificates
 from sandbox.dataset.documents import alerts, indicators
+from sandbox.errors import InvalidSettingError
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.http_service.faults import Fault
@@ -232,7 +232,7 @@ def test_bulk_indicators_are_published_over_the_control_plane(own_server: Flashp
 
 def test_a_server_that_is_not_started_has_no_address() -> None:
     """The address is asked too early: the error says so."""
-    with pytest.raises(ConfigurationError, match="before it is started"):
+    with pytest.raises(InvalidSettingError, match="before it is started"):
         _ = FlashpointServer().url
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any, Literal, NamedTuple
 
-from airflow_provider_flashpoint.errors import DataError
-from sandbox.devo.deploy import Operation
+from sandbox.devo.lookups.deploy import Operation
+from sandbox.errors import InvalidRowsError
 
 State = Literal["pending", "running", "completed", "failed"]
 
@@ -92,7 +92,7 @@ class Job:
 
     The rows are read at once in a thread; they take effect when the job has been polled often enough.
 
-    :param read: reads the rows; raises DataError.
+    :param read: reads the rows; raises InvalidRowsError.
     """
 
     operation: Operation
@@ -161,7 +161,7 @@ class Job:
         try:
             self._reading = self.read()
             self.rows = self._reading.rows
-        except DataError as error:
+        except InvalidRowsError as error:
             self.failure = self.failure or str(error)
         finally:
             self._was_read.set()

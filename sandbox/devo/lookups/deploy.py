@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from airflow_provider_flashpoint.errors import ConfigurationError, DataError
+from sandbox.errors import InvalidRowsError, InvalidSettingError
 
 Operation = Literal["create", "replace", "append", "delete_rows", "drop"]
 
@@ -49,7 +49,7 @@ class DeployConfig:
     def from_json(cls, value: Any) -> DeployConfig:
         """Return the configuration that a JSON object holds.
 
-        :raises ConfigurationError: a field is unknown, missing or of the wrong kind, the key is no
+        :raises InvalidSettingError: a field is unknown, missing or of the wrong kind, the key is no
             column, or rows are to be deleted without ``append``.
         """
         _check(isinstance(value, dict), "The deploy-config is not an object.")
@@ -88,14 +88,14 @@ class DeployConfig:
 def check_header(config: DeployConfig, upload: BinaryIO) -> None:
     """Compare the first row of the CSV with the columns, where it is said to be a header.
 
-    :raises ConfigurationError: they differ.
+    :raises InvalidSettingError: they differ.
     """
     if not config.has_header:
         return
     try:
         header: list[str] = next(_reader(upload), [])
     except csv.Error as error:
-        raise ConfigurationError(f"The header of the CSV cannot be read: {error}.") from error
+        raise InvalidSettingError(f"The header of the CSV cannot be read: {error}.") from error
     expected = [column.name for column in config.columns]
     _check(header == expected, f"The header of the CSV is {header}, the columns are {expected}.")
 
@@ -103,7 +103,7 @@ def check_header(config: DeployConfig, upload: BinaryIO) -> None:
 def read_rows(config: DeployConfig, upload: BinaryIO) -> Iterator[tuple[str, list[str]]]:
     """Yield key and cells of each row, as text.
 
-    :raises DataError: a row has other than as many cells as there are columns, a cell is not of its
+    :raises InvalidRowsError: a row has other than as many cells as there are columns, a cell is not of its
         column's type, a key is empty, or the quoting is broken.
     """
     reader = _reader(upload)
@@ -119,15 +119,15 @@ def read_rows(config: DeployConfig, upload: BinaryIO) -> Iterator[tuple[str, lis
             if not row and config.skip_empty_lines:
                 continue
             if len(row) != len(names):
-                raise DataError(f"line {reader.line_num}: {len(row)} cells for {len(names)} columns")
+                raise InvalidRowsError(f"line {reader.line_num}: {len(row)} cells for {len(names)} columns")
             for index, column, fits in checks:
                 if row[index] and not fits(row[index]):
-                    raise DataError(f"line {reader.line_num}: {column.name!r} holds no {column.type}")
+                    raise InvalidRowsError(f"line {reader.line_num}: {column.name!r} holds no {column.type}")
             if not (key := row[key_index]):
-                raise DataError(f"line {reader.line_num}: the key {config.key!r} is empty")
+                raise InvalidRowsError(f"line {reader.line_num}: the key {config.key!r} is empty")
             yield str(int(key)) if is_int else key, row
     except csv.Error as error:
-        raise DataError(f"line {reader.line_num}: {error}") from error
+        raise InvalidRowsError(f"line {reader.line_num}: {error}") from error
 
 
 def _reader(upload: BinaryIO) -> Any:
@@ -157,7 +157,7 @@ def _key(value: Any, names: list[str]) -> str:
 
 def _check(fits: bool, message: str) -> None:
     if not fits:
-        raise ConfigurationError(message)
+        raise InvalidSettingError(message)
 
 
 def _any(cell: str) -> bool:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests_toolbelt import MultipartEncoder
 
-from airflow_provider_flashpoint.errors import ConfigurationError
-from sandbox.devo.multipart import read_parts
+from sandbox.devo.lookups.form import read_parts
+from sandbox.errors import InvalidSettingError
 
 
 class Trickle(io.RawIOBase):
@@ -69,5 +69,5 @@ def test_a_part_left_unread_is_skipped() -> None:
 )
 def test_a_form_that_is_none_is_refused(body: bytes, content_type: str) -> None:
     """A wrong type, no boundary, a missing end, a part without a name or without an end of its headers."""
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(InvalidSettingError):
         read(body, content_type)
