@@ -1,9 +1,9 @@
-"""The DAGs, built from the collector's configuration file.
+"""The DAGs, built from the collector's configuration.
 
 ``flashpoint_indicator``   setup >> pull_<type> >> sync_<type>, one pair for each lookup
-``flashpoint_alert``       setup >> pull_alerts (and pull_keywords, pull_keyword_classes where they are on)
+``flashpoint_alert``       setup >> pull_alerts (and pull_keywords, pull_keyword_classes if they are on)
 
-Building reads the configuration that it is given and nothing else: no connection, no Variable, no network.
+Building a DAG reads no connection, Variable or network.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import DAG, Param
 from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
+from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
@@ -39,29 +40,33 @@ _WINDOW_PARAMS: dict[str, dict[str, Any]] = {
     "from": {
         "type": ["null", "string"],
         "format": "date-time",
-        "description": "Start of an explicit window, with `to`. Without both, the run's data interval is read.",
+        "description": "Start of an explicit window; needs `to`. Without both, the run reads its data interval.",
     },
-    "to": {"type": ["null", "string"], "format": "date-time", "description": "End of an explicit window, with `from`."},
+    "to": {
+        "type": ["null", "string"],
+        "format": "date-time",
+        "description": "End of an explicit window; needs `from`.",
+    },
 }
 _STATUS_PARAM: dict[str, Any] = {
     "type": ["null", "string"],
     "enum": [None, "New", "Created"],
-    "description": "New rebuilds the lookups from the initial start time. Without it, their state decides.",
+    "description": "New rebuilds the lookups from the initial start time. Default: the status in their state.",
 }
 
 _INDICATOR_DOC = """
-Indicators from Flashpoint into Devo lookups.
+Reads indicators from Flashpoint and writes them to Devo lookups.
 
-* Trigger with `{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}` to read an explicit window.
-* Trigger with `{"lookup_status": "New"}` to rebuild the lookups from the initial start time.
-* The state of a lookup is the Variable `flashpoint_lookup__<lookup name>`; delete it to begin anew.
+* To read an explicit window, trigger with `{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}`.
+* To rebuild the lookups from the initial start time, trigger with `{"lookup_status": "New"}`.
+* The state of a lookup is the Variable `flashpoint_lookup__<lookup name>`. Delete it to start again.
 """
 
 _ALERT_DOC = """
-Alerts from Flashpoint into the Devo table `{tag}`.
+Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
 
-* Trigger with `{{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}` to read an explicit window.
-* What Devo confirmed before is not sent again, whatever window is read.
+* To read an explicit window, trigger with `{{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}`.
+* Alerts that Devo has confirmed are not sent again, whichever window is read.
 * The state is the Variable `flashpoint_alerts__{tag}`.
 """
 
@@ -70,19 +75,17 @@ def indicator_dag(config: IndicatorInput) -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``."""
     with _dag(INDICATOR_DAG_ID, config, _INDICATOR_DOC, {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}) as dag:
         setup = _setup(INDICATOR_DAG_ID, "indicators", config)
+        source = config.arguments(SourceSettings)
         for lookup in config.lookups:
-            shared = _indicator_arguments(config, lookup)
             name = directory_name(lookup.indicator_type)
-            pull = PullIndicatorsOperator(task_id=f"pull_{name}", **shared)
+            pull = PullIndicatorsOperator(task_id=f"pull_{name}", **source, **lookup.arguments(LookupPullSettings))
             sync = LookupSyncOperator(
                 task_id=f"sync_{name}",
                 stage=pull.output,
-                lookup_key=lookup.lookup_key,
-                columns=lookup.columns,
-                max_rejects=lookup.max_rejects,
                 devo_conn_id=config.devo_conn_id,
                 max_active_tis_per_dag=1,  # one lookup has one writer
-                **shared,
+                **source,
+                **lookup.arguments(LookupConfig),
             )
             setup >> pull >> sync
     return dag
@@ -93,42 +96,27 @@ def alert_dag(config: AlertInput) -> DAG:
     with _dag(ALERT_DAG_ID, config, _ALERT_DOC.format(tag=config.tag), _WINDOW_PARAMS) as dag:
         query_tag = config.tag if config.verify is Verify.QUERY else None
         setup = _setup(ALERT_DAG_ID, "alerts", config, query_tag=query_tag)
-        feeds = {"keywords": config.keywords, "keyword_classes": config.keyword_classes}
-        streams: dict[str, tuple[str, str | None]] = {"alerts": (config.tag, None)}
-        streams |= {kind: (feed.tag, feed.path) for kind, feed in feeds.items() if feed}
-        for kind, (tag, path) in streams.items():
-            pull = PullAlertsOperator(
+        settings = config.arguments(SourceSettings, AlertSettings)
+        streams: dict[str, dict[str, Any]] = {"alerts": {}}
+        for kind, feed in (("keywords", config.keywords), ("keyword_classes", config.keyword_classes)):
+            if feed:  # keywords have no known id, so no query can find them
+                streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": Verify.CONFIRM.value}
+        for kind, own in streams.items():
+            setup >> PullAlertsOperator(
                 task_id=f"pull_{kind}",
                 kind=kind,
-                tag=tag,
-                path=path,
-                on_rerun=config.on_rerun.value,
-                ledger_retention=config.ledger_retention,
-                max_rejects=config.max_rejects,
-                statistics_period=config.statistics_period,
-                verify=(config.verify if kind == "alerts" else Verify.CONFIRM).value,  # keywords have no known id
-                verify_timeout=config.verify_timeout,
-                telemetry=config.telemetry,
-                lag=config.lag,
-                heal_gaps=config.heal_gaps,
-                page_size=config.page_size,
-                obfuscation=_plain_rules(config),
-                initial_start_time=config.initial_start_time,
                 devo_conn_id=config.devo_conn_id,
-                flashpoint_conn_id=config.flashpoint_conn_id,
-                staging_uri=config.staging_uri,
                 max_active_tis_per_dag=1,  # one stream has one writer
+                **settings | own,
             )
-            setup >> pull
     return dag
 
 
 @contextlib.contextmanager
 def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> Generator[DAG]:
-    """Make a DAG of the tasks that the block adds.
+    """Create a DAG with the tasks that the block adds.
 
-    The params come last: Airflow copies those that are there into every task, several times over, and reads them from
-    the DAG all the same.
+    The params come last: Airflow copies the params of a DAG into each task that is added later, several times.
     """
     tags = ["flashpoint", "devo"]
     if config.environment:
@@ -156,22 +144,3 @@ def _setup(module: str, data_set: str, config: InputConfig, *, query_tag: str | 
         flashpoint_conn_id=config.flashpoint_conn_id,
         devo_conn_id=config.devo_conn_id,
     )
-
-
-def _indicator_arguments(config: IndicatorInput, lookup: LookupConfig) -> dict[str, Any]:
-    return {
-        "indicator_type": lookup.indicator_type,
-        "lookup_name": lookup.lookup_name,
-        "lookup_status": lookup.lookup_status.value,
-        "lag": lookup.lag,
-        "heal_gaps": lookup.heal_gaps,
-        "page_size": lookup.page_size,
-        "obfuscation": _plain_rules(config),
-        "initial_start_time": lookup.initial_start_time or config.initial_start_time,
-        "flashpoint_conn_id": config.flashpoint_conn_id,
-        "staging_uri": config.staging_uri,
-    }
-
-
-def _plain_rules(config: InputConfig) -> list[dict[str, Any]]:
-    return [rule.to_dict() for rule in config.obfuscation]

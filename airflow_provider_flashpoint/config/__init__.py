@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_flashpoint.config.inputs import parse_collector_config
-from airflow_provider_flashpoint.config.load import collector_config_path, load_collector_config
+from airflow_provider_flashpoint.config.load import collector_config_path, load_collector_config, parse_collector_config
 from airflow_provider_flashpoint.config.model import (
     AlertInput,
     CollectorConfig,

@@ -1,14 +1,19 @@
-"""From the place of the configuration file to its values."""
+"""From the configuration file to its values."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_flashpoint.config.document import read_document
-from airflow_provider_flashpoint.config.inputs import parse_collector_config
 from airflow_provider_flashpoint.config.model import CollectorConfig
+from airflow_provider_flashpoint.config.obfuscation import problems_of_rules
+from airflow_provider_flashpoint.config.problems import Problems
+from airflow_provider_flashpoint.config.shape import folded
+from airflow_provider_flashpoint.config.validation import validated
+from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 PATH_VARIABLE = "FLASHPOINT_COLLECTOR_CONFIG"
@@ -18,10 +23,9 @@ FILE_NAME = "flashpoint_collector.yaml"
 def load_collector_config(path: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> CollectorConfig:
     """Return the configuration of a file in the collector's shape, YAML or JSON.
 
-    :param path: the file, or the folder of the DAG file, where `collector_config_path` says which file it is.
-    :param environ: where ``FLASHPOINT_COLLECTOR_CONFIG`` may be set; not looked at where ``path`` is a file.
-    :raises ConfigurationError: the file cannot be read, or something in it is wrong; then with one line for
-        each problem: the full path of the key, its value, what is allowed.
+    :param path: the file, or the folder of the DAG file, in which `collector_config_path` finds the file.
+    :param environ: where ``FLASHPOINT_COLLECTOR_CONFIG`` may be set; not used if ``path`` is a file.
+    :raises ConfigurationError: the file cannot be read, or something in it is wrong; see `parse_collector_config`.
     """
     file = Path(path)
     if file.is_dir():
@@ -34,10 +38,30 @@ def load_collector_config(path: str | os.PathLike[str], *, environ: Mapping[str,
     return parse_collector_config(read_document(file), source=str(file))
 
 
-def collector_config_path(dags_folder: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the configuration file should be; does not look whether it is there.
+def parse_collector_config(document: Any, *, source: str = "The configuration of the collector") -> CollectorConfig:
+    """Return the configuration that a mapping in the collector's shape describes.
 
-    :param dags_folder: the folder of the DAG file, to which a relative path in the variable is relative too.
+    :param document: the content of a file, as `read_document` returns it.
+    :param source: the name of the file, for the message.
+    :raises ConfigurationError: with one line for each problem: path of the key, its value, what is allowed.
+    """
+    problems = Problems(source)
+    settings = folded(document, problems)
+    config = validated(CollectorConfig, settings, problems)
+    for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
+        if section := settings.get(data_set.value):
+            keys = {
+                lookup["indicator_type"]: str(lookup.get("lookup_key", "")) for lookup in section.get("lookups", ())
+            }
+            problems.add_all(problems_of_rules(section, data_set, keys))
+    problems.raise_if_any()
+    return config or CollectorConfig()
+
+
+def collector_config_path(dags_folder: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of the configuration file, whether it exists or not.
+
+    :param dags_folder: the folder of the DAG file; a relative path in the variable begins there.
     :param environ: where ``FLASHPOINT_COLLECTOR_CONFIG`` may be set.
     """
     named = environ.get(PATH_VARIABLE, "").strip()

@@ -1,16 +1,35 @@
-"""What the collector's configuration file says, as values: the two inputs and what hangs on them.
+"""The settings of the collector: each stands here once, with its default, its bounds and its description.
 
-Everything here is complete: defaults are filled in, names are resolved. Nothing here reads a file.
+Operators take their defaults from here, and `airflow_provider_flashpoint.config.reference` makes the table of the
+documentation and the JSON schema for editors. Nothing here reads a file.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated, TypeVar
 
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from pydantic import AfterValidator, Field
+
+from airflow_provider_flashpoint.config.fields import (
+    ConnId,
+    Count,
+    Environment,
+    Flag,
+    Instant,
+    LookupName,
+    Settings,
+    Span,
+    StagingUri,
+    Tag,
+    Text,
+    UrlPath,
+)
+from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
+from airflow_provider_flashpoint.config.validation import Allowed
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"
@@ -21,107 +40,212 @@ DEFAULT_LEDGER_RETENTION = timedelta(days=30)
 DEFAULT_STATISTICS_PERIOD = timedelta(minutes=10)
 DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=15)
 
-# How late a record may become visible after its time, with a margin over what was seen (12 minutes).
+# How late a record may become visible after its time, with a margin over the 12 minutes that were measured.
 DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
 DEFAULT_ALERT_LAG = timedelta(minutes=5)
 
+_WEEK_S = 7 * 86_400
+_MAX_REJECTS = 1_000_000_000
 _DEFAULT_LOOKUP_NAME = "Threatintel_Flashpoint_Intelligence"
 _NOT_IN_LOOKUP_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Verify(StrEnum):
-    """What proves that Devo has an alert: the confirmation of its transport, or a query that shows it."""
+    """The proof that Devo has an event: the confirmation of its transport, or a query that finds it."""
 
     CONFIRM = "confirm"
     QUERY = "query"
 
 
 class OnRerun(StrEnum):
-    """What a rerun does with the alerts that were already confirmed."""
+    """What a rerun does with events that Devo has confirmed."""
 
     SKIP = "skip"
     RESEND = "resend"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookupConfig:
-    """One indicator type and the Devo lookup that it fills.
+class StartSettings(Settings):
+    """The start of a stream."""
 
-    ``lookup_status`` is the status to begin with; the state of a lookup that was synced before outranks it.
-    ``columns`` None means: whatever the first build finds. ``page_size`` None means: the connection's.
-    """
-
-    indicator_type: str
-    lookup_key: str
-    lookup_name: str
-    lookup_status: LookupStatus = LookupStatus.NEW
-    columns: tuple[str, ...] | None = None
-    max_rejects: int = 0
-    initial_start_time: datetime | None = None
-    lag: timedelta = DEFAULT_INDICATOR_LAG
-    page_size: int | None = None
-    heal_gaps: bool = True
+    initial_start_time: Instant | None = Field(
+        None,
+        description="Start of a new stream: records that changed since then are read. Default: the start date of the "
+        "DAG, 2023-02-07.",
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputConfig:
-    """What both inputs have: where the data comes from and goes to, and the schedule.
+class StreamSettings(StartSettings):
+    """Settings of any stream."""
 
-    ``initial_start_time`` is aware and in UTC. ``staging_uri`` None means: as Airflow's configuration says.
-    """
-
-    id: str | None = None
-    environment: str | None = None
-    initial_start_time: datetime | None = None
-    request_period: timedelta = DEFAULT_REQUEST_PERIOD
-    obfuscation: tuple[ObfuscationRule, ...] = ()
-    flashpoint_conn_id: str = DEFAULT_FLASHPOINT_CONN_ID
-    devo_conn_id: str = DEFAULT_DEVO_CONN_ID
-    catchup: bool = False
-    max_active_runs: int = 1
-    staging_uri: str | None = None
+    heal_gaps: Flag = Field(True, description="After a pause of the DAG, read from the checkpoint of the stream on.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _once_and_without_extra(columns: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(columns)) < len(columns) or EXTRA_COLUMN in columns:
+        raise ValueError("columns are named twice, or are reserved")
+    return columns
+
+
+class LookupSyncSettings(Settings):
+    """Settings of the sync of a lookup alone."""
+
+    lookup_key: Annotated[
+        Text,
+        Allowed(
+            "a text that is not empty",
+            missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
+        ),
+    ] = Field(description="Key of the flattened indicator whose value tells the rows apart.")
+    columns: (
+        Annotated[
+            tuple[Annotated[str, Field(pattern=r"\S")], ...],
+            Field(min_length=1),
+            AfterValidator(_once_and_without_extra),
+            Allowed(f"a list of flattened keys, each once, without {EXTRA_COLUMN}, which is added to them"),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Columns of the lookup; the other values go, as JSON, into the column `_extra`. Default: the "
+        "keys that the first build finds.",
+    )
+    max_rejects: Count = Field(
+        0, ge=0, le=_MAX_REJECTS, description="Rejected rows, which lack the key, that a sync may have without failing."
+    )
+
+
+class LookupPullSettings(StreamSettings):
+    """Settings that the pull and the sync of a lookup share."""
+
+    indicator_type: Text = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
+    lookup_name: LookupName = Field(
+        description="Name of the lookup in Devo. A name for all lookups is taken as it is by one, and gets the type "
+        f"appended for several. Default: `{_DEFAULT_LOOKUP_NAME}_<Type>`."
+    )
+    lookup_status: LookupStatus = Field(
+        LookupStatus.NEW,
+        description="Status of a lookup without state: `New` builds it, `Created` adds to one that exists. After the "
+        "first sync the state decides.",
+    )
+    lag: Annotated[timedelta, Span.of("seconds", 0, _WEEK_S)] = Field(
+        DEFAULT_INDICATOR_LAG, alias="lag_s", description="Time that is read again, for indicators that appear late."
+    )
+    page_size: Count | None = Field(
+        None, ge=2, le=1000, description="Indicators in one request. Default: that of the connection."
+    )
+
+
+class LookupConfig(LookupPullSettings, LookupSyncSettings):
+    """One indicator type and the Devo lookup that it fills."""
+
+    @classmethod
+    def shared_keys(cls) -> frozenset[str]:
+        """Return the keys that the service may set for all its lookups."""
+        return cls.keys() - {"indicator_type", "lookup_key", "lookup_name", "columns"}
+
+
+class SourceSettings(ObfuscationSettings):
+    """Settings of all tasks that read from Flashpoint."""
+
+    flashpoint_conn_id: ConnId = Field(DEFAULT_FLASHPOINT_CONN_ID, description="Airflow connection to Flashpoint.")
+    staging_uri: StagingUri | None = Field(
+        None,
+        description="Root of the staging storage, which all workers reach. Default: `[flashpoint] staging_uri` of "
+        "Airflow's configuration.",
+    )
+
+
+class InputConfig(StartSettings, SourceSettings):
+    """Settings of both inputs: the connections and the schedule."""
+
+    id: Text | None = Field(None, description="Id of the input in the collector. It is not used.")
+    environment: Environment | None = Field(
+        None, description="Environment of the input in the collector. It becomes a tag of the DAG."
+    )
+    enabled: Flag = Field(True, description="`false` switches the input off: it has no DAG.")
+    request_period: Annotated[timedelta, Span.of("seconds", 1, _WEEK_S)] = Field(
+        DEFAULT_REQUEST_PERIOD, alias="request_period_in_seconds", description="Time between two runs of the DAG."
+    )
+    devo_conn_id: ConnId = Field(DEFAULT_DEVO_CONN_ID, description="Airflow connection to Devo.")
+    catchup: Flag = Field(False, description="Also run the periods between the DAG's start date and now.")
+    max_active_runs: Count = Field(1, ge=1, le=1000, description="Runs of the DAG at the same time.")
+
+
 class IndicatorInput(InputConfig):
     """The input ``flashpoint_indicator``: at least one lookup, each with a type and a name of its own."""
 
     lookups: tuple[LookupConfig, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeywordFeed:
-    """Keywords or keyword classes. ``path`` None means: the one of the Flashpoint connection."""
+class AlertSettings(StreamSettings):
+    """Settings of a stream of events."""
 
-    tag: str
-    path: str | None = None
+    tag: Tag = Field(
+        DEFAULT_TAG, description="Devo table of the alerts. `override_tag`, as in other collectors, means the same."
+    )
+    lag: Annotated[timedelta, Span.of("seconds", 0, _WEEK_S)] = Field(
+        DEFAULT_ALERT_LAG, alias="lag_s", description="Time that is read again, for alerts that appear late."
+    )
+    page_size: Count | None = Field(
+        None, ge=2, le=5000, description="Alerts in one request. Default: that of the connection."
+    )
+    max_rejects: Count = Field(
+        0,
+        ge=0,
+        le=_MAX_REJECTS,
+        description="Rejected alerts, which cannot be sent, that a run may have without failing.",
+    )
+    on_rerun: OnRerun = Field(OnRerun.SKIP, description="Skip alerts that Devo has confirmed, or send them again.")
+    ledger_retention: Annotated[timedelta, Span.of("days", 1, 3650)] = Field(
+        DEFAULT_LEDGER_RETENTION,
+        alias="ledger_retention_days",
+        description="Time for which the ids of confirmed alerts are kept.",
+    )
+    statistics_period: Annotated[timedelta, Span.of("seconds", 1, _WEEK_S)] = Field(
+        DEFAULT_STATISTICS_PERIOD,
+        alias="statistics_period_s",
+        description="Time between two log lines with the counts of sent events.",
+    )
+    verify: Verify = Field(
+        Verify.CONFIRM,
+        description="`confirm` trusts the confirmation of the transport. `query` looks up every id in the table and "
+        "sends missing alerts again.",
+    )
+    verify_timeout: Annotated[timedelta, Span.of("seconds", 1, _WEEK_S)] = Field(
+        DEFAULT_VERIFY_TIMEOUT, alias="verify_timeout_s", description="Longest time that the queries of a run may take."
+    )
+    telemetry: Flag = Field(False, description="Also send logs and metrics to Devo's table `devo.collectors.out`.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertInput(InputConfig):
-    """The input ``flashpoint_alert``. ``keywords`` and ``keyword_classes`` are None where they are off."""
+class KeywordFeed(Settings):
+    """Keywords or keyword classes, delivered as the alerts are."""
 
-    tag: str = DEFAULT_TAG
-    lag: timedelta = DEFAULT_ALERT_LAG
-    page_size: int | None = None
-    heal_gaps: bool = True
-    max_rejects: int = 0
-    on_rerun: OnRerun = OnRerun.SKIP
-    ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION
-    statistics_period: timedelta = DEFAULT_STATISTICS_PERIOD
-    verify: Verify = Verify.CONFIRM
-    verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
-    telemetry: bool = False
-    keywords: KeywordFeed | None = None
-    keyword_classes: KeywordFeed | None = None
+    enabled: Flag = Field(True, description="`false` switches the feed off.")
+    tag: Tag = Field(DEFAULT_TAG, description="Devo table. Default: the table of the alerts.")
+    path: UrlPath | None = Field(
+        None, description="Path of the data set at Flashpoint. Default: `base_path_...` of the connection."
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectorConfig:
-    """The whole file. An input that is absent or off is None; ``notes`` says what was not used, and why."""
+S = TypeVar("S", InputConfig, KeywordFeed)
 
-    indicators: IndicatorInput | None = None
-    alerts: AlertInput | None = None
+
+def _if_enabled(settings: S | None) -> S | None:
+    return settings if settings and settings.enabled else None
+
+
+class AlertInput(InputConfig, AlertSettings):
+    """The input ``flashpoint_alert``. ``keywords`` and ``keyword_classes`` are None if they are off."""
+
+    keywords: Annotated[KeywordFeed | None, AfterValidator(_if_enabled)] = None
+    keyword_classes: Annotated[KeywordFeed | None, AfterValidator(_if_enabled)] = None
+
+
+class CollectorConfig(Settings):
+    """The whole file. An input that is absent or off is None; ``notes`` name the parts that are not used, and why."""
+
+    indicators: Annotated[IndicatorInput | None, AfterValidator(_if_enabled)] = None
+    alerts: Annotated[AlertInput | None, AfterValidator(_if_enabled)] = None
     notes: tuple[str, ...] = ()
 
 

@@ -67,15 +67,17 @@ class Located(dict[str, Any]):
         return self.places.get(key) or child_path(self.path, key)
 
 
-def unknown_key(name: str, known: Iterable[str]) -> str:
+def unknown_key(name: str, known: Iterable[str], *, refused_secrets: tuple[str, ...] = _SECRET_NAMES) -> str:
     """Return the text of a problem: a key that is not one of the known, or that is the name of a secret.
 
     Its value is not shown: it may be a secret under any name.
+
+    :param refused_secrets: names of secrets that do not belong in this source; none for a connection.
     """
-    if name.lower() in _SECRET_NAMES:
+    if name.lower() in refused_secrets:
         return NO_SECRETS
-    match = close_match(name, [*sorted(known), *_SECRET_NAMES])
-    if match in _SECRET_NAMES:
+    match = close_match(name, [*sorted(known), *refused_secrets])
+    if match in refused_secrets:
         return f"unknown key; if it is {match}, {NO_SECRETS}"
     hint = f" (did you mean {match}?)" if match else ""
     return f"unknown key{hint}; allowed are {', '.join(sorted(known))}"

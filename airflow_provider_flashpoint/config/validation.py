@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from airflow_provider_flashpoint.config.problems import Located, child_path, close_match, shown, unknown_key
+from airflow_provider_flashpoint.config.problems import Located, Problems, child_path, close_match, shown, unknown_key
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound="BaseModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class Allowed:
     missing: str | None = None
     model: type[BaseModel] | None = None
     is_secret: bool = False
+
+
+def validated(model: type[M], document: Mapping[str, Any], problems: Problems) -> M | None:
+    """Return ``document`` as a value of ``model``. If it is wrong, add its problems and return None."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems.add_all(problems_of(error, model, document))
+        return None
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], document: Any) -> Iterator[tuple[str, str]]:
@@ -57,7 +70,7 @@ def _problem(error: ErrorDetails, kind: Any, value: Any) -> tuple[str, str]:
             path = value.place(str(step)) if isinstance(value, Located) else child_path(path, str(step))
             if step not in fields:
                 return path, unknown_key(str(step), fields)
-            if error["type"] == "missing":
+            if error["type"] == "missing" and step not in value:
                 return path, _missing(fields[str(step)], value)
             kind, metadata = _unwrapped(fields[str(step)].annotation, fields[str(step)].metadata)
         else:
@@ -66,7 +79,7 @@ def _problem(error: ErrorDetails, kind: Any, value: Any) -> tuple[str, str]:
                 break  # a problem of a plain item is one of its list
             kind, metadata = item, of_item
             path = getattr(value[step], "path", f"{path}[{step}]")
-        value = value[step]
+        value = value.get(step) if isinstance(value, Mapping) else value[step]
     if error["type"] == "problem":
         return path, error["msg"]
     return path, not_allowed(value, kind, metadata)
@@ -111,6 +124,8 @@ def _missing(field: FieldInfo, siblings: Mapping[str, Any]) -> str:
 
 
 def _choices(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(choice) for choice in get_args(kind)]
     return [str(member.value) for member in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
 
 

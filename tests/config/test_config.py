@@ -27,7 +27,7 @@ from airflow_provider_flashpoint.config import (
 )
 from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput
 
-EXAMPLE = Path(__file__).parents[1] / "dags" / "flashpoint_collector.yaml"
+EXAMPLE = Path(__file__).parents[2] / "dags" / "flashpoint_collector.yaml"
 DOMAIN = {"domain": {"lookup_key": "value.domain"}}
 URL = {"url": {"lookup_key": "value.url"}}
 

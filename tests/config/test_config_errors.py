@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.config import inputs, lookups, parse_collector_config
+from airflow_provider_flashpoint.config import lookups, parse_collector_config, shape
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 DOMAIN = {"domain": {"lookup_key": "value.domain"}}
@@ -64,11 +64,11 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 KNOWN_KEYS = {
-    "inputs": inputs._INPUTS,
-    "inputs.flashpoint_indicator": inputs._INPUT_KEYS | {"indicators"},
-    SERVICE: inputs._INDICATOR_SETTINGS,
-    f"{SERVICE}.lookups[0].domain": lookups.OWN_SETTINGS,
-    ALERTS: inputs._ALERT_SETTINGS,
+    "inputs": shape.INPUTS,
+    "inputs.flashpoint_indicator": shape.INPUT_KEYS | {"indicators"},
+    SERVICE: shape.INDICATOR_KEYS,
+    f"{SERVICE}.lookups[0].domain": lookups.OWN_KEYS,
+    ALERTS: shape.ALERT_KEYS,
 }
 
 
@@ -263,7 +263,7 @@ def test_the_environment_can_be_a_tag(value: str) -> None:
         ("tag", "a..b", "ASCII letters"),
         ("override_tag", "a.b.", "ASCII letters"),
         ("on_rerun", "skp", "skip or resend (did you mean skip?)"),
-        ("ledger_retention_days", 0, "a whole number from 1 to"),
+        ("ledger_retention_days", 0, "a whole number of days from 1 to"),
         ("page_size", 5001, "a whole number from 2 to 5000"),
     ],
 )
@@ -285,9 +285,9 @@ def test_paths_of_keywords_stay_on_the_host(path: str) -> None:
     ("rule", "path", "told"),
     [
         ("Event.info", "", "'Event.info' is not allowed; give a rule such as {path: "),
-        ({"path": "a"}, ".action", "null is not allowed; give hash or mask or drop"),
+        ({"path": "a"}, ".action", "missing; give hash or mask or drop"),
         ({"path": "a", "action": "hsh"}, ".action", "'hsh' is not allowed; give hash or mask or drop (did"),
-        ({"action": "hash"}, ".path", "null is not allowed; give keys joined by dots"),
+        ({"action": "hash"}, ".path", "missing; give keys joined by dots"),
         ({"path": "a..b", "action": "hash"}, ".path", "'a..b' is not allowed"),
         ({"path": [], "action": "hash"}, ".path", "an empty list is not allowed"),
         ({"path": "a", "action": "hash", "salt": 1}, ".salt", "unknown key; allowed are action, path"),

@@ -1,0 +1,131 @@
+"""Field types of the settings: values as the collector's file writes them, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StrictBool
+from pydantic_core import CoreSchema, core_schema
+
+from airflow_provider_flashpoint.config.validation import Allowed
+from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from airflow_provider_flashpoint.core.window import as_utc, parse_instant
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+_FLAGS = {"true": True, "false": False}
+
+
+class Settings(BaseModel):
+    """Base of all settings. The alias of a field is its key in the file. Numbers and text may stand for each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, coerce_numbers_to_str=True)
+
+    @classmethod
+    def keys(cls) -> frozenset[str]:
+        """Return the keys of these settings in the file."""
+        return frozenset(field.alias or name for name, field in cls.model_fields.items())
+
+    def arguments(self, *of: type[Settings]) -> dict[str, Any]:
+        """Return the fields that the models ``of`` declare, by name, as arguments of an operator.
+
+        Choices become text, tuples lists and rules dictionaries. Times and spans of time stay as they are.
+        """
+        names = {name for model in of for name in model.model_fields}
+        return {name: _argument(value) for name, value in self if name in names}
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_argument(item) for item in value]
+    return value.to_dict() if isinstance(value, ObfuscationRule) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Span(Allowed):
+    """A span of time: a whole number of units in the file, a ``timedelta`` in the model. Both bounds are allowed."""
+
+    unit: timedelta = timedelta(seconds=1)
+    minimum: int = 0
+    maximum: int = 0
+
+    @classmethod
+    def of(cls, unit: str, minimum: int, maximum: int) -> Self:
+        """Return a span in ``seconds`` or ``days``."""
+        text = f"a whole number of {unit} from {minimum} to {maximum}"
+        return cls(text, unit=timedelta(**{unit: 1}), minimum=minimum, maximum=maximum)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how pydantic reads and writes the span."""
+        count = handler.generate_schema(Annotated[Count, Field(ge=self.minimum, le=self.maximum)])
+        return core_schema.no_info_after_validator_function(
+            self.unit.__mul__,
+            core_schema.no_info_before_validator_function(self._count, count),
+            serialization=core_schema.plain_serializer_function_ser_schema(self._count),
+        )
+
+    def _count(self, value: Any) -> Any:
+        return value // self.unit if isinstance(value, timedelta) else value
+
+
+def _flag(value: object) -> object:
+    return _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _no_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise ValueError("the text is empty or cannot be printed")
+    return value
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return as_utc(value)
+    try:
+        return parse_instant(value if isinstance(value, str) else "")
+    except ConfigurationError as error:
+        raise ValueError("not a time in ISO 8601") from error
+
+
+NAME_PATTERN = r"^[A-Za-z0-9_]+$"
+
+Flag = Annotated[StrictBool, BeforeValidator(_flag)]
+Count = Annotated[int, BeforeValidator(_no_flag)]
+Text = Annotated[str, AfterValidator(_not_empty)]
+Instant = Annotated[datetime, BeforeValidator(_instant), Allowed("a time in ISO 8601, such as 2026-02-07T00:00:00Z")]
+ConnId = Annotated[
+    str, Field(pattern=r"^[\w#!()\-.:/\\]+$", max_length=250), Allowed("the id of an Airflow connection")
+]
+Tag = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_()-]+(\.[A-Za-z0-9_()-]+)+$", min_length=3, max_length=1024),
+    Allowed(
+        "ASCII letters, digits, _ and - in parts joined by dots, such as threatintel.flashpoint.intelligence.alerts"
+    ),
+]
+# An Airflow Variable is named after the lookup, and its key holds 250 characters.
+LookupName = Annotated[
+    str, Field(pattern=NAME_PATTERN, max_length=200), Allowed("at most 200 ASCII letters, digits and _")
+]
+# The environment becomes a tag of the DAG, whose length Airflow bounds.
+Environment = Annotated[
+    str, Field(pattern=r"^\S([^\r\n]*\S)?$", max_length=64), Allowed("a text of 1 to 64 characters")
+]
+UrlPath = Annotated[
+    str, Field(pattern=r"^/([^\s?#/][^\s?#]*)?$"), Allowed("a path that begins with one /, without a query")
+]
+StagingUri = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s:]*(:[^\s@]*)?$"),
+    Allowed("a URI without a password, such as file:///data/flashpoint or s3://aws_default@bucket/flashpoint"),
+]

@@ -1,0 +1,118 @@
+"""The shapes of the collector's file, folded into the one that the models read.
+
+An input may hold its settings in ``services.indicators`` (``services.alerts``), in ``indicators`` (``alerts``), or by
+itself; the deepest place outranks. ``indicators.lookup_name: x`` means ``indicators: {lookup_name: x}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from airflow_provider_flashpoint.config.lookups import folded_lookups
+from airflow_provider_flashpoint.config.model import (
+    DEFAULT_DEVO_CONN_ID,
+    AlertInput,
+    IndicatorInput,
+    KeywordFeed,
+    LookupConfig,
+)
+from airflow_provider_flashpoint.config.problems import Located, Problems, shown
+from airflow_provider_flashpoint.config.section import Section
+
+INDICATORS, ALERTS = "flashpoint_indicator", "flashpoint_alert"
+INPUTS = frozenset({INDICATORS, ALERTS})
+UNUSED = {
+    "globals": "it configures the collector's own process, which Airflow replaces",
+    "global_overrides": "it configures the collector's own process, which Airflow replaces",
+    "outputs": f"where Devo is, and its certificates, belong to the connection {DEFAULT_DEVO_CONN_ID}",
+}
+
+FEEDS = ("keywords", "keyword_classes")
+_OF_INPUT = frozenset({"environment", "id"})
+INPUT_KEYS = _OF_INPUT | {"enabled", "services"}
+INDICATOR_KEYS = (IndicatorInput.keys() | LookupConfig.shared_keys() | {"lookup_name"}) - _OF_INPUT
+ALERT_KEYS = (AlertInput.keys() | {"override_tag"}) - _OF_INPUT - set(FEEDS)
+
+
+def folded(document: Any, problems: Problems) -> Located:
+    """Return a document in the shape of `CollectorConfig`, with the place of each key in the file.
+
+    :param document: a mapping in the collector's shape, as `read_document` returns it; stays as it is.
+    :param problems: where unknown keys, secrets and wrong shapes are added.
+    """
+    result = Located()
+    if not isinstance(document, Mapping):
+        problems.add("", f"the file holds {shown(document)}; it must hold a mapping with the key inputs")
+        return result
+    root = Section(document, "", problems)
+    inputs = root.section("inputs") or root
+    root.refuse_unknown({"inputs", *UNUSED} | (INPUTS if inputs is root else set()))
+    if inputs is not root:
+        inputs.refuse_unknown(INPUTS)
+    if not inputs.keys() & INPUTS:
+        problems.add("inputs", f"at least one input is needed: {INDICATORS} or {ALERTS}")
+    result["indicators"] = _indicators(inputs)
+    result["alerts"] = _alerts(inputs)
+    result["notes"] = [f"{key} is not used: {why}." for key, why in UNUSED.items() if key in root]
+    return result
+
+
+def _indicators(inputs: Section) -> Section | None:
+    opened = _opened(inputs, INDICATORS, ("indicators",), INDICATOR_KEYS)
+    if opened is None:
+        return None
+    entry, services = opened
+    service = services["indicators"].with_defaults(entry, INDICATOR_KEYS)
+    lookups = folded_lookups(service)
+    services["indicators"].refuse_unknown(INDICATOR_KEYS | lookups.keys())
+    result = service.only(IndicatorInput.keys()).with_defaults(entry, _OF_INPUT)
+    result["lookups"] = list(lookups.values())
+    return result
+
+
+def _alerts(inputs: Section) -> Section | None:
+    opened = _opened(inputs, ALERTS, ("alerts", *FEEDS), ALERT_KEYS)
+    if opened is None:
+        return None
+    entry, services = opened
+    services["alerts"].refuse_unknown(ALERT_KEYS)
+    service = _with_tag(services["alerts"].with_defaults(entry, ALERT_KEYS))
+    result = service.with_defaults(entry, _OF_INPUT)
+    for name in FEEDS:
+        services[name].refuse_unknown(KeywordFeed.keys() | {"override_tag"})
+        if services[name]:
+            result[name] = _with_tag(services[name]).with_defaults(service, {"tag"})
+    return result
+
+
+def _opened(
+    inputs: Section, name: str, service_names: Collection[str], settings: Collection[str]
+) -> tuple[Section, dict[str, Section]] | None:
+    """Return an input and its services, empty if the file has none; None if the input is absent or off."""
+    entry = inputs.section(name)
+    if entry is None:
+        return None
+    entry = entry.unfolded({"services", *service_names})
+    if str(entry.get("enabled")).strip().lower() == "false":
+        entry.refuse_secrets()
+        return None
+    entry.refuse_unknown({*INPUT_KEYS, *service_names, *settings})
+    nested = (entry.section("services") or Section({}, entry.place("services"), entry.problems)).unfolded(service_names)
+    nested.refuse_unknown(service_names)
+    services = {}
+    for service_name in service_names:
+        inner, direct = nested.section(service_name), entry.section(service_name)
+        if inner and direct:
+            entry.problems.add(direct.path, f"it is at {inner.path} too; keep one of the two")
+        services[service_name] = inner or direct or Section({}, nested.place(service_name), entry.problems)
+    return entry, services
+
+
+def _with_tag(section: Section) -> Section:
+    """Return the section with ``override_tag``, the name in other collectors of Devo, in the place of ``tag``."""
+    result = section.only(section.keys() - {"override_tag"})
+    if "tag" not in result and section.get("override_tag") is not None:
+        result["tag"] = section["override_tag"]
+        result.places["tag"] = section.place("override_tag")
+    return result
