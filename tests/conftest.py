@@ -1,4 +1,4 @@
-"""An Airflow home of the tests' own, set before anything imports Airflow."""
+"""Fixtures of all tests, and an Airflow home for them, set before anything imports Airflow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from told_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
+from leaked_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
-# Tests import from here, too: by another name the file would run again, and move the home away from under Airflow.
+# Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
 sys.modules.setdefault("tests.conftest", sys.modules[__name__])
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
@@ -33,12 +33,12 @@ RunDag = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
-    """The metadata database of the tests' Airflow."""
+    """Create the metadata database of the tests' Airflow."""
     from airflow import __version__
     from airflow.utils.db import initdb
 
     if __version__.startswith("2."):
-        import airflow.providers.fab.auth_manager.models  # noqa: F401  else the table of users is not known
+        import airflow.providers.fab.auth_manager.models  # noqa: F401  registers the table of users
     initdb()
 
 
@@ -49,7 +49,7 @@ def run_dag(airflow_database: None) -> Iterator[RunDag]:
 
     def run(dag: Any, logical_date: datetime, conf: dict[str, Any] | None = None) -> Any:
         if __version__.startswith("2."):
-            # It writes the log of every later run to what was the standard output at the first.
+            # dag.test() keeps the standard output of its first run for the logs of all later runs.
             task_log = logging.getLogger("airflow.task")
             task_log.handlers = [each for each in task_log.handlers if type(each) is not logging.StreamHandler]
             return dag.test(execution_date=logical_date, run_conf=conf)
@@ -61,7 +61,7 @@ def run_dag(airflow_database: None) -> Iterator[RunDag]:
             session.merge(DagBundleModel(name="testing"))
         bag = DagBag(str(Path(_HOME, "dags")))
         bag.bag_dag(dag)
-        sync_bag_to_db(bag, "testing", None)  # Airflow 3 runs only what is serialized
+        sync_bag_to_db(bag, "testing", None)  # Airflow 3 runs only serialized DAGs
         return dag.test(logical_date=logical_date, run_conf=conf)
 
     return run

@@ -1,8 +1,8 @@
-"""Fails whatever test tells a secret or a body: in a log of any level, on its output, or in a log file it leaves.
+"""Fails each test that leaks a secret or a body: in a log of any level, on its output, or in a log file it leaves.
 
-What is looked for: every token that a client of this package was given, the tokens of the sandbox, and texts that have
-the shape of a key, of a credential in a header or an address, of an event or of a record of Flashpoint. What is logged
-is noticed where it is made, so no handler or capturing hides it.
+Secrets are the tokens that a client of this package received, the tokens of the sandbox, and texts with the shape of a
+key, of a credential in a header or an address, of an event or of a record of Flashpoint. Log records are searched
+where they are made, so no handler or capturing hides them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHAPES = re.compile(
     r"|(?<![A-Za-z0-9+/])M[A-Za-z0-9+/]{63}(?![A-Za-z0-9+/])"  # the first line of a key or certificate
     r"|Authorization['\"]?: *['\"]?(?:Bearer|Basic) +[^*\s]"
     r"|/token!(?!\*\*\*/)"
-    r"|<14>"  # an event on its way
+    r"|<14>"  # an event on the wire
     r"|[\"'](?:alert_id|fpid|highlights|header_)\\?[\"']\s*:"  # a record, as JSON or as Python shows it
 )
 
@@ -37,44 +37,44 @@ _tokens: set[str] = {
     FlashpointSettings().token,
     FlashpointSettings().forbidden_token,
 }
-told: list[str] = []
+leaks: list[str] = []
 _factory = logging.getLogRecordFactory()
 
 
 def pytest_configure() -> None:
     for owner in (http.BearerAuth, devo_http._TokenAdapter):
-        owner.__init__ = _noting(owner.__init__)  # type: ignore[method-assign]
+        owner.__init__ = _remembering(owner.__init__)  # type: ignore[method-assign]
     logging.setLogRecordFactory(_record)
-    for name in ("airflow_provider_flashpoint", "urllib3"):  # the latter tells of each request with its address
+    for name in ("airflow_provider_flashpoint", "urllib3"):  # the latter logs each request with its address
         logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Fail the phase of a test that told a secret."""
+    """Fail the phase of a test that leaked a secret."""
     report: Any = yield
-    found = [*told, *(each for name, text in report.sections for each in secrets_in(text, f"in its {name}"))]
-    told.clear()
+    found = [*leaks, *(each for name, text in report.sections for each in secrets_in(text, f"in its {name}"))]
+    leaks.clear()
     if found and not report.failed:
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} told a secret or a body: {'; '.join(sorted(set(found)))}"
+        report.longrepr = f"{item.nodeid} leaked a secret or a body: {'; '.join(sorted(set(found)))}"
     return report
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the session where a process that a test had started told a secret in a log file."""
+    """Fail the session if a process that a test started leaked a secret in a log file."""
     found = []
     for file in session.config._tmp_path_factory.getbasetemp().rglob("*.log"):  # type: ignore[attr-defined]
         if file.is_file():
             found += secrets_in(file.read_text(encoding="utf-8", errors="replace"), f"in {file}")
     if found:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print("\nlog files tell a secret or a body:", *found, sep="\n  ")
+        print("\nlog files leak a secret or a body:", *found, sep="\n  ")
 
 
 def secrets_in(text: str, where: str) -> list[str]:
-    """Return a word about each secret or body that ``text`` holds, which does not repeat it."""
+    """Return a description of each secret or body in ``text``. It does not repeat the secret."""
     found = [f"a token {where}" for token in _tokens if token in text]
     if shape := _SHAPES.search(text):
         found.append(f"{shape[0][:12]!r} {where}")
@@ -86,14 +86,14 @@ def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     text = record.getMessage()
     if record.exc_info and record.exc_info[1]:
         text += "".join(traceback.format_exception(record.exc_info[1]))
-    told.extend(secrets_in(text, f"in the log {record.name}, line {record.lineno}"))
+    leaks.extend(secrets_in(text, f"in the log {record.name}, line {record.lineno}"))
     return record
 
 
-def _noting(init: Callable[..., None]) -> Callable[..., None]:
+def _remembering(init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
-    def noted(self: Any, token: str, *args: Any) -> None:
+    def remembered(self: Any, token: str, *args: Any) -> None:
         init(self, token, *args)
         _tokens.update(form for form in (token, getattr(self, "_token", "")) if len(form) >= _SHORTEST_TOKEN)
 
-    return noted
+    return remembered
