@@ -12,7 +12,6 @@ from pydantic_core import CoreSchema, core_schema
 from airflow_provider_flashpoint.config.fields import Settings
 from airflow_provider_flashpoint.config.problems import Located, Problems
 from airflow_provider_flashpoint.config.validation import Allowed, validated
-from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet, endpoints_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 
 _EXAMPLE = "{path: Event.event_creator_email, action: hash}"
@@ -48,7 +47,6 @@ class _ReadAsRule:
 
 
 Rule = Annotated[ObfuscationRule, _ReadAsRule, Allowed(f"a rule such as {_EXAMPLE}", model=RuleEntry)]
-_RULE: TypeAdapter[ObfuscationRule] = TypeAdapter(Rule)
 
 
 class ObfuscationSettings(Settings):
@@ -60,10 +58,11 @@ class ObfuscationSettings(Settings):
 
 
 def rules_of(
-    values: Iterable[Any] | None, data_set: DataSet, lookup_keys: Mapping[str, str], *, source: str
+    values: Iterable[Any] | None, data_set: str, lookup_keys: Mapping[str, str], *, source: str
 ) -> tuple[ObfuscationRule, ...]:
     """Return the rules of an operator's argument, read as those of the configuration file.
 
+    :param data_set: the name of the data set that the records belong to.
     :param lookup_keys: the lookup_key of each indicator type that the records are for.
     :param source: the name of the operator, for the message.
     :raises ConfigurationError: a rule is wrong, or hides a value that the work needs.
@@ -77,19 +76,20 @@ def rules_of(
     return settings.obfuscation if settings else ()
 
 
-def problems_of_rules(
-    settings: Located, data_set: DataSet, lookup_keys: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
+def problems_of_rules(settings: Located, data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield path and text of each rule of ``settings`` that meets another one, or hides a value that the work needs.
 
     Rules that cannot be read are passed over: the model reports them.
     """
     given = settings.get("obfuscation")
+    if not given or not isinstance(given, list):
+        return
+    adapter: TypeAdapter[ObfuscationRule] = TypeAdapter(Rule)
     needed = dict.fromkeys((*_needed_of(data_set), *_needed_keys(lookup_keys)))
     rules: list[ObfuscationRule] = []
-    for index, value in enumerate(given if isinstance(given, list) else ()):
+    for index, value in enumerate(given):
         try:
-            rule = _RULE.validate_python(value)
+            rule = adapter.validate_python(value)
         except ValidationError:
             continue
         path = f"{settings.place('obfuscation')}[{index}]"
@@ -126,8 +126,12 @@ class _Needed:
         return f"hash {self.name!r} itself, or leave it" if self.is_hashable else "leave it as it is"
 
 
-def _needed_of(data_set: DataSet) -> Iterator[_Needed]:
-    for endpoint in endpoints_of(data_set):
+def _needed_of(data_set: str) -> Iterator[_Needed]:
+    # Only rules need the endpoint table, which imports the HTTP client.
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoints_of
+
+    for endpoint in endpoints_of(DataSet(data_set)):
         if endpoint.id_field:
             yield _Needed(endpoint.id_field, f"id {endpoint.id_field!r} of {data_set}", is_hashable=True)
         for name in (endpoint.time_field, *endpoint.version_fields):
