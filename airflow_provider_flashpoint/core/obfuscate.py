@@ -1,8 +1,8 @@
-"""Values hidden before a record goes anywhere: as a digest, as a constant, or left out.
+"""Obfuscation: values of a record are hashed, masked or dropped before the record is stored or sent.
 
-A rule names the keys that lead to a value. Where a list lies on the way, every item of it is meant, and so are the
-items of lists within lists. Whatever stands at the end of the path is hidden as a whole, be it a dictionary or a list.
-Where two rules meet, the shorter path hides what the longer one leads to.
+A rule has the path of keys to a value. In a list on the path, the rule applies to every item, also in nested lists. The
+value at the end of the path is hidden as a whole, even a dictionary or a list. Where two paths overlap, the rule with the
+shorter one applies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class ObfuscationAction(StrEnum):
-    """What becomes of an obfuscated value: a digest, a constant, or nothing."""
+    """Replace a value by a digest or by a constant, or drop it with its key."""
 
     HASH = "hash"
     MASK = "mask"
@@ -36,11 +36,7 @@ class ObfuscationAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObfuscationRule:
-    """One value of each record to hide.
-
-    ``path`` holds the keys that lead to it in the record as Flashpoint gives it. Where a list lies on the
-    way, every item of it is meant.
-    """
+    """A value to hide in each record; ``path`` has its keys in the record as Flashpoint gives it."""
 
     path: tuple[str, ...]
     action: ObfuscationAction
@@ -49,7 +45,7 @@ class ObfuscationRule:
         return f"{self.action} of {'.'.join(self.path)!r}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule in JSON's own types, as the configuration file and the operators take it."""
+        """Return the rule in JSON types, as the configuration file and the operators take it."""
         return {"path": list(self.path), "action": self.action.value}
 
 
@@ -59,24 +55,24 @@ _Tree = dict[str, "ObfuscationRule | _Tree"]
 class Obfuscator:
     """Hides values of records, by rules that are compiled once.
 
-    :param secret: digests are HMAC-SHA256 (RFC 2104) with it, and SHA-256 without. The same secret gives the same
-        digest in every run, so that hashed values can still be joined.
+    :param secret: key of the digests, HMAC-SHA256 (RFC 2104); without it they are SHA-256. The same secret gives the
+        same digests in every run, so hashed values can be joined.
     """
 
     def __init__(self, rules: Iterable[ObfuscationRule] = (), *, secret: str = "") -> None:
         self._secret = secret.encode("utf-8", "surrogatepass")
         self.counts = dict.fromkeys(rules, 0)
-        """How many values each rule has met."""
+        """The number of values that each rule has hidden."""
         self._tree: _Tree = {}
         for rule in sorted(self.counts, key=lambda rule: len(rule.path)):
             _plant(rule, self._tree)
 
     def hide(self, record: Record) -> Record:
-        """Return ``record`` with its values hidden; what a rule changes is a copy, and ``record`` stays as it is.
+        """Return ``record`` with its values hidden. The result is a copy where values change.
 
-        Null and the empty text are not hashed: whoever needs a value, such as a key, must see that it is missing.
+        Null and the empty text are not hashed: a missing value, such as a key, must be seen to be missing.
 
-        :raises DataError: a value is nested more deeply than can be read.
+        :raises DataError: a value is nested too deeply.
         """
         try:
             hidden: Record = self._hide(record, self._tree)
@@ -85,9 +81,9 @@ class Obfuscator:
         return hidden
 
     def fingerprint(self, record: Record) -> str:
-        """Return a digest of all of ``record``, in hexadecimal; the order of keys does not matter.
+        """Return a digest of the whole ``record``, in hexadecimal. The order of keys does not matter.
 
-        :raises DataError: as `hide`.
+        :raises DataError: a value is nested too deeply.
         """
         try:
             return self._digest(_canonical(record))
@@ -95,14 +91,16 @@ class Obfuscator:
             raise DataError(_TOO_DEEP) from error
 
     def report(self, records: int) -> None:
-        """Log how often each rule met a value in so many records, and warn of those that never did."""
+        """Log how many values each rule has hidden in this number of records, and warn of rules without a match."""
         for rule, count in self.counts.items():
             if count:
                 _log.info("Obfuscation: %s, %d values in %d records.", rule, count, records)
             elif records:
-                _log.warning("Obfuscation: %s met no value in %d records; look at its path.", rule, records)
+                _log.warning("Obfuscation: %s matched no value in %d records; check its path.", rule, records)
 
     def _hide(self, value: Any, tree: _Tree) -> Any:
+        if isinstance(value, msgspec.Raw):
+            value = codec.decode(value)
         if isinstance(value, list):
             return [self._hide(item, tree) for item in value]
         if not isinstance(value, dict) or tree.keys().isdisjoint(value):
@@ -137,11 +135,11 @@ def _plant(rule: ObfuscationRule, tree: _Tree) -> None:
     for key in way:
         branch = tree.setdefault(key, {})
         if not isinstance(branch, dict):
-            return  # a shorter path hides this one
+            return  # a shorter path hides this value
         tree = branch
     tree.setdefault(last, rule)
 
 
 def _canonical(value: Any) -> bytes:
-    """Return the one JSON text of a value: keys in order, no blanks, ASCII alone."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+    """Return the canonical JSON of a value: sorted keys, no blanks, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=codec.decode).encode("ascii")

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_TAG,
     DEFAULT_VERIFY_TIMEOUT,
 )
-from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -106,7 +106,7 @@ class PullAlertsOperator(WindowedOperator):
             self.log_window(run_window)
             self.log_begin(context)
             pulled_at = datetime.now(UTC)
-            store = EventStore.open(self.directory, work=self._work(context), at=pulled_at)
+            store = EventStore(self.directory, work=self._work(context), at=pulled_at)
             opened = self.open_events()
             if state and (change := state.change_of(opened.origin)):
                 self.log.warning("%s: %s", self.tag, change)
@@ -154,7 +154,7 @@ class PullAlertsOperator(WindowedOperator):
                 store=store,
                 obfuscator=opened.obfuscator,
                 table=table,
-                observers=[telemetry] if telemetry else [],
+                telemetry=telemetry,
             )
             return deliver(window, ports, self.delivery_settings())
 
@@ -180,7 +180,7 @@ class PullAlertsOperator(WindowedOperator):
 
         id_field = source.endpoint.id_field
         if not id_field:
-            raise ConfigurationError(f"verify is 'query', and {self.kind} have no id to ask for; use 'confirm'.")
+            raise ConfigurationError(f"verify is 'query', and {self.kind} have no id to query for; use 'confirm'.")
         by_event_time = bool(devo.settings().event_date_field)
         return EventTable(queries=devo.queries(), tag=self.tag, id_field=id_field, by_event_time=by_event_time)
 

@@ -1,4 +1,4 @@
-"""Obfuscation: what a rule names is hidden, nothing else changes, and nobody sees a record half hidden."""
+"""Obfuscation: values at the path of a rule are hidden, nothing else changes, and the input record stays whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.errors import DataError
 HASH, MASKED, DROP = ObfuscationAction.HASH, ObfuscationAction.MASK, ObfuscationAction.DROP
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# Few keys, so that rules meet values, and one with a dot in it, which is no way into anything.
+# Few keys, so that rules match values, and one key with a dot, which is not a path.
 KEYS = st.sampled_from(["a", "b", "c", "a.b"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -31,7 +31,7 @@ PATHS = st.lists(KEYS, min_size=1, max_size=3).map(tuple)
 
 
 def nodes(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield the place of everything in a record, with its value, or its kind where it holds more."""
+    """Yield the place of every node of a record, with its value, or the type of a container."""
     if isinstance(value, (dict, list)):
         yield place, type(value)
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
@@ -41,13 +41,13 @@ def nodes(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
 
 
 def is_named(place: tuple[str | int, ...], rules: list[ObfuscationRule]) -> bool:
-    """Whether a rule leads to this place, or to what it lies in."""
+    """Whether a rule matches this place or a container of it."""
     keys = tuple(key for key in place if isinstance(key, str))
     return any(keys[: len(rule.path)] == rule.path for rule in rules)
 
 
 def cases(*actions: ObfuscationAction) -> st.SearchStrategy[Case]:
-    """Return records with rules, at most one for each path; many of the paths lead somewhere."""
+    """Return records with rules, at most one for each path; many of the paths match."""
 
     def with_rules(record: dict[str, Any]) -> st.SearchStrategy[Case]:
         found = {tuple(key for key in place if isinstance(key, str)) for place, _ in nodes(record)} - {()}
@@ -61,19 +61,19 @@ def cases(*actions: ObfuscationAction) -> st.SearchStrategy[Case]:
 CASES = cases(HASH, MASKED, DROP)
 
 
-def with_texts_of_their_own(value: Any, numbers: Iterator[int]) -> Any:
-    """Return ``value`` with a text in place of each scalar that stands nowhere else."""
+def with_unique_texts(value: Any, numbers: Iterator[int]) -> Any:
+    """Return ``value`` with a unique text in place of each scalar."""
     if isinstance(value, dict):
-        return {key: with_texts_of_their_own(inner, numbers) for key, inner in value.items()}
+        return {key: with_unique_texts(inner, numbers) for key, inner in value.items()}
     if isinstance(value, list):
-        return [with_texts_of_their_own(inner, numbers) for inner in value]
+        return [with_unique_texts(inner, numbers) for inner in value]
     return f"<text {next(numbers)}>"
 
 
 @given(CASES)
 @UNHURRIED
 def test_nothing_outside_the_paths_changes(case: Case) -> None:
-    """Every value that no rule names stands where it stood, and nothing comes in beside it."""
+    """Every value without a rule stays in its place, and nothing is added."""
     record, rules = case
     hidden = Obfuscator(rules).hide(record)
     assert [node for node in nodes(hidden) if not is_named(node[0], rules)] == [
@@ -84,17 +84,17 @@ def test_nothing_outside_the_paths_changes(case: Case) -> None:
 @given(CASES)
 @UNHURRIED
 def test_no_text_at_a_path_survives(case: Case) -> None:
-    """What stood at a path, or below it, is nowhere in the hidden record."""
+    """Values at a path, or below it, are nowhere in the obfuscated record."""
     record, rules = case
-    record = with_texts_of_their_own(record, itertools.count())
+    record = with_unique_texts(record, itertools.count())
     hidden = codec.encode(Obfuscator(rules).hide(record)).decode()
     assert [text for place, text in nodes(record) if is_named(place, rules) and str(text) in hidden] == []
 
 
 @given(CASES)
 @UNHURRIED
-def test_the_record_that_was_read_stays_as_it_is(case: Case) -> None:
-    """Hiding makes a copy, so a failure on the way leaves no record half hidden."""
+def test_the_input_record_is_unchanged(case: Case) -> None:
+    """Obfuscation makes a copy, so a failure leaves no record half obfuscated."""
     record, rules = case
     before = copy.deepcopy(record)
     Obfuscator(rules).hide(record)
@@ -104,7 +104,7 @@ def test_the_record_that_was_read_stays_as_it_is(case: Case) -> None:
 @given(cases(MASKED, DROP))
 @UNHURRIED
 def test_masking_and_dropping_twice_is_the_same_as_once(case: Case) -> None:
-    """Nothing is left for the second time to hide."""
+    """The second pass finds nothing to hide."""
     record, rules = case
     once = Obfuscator(rules).hide(record)
     assert Obfuscator(rules).hide(once) == once
@@ -113,7 +113,7 @@ def test_masking_and_dropping_twice_is_the_same_as_once(case: Case) -> None:
 @given(CASES)
 @UNHURRIED
 def test_the_order_of_the_rules_does_not_matter(case: Case) -> None:
-    """The same rules in another order hide the same, also where one leads into what another hides."""
+    """The same rules in another order hide the same values, also where their paths overlap."""
     record, rules = case
     assert Obfuscator(rules).hide(record) == Obfuscator(rules[::-1]).hide(record)
 
@@ -130,22 +130,22 @@ def hidden(record: dict[str, Any], path: str, action: ObfuscationAction, *, secr
     return Obfuscator([ObfuscationRule(tuple(path.split(".")), action)], secret=secret).hide(record)
 
 
-def test_every_item_of_a_list_on_the_way_is_meant() -> None:
-    """Lists, and lists within lists, need no key of their own; items that hold no such key stay."""
+def test_every_item_of_a_list_on_the_path_is_hidden() -> None:
+    """Lists and nested lists need no key in the path; items without the key stay unchanged."""
     record = {"Event": {"Tag": [{"name": 1, "id": 2}, [[{"name": 3}], "x"], None]}}
     assert hidden(record, "Event.Tag.name", MASKED) == {
         "Event": {"Tag": [{"name": MASK, "id": 2}, [[{"name": MASK}], "x"], None]}
     }
 
 
-def test_a_dropped_value_takes_its_key_along() -> None:
+def test_a_value_is_dropped_with_its_key() -> None:
     """Nothing shows that there was a value."""
     assert hidden({"a": [{"b": 1, "c": 2}, {"b": 3}]}, "a.b", DROP) == {"a": [{"c": 2}, {}]}
 
 
 @pytest.mark.parametrize("value", [["x", "y"], {"x": "y"}, [], {}, 0, False, None, ""])
-def test_whatever_stands_at_the_end_of_a_path_is_masked_as_a_whole(value: Any) -> None:
-    """The mask tells neither the value nor what kind of value there was."""
+def test_any_value_at_the_end_of_a_path_is_masked_as_a_whole(value: Any) -> None:
+    """The mask shows neither the value nor its type."""
     assert hidden({"a": value}, "a", MASKED) == {"a": MASK}
 
 
@@ -160,7 +160,7 @@ def test_whatever_stands_at_the_end_of_a_path_is_masked_as_a_whole(value: Any) -
     ],
 )
 def test_without_a_secret_the_digest_is_sha_256(value: Any, digest: str) -> None:
-    """A text is digested as it is, anything else as its JSON with the keys in order."""
+    """A text is digested as it is, any other value as its JSON with sorted keys."""
     assert hidden({"a": value}, "a", HASH) == {"a": digest}
 
 
@@ -171,27 +171,27 @@ def test_with_a_secret_the_digest_is_hmac_sha_256() -> None:
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_value_is_seen_to_be_missing(value: Any) -> None:
+def test_a_missing_value_stays_missing(value: Any) -> None:
     """Null and the empty text are not hashed: a row without a key must not get one."""
     assert hidden({"a": value}, "a", HASH, secret="s") == {"a": value}
 
 
 def test_a_lone_surrogate_can_be_hashed() -> None:
-    """A text that UTF-8 cannot hold is hidden too, alone and within a dictionary."""
+    """A text that UTF-8 cannot encode is hashed too, alone and within a dictionary."""
     record = {"a": "x\ud800", "b": {"c": "x\ud800"}}
     rules = [ObfuscationRule(("a",), HASH), ObfuscationRule(("b",), HASH)]
     assert {len(digest) for digest in Obfuscator(rules).hide(record).values()} == {64}
 
 
-def test_a_shorter_path_hides_what_a_longer_one_leads_to() -> None:
-    """Of two rules that meet, the one that hides more acts."""
+def test_the_shorter_of_two_overlapping_paths_applies() -> None:
+    """Of two overlapping rules, the one that hides more applies."""
     rules = [ObfuscationRule(("a", "b"), HASH), ObfuscationRule(("a",), MASKED)]
     assert Obfuscator(rules).hide({"a": {"b": 1}}) == {"a": MASK}
 
 
 @pytest.mark.parametrize("path", ["a", "a.b"])
-def test_what_nests_too_deeply_is_an_error_of_the_data(path: str) -> None:
-    """No depth of nesting ends a delivery with an error that is none of ours."""
+def test_deep_nesting_is_a_data_error(path: str) -> None:
+    """No depth of nesting raises an error outside the provider's own."""
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -199,27 +199,27 @@ def test_what_nests_too_deeply_is_an_error_of_the_data(path: str) -> None:
         hidden({"a": deep}, path, HASH)
 
 
-def test_a_fingerprint_is_of_all_that_was_read_in_any_order() -> None:
-    """Two records that differ only in what is hidden differ in it; the order of keys makes no difference."""
+def test_a_fingerprint_covers_the_whole_record_in_any_order() -> None:
+    """Records that differ only in a hidden value have different fingerprints; the order of keys does not matter."""
     obfuscator = Obfuscator([ObfuscationRule(("a",), MASKED)], secret="s")
     assert obfuscator.fingerprint({"a": 1, "b": 2}) == obfuscator.fingerprint({"b": 2, "a": 1})
     assert obfuscator.fingerprint({"a": 1, "b": 2}) != obfuscator.fingerprint({"a": 3, "b": 2})
     assert obfuscator.fingerprint({"a": 1, "b": 2}) != Obfuscator().fingerprint({"a": 1, "b": 2})
 
 
-def test_a_rule_that_meets_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A mistyped path must not pass for one that hides."""
+def test_a_rule_without_a_match_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A mistyped path must not pass unnoticed."""
     obfuscator = Obfuscator([ObfuscationRule(("a",), HASH), ObfuscationRule(("typo", "x"), DROP)])
     obfuscator.hide({"a": "secret text"})
     with caplog.at_level("INFO"):
         obfuscator.report(1)
     assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [
         ("INFO", "Obfuscation: hash of 'a', 1 values in 1 records."),
-        ("WARNING", "Obfuscation: drop of 'typo.x' met no value in 1 records; look at its path."),
+        ("WARNING", "Obfuscation: drop of 'typo.x' matched no value in 1 records; check its path."),
     ]
 
 
-def test_where_nothing_was_read_no_rule_is_blamed(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_rule_is_logged_without_records(caplog: pytest.LogCaptureFixture) -> None:
     """An empty window says nothing about a path."""
     Obfuscator([ObfuscationRule(("a",), HASH)]).report(0)
     assert not caplog.records

@@ -1,4 +1,4 @@
-"""The puller of alerts against both sandboxes: what the log says, and what becomes of alerts when it ends early."""
+"""The alert operator against both sandboxes: its log, and the events of a task that ends early."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.pipelines.deliver import Delivery
-from airflow_provider_flashpoint.core.pipelines.verify import Verification
+from airflow_provider_flashpoint.core.pipelines.verify import VerifySettings
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from sandbox.dataset.documents import alerts
@@ -58,7 +58,7 @@ def sandbox(_running: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pull:
-    """A function that runs the operator for the period, with Variables of the test's own."""
+    """A function that runs the operator for the period, with Variables of the test."""
     variables: dict[str, str] = {}
 
     def read(kind: Any, variable: str) -> Any:
@@ -88,15 +88,15 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """What is logged, the operator's own lines included, which Airflow 3 does not send through `logging`."""
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """The log, with the operator's own lines, which Airflow 3 does not send through `logging`."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(PullAlertsOperator, "log", logging.getLogger("operator"))
     return caplog
 
 
-def test_log_of_a_run(pull: Pull, said: pytest.LogCaptureFixture) -> None:
-    """A run speaks in the collector's words, and tells at its end what was sent."""
+def test_log_of_a_run(pull: Pull, logged: pytest.LogCaptureFixture) -> None:
+    """A run logs the collector's lines, and at its end how much was sent."""
     pull()
     expected = [
         "pre_pull started.",
@@ -106,26 +106,26 @@ def test_log_of_a_run(pull: Pull, said: pytest.LogCaptureFixture) -> None:
         "Number of available senders: 1",
         "sender manager internal queue size: 0",
     ]
-    assert [message for message in said.messages if message in expected] == expected
-    assert f'Total number of messages sent: {COUNT}, messages sent since "' in said.text
+    assert [message for message in logged.messages if message in expected] == expected
+    assert f'Total number of messages sent: {COUNT}, messages sent since "' in logged.text
 
 
-def test_alerts_that_devo_did_not_take_go_first_in_the_next_run(
-    pull: Pull, sandbox: Sandbox, said: pytest.LogCaptureFixture
+def test_alerts_that_devo_refused_are_sent_first_in_the_next_run(
+    pull: Pull, sandbox: Sandbox, logged: pytest.LogCaptureFixture
 ) -> None:
-    """A run that gives up keeps what it read; the next one delivers it before it reads, and nothing comes twice."""
+    """A failed run keeps its lines; the next one delivers them before it reads, and no event arrives twice."""
     sandbox.devo.syslog_faults.add(*[SyslogFault("refuse")] * 5)
     with pytest.raises(Exception, match="did not confirm 30 lines in 5 attempts"):
         pull()
-    assert "sender manager internal queue size: 30" in said.messages
-    assert "the next run sends them first" in said.text
+    assert "sender manager internal queue size: 30" in logged.messages
+    assert "the next run sends them first" in logged.text
     told = pull()
     assert (told["unsent"], told["sent"], told["repeated"]) == (COUNT, 0, COUNT)
     assert judge_alerts(sandbox, TAG).is_good
 
 
-def test_task_that_is_told_to_end_keeps_what_it_read(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
-    """What Airflow calls when a task is told to end stops the sending at once; what was read is kept."""
+def test_killed_task_keeps_its_lines(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The hook that Airflow calls to end a task stops sending at once; unsent lines are kept."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     operators: list[PullAlertsOperator] = []
@@ -149,8 +149,8 @@ def test_task_that_is_told_to_end_keeps_what_it_read(pull: Pull, sandbox: Sandbo
     assert judge_alerts(sandbox, TAG).is_good
 
 
-def test_signal_ends_a_delivery_that_stands_still(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A signal that Airflow answers as it does ends also a wait for Devo; what was read is kept."""
+def test_signal_ends_a_stalled_delivery(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Airflow's answer to a signal ends a wait for Devo, too; unsent lines are kept."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     sandbox.devo.syslog_faults.add(SyslogFault("stall", after_bytes=100))
@@ -179,19 +179,19 @@ def test_signal_ends_a_delivery_that_stands_still(pull: Pull, sandbox: Sandbox, 
 
 
 def test_task_that_is_not_delivering_is_not_stopped() -> None:
-    """Airflow also calls this after a timeout, when there is nothing left to end."""
+    """Airflow also calls this after a timeout, when there is nothing to end."""
     PullAlertsOperator(task_id="pull").on_kill()
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take for missing what the first query does not show."""
-    monkeypatch.setitem(Verification.__init__.__kwdefaults__, "patience_s", 0.0)
+    """Treat events as missing that the first query does not show."""
+    monkeypatch.setitem(VerifySettings.__init__.__kwdefaults__, "patience_s", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> None:
-    """What Devo confirmed and lost is found by a query and sent again, exactly that, and then is on record."""
+    """Exactly the events that Devo confirmed and lost are sent again, and then are in the ledger."""
     ids = sandbox.flashpoint.store.expected_alerts()[:7]
     sandbox.devo.index.lose(*ids)
     told = pull(verify="query")
@@ -203,10 +203,10 @@ def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> N
 
 
 @pytest.mark.usefixtures("impatient")
-def test_run_whose_alerts_never_show_fails_and_the_next_one_asks_first(pull: Pull, sandbox: Sandbox) -> None:
-    """A table that shows nothing fails the run with its counts; the next run finds all there and sends nothing."""
+def test_run_whose_alerts_never_appear_fails_and_the_next_one_queries_first(pull: Pull, sandbox: Sandbox) -> None:
+    """An empty table fails the run with its counts; the next run finds every event and sends none."""
     sandbox.devo.index.lag(99)
-    with pytest.raises(Exception, match="shows 0 of 30 alerts that were confirmed, after 3 sends"):
+    with pytest.raises(Exception, match="shows 0 of 30 confirmed events after 3 sends"):
         pull(verify="query")
     sandbox.devo.index.lag(0)
     told = pull(verify="query")
@@ -214,8 +214,8 @@ def test_run_whose_alerts_never_show_fails_and_the_next_one_asks_first(pull: Pul
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_stayed_unverified_is_sent_where_nobody_asks_any_more(pull: Pull, sandbox: Sandbox) -> None:
-    """Once verification is off, what may be missing is sent again rather than left."""
+def test_unverified_events_are_sent_again_without_verification(pull: Pull, sandbox: Sandbox) -> None:
+    """Once verification is off, events that may be missing are sent again."""
     sandbox.devo.index.lag(99)
     with pytest.raises(Exception, match="shows 0 of 30"):
         pull(verify="query")
@@ -227,11 +227,11 @@ def test_what_stayed_unverified_is_sent_where_nobody_asks_any_more(pull: Pull, s
     ("arguments", "message"),
     [
         ({"verify": "maybe"}, "verify is 'maybe' in task pull; allowed are confirm, query"),
-        ({"verify": "query", "kind": "keywords", "path": "/keywords"}, "keywords have no id to ask for"),
+        ({"verify": "query", "kind": "keywords", "path": "/keywords"}, "keywords have no id to query for"),
     ],
 )
-def test_verification_that_cannot_be(pull: Pull, arguments: dict[str, Any], message: str) -> None:
-    """What cannot be verified is refused before anything is read."""
+def test_impossible_verification(pull: Pull, arguments: dict[str, Any], message: str) -> None:
+    """A verification that is not possible is refused before anything is read."""
     with pytest.raises(Exception, match=message):
         pull(**arguments)
 
@@ -239,14 +239,14 @@ def test_verification_that_cannot_be(pull: Pull, arguments: dict[str, Any], mess
 TELEMETRY = "devo.collectors.out"
 
 
-def test_no_telemetry_unless_it_is_asked_for(pull: Pull, sandbox: Sandbox) -> None:
-    """Devo gets the alerts and nothing else."""
+def test_no_telemetry_by_default(pull: Pull, sandbox: Sandbox) -> None:
+    """Devo receives the alerts and nothing else."""
     pull()
     assert sandbox.devo.tables.names() == [TAG]
 
 
 def test_telemetry_is_delivered_to_devo(pull: Pull, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """What the task does is told in Devo's own table too, with its metrics, and without a secret."""
+    """Log lines and metrics of the task are in Devo's own table, without a secret."""
     caplog.set_level(logging.INFO, "airflow_provider_flashpoint")
     pull(telemetry=True)
     events = [json.loads(message) for message in sandbox.devo.tables.messages(TELEMETRY)]
@@ -259,55 +259,45 @@ def test_telemetry_is_delivered_to_devo(pull: Pull, sandbox: Sandbox, caplog: py
 
 
 def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: Sandbox) -> None:
-    """A run delivers its alerts where its telemetry cannot be delivered."""
+    """A run delivers its alerts even if its telemetry cannot be delivered."""
     sandbox.devo.syslog_faults.add(None, SyslogFault("refuse"))
     assert pull(telemetry=True)["sent"] == COUNT
     assert sandbox.devo.tables.count(TELEMETRY) == 0
 
 
-def test_breaks_are_told_by_telemetry(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A break of the connection that the alerts go over is among what Devo is told."""
-    monkeypatch.setattr("airflow_provider_flashpoint.core.devo.events.writer._FIRST_WAIT_S", 0.0)
+def test_broken_connection_is_in_the_telemetry(pull: Pull, sandbox: Sandbox) -> None:
+    """A break of the alerts' connection is part of the telemetry."""
+    monkeypatch.setattr("airflow_provider_flashpoint.core.devo.connection.resend._backoff_s", lambda _: 0.0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
     assert pull(telemetry=True)["sent"] == COUNT
     told = [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
-    assert sum("unconfirmed lines again" in text for text in told) == 1
+    assert sum(" lines again in " in text for text in told) == 1
 
 
 def test_telemetry_reads_its_connection_before_the_work(
     pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where Airflow no longer gives the connection, alerts and telemetry arrive all the same."""
+    """Alerts and telemetry arrive even if Airflow no longer returns the connection."""
 
     def gone(hook: DevoHook) -> None:
         pytest.fail("the connection was read again")
 
-    monkeypatch.setattr(Delivery, "deliver", _after(lambda: monkeypatch.setattr(DevoHook, "settings", gone)))
+    monkeypatch.setattr(AttemptLock, "begin", lambda lock: monkeypatch.setattr(DevoHook, "settings", gone))
     assert pull(telemetry=True)["sent"] == COUNT
     assert sandbox.devo.tables.count(TELEMETRY) > 0
 
 
 def test_telemetry_hides_what_airflow_masks(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret that Airflow knows leaves as asterisks, whoever logs it."""
+    """A secret that Airflow knows is sent as asterisks, whichever module logs it."""
     mask_secret("correct-horse-battery")
     log = logging.getLogger("airflow_provider_flashpoint.test")
-    monkeypatch.setattr(Delivery, "deliver", _after(lambda: log.warning("it is correct-horse-%s", "battery")))
+    monkeypatch.setattr(AttemptLock, "begin", lambda lock: log.warning("it is correct-horse-%s", "battery"))
     pull(telemetry=True)
     assert "it is ***" in [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
 
 
-def _after(act: Callable[[], None]) -> Callable[..., Any]:
-    deliver = Delivery.deliver
-
-    def acted(*args: Any) -> Any:
-        act()
-        return deliver(*args)
-
-    return acted
-
-
-def test_what_is_told_of_a_run_holds_no_record(pull: Pull) -> None:
-    """The XCom is counts, the window and the checkpoint."""
+def test_xcom_holds_no_record(pull: Pull) -> None:
+    """The XCom has counts, the window and the checkpoint."""
     told = pull()
     assert (told["read"], told["sent"], told["unsent"], told["repeated"]) == (COUNT, COUNT, 0, 0)
     assert len(json.dumps(told)) < 1000

@@ -28,8 +28,8 @@ from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification, VerifySettings
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
-from airflow_provider_flashpoint.core.reporting.observe import Observer, observed
 from airflow_provider_flashpoint.core.reporting.sender_log import DEFAULT_PERIOD_S, SenderLog
+from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
@@ -66,7 +66,7 @@ class DeliveryPorts:
     :param store: ledger, rejected records, kept lines and attempt lock.
     :param obfuscator: hides values of each record before it is encoded.
     :param table: verify events in this table; without it the writer's confirmation is enough.
-    :param observers: called at each page.
+    :param telemetry: sends what it has collected, at pages; the caller enters and exits it.
     """
 
     source: Source
@@ -74,7 +74,7 @@ class DeliveryPorts:
     store: EventStore
     obfuscator: Obfuscator = field(default_factory=Obfuscator)
     table: EventTable | None = None
-    observers: Sequence[Observer] = ()
+    telemetry: Telemetry | None = None
     clock: Clock = field(default_factory=Clock)
 
 
@@ -113,11 +113,10 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings | N
             format_instant(prune_before),
         )
     sender_log = SenderLog(ports.writer, period_s=settings.statistics_period_s, clock=ports.clock)
-    pages = observed(ports.source.pages(window), sender_log, MemoryLog(), *ports.observers)
     with store.rejected:
-        store.begin_attempt()
+        store.lock.begin()
         try:
-            summary = _Delivery(ports, settings, sender_log).run(pages)
+            summary = _Delivery(ports, settings, sender_log).run(window)
         finally:
             sender_log.report()
     store.ledger.prune(before=prune_before)
@@ -134,47 +133,55 @@ class _Batch:
 class _Delivery:
     """One delivery: its batch in progress and its counts."""
 
-    def __init__(self, ports: DeliveryPorts, settings: DeliverySettings, sender: SenderLog) -> None:
+    def __init__(self, ports: DeliveryPorts, settings: DeliverySettings, sender_log: SenderLog) -> None:
         self._ports = ports
         self._settings = settings
-        self._sender = sender
+        self._sender_log = sender_log
         self._ledger = ports.store.ledger
         self._batch = _Batch()
         self._summary = DeliverySummary()
         self._verification: Verification | None = None
-        if ports.table and ports.store.unverified:
+        if ports.table:
             self._verification = Verification(
                 table=ports.table,
                 store=ports.store,
-                unverified=ports.store.unverified,
-                writer=sender,
+                writer=sender_log,
                 settings=settings.verify,
                 clock=ports.clock,
             )
 
-    def run(self, pages: Iterable[Page]) -> DeliverySummary:
-        summary, settings, verification = self._summary, self._settings, self._verification
+    def run(self, window: Window) -> DeliverySummary:
+        ports, summary, verification = self._ports, self._summary, self._verification
         if verification:
             verification.complete()
-        for kept in self._ports.store.kept(verified=verification is not None):
-            summary.unsent += self._deliver_kept(kept)
+        else:
+            summary.unsent += self._deliver_kept(ports.store.unverified)
+        summary.unsent += self._deliver_kept(ports.store.unsent)
         try:
-            for number, page in enumerate(pages, start=1):
-                for record in page.records:
-                    self._take(record)
-                batch = self._batch
-                _log.info("Page %d: %d events read, %d to send.", number, len(page.records), len(batch.pairs))
-                if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
-                    self._deliver_batch()
-            self._deliver_batch()
+            self._deliver_pages(ports.source.pages(window))
         except BaseException:
             self._keep_batch()
             raise
         if verification:
             verification.complete()
             summary.verified, summary.sent_again = verification.verified, verification.sent_again
-        self._ports.obfuscator.report(summary.read)
+        ports.obfuscator.report(summary.read)
         return summary
+
+    def _deliver_pages(self, pages: Iterable[Page]) -> None:
+        settings, memory_log, telemetry = self._settings, MemoryLog(), self._ports.telemetry
+        for number, page in enumerate(pages, start=1):
+            self._sender_log.look()
+            memory_log.look()
+            if telemetry:
+                telemetry.look()
+            for record in page.records:
+                self._take(record)
+            batch = self._batch
+            _log.info("Page %d: %d events read, %d to send.", number, len(page.records), len(batch.pairs))
+            if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
+                self._deliver_batch()
+        self._deliver_batch()
 
     def _take(self, record: Record) -> None:
         """Add a record to the batch, unless it was delivered or is rejected."""
@@ -240,11 +247,11 @@ class _Delivery:
         """Send and confirm lines, then record them."""
         if not pairs:
             return
-        self._ports.store.check_attempt()
+        self._ports.store.lock.check()
         now = self._ports.clock.now
         sent_from = now()
-        self._sender.write([line for _, line in pairs])
-        self._sender.confirm()
+        self._sender_log.write([line for _, line in pairs])
+        self._sender_log.confirm()
         if self._verification:
             self._verification.add(pairs, sent_from=sent_from)
         else:
@@ -253,15 +260,21 @@ class _Delivery:
     def _keep_batch(self) -> None:
         """Keep the lines that were not delivered. A failure here is only logged, since an error is being raised."""
         pairs, unsent = self._batch.pairs, self._ports.store.unsent
-        if unsent is None or not pairs:
+        if not pairs:
             return
-        undelivered = f"{len(pairs)} events were not delivered"
         try:
-            kept = unsent.keep(pairs, at=self._ports.clock.now())
+            reason = None if unsent.keep(pairs, at=self._ports.clock.now()) else f"{unsent.uri} is full"
         except OSError as error:
-            _log.warning("%s and cannot be kept (%s): their window must be read again.", undelivered, error)
-            return
-        if kept:
-            _log.warning("%s. They are kept in %s; the next run sends them first.", undelivered, unsent.uri)
+            reason = str(error)
+        if reason is None:
+            _log.warning(
+                "%d events were not delivered. They are kept in %s; the next run sends them first.",
+                len(pairs),
+                unsent.uri,
+            )
         else:
-            _log.warning("%s, and %s is full: their window must be read again.", undelivered, unsent.uri)
+            _log.warning(
+                "%d events were not delivered and cannot be kept (%s): their window must be read again.",
+                len(pairs),
+                reason,
+            )

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
+from airflow_provider_flashpoint.core.staging.kept_lines import Pair
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
 
 _MAX_PENDING_BATCHES = 100  # of about 1,000 events
@@ -34,13 +34,6 @@ _MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 _log = logging.getLogger(__name__)
 
 
-class Queries(Protocol):
-    """Queries of Devo's tables; `QueryClient` implements it."""
-
-    def id_counts(self, tag: str, id_field: str, *, since: datetime) -> Iterator[tuple[str, int]]:
-        """Yield the ids in a table from ``since`` on, each with its number of events."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTable:
     """The table that events are verified in.
@@ -49,14 +42,10 @@ class EventTable:
     :param by_event_time: the table dates events by their own time, not by their arrival.
     """
 
-    queries: Queries
+    queries: QueryClient
     tag: str
     id_field: str
     by_event_time: bool = False
-
-    def id_counts(self, since: datetime) -> Iterator[tuple[str, int]]:
-        """Yield the ids in the table from ``since`` on, each with its number of events."""
-        return self.queries.id_counts(self.tag, self.id_field, since=since)
 
     def id_of(self, line: bytes) -> str | None:
         """Return the id of a line as the table shows it; None where it has none."""
@@ -109,7 +98,6 @@ class Verification:
         *,
         table: EventTable,
         store: EventStore,
-        unverified: KeptLines,
         writer: SenderLog,
         settings: VerifySettings,
         clock: Clock,
@@ -118,7 +106,6 @@ class Verification:
         self.sent_again = 0
         self._table = table
         self._store = store
-        self._unverified = unverified
         self._writer = writer
         self._settings = settings
         self._clock = clock
@@ -134,7 +121,7 @@ class Verification:
 
         :param sent_from: time of the first send; no event can have arrived earlier.
         """
-        self._unverified.keep(pairs, at=sent_from)
+        self._store.unverified.keep(pairs, at=sent_from)
         self._confirmed.update(entry.digest for entry, _ in pairs)
         self._batches += 1
         if self._batches >= _MAX_PENDING_BATCHES:
@@ -158,18 +145,18 @@ class Verification:
                 raise DeliveryError(
                     f"Devo's table shows {pending.seen} of {pending.count} confirmed events after {sends} sends and "
                     f"{settings.timeout_s + clock.monotonic() - deadline_s:.0f} s. The other {pending.missing} are "
-                    f"kept in {self._unverified.uri}; the next run queries for them first.",
+                    f"kept in {self._store.unverified.uri}; the next run queries for them first.",
                     unconfirmed=pending.missing,
                 )
             self._send_missing(pending)
         for name in pending.batches:
-            self._unverified.remove(name)
+            self._store.unverified.remove(name)
         self._confirmed.clear()
         self._batches = 0
 
     def _pending(self) -> _Pending:
         pending, ledger = _Pending(self._clock.now()), self._store.ledger
-        for batch in self._unverified.batches():
+        for batch in self._store.unverified.batches():
             pending.batches.append(batch.name)
             pending.since = min(pending.since, batch.at - _MAX_CLOCK_DIFFERENCE)
             ledger.refresh(entry for entry, _ in batch.pairs)
@@ -204,11 +191,12 @@ class Verification:
 
         Returns None where the query failed: events that it did not show need not be missing.
         """
+        table = self._table
         seen: list[Entry] = []
         is_whole = True
         stored = 0
         try:
-            for text, count in self._table.id_counts(pending.since):
+            for text, count in table.queries.id_counts(table.tag, table.id_field, since=pending.since):
                 # Devo returns a value extracted from JSON with or without its quotes.
                 entries = pending.by_id.pop(text, None) or pending.by_id.pop(text.strip('"'), None)
                 if entries:
@@ -230,9 +218,9 @@ class Verification:
         return len(seen) if is_whole else None
 
     def _send_missing(self, pending: _Pending) -> None:
-        self._store.check_attempt()
+        self._store.lock.check()
         _log.warning("%d confirmed events are missing in Devo's table; they are sent again.", pending.missing)
-        for batch in self._unverified.batches():
+        for batch in self._store.unverified.batches():
             if batch.name in pending.batches:
                 lines = [line for _, line in batch.pairs if self._table.id_of(line) in pending.by_id]
                 self._writer.write(lines)

@@ -13,22 +13,22 @@ an overlap reads them again soon after. Events without a time of their own share
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.staging.storage import (
+    NAME_TIME,
     StoragePath,
     list_names,
+    new_name,
     read_whole,
     remove_tree,
     write_whole,
 )
 from airflow_provider_flashpoint.core.window import as_utc
 
-NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 _DIGEST_BYTES = 16
 _HOUR_US = 3_600_000_000
 _HOUR = "%Y%m%dT%H"
@@ -100,7 +100,7 @@ class EventLedger:
         for entry in entries:
             by_hour[entry.hour].append(entry.digest)
         for hour, digests in by_hour.items():
-            name = f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
+            name = new_name(at, _SUFFIX)
             if self._read_only:
                 self._read_hour(hour)
             else:

@@ -11,14 +11,20 @@ tells which of its lines another run has delivered.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_provider_flashpoint.core.staging.event_ledger import NAME_TIME, Entry
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, read_whole, uri_of, write_whole
-from airflow_provider_flashpoint.core.window import as_utc
+from airflow_provider_flashpoint.core.staging.event_ledger import Entry
+from airflow_provider_flashpoint.core.staging.storage import (
+    NAME_TIME,
+    StoragePath,
+    list_names,
+    new_name,
+    read_whole,
+    uri_of,
+    write_whole,
+)
 from airflow_provider_flashpoint.errors import StageError
 
 MAX_BATCHES = 100
@@ -59,8 +65,7 @@ class KeptLines:
         if self._max_batches is not None and len(self._names()) >= self._max_batches:
             return False
         content = b"".join(f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
-        name = f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
-        write_whole(self._directory / name, content)
+        write_whole(self._directory / new_name(at, _SUFFIX), content)
         return True
 
     def batches(self) -> Iterator[KeptBatch]:

@@ -9,8 +9,13 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Generator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
+
+from airflow_provider_flashpoint.core.window import as_utc
+
+NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class StoragePath(Protocol):
@@ -28,6 +33,11 @@ class StoragePath(Protocol):
     def unlink(self, missing_ok: bool = ...) -> None: ...
     def is_dir(self) -> bool: ...
     def rmdir(self) -> None: ...
+
+
+def new_name(at: datetime, suffix: str = "") -> str:
+    """Return a unique name that sorts by ``at``."""
+    return f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{suffix}"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, Endpoint, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.deliver import (
@@ -26,6 +28,7 @@ from airflow_provider_flashpoint.core.pipelines.deliver import (
     DeliverySummary,
     deliver,
 )
+from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
@@ -102,14 +105,24 @@ class FakeSource:
 
 
 @dataclass(frozen=True)
-class FakeTable:
-    """A table whose lines are their own ids."""
+class FakeQueries:
+    """Queries that return given ids."""
 
-    id_counts: Callable[[datetime], Iterable[tuple[str, int]]]
-    by_event_time: bool = False
+    shown: Callable[[datetime], Iterable[tuple[str, int]]]
+
+    def id_counts(self, tag: str, id_field: str, *, since: datetime) -> Iterable[tuple[str, int]]:
+        return self.shown(since)
+
+
+class FakeTable(EventTable):
+    """A table whose lines are their own ids."""
 
     def id_of(self, line: bytes) -> str:
         return line.decode().strip()
+
+
+def table_of(shown: Callable[[datetime], Iterable[tuple[str, int]]]) -> EventTable:
+    return FakeTable(queries=FakeQueries(shown), tag="t", id_field="alert_id")
 
 
 class FakeRejected(list[tuple[Record, str]]):
@@ -135,16 +148,21 @@ class Stream:
         pages: Iterable[Page],
         writer: FakeWriter,
         *,
-        table: FakeTable | None = None,
+        table: EventTable | None = None,
         obfuscator: Obfuscator | None = None,
         now: Callable[[], datetime] = lambda: NOW,
-        kept: dict[str, Any] | None = None,
+        unsent: KeptLines | None = None,
+        lock: AttemptLock | None = None,
         **options: Any,
     ) -> DeliverySummary:
+        store = EventStore(self.directory.parent, work=secrets.token_hex(4), at=NOW)
+        store.ledger, store.rejected = EventLedger(self.directory), self.rejected
+        store.unsent = unsent or KeptLines(self.directory.parent, max_batches=0)
+        store.lock = lock or store.lock
         ports = DeliveryPorts(
             source=FakeSource(pages),
             writer=writer,
-            store=EventStore(ledger=EventLedger(self.directory), rejected=self.rejected, **kept or {}),
+            store=store,
             obfuscator=obfuscator or Obfuscator(),
             table=table,
             clock=Clock(now=now),
@@ -302,35 +320,35 @@ def test_read_events_are_delivered_without_reading_them_again(
 
         first, second = FakeWriter(frozenset({fails_at})), FakeWriter()
         with contextlib.suppress(DeliveryError):
-            stream.deliver(pages(), first, batch_records=batch_records, kept={"unsent": unsent})
-        summary = stream.deliver([], second, kept={"unsent": unsent})
+            stream.deliver(pages(), first, batch_records=batch_records, unsent=unsent)
+        summary = stream.deliver([], second, unsent=unsent)
         assert first.sink + second.sink == read
         assert summary.unsent == len(second.sink)
         assert list(unsent.batches()) == []
-        assert stream.deliver(pages_of(count, size), FakeWriter(), kept={"unsent": unsent}).repeated == len(set(read))
+        assert stream.deliver(pages_of(count, size), FakeWriter(), unsent=unsent).repeated == len(set(read))
 
 
 def test_unsent_events_are_sent_before_anything_is_read(stream: Stream, unsent: KeptLines) -> None:
     """Lines that an earlier run kept are delivered before the first page is requested."""
     with pytest.raises(DeliveryError):
-        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), kept={"unsent": unsent})
+        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
     writer = FakeWriter()
 
     def pages() -> Iterable[Page]:
         assert writer.sink == [b"a1\n"]
         yield Page([alert(1), alert(2)])
 
-    summary = stream.deliver(pages(), writer, kept={"unsent": unsent})
+    summary = stream.deliver(pages(), writer, unsent=unsent)
     assert (summary.unsent, summary.sent, summary.repeated) == (1, 1, 1)
 
 
 def test_unsent_event_that_another_window_delivered_is_not_sent(stream: Stream, unsent: KeptLines) -> None:
     """An unsent event that another window delivered meanwhile is removed."""
     with pytest.raises(DeliveryError):
-        stream.deliver([Page([alert(1), alert(2)])], FakeWriter(frozenset({1})), kept={"unsent": unsent})
+        stream.deliver([Page([alert(1), alert(2)])], FakeWriter(frozenset({1})), unsent=unsent)
     stream.deliver([Page([alert(1)])], FakeWriter())
     writer = FakeWriter()
-    assert stream.deliver([], writer, kept={"unsent": unsent}).unsent == 1
+    assert stream.deliver([], writer, unsent=unsent).unsent == 1
     assert writer.sink == [b"a2\n"]
 
 
@@ -342,7 +360,7 @@ def test_events_are_kept_when_the_task_is_killed(stream: Stream, unsent: KeptLin
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stream.deliver(pages(), FakeWriter(), kept={"unsent": unsent})
+        stream.deliver(pages(), FakeWriter(), unsent=unsent)
     assert [line for batch in unsent.batches() for _, line in batch.pairs] == [b"a1\n"]
 
 
@@ -350,7 +368,7 @@ def test_unsent_events_stay_until_they_are_delivered(stream: Stream, unsent: Kep
     """A run that fails on unsent events reads nothing, and keeps them once."""
     for _ in range(3):
         with pytest.raises(DeliveryError):
-            stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), kept={"unsent": unsent})
+            stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
     assert [len(batch.pairs) for batch in unsent.batches()] == [1]
 
 
@@ -362,7 +380,7 @@ def test_events_that_cannot_be_kept_are_logged(
     (tmp_path / "file").touch()
     unsent = KeptLines(tmp_path, max_batches=0) if room == 0 else KeptLines(tmp_path / "file" / "unsent")
     with pytest.raises(DeliveryError):
-        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), kept={"unsent": unsent})
+        stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
     assert "1 events were not delivered" in caplog.text
     assert "window must be read again" in caplog.text
 
@@ -393,8 +411,8 @@ def test_superseded_attempt_sends_nothing_more(stream: Stream, tmp_path: Path) -
         yield second
 
     with pytest.raises(SupersededError):
-        stream.deliver(pages(), older, batch_records=1, kept={"lock": attempts[0]})
-    stream.deliver(pages_of(2, 1), newer, batch_records=1, kept={"lock": attempts[1]})
+        stream.deliver(pages(), older, batch_records=1, lock=attempts[0])
+    stream.deliver(pages_of(2, 1), newer, batch_records=1, lock=attempts[1])
     assert (older.sink, newer.sink) == ([b"a0\n"], [b"a1\n"])
 
 
@@ -416,18 +434,16 @@ def test_query_begins_at_the_first_send(stream: Stream, tmp_path: Path) -> None:
         asked.append(since)
         return [("a1", 1)]
 
-    unverified = KeptLines(tmp_path / "unverified")
-    stream.deliver([Page([alert(1)])], SlowWriter(), table=FakeTable(shown), kept={"unverified": unverified}, now=now)
+    stream.deliver([Page([alert(1)])], SlowWriter(), table=table_of(shown), now=now)
     assert asked == [NOW - timedelta(minutes=5)]
 
 
 def test_verified_events_are_in_the_ledger_once_they_are_seen(stream: Stream, tmp_path: Path) -> None:
     """With verification an event that is read twice is sent once, and is in the ledger at the end."""
     writer = FakeWriter()
-    table = FakeTable(lambda since: [(line.decode().strip(), 1) for line in writer.sink])
-    kept = {"unverified": KeptLines(tmp_path / "unverified")}
+    table = table_of(lambda since: [(line.decode().strip(), 1) for line in writer.sink])
     pages = [Page([alert(1)]), Page([alert(1), alert(2)])]
-    summary = stream.deliver(pages, writer, batch_records=1, table=table, kept=kept)
+    summary = stream.deliver(pages, writer, batch_records=1, table=table)
     assert writer.sink == [b"a1\n", b"a2\n"]
     assert (summary.sent, summary.repeated, summary.verified, summary.sent_again) == (2, 1, 2, 0)
     assert stream.deliver(pages, FakeWriter()).repeated == 3

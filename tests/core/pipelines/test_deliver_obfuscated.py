@@ -54,4 +54,4 @@ def test_a_change_of_rules_sends_nothing_again(stream: Stream, record: Record) -
 def test_a_rule_without_a_match_is_logged_after_the_delivery(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     """A mistyped path is in the log of the run."""
     stream.deliver([Page([alert(1)])], FakeWriter(), obfuscator=hiding("typo"))
-    assert "mask of 'typo' met no value in 1 records" in caplog.text
+    assert "mask of 'typo' matched no value in 1 records" in caplog.text

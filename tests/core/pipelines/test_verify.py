@@ -22,7 +22,6 @@ from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
-from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, ServerError, SupersededError
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -90,11 +89,11 @@ class Scene:
             monotonic=lambda: self.slept_s,
             sleep=self.sleep,
         )
-        rejected = RejectedRecords(self.directory / "rejected")
+        store = EventStore(self.directory, work="one", at=START)
+        store.lock = lock or store.lock
         return Verification(
             table=EventTable(queries=self.devo, tag="t", id_field="id", by_event_time=by_event_time),
-            store=EventStore(ledger=self.ledger, rejected=rejected, unverified=self.unverified, lock=lock),
-            unverified=self.unverified,
+            store=store,
             writer=SenderLog(self.devo, period_s=None, clock=clock),
             settings=VerifySettings(**options),
             clock=clock,

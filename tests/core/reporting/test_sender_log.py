@@ -11,7 +11,6 @@ import pytest
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
-from airflow_provider_flashpoint.core.reporting.observe import observed
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.errors import DeliveryError
 
@@ -106,14 +105,13 @@ def test_queue_is_the_number_of_unconfirmed_lines(scene: Scene) -> None:
     assert "sender manager internal queue size: 2" in scene.lines()
 
 
-@pytest.mark.parametrize("how", ["write", "confirm", "look", "observed"])
+@pytest.mark.parametrize("how", ["write", "confirm", "look"])
 def test_statistics_come_with_time(scene: Scene, how: str) -> None:
     """Statistics are logged at the first call after the period, whatever the call, and not before."""
     steps = {
         "write": lambda: scene.log.write([b"a\n"]),
         "confirm": scene.log.confirm,
         "look": scene.log.look,
-        "observed": lambda: list(observed([1], scene.log)),
     }
     steps[how]()
     scene.clock.seconds += 599
@@ -146,8 +144,3 @@ def test_wait_that_ends_in_an_error_is_logged(scene: Scene) -> None:
     with pytest.raises(DeliveryError):
         scene.log.write([b"a\n"])
     assert "waited 60.0 s" in scene.lines()[0]
-
-
-def test_observed_items_are_unchanged(scene: Scene) -> None:
-    """Observing yields every item, unchanged."""
-    assert list(observed(iter("abc"), scene.log)) == ["a", "b", "c"]

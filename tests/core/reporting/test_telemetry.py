@@ -14,7 +14,6 @@ import pytest
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.line import encode
-from airflow_provider_flashpoint.core.reporting.observe import observed
 from airflow_provider_flashpoint.core.reporting.telemetry import MAX_CHARACTERS, Telemetry
 from airflow_provider_flashpoint.errors import DeliveryError, NetworkError
 
@@ -106,7 +105,8 @@ def test_telemetry_that_fails_does_not_fail_the_task(source: logging.Logger, cap
     """Where Devo refuses telemetry, one warning is logged and no other send is attempted."""
     table = FakeTable(fails=True)
     with telemetry(table, source, max_records=2) as handler:
-        for _ in observed(range(5), handler):
+        for _ in range(5):
+            handler.look()
             source.info("x")
     assert (table.events, table.writes) == ([], 1)
     assert caplog.text.count("Telemetry is not sent: nobody is there.") == 1
@@ -143,7 +143,8 @@ def test_many_lines_are_sent_before_the_end(source: logging.Logger) -> None:
     """Long work sends as it goes, and loses no line."""
     table = FakeTable()
     with telemetry(table, source, max_records=10) as handler:
-        for number in observed(range(100), handler):
+        for number in range(100):
+            handler.look()
             source.info("%d", number)
     assert table.texts() == [*map(str, range(100)), "metrics"]
     assert table.writes > 10
