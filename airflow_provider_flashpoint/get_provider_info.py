@@ -1,6 +1,6 @@
-"""What Airflow asks an installed provider about itself.
+"""The description of this provider that Airflow reads.
 
-Airflow calls this in every one of its processes, so nothing is imported but the table of connections.
+Airflow calls `get_provider_info` in each of its processes, so it imports only the connection models.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
 from airflow_provider_flashpoint.connections.forms import conn_fields, ui_field_behaviour
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
+from airflow_provider_flashpoint.core.settings import ConnectionSettings
 
 _PACKAGE = "airflow_provider_flashpoint"
+_HOOKS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -44,8 +47,8 @@ def get_provider_info() -> dict[str, Any]:
             },
             {"integration-name": "Devo", "python-modules": [f"{_PACKAGE}.operators.lookup_sync"]},
         ],
-        "hook-class-names": [connection_type.hook_class_name for connection_type in CONNECTION_TYPES.values()],
-        "connection-types": [_connection_type(conn_type) for conn_type in CONNECTION_TYPES],
+        "hook-class-names": [_hook_class(name) for name in _HOOKS],
+        "connection-types": [_connection_type(name, model) for name, model in _HOOKS.items()],
         "config": {
             "flashpoint": {
                 "description": "Settings of the Flashpoint provider that hold for all its DAGs.",
@@ -74,13 +77,16 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _connection_type(conn_type: str) -> dict[str, Any]:
-    connection_type = CONNECTION_TYPES[conn_type]
-    behaviour = ui_field_behaviour(conn_type)
+def _connection_type(hook_name: str, model: type[ConnectionSettings]) -> dict[str, Any]:
+    behaviour = ui_field_behaviour(model)
     return {
-        "connection-type": conn_type,
-        "hook-class-name": connection_type.hook_class_name,
-        "hook-name": connection_type.hook_name,
+        "connection-type": model.conn_type,
+        "hook-class-name": _hook_class(hook_name),
+        "hook-name": hook_name,
         "ui-field-behaviour": {name.replace("_", "-"): value for name, value in behaviour.items()},
-        "conn-fields": conn_fields(conn_type),
+        "conn-fields": conn_fields(model),
     }
+
+
+def _hook_class(hook_name: str) -> str:
+    return f"{_PACKAGE}.hooks.{hook_name.lower()}.{hook_name}Hook"

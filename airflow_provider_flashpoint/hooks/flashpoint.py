@@ -1,35 +1,27 @@
-"""The Flashpoint connection of Airflow, and the client it makes."""
+"""The hook of a Flashpoint connection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.http.hooks.http import HttpHook
+from requests import Session
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
-from airflow_provider_flashpoint.connections.forms import (
-    connection_form_widgets,
-    read_extra,
-    secret_values,
-    ui_field_behaviour,
-)
+from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
+from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
-
-if TYPE_CHECKING:
-    from requests import Session
+from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
 
-class FlashpointHook(HttpHook):
+class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
     """Reads threat intelligence from Flashpoint.
 
     The connection's host is ``https://fp.tools`` (legacy) or ``https://api.flashpoint.io`` (Ignite), its password the
-    API token. The session comes from the HTTP provider's hook, with what that hook leaves open: a default timeout,
-    retries that honour Retry-After, and no body or header in the log.
+    API token. `client` adds to the session of this hook a default timeout and retries that honour Retry-After, and
+    logs no body and no header.
 
     :param flashpoint_conn_id: the Airflow connection of type ``flashpoint``.
     """
@@ -38,6 +30,7 @@ class FlashpointHook(HttpHook):
     default_conn_name = "flashpoint_default"
     conn_type = "flashpoint"
     hook_name = "Flashpoint"
+    settings_model = FlashpointSettings
     default_headers = {  # noqa: RUF012  declared so by the parent
         "Accept": "application/json",
         "User-Agent": f"airflow-provider-flashpoint/{__version__}",
@@ -58,10 +51,10 @@ class FlashpointHook(HttpHook):
     ) -> FlashpointClient:
         """Return a client for the connection's API generation.
 
-        :param page_size: records in a page; by default the connection's, or else the endpoint's own.
-        :param paths: paths of data sets that outrank those of the connection.
-        :param max_attempts: the most attempts of one request.
-        :raises MissingTokenError, InvalidTokenError, ConfigurationError: the connection cannot be used as it is.
+        :param page_size: records per page; by default that of the connection, otherwise that of the endpoint.
+        :param paths: paths of data sets that replace those of the connection.
+        :param max_attempts: maximum number of attempts per request.
+        :raises MissingTokenError, InvalidTokenError, ConfigurationError: the connection is not usable.
         """
         settings = self.settings()
         http = HttpClient(
@@ -79,57 +72,30 @@ class FlashpointHook(HttpHook):
             paths={**settings.paths, **(paths or {})},
         )
 
-    def settings(self, connection: Any = None) -> FlashpointSettings:
-        """Return the settings of the connection; its token is masked in every log from here on."""
-        connection = connection or self.get_connection(self.flashpoint_conn_id)
-        extra = read_extra("flashpoint", connection.extra_dejson, conn_id=self.flashpoint_conn_id)
-        for secret in (connection.password, *secret_values("flashpoint", extra)):
-            if secret:
-                mask_secret(secret)
-        settings = flashpoint_settings(
-            host=connection.host,
-            port=connection.port,
-            password=connection.password,
-            extra=extra,
-            conn_id=self.flashpoint_conn_id,
-        )
-        mask_secret(settings.token)
-        return settings
+    def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
+        """Return a session with the token, TLS and proxy settings of the connection.
 
-    def test_connection(self) -> tuple[bool, str]:
-        """Make the cheapest authenticated call, and tell in words whether it was answered."""
-        try:
-            # Whoever presses the button waits for the answer, and can press again.
-            client = self.client(max_attempts=1)
-            client.check(DataSet.INDICATORS)
-        except Exception as error:
-            return False, str(error)
-        return True, f"Flashpoint answers, and the token is good (api {client.api})."
+        The session of the parent would send all extras as headers, and the login as credentials.
 
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form fields, for Airflow versions that ask the hook for them."""
-        return connection_form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return which standard fields are hidden or renamed, for Airflow versions that ask the hook."""
-        return ui_field_behaviour(cls.conn_type)
-
-    def _set_base_url(self, connection: Any) -> None:
-        self.base_url = self.settings(connection).base_url
-        self._base_url_initialized = True
-
-    def _configure_session_from_auth(self, session: Session, connection: Any) -> Session:
-        session.auth = BearerAuth(self.settings(connection).token)
-        return session
-
-    def _configure_session_from_extra(
-        self, session: Session, connection: Any, extra_options: dict[str, Any]
-    ) -> Session:
-        """Take TLS and proxy settings from the connection; the parent would send all other extras as headers."""
-        settings = self.settings(connection)
+        :param headers: more headers.
+        :param extra_options: not used; the connection has the options.
+        """
+        settings = self.settings()
+        self.base_url, self._base_url_initialized = settings.base_url, True
+        session = Session()
+        session.auth = BearerAuth(settings.token)
         session.verify = settings.verify
         if settings.proxy:
             session.proxies = {"http": settings.proxy, "https": settings.proxy}
-        return session
+        session.headers.update(self.default_headers | (headers or {}))
+        return self._configure_session_from_mount_adapters(session)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Make the cheapest authenticated request; return whether it was answered, and the result in words."""
+        from airflow_provider_flashpoint.streams.readiness import check_flashpoint
+
+        try:
+            # A person waits for the answer, and can try again.
+            return True, check_flashpoint(self, DataSet.INDICATORS, max_attempts=1)
+        except Exception as error:
+            return False, str(error)

@@ -92,6 +92,18 @@ def test_connection_is_read_when_it_is_used() -> None:
     assert DevoHook("there_is_none").devo_conn_id == "there_is_none"
 
 
+def test_connection_is_fetched_once(hook_of: Any, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook fetches its connection once, however many writers and clients it makes."""
+    fetched: list[str] = []
+    fetch = DevoHook.get_connection
+    monkeypatch.setattr(DevoHook, "get_connection", lambda hook, conn_id: fetched.append(conn_id) or fetch(conn_id))
+    hook = hook_of(connection)
+    hook.check_events()
+    hook.check_lookups()
+    assert hook.settings().token == SECRET
+    assert fetched == ["devo_test"]
+
+
 def test_events_arrive(devo: DevoServer, hook_of: Any, connection: dict[str, Any]) -> None:
     """The writer of the hook brings an event into its table."""
     with hook_of(connection).event_writer("my.app.flashpoint.hook") as writer:
@@ -328,7 +340,7 @@ def test_secrets_are_masked_and_not_shown(
 ) -> None:
     """Password, tokens and each line of a key are masked; the delimiters of PEM are not."""
     masked: list[str] = []
-    monkeypatch.setattr("airflow_provider_flashpoint.hooks.devo.mask_secret", masked.append)
+    monkeypatch.setattr("airflow_provider_flashpoint.hooks.base.mask_secret", masked.append)
     key = Path(devo.certificates.client_key).read_text()
     extra = {"private_key": key, "http_token": "another-secret", "pkcs12_password": "a-third-one"}
     settings = hook_of(connection | {"extra": extra}).settings()

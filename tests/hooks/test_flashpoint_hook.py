@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
@@ -98,6 +98,20 @@ def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
     assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__}"
     assert headers["X-FP-IntegrationPlatform"] == "Apache Airflow"
     assert headers["X-FP-IntegrationVersion"] == __version__
+
+
+def test_connection_is_fetched_once(hook_of: Any, flashpoint: NotingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook fetches its connection once, however many clients and settings it gives."""
+    fetched: list[str] = []
+    fetch = FlashpointHook.get_connection
+    monkeypatch.setattr(
+        FlashpointHook, "get_connection", lambda hook, conn_id: fetched.append(conn_id) or fetch(conn_id)
+    )
+    hook = hook_of(flashpoint.airflow_connection())
+    for _ in range(2):
+        hook.client().check(DataSet.INDICATORS)
+        assert hook.settings().token == flashpoint.settings.token
+    assert fetched == ["flashpoint_test"]
 
 
 @pytest.mark.parametrize("form", ["plain", "bearer", "base64", "base64 of bearer"])
@@ -194,7 +208,7 @@ def test_connection_that_does_not_exist() -> None:
 def test_secrets_are_masked_and_not_shown(hook_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token is masked in every form that it has in the connection, and the proxy with its password too."""
     masked: list[str] = []
-    monkeypatch.setattr("airflow_provider_flashpoint.hooks.flashpoint.mask_secret", masked.append)
+    monkeypatch.setattr("airflow_provider_flashpoint.hooks.base.mask_secret", masked.append)
     encoded = base64.b64encode(b"the-token-itself").decode()
     proxy = "http://user:pass-of-proxy@proxy.example.com:3128"
     settings = hook_of({"extra": {"bearer_token_base64": encoded, "proxy": proxy}}).settings()

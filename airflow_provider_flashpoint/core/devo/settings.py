@@ -1,22 +1,20 @@
-"""What a Devo connection says, read once and checked."""
+"""Settings of a Devo connection."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_flashpoint.core.devo.connector import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_SEND_TIMEOUT_S
-from airflow_provider_flashpoint.core.devo.events.syslog_channel import DEFAULT_CONFIRM_TIMEOUT_S
-from airflow_provider_flashpoint.core.devo.lookups.api import DEFAULT_JOB_TIMEOUT_S, DEFAULT_MAX_CSV_BYTES
-from airflow_provider_flashpoint.core.devo.lookups.syslog import DEFAULT_PAUSE_S
-from airflow_provider_flashpoint.core.devo.queries import DEFAULT_MESSAGE_COLUMN
-from airflow_provider_flashpoint.core.devo.tls import Identity
-from airflow_provider_flashpoint.errors import ConfigurationError
+from pydantic import Field, field_validator
 
-DEFAULT_PORT = 443
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath, problem
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.connection.tls import Identity
+
 # The vendor's guide names the first two, its API description the others, in another spelling.
 _API_BASE_URLS = {
     "us": "https://api-us.devo.com/lookup-api",
@@ -32,98 +30,127 @@ _QUERY_BASE_URLS = {
 }
 _COLLECTOR = re.compile(r"(?:collector|http)-(us|eu|ca|ap)\d*\.devo\.io")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+")
-_TIMES = ("connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s", "lookup_pause_s")
+_HTTP_URL = r"^https?://\S+$"
 
 
-@dataclass(frozen=True, slots=True)
-class DevoSettings:
-    """Settings of one connection. What only one transport needs may be missing until it is used."""
+def _of_region(addresses: Mapping[str, str]) -> Callable[[dict[str, Any]], str]:
+    def address(fields: dict[str, Any]) -> str:
+        region = _COLLECTOR.fullmatch(fields["host"].lower())
+        return addresses[region[1]] if region else ""
 
-    conn_id: str
-    host: str
-    port: int = DEFAULT_PORT
-    token: str = field(default="", repr=False)
-    domain: str = ""
-    event_transport: str = "syslog"
-    event_framing: str = "newline"
-    event_date_field: str = ""
-    lookup_transport: str = "api"
-    insecure: bool = False
-    identity: Identity = field(default_factory=Identity)
-    tls_security_level: int | None = None
-    http_token: str = field(default="", repr=False)
-    http_base_url: str = ""
-    api_base_url: str = ""
-    query_base_url: str = ""
-    message_column: str = DEFAULT_MESSAGE_COLUMN
-    connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
-    send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
-    confirm_timeout_s: float = DEFAULT_CONFIRM_TIMEOUT_S
-    job_timeout_s: float = DEFAULT_JOB_TIMEOUT_S
-    lookup_pause_s: float = DEFAULT_PAUSE_S
-    max_csv_bytes: int = DEFAULT_MAX_CSV_BYTES
-    max_line_bytes: int | None = None
+    return address
 
 
-def devo_settings(
-    *, host: str | None, port: int | None, password: str | None, extra: Mapping[str, Any], conn_id: str
-) -> DevoSettings:
-    """Return the settings of a connection's fields.
+def _http_base_url(fields: dict[str, Any]) -> str:
+    host = fields["host"].lower()
+    region = _COLLECTOR.fullmatch(host)
+    if not region:
+        return ""
+    return f"https://{host}:8443" if region[1] == "ap" else f"https://{host.replace('collector-', 'http-', 1)}"
 
-    The addresses of the Lookups API, of the query API and of the HTTP ingestion follow from a host such as
-    ``collector-us.devo.io`` where they are not given.
 
-    :param extra: the extra fields, by their plain names and already converted.
-    :raises ConfigurationError: the host is none.
+class DevoSettings(ConnectionSettings):
+    """Settings of a Devo connection.
+
+    A field that only one transport needs may be empty until that transport is used. The base URLs follow from a host
+    such as ``collector-us.devo.io`` where they are not given.
     """
-    name = _host(host or "", conn_id)
-    region = _COLLECTOR.fullmatch(name.lower())
-    token = (password or "").strip()
-    return DevoSettings(
-        conn_id=conn_id,
-        host=name,
-        port=port or DEFAULT_PORT,
-        token=token[7:].strip() if token.lower().startswith("bearer ") else token,
-        domain=extra.get("domain", ""),
-        event_transport=extra.get("event_transport", "syslog"),
-        event_framing=extra.get("event_framing", "newline"),
-        event_date_field=extra.get("event_date_field", ""),
-        lookup_transport=extra.get("lookup_transport", "api"),
-        insecure=extra.get("insecure", False),
-        identity=Identity(
-            cert=extra.get("cert"),
-            key=extra.get("private_key"),
-            chain=extra.get("chain"),
-            pkcs12=extra.get("pkcs12"),
-            pkcs12_password=extra.get("pkcs12_password"),
-        ),
-        tls_security_level=extra.get("tls_security_level"),
-        http_token=extra.get("http_token", "").strip(),
-        http_base_url=extra.get("http_base_url") or (_http_base_url(name.lower(), region[1]) if region else ""),
-        api_base_url=extra.get("api_base_url") or (_API_BASE_URLS[region[1]] if region else ""),
-        max_csv_bytes=extra.get("max_csv_bytes") or DEFAULT_MAX_CSV_BYTES,
-        query_base_url=extra.get("query_base_url") or (_QUERY_BASE_URLS[region[1]] if region else ""),
-        message_column=extra.get("message_column", DEFAULT_MESSAGE_COLUMN),
-        max_line_bytes=extra.get("max_line_bytes"),
-        **{name: extra[name] for name in _TIMES if extra.get(name) is not None},
+
+    conn_type = "devo"
+
+    host: str = Field("", title="Host for events", examples=["collector-us.devo.io"])
+    port: int = Field(443, title="Port for events")
+    password: SecretText = Field("", title="API token (lookups, queries)")
+    event_transport: Literal["syslog", "http"] = Field("syslog", title="Transport of events")
+    """syslog over TLS, which is confirmed at the end of each batch, or http."""
+    event_framing: Literal["newline", "octet_counted"] = Field("newline", title="Framing of events")
+    """How a syslog connection marks the end of an event: newline, or octet_counted (RFC 6587)."""
+    event_date_field: str = Field("", title="Date of events")
+    """Field of an event with the date that Devo gives it. Left empty, the time of arrival."""
+    cert: str = Field("", repr=False, title="Certificate")  # a file of certificates often holds the key too
+    """Path or PEM text of the sender's X.509 certificate from Devo."""
+    private_key: SecretTextOrPath = Field("", alias="key", title="Private key")
+    """Path or PEM text of the certificate's private key."""
+    chain: str = Field("", title="Chain")
+    """Path or PEM text of the certificate authorities of Devo's servers."""
+    pkcs12: SecretTextOrPath = Field("", title="PKCS12")
+    """Path or base64 text of a PKCS12 file, instead of certificate, key and chain."""
+    pkcs12_password: SecretText = Field("", title="PKCS12 password")
+    """Password of the PKCS12 file."""
+    tls_security_level: int | None = Field(None, ge=0, le=5, title="TLS security level")
+    """Security level of OpenSSL, for certificates weaker than this machine allows by default."""
+    insecure: bool = Field(False, title="Plain TCP")
+    """Send events without TLS. Only for a relay inside your own network."""
+    http_token: SecretText = Field("", title="HTTP token")
+    """Token of the HTTP ingestion, for the transport http."""
+    http_base_url: str = Field(
+        default_factory=_http_base_url, pattern=_HTTP_URL, title="HTTP ingestion", examples=["https://http-us.devo.io"]
     )
+    """Base URL of the HTTP ingestion. Left empty, it follows from the host of Devo's cloud."""
+    domain: str = Field("", title="Domain")
+    """Name of the Devo domain, for lookups and for the transport http."""
+    lookup_transport: Literal["api", "syslog"] = Field("api", title="Transport of lookups")
+    """api, or syslog: the my.lookup tables, which Devo deprecated as of 2026-01-01."""
+    api_base_url: str = Field(
+        default_factory=_of_region(_API_BASE_URLS),
+        pattern=_HTTP_URL,
+        title="Lookups API",
+        examples=["https://api-us.devo.com/lookup-api"],
+    )
+    """Base URL of the Lookups API. Left empty, it follows from the host of Devo's cloud."""
+    query_base_url: str = Field(
+        default_factory=_of_region(_QUERY_BASE_URLS),
+        pattern=_HTTP_URL,
+        title="Query API",
+        examples=["https://apiv2-us.devo.com"],
+    )
+    """Base URL of the query API, to verify events. Left empty, it follows from the host."""
+    message_column: str = Field(
+        "rawMessage", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Column of the message", examples=["rawMessage"]
+    )
+    """Column in which the table keeps an event unchanged. In tables below my.app it is message."""
+    connect_timeout_s: float = Field(10.0, ge=0.01, title="Connect timeout (seconds)")
+    """Longest wait for a connection, including its TLS handshake."""
+    send_timeout_s: float = Field(60.0, ge=0.01, title="Send timeout (seconds)")
+    """Longest time that Devo may stall one send."""
+    confirm_timeout_s: float = Field(30.0, ge=0.01, title="Confirm timeout (seconds)")
+    """Longest wait for Devo to confirm a batch while it reads nothing more."""
+    job_timeout_s: float = Field(900.0, ge=0.01, title="Lookup job timeout (seconds)")
+    """Longest wait for Devo to finish a lookup job."""
+    max_csv_bytes: int = Field(256 * 1024 * 1024, ge=1024, title="Lookup part (bytes)")
+    """Largest CSV of one call of the Lookups API. Larger lookups are sent in parts."""
+    # Devo's load balancer closes connections that are idle for 30 seconds.
+    lookup_pause_s: float = Field(5.0, ge=0, le=25, title="Lookup pause (seconds)")
+    """For the transport syslog: wait after the start and before the end of an upload."""
+    max_line_bytes: int | None = Field(None, ge=1024, title="Longest event (bytes)")
+    """Longer events are rejected. Left empty, there is no limit."""
 
+    @field_validator("host")
+    @classmethod
+    def _host_name(cls, given: str) -> str:
+        host = given.strip()
+        if not host or _HOST.fullmatch(host):
+            return host
+        try:
+            ipaddress.ip_address(host.strip("[]"))
+        except ValueError as error:
+            raise problem(f"{host!r} is not allowed; it must be a name alone, like collector-us.devo.io") from error
+        return host.strip("[]")
 
-def _http_base_url(name: str, region: str) -> str:
-    """Return where the vendor's page puts the HTTP ingestion of a collector."""
-    if region == "ap":
-        return f"https://{name}:8443"
-    return f"https://{name.replace('collector-', 'http-', 1)}"
+    @field_validator("http_token")
+    @classmethod
+    def _stripped(cls, token: str) -> str:
+        return token.strip()
 
+    @cached_property
+    def identity(self) -> Identity:
+        """The certificates for TLS, as given."""
+        from airflow_provider_flashpoint.core.devo.connection.tls import Identity
 
-def _host(given: str, conn_id: str) -> str:
-    host = given.strip()
-    if not host or _HOST.fullmatch(host):
-        return host
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError as error:
-        raise ConfigurationError(
-            f"host is {host!r} in the connection {conn_id}; it must be a name alone, like collector-us.devo.io."
-        ) from error
-    return host.strip("[]")
+        return Identity(
+            cert=self.cert,
+            key=self.private_key,
+            chain=self.chain,
+            pkcs12=self.pkcs12,
+            pkcs12_password=self.pkcs12_password,
+        )

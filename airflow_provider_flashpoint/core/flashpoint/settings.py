@@ -1,97 +1,128 @@
-"""What a Flashpoint connection says, read once and checked."""
+"""Settings of a Flashpoint connection."""
 
 from __future__ import annotations
 
 import base64
 import re
 import string
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, api_of
-from airflow_provider_flashpoint.core.http.client import DEFAULT_TIMEOUT_S
-from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
+from pydantic import Field, create_model, field_validator, model_validator
 
-DEFAULT_HOST = "https://fp.tools"
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, problem
+from airflow_provider_flashpoint.errors import InvalidTokenError, MissingTokenError
+
+_DEFAULT_HOST = "https://fp.tools"
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
-_SCHEME = re.compile(r"bearer(\s+|$)", re.IGNORECASE)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class FlashpointSettings:
-    """Settings of one connection. ``timeout_s`` is the longest silence of the server in seconds."""
+class _FlashpointFields(ConnectionSettings):
+    """Settings of a Flashpoint connection.
 
-    base_url: str
-    token: str = field(repr=False)
-    api: Api
-    timeout_s: float = DEFAULT_TIMEOUT_S[1]
-    page_size: int | None = None
-    verify: bool | str = True
-    proxy: str | None = field(default=None, repr=False)
-    obfuscation_secret: str = field(default="", repr=False)
-    paths: Mapping[DataSet, str] = field(default_factory=dict)
+    Each data set adds a field ``base_path_<data set>``; see `paths`.
 
-
-def flashpoint_settings(
-    *, host: str | None, port: int | None, password: str | None, extra: Mapping[str, Any], conn_id: str
-) -> FlashpointSettings:
-    """Return the settings of a connection's fields.
-
-    :param extra: the extra fields, by their plain names and already converted.
-    :raises MissingTokenError, InvalidTokenError: there is no token, or it cannot be one.
-    :raises ConfigurationError: another field is wrong.
+    :raises MissingTokenError, InvalidTokenError: the connection has no token, or none that a header can carry.
     """
-    base_url = _base_url(host or DEFAULT_HOST, port, conn_id)
-    settings = {
-        name: extra[name]
-        for name in ("timeout_s", "page_size", "verify", "proxy", "obfuscation_secret")
-        if extra.get(name) is not None
-    }
-    paths = {data_set: extra[name] for data_set in DataSet if extra.get(name := f"base_path_{data_set}")}
-    return FlashpointSettings(
-        base_url=base_url,
-        token=_token(password, extra.get("bearer_token_base64"), conn_id),
-        api=api_of(base_url, extra.get("api")),
-        paths=paths,
-        **settings,
+
+    conn_type = "flashpoint"
+
+    host: str = Field(_DEFAULT_HOST, title="Base URL", examples=[f"{_DEFAULT_HOST} or https://api.flashpoint.io"])
+    password: SecretText = Field("", title="API token", examples=["with or without Bearer in front"])
+    bearer_token_base64: SecretText = Field("", title="API token, base64")
+    """The token in the collector's base64 form. Used if the API token is empty."""
+    api: Api = Field(default_factory=lambda fields: api_of_host(fields["host"]), strict=False, title="API")
+    """API generation that the host serves. Left empty, it follows from the host."""
+    timeout_s: float = Field(120.0, ge=0.01, title="Timeout (seconds)")  # the slowest answers seen took 39 s
+    """Longest silence of Flashpoint before a request is abandoned and sent again."""
+    page_size: int | None = Field(None, ge=2, title="Page size (records)")
+    """Records per page, reduced to the maximum of the endpoint."""
+    verify: bool | str = Field(True, title="Verify TLS", examples=["/certs/authorities.crt"])
+    """true, false, or the path of a file with the certificate authorities to trust."""
+    proxy: SecretText = Field(
+        "", pattern=r"^(https?|socks[45][ah]?)://\S+$", title="Proxy", examples=["http://proxy.example.com:3128"]
+    )
+    """URL of the proxy for all requests. It may contain a user and a password."""
+    obfuscation_secret: SecretText = Field("", title="Obfuscation secret")
+    """Key of the hashes, so that hashed values cannot be guessed. Another key gives other hashes."""
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        host = host.strip()
+        if "@" in host:
+            raise problem("it contains a user or a password; leave them out")
+        wrong = problem(f"{host!r} is not allowed; it must be like {_DEFAULT_HOST}")
+        try:
+            parts = urlsplit(host if "://" in host else f"https://{host}")
+            _ = parts.port
+        except ValueError as error:
+            raise wrong from error
+        if parts.scheme not in ("https", "http") or not parts.hostname or set(parts.netloc) & set(string.whitespace):
+            raise wrong
+        path = parts.path.rstrip("/")
+        return f"{parts.scheme}://{parts.netloc}{'' if path in _BASE_PATHS else path}"
+
+    @model_validator(mode="after")
+    def _check_token(self) -> Self:
+        if not _TOKEN.fullmatch(self.token):
+            raise InvalidTokenError(
+                hint=f"The token of the connection {self.conn_id} is empty or contains spaces or line breaks."
+            )
+        return self
+
+    @cached_property
+    def base_url(self) -> str:
+        """Scheme, host, port and path, without a trailing slash."""
+        parts = urlsplit(self.host)
+        if parts.port or not self.port:
+            return self.host
+        return f"{parts.scheme}://{parts.netloc}:{self.port}{parts.path}"
+
+    @cached_property
+    def paths(self) -> dict[DataSet, str]:
+        """The paths that override those of the endpoint table."""
+        paths = {data_set: getattr(self, f"base_path_{data_set}") for data_set in DataSet}
+        return {data_set: path for data_set, path in paths.items() if path}
+
+    def _given_token(self) -> str:
+        if self.password:
+            return self.password
+        if not self.bearer_token_base64:
+            raise MissingTokenError(
+                hint=f"In the connection {self.conn_id}, set password to the token, "
+                "or bearer_token_base64 to its base64 form."
+            )
+        try:
+            encoded = "".join(self.bearer_token_base64.split())
+            return base64.b64decode(encoded, validate=True).decode("ascii")
+        except ValueError as error:
+            raise InvalidTokenError(
+                hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token."
+            ) from error
+
+
+def _path_field(data_set: DataSet) -> Any:
+    name = data_set.replace("_", " ")
+    return Field(
+        "",
+        pattern=r"^/(?!/)[^\s?#]*$",
+        title=f"Path of {name}",
+        description=f"Path of the {name} endpoint on the host. Left empty, the path of the API, if it is public.",
+        examples=[f"/path/to/{data_set}"],
     )
 
 
-def _base_url(host: str, port: int | None, conn_id: str) -> str:
-    host = host.strip()
-    if "@" in host:
-        raise ConfigurationError(f"host holds a user or a password in the connection {conn_id}; leave them out.")
-    wrong = f"host is {host!r} in the connection {conn_id}; it must be like {DEFAULT_HOST}."
-    try:
-        parts = urlsplit(host if "://" in host else f"https://{host}")
-        own_port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(wrong) from error
-    if parts.scheme not in ("https", "http") or not parts.hostname or set(parts.netloc) & set(string.whitespace):
-        raise ConfigurationError(wrong)
-    place = parts.netloc if own_port or not port else f"{parts.netloc}:{port}"
-    path = parts.path.rstrip("/")
-    return f"{parts.scheme}://{place}{'' if path in _BASE_PATHS else path}"
-
-
-def _token(password: str | None, encoded: str | None, conn_id: str) -> str:
-    if password:
-        token = password.strip()
-    elif encoded:
-        try:
-            token = base64.b64decode("".join(encoded.split()), validate=True).decode("ascii").strip()
-        except ValueError as error:
-            raise InvalidTokenError(
-                hint=f"bearer_token_base64 of the connection {conn_id} is not the base64 form of a token."
-            ) from error
-    else:
-        raise MissingTokenError(
-            hint=f"In the connection {conn_id}, set password to the token, or bearer_token_base64 to its base64 form."
-        )
-    token = token[scheme.end() :] if (scheme := _SCHEME.match(token)) else token
-    if not _TOKEN.fullmatch(token):
-        raise InvalidTokenError(hint=f"The token of the connection {conn_id} is empty or holds blanks or line breaks.")
-    return token
+if TYPE_CHECKING:
+    FlashpointSettings = _FlashpointFields
+else:
+    FlashpointSettings = create_model(
+        "FlashpointSettings",
+        __base__=_FlashpointFields,
+        __module__=__name__,
+        __doc__=_FlashpointFields.__doc__,
+        **{f"base_path_{data_set}": (str, _path_field(data_set)) for data_set in DataSet},
+    )

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_flashpoint.core.devo.settings import DevoSettings, devo_settings
-from airflow_provider_flashpoint.core.devo.transports import api_session, event_channel, lookups_client
+from airflow_provider_flashpoint.connections import read_settings
+from airflow_provider_flashpoint.core.devo.connection.api import api_session
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+from airflow_provider_flashpoint.core.devo.transports import event_channel, lookups_client
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 SECRET = "s3cret-of-the-test"
 
 
 def settings_of(host: str | None = "collector-us.devo.io", **given: Any) -> DevoSettings:
-    fields = {"port": None, "password": None, "extra": {}, "conn_id": "devo_test"} | given
-    return devo_settings(host=host, **fields)
+    return read_settings(DevoSettings, given.pop("extra", {}), conn_id="devo_test", host=host, **given)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_events_by_http_need_their_settings() -> None:
 def test_settings_of_syslog_alone(extra: dict[str, str]) -> None:
     """What the HTTP ingestion cannot do is refused rather than left out."""
     complete = {"event_transport": "http", "http_token": SECRET, "domain": "acme"}
-    with pytest.raises(ConfigurationError, match="which are for syslog"):
+    with pytest.raises(ConfigurationError, match="which is for syslog"):
         event_channel(settings_of(extra=complete | extra), "my.app.flashpoint.test")
 
 
@@ -97,7 +98,7 @@ def test_host(host: str, name: str) -> None:
 @pytest.mark.parametrize("host", ["https://collector-us.devo.io", "collector-us.devo.io:443", "a b", "a/b"])
 def test_host_that_is_no_name(host: str) -> None:
     """A URL, or a port in the host, is refused with the name of the connection and an example."""
-    with pytest.raises(ConfigurationError, match=r"devo_test; it must be a name alone, like collector-us"):
+    with pytest.raises(ConfigurationError, match=r"devo_test: .*\n  host: .*a name alone, like collector-us"):
         settings_of(host)
 
 
@@ -149,7 +150,7 @@ def test_session_without_a_token() -> None:
 def test_lookups_without_domain_and_address() -> None:
     """All that is missing for lookups is named at once."""
     with pytest.raises(ConfigurationError, match="no `domain` and no `api_base_url`"):
-        lookups_client(settings_of("relay.example.com"), pytest.fail)
+        lookups_client(settings_of("relay.example.com"))
 
 
 def test_events_without_a_host() -> None:
@@ -169,17 +170,17 @@ def test_lookups_over_syslog_need_what_events_need() -> None:
     """Lookups over syslog ask for host and certificates, and for no token."""
     settings = settings_of(None, extra={"lookup_transport": "syslog"})
     with pytest.raises(ConfigurationError, match="has no `host`"):
-        lookups_client(settings, pytest.fail)
+        lookups_client(settings)
     settings = settings_of(extra={"lookup_transport": "syslog"})
     with pytest.raises(ConfigurationError, match="there is no `cert`"):
-        lookups_client(settings, pytest.fail)
+        lookups_client(settings)
 
 
 def test_lookups_over_syslog_are_framed_by_newlines() -> None:
     """A framing that only events have is refused rather than left out."""
     settings = settings_of(extra={"lookup_transport": "syslog", "event_framing": "octet_counted", "insecure": True})
     with pytest.raises(ConfigurationError, match="`event_framing`, which is for events"):
-        lookups_client(settings, pytest.fail)
+        lookups_client(settings)
 
 
 def test_size_of_parts_is_taken() -> None:

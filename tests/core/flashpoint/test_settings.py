@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings, flashpoint_settings
+from airflow_provider_flashpoint.connections import read_settings
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 TOKEN = "made-up.token_1~+/=="
@@ -18,7 +19,7 @@ ENCODED = base64.b64encode(TOKEN.encode()).decode()
 def settings_of(
     *, host: str | None = None, port: int | None = None, password: str | None = TOKEN, **extra: Any
 ) -> FlashpointSettings:
-    return flashpoint_settings(host=host, port=port, password=password, extra=extra, conn_id="fp")
+    return read_settings(FlashpointSettings, extra, conn_id="fp", host=host, port=port, password=password)
 
 
 @pytest.mark.parametrize("password", [TOKEN, f"  {TOKEN}\n", f"Bearer {TOKEN}", f"bearer  {TOKEN}"])
@@ -104,7 +105,10 @@ def test_base_url(host: str | None, port: int | None, base_url: str) -> None:
 )
 def test_wrong_host(host: str) -> None:
     """A host that is no address is told as an error of the connection."""
-    with pytest.raises(ConfigurationError, match="in the connection fp"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"connection fp: .*\n  host: .* must be like https://fp\.tools",
+    ):
         settings_of(host=host)
 
 
@@ -132,7 +136,7 @@ def test_api(host: str, api: str | None, expected: Api) -> None:
 
 def test_unknown_api() -> None:
     """A generation that does not exist is told with those that do."""
-    with pytest.raises(ConfigurationError, match="legacy, ignite_v1, ignite_v2"):
+    with pytest.raises(ConfigurationError, match="give legacy or ignite_v1 or ignite_v2"):
         settings_of(api="v9")
 
 

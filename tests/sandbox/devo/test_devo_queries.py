@@ -10,7 +10,7 @@ from devo.api import SIMPLECOMPACT_TO_OBJ, Client, ClientConfig
 
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.queries import ids_query
-from airflow_provider_flashpoint.core.devo.settings import devo_settings
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from sandbox.devo.server import DevoServer
 
@@ -21,9 +21,7 @@ QUERY = ids_query(TAG, "id")
 @pytest.fixture
 def filled(devo: DevoServer) -> DevoServer:
     """A Devo whose table holds the ids a, b, b, c."""
-    settings = devo_settings(
-        host="127.0.0.1", port=devo.plain_port, password=None, extra={"insecure": True}, conn_id="devo_test"
-    )
+    settings = DevoSettings(conn_id="devo_test", host="127.0.0.1", port=devo.plain_port, insecure=True)
     with EventWriter(event_channel(settings, TAG)) as writer:
         writer.write([writer.encode({"id": each}) for each in "abbc"])
     devo.index.clear()

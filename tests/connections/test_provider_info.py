@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from connection_models import MODELS
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
 from airflow_provider_flashpoint.get_provider_info import get_provider_info
 
 
@@ -51,7 +51,7 @@ def test_info_is_valid_for_the_airflow_installed() -> None:
 
 
 @pytest.mark.airflow
-@pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
+@pytest.mark.parametrize("conn_type", MODELS)
 def test_hooks_are_what_the_info_says(conn_type: str) -> None:
     """Each hook can be imported by its name, and has the names that the info has."""
     (said,) = [each for each in get_provider_info()["connection-types"] if each["connection-type"] == conn_type]

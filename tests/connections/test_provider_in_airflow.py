@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connection_models import FIELDS, MODELS
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.connections.fields import CONNECTION_TYPES
-from airflow_provider_flashpoint.connections.forms import connection_form_widgets, ui_field_behaviour
+from airflow_provider_flashpoint.connections import connection_form_widgets, ui_field_behaviour
 from airflow_provider_flashpoint.get_provider_info import get_provider_info
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INFO = get_provider_info()
-TYPES = sorted(CONNECTION_TYPES)
+TYPES = sorted(MODELS)
 
 asks_hooks_for_forms = pytest.mark.skipif(
     importlib.util.find_spec("flask_appbuilder") is None, reason="this Airflow asks no hook for a form"
@@ -77,7 +77,7 @@ def test_the_look_of_a_form_is_valid(conn_type: str) -> None:
     import jsonschema
 
     schema = _airflow_schema("customized_form_field_behaviours.schema.json")
-    jsonschema.validate(ui_field_behaviour(conn_type), schema)
+    jsonschema.validate(ui_field_behaviour(MODELS[conn_type]), schema)
 
 
 @pytest.fixture
@@ -124,10 +124,12 @@ print(json.dumps({
     "hidden": {name: look.get("hidden_fields") for name, look in manager.field_behaviours.items()},
 }))
 """)
-    for conn_type, declared in CONNECTION_TYPES.items():
-        assert found["hooks"][conn_type] == declared.hook_name
-        assert {f"extra__{conn_type}__{name}" for name in declared.fields} <= set(found["fields"])
-        assert found["hidden"][conn_type] == list(declared.hidden)
+    names = {"flashpoint": "Flashpoint", "devo": "Devo"}
+    hidden = {"flashpoint": ["login", "port", "schema"], "devo": ["login", "schema"]}
+    for conn_type, fields in FIELDS.items():
+        assert found["hooks"][conn_type] == names[conn_type]
+        assert {f"extra__{conn_type}__{name}" for name in fields} <= set(found["fields"])
+        assert found["hidden"][conn_type] == hidden[conn_type]
 
 
 @pytest.mark.airflow
@@ -176,7 +178,7 @@ status = client.post(page, data=answers).status_code
 with create_session() as session:
     print(json.dumps([form, list(boxes), status, session.query(Connection).one().extra_dejson]))
 """)
-    typed = {name for name, field in CONNECTION_TYPES["devo"].fields.items() if field.kind != "flag"}
+    typed = {name for name, field in FIELDS["devo"].items() if field["type"] != "boolean"}
     assert {f"extra__devo__{name}" for name in typed} <= set(boxes)
     assert status == 302
     assert extra.items() >= (stored | {"domain": "other"}).items()
@@ -193,7 +195,7 @@ class TestWebForm:
         import wtforms
         from werkzeug.datastructures import MultiDict
 
-        form = type("ConnectionForm", (wtforms.Form,), connection_form_widgets(conn_type))(MultiDict(answers))
+        form = type("ConnectionForm", (wtforms.Form,), connection_form_widgets(MODELS[conn_type]))(MultiDict(answers))
         form.validate()
         return form
 
@@ -206,7 +208,7 @@ class TestWebForm:
     @pytest.mark.parametrize("conn_type", TYPES)
     def test_every_field_may_be_left_empty(self, conn_type: str) -> None:
         """An empty form is valid."""
-        assert self.fill(conn_type, dict.fromkeys(CONNECTION_TYPES[conn_type].fields, "")).errors == {}
+        assert self.fill(conn_type, dict.fromkeys(FIELDS[conn_type], "")).errors == {}
 
     @pytest.mark.parametrize(
         ("conn_type", "name", "value"),

@@ -1,0 +1,125 @@
+"""Base of the connection models.
+
+A connection field is declared once, in the model of its service: type, bounds, default, ``title`` (its label in a
+form), description, examples and alias. Reading a connection, both kinds of forms and masking follow from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import Annotated, Any, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
+SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
+
+_BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_PRIVATE_KEY = "PRIVATE KEY-----"
+_MAX_PATH_CHARACTERS = 255
+
+
+class ConnectionSettings(BaseModel):
+    """Settings of one connection.
+
+    The fields declared here exist in every Airflow connection; a subclass gives a title to those that its form shows.
+    The fields that a subclass adds are stored in the connection's extra.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        regex_engine="python-re",
+        use_attribute_docstrings=True,
+    )
+    conn_type: ClassVar[str]
+
+    conn_id: str
+    host: str = ""
+    port: int | None = None
+    password: SecretText = ""
+
+    @classmethod
+    def extra_schemas(cls) -> dict[str, dict[str, Any]]:
+        """Return the JSON schema of each field that is stored in the extra, by name."""
+        standard = ConnectionSettings.model_fields
+        return {name: schema for name, schema in field_schemas(cls).items() if name not in standard}
+
+    @cached_property
+    def token(self) -> str:
+        """The API token, without ``Bearer``; empty where there is none."""
+        return _BEARER.sub("", self._given_token().strip(), count=1)
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the values to mask in logs. The path of a file that holds a secret is not one of them."""
+        yield self.token
+        for name, schema in field_schemas(type(self)).items():
+            value = getattr(self, name)
+            if isinstance(value, str) and _is_secret(value, schema):
+                yield value
+
+    def _given_token(self) -> str:
+        return self.password
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _from_text(cls, value: object, info: ValidationInfo) -> object:
+        """Convert values that a form or a URI stores as text. Pydantic then refuses every other type."""
+        name = info.field_name or ""
+        if name in ConnectionSettings.model_fields:
+            return value
+        annotation = cls.model_fields[name].annotation
+        types = get_args(annotation) or (annotation,)
+        if isinstance(value, str):
+            if bool in types:
+                value = _FLAGS.get(value.strip().lower(), value)
+            elif int in types or float in types:
+                value = _number(value)
+            return None if isinstance(value, str) and not value.strip() else value
+        if isinstance(value, float) and int in types and value.is_integer():
+            return int(value)
+        return str(value) if str in types and type(value) is int else value
+
+
+def problem(reason: str) -> PydanticCustomError:
+    """Return the error that a validator raises. Its text completes ``<key>: ...`` in a message."""
+    return PydanticCustomError("problem", "{text}", {"text": reason})
+
+
+@cache
+def field_schemas(model: type[ConnectionSettings]) -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of each field of ``model``, by name.
+
+    Each has one ``type``: that of an optional value without null, and ``string`` for a flag or a path.
+    """
+    schema = model.model_json_schema(by_alias=False)
+    definitions = schema.get("$defs", {})
+    flat = {}
+    for name, field in schema["properties"].items():
+        variants = [each for each in field.pop("anyOf", []) if each != {"type": "null"}]
+        reference = field.pop("$ref", "").rpartition("/")[2]
+        flat[name] = {**definitions.get(reference, {}), **(variants[-1] if variants else {}), **field}
+    return flat
+
+
+def _is_secret(value: str, schema: dict[str, Any]) -> bool:
+    if _PRIVATE_KEY in value:  # a certificate may be stored together with its key
+        return True
+    may_be_path = "path" in schema and len(value) <= _MAX_PATH_CHARACTERS
+    return schema.get("format") == "password" and not may_be_path
+
+
+def _number(text: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number

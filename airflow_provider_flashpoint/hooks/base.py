@@ -1,0 +1,56 @@
+"""Base of both hooks: the settings of the connection, and its form."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
+from airflow_provider_flashpoint.connections import connection_form_widgets, read_settings, ui_field_behaviour
+from airflow_provider_flashpoint.core.settings import ConnectionSettings
+
+Settings = TypeVar("Settings", bound=ConnectionSettings)
+
+
+class ConnectionHook(BaseHook, Generic[Settings]):
+    """A hook whose connection is read into a settings model."""
+
+    conn_name_attr: str
+    settings_model: ClassVar[type[ConnectionSettings]]
+
+    def settings(self) -> Settings:
+        """Return the settings of the connection, which is fetched once per hook. Its secrets are masked in every log.
+
+        :raises ConfigurationError: a field is unknown, or has a value that is not allowed.
+        """
+        return self._settings
+
+    @cached_property
+    def _settings(self) -> Settings:
+        conn_id = getattr(self, self.conn_name_attr)
+        connection = self.get_connection(conn_id)
+        _mask(connection.password)
+        fields = {name: getattr(connection, name) for name in ("host", "port", "password")}
+        settings = read_settings(self.settings_model, connection.extra_dejson, conn_id=conn_id, **fields)
+        for secret in settings.secrets():
+            _mask(secret)
+        return cast("Settings", settings)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form fields, for Airflow before 3.2."""
+        return connection_form_widgets(cls.settings_model)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return labels, placeholders and hidden standard fields, for Airflow before 3.2."""
+        return ui_field_behaviour(cls.settings_model)
+
+
+def _mask(secret: str | None) -> None:
+    # A key is one secret of many lines, and a log shows them one by one.
+    for line in (secret or "").replace("\\n", "\n").splitlines():
+        if not line.startswith("-----"):
+            mask_secret(line)
