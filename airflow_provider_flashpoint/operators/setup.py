@@ -43,7 +43,7 @@ class SetupOperator(BaseOperator):
 
     def execute(self, context: Any) -> None:
         """Make the cheapest request of each service; fail the task at once where a later attempt cannot help."""
-        from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+        from airflow_provider_flashpoint.core.flashpoint.api import DataSet
         from airflow_provider_flashpoint.hooks.devo import DevoHook
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
         from airflow_provider_flashpoint.streams import readiness
