@@ -1,8 +1,8 @@
 """Obfuscation: values of a record are hashed, masked or dropped before the record is stored or sent.
 
 A rule has the path of keys to a value. In a list on the path, the rule applies to every item, also in nested lists. The
-value at the end of the path is hidden as a whole, even a dictionary or a list. Where two paths overlap, the rule with the
-shorter one applies.
+value at the end of the path is hidden as a whole, even a dictionary or a list. If two paths overlap, the shorter one
+applies.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.errors import DataError
 

@@ -265,7 +265,7 @@ def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: 
     assert sandbox.devo.tables.count(TELEMETRY) == 0
 
 
-def test_broken_connection_is_in_the_telemetry(pull: Pull, sandbox: Sandbox) -> None:
+def test_broken_connection_is_in_the_telemetry(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A break of the alerts' connection is part of the telemetry."""
     monkeypatch.setattr("airflow_provider_flashpoint.core.devo.connection.resend._backoff_s", lambda _: 0.0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
