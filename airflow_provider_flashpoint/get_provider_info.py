@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSetti
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 
 _PACKAGE = "airflow_provider_flashpoint"
-_HOOKS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
+_MODELS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -25,16 +25,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Flashpoint threat intelligence into Devo.",
         "versions": [__version__],
         "integrations": [
-            {
-                "integration-name": "Flashpoint",
-                "external-doc-url": "https://docs.flashpoint.io/",
-                "tags": ["service"],
-            },
-            {"integration-name": "Devo", "external-doc-url": "https://docs.devo.com/", "tags": ["service"]},
+            {"integration-name": name, "external-doc-url": url, "tags": ["service"]}
+            for name, url in (("Flashpoint", "https://docs.flashpoint.io/"), ("Devo", "https://docs.devo.com/"))
         ],
         "hooks": [
-            {"integration-name": "Flashpoint", "python-modules": [f"{_PACKAGE}.hooks.flashpoint"]},
-            {"integration-name": "Devo", "python-modules": [f"{_PACKAGE}.hooks.devo"]},
+            {"integration-name": name, "python-modules": [f"{_PACKAGE}.hooks.{name.lower()}"]} for name in _MODELS
         ],
         "operators": [
             {
@@ -47,17 +42,17 @@ def get_provider_info() -> dict[str, Any]:
             },
             {"integration-name": "Devo", "python-modules": [f"{_PACKAGE}.operators.lookup_sync"]},
         ],
-        "hook-class-names": [_hook_class(name) for name in _HOOKS],
-        "connection-types": [_connection_type(name, model) for name, model in _HOOKS.items()],
+        "hook-class-names": [_hook_class(name) for name in _MODELS],
+        "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],
         "config": {
             "flashpoint": {
-                "description": "Settings of the Flashpoint provider that hold for all its DAGs.",
+                "description": "Settings of the Flashpoint provider, for all its DAGs.",
                 "options": {
                     "staging_uri": {
                         "description": (
-                            "Where indicators lie between pull and sync. All workers must reach it: s3:// and the "
-                            "like, with the provider of that store and its connection named as in the example, "
-                            "or file:// on one machine. Empty means flashpoint in AIRFLOW_HOME."
+                            "Storage of stages and ledgers. All workers must reach it: an object store such as "
+                            "s3://, whose provider is installed and whose connection is named as in the example, or "
+                            "file:// on one machine. Left empty, the folder flashpoint in AIRFLOW_HOME."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -65,7 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "stage_retention_days": {
-                        "description": "Days after which stages that were delivered are deleted.",
+                        "description": "Days after which delivered stages are deleted.",
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": "30",

@@ -83,9 +83,10 @@ def connection_form_widgets(model: type[ConnectionSettings]) -> dict[str, Any]:
 
 def _form_schema(schema: dict[str, Any]) -> dict[str, Any]:
     # Null among the types tells the form that the field may be left empty.
-    form = {"type": [schema["type"], "null"]} | {key: schema[key] for key in _BOUNDS if key in schema}
-    default = _form_default(schema)
-    return form if default is None else form | {"default": default}
+    fields = {"type": [schema["type"], "null"], "default": _form_default(schema)} | {
+        key: schema.get(key) for key in _BOUNDS
+    }
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _form_default(schema: dict[str, Any]) -> bool | str | None:

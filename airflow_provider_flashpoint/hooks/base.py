@@ -50,7 +50,8 @@ class ConnectionHook(BaseHook, Generic[Settings]):
 
 
 def _mask(secret: str | None) -> None:
+    text = secret or ""
     # A key is one secret of many lines, and a log shows them one by one.
-    for line in (secret or "").replace("\\n", "\n").splitlines():
+    for line in (text.replace("\\n", "\n") if "-----" in text else text).splitlines():
         if not line.startswith("-----"):
             mask_secret(line)

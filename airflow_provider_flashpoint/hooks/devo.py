@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -92,54 +91,39 @@ class DevoHook(ConnectionHook[DevoSettings]):
         return query_client(self.settings())
 
     def check_events(self) -> None:
-        """Connect as for sending events, and send none.
-
-        :raises: the error of the network, of TLS or of the certificate.
-        """
+        """Connect as for sending events, and send none. Raises the error that prevents it."""
         from airflow_provider_flashpoint.core.devo.transports import event_channel
 
         event_channel(self.settings(), _TEST_TAG).check()
 
     def check_lookups(self, **options: Any) -> None:
-        """Connect as for deploying lookups, and deploy none.
+        """Connect as for deploying lookups, and deploy none. Raises the error that prevents it.
 
         :param options: as for `lookups`.
-        :raises: the error of the network, the base URL, the certificate, the token or its rights.
         """
         self.lookups(**options).check()
 
     def check_queries(self, tag: str) -> None:
-        """Query the table ``tag`` for events younger than now.
-
-        :raises: the error of the network, the base URL, the token or its rights.
-        """
+        """Query the table ``tag`` for events younger than now. Raises the error that prevents it."""
         # Any field serves as the id, since no event is that young.
         next(self.queries().id_counts(tag, "id", since=datetime.now(UTC)), None)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check each service for which the connection has fields; return whether all are ready, and why in words."""
         from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
-        from airflow_provider_flashpoint.streams.readiness import check_events, check_lookups
+        from airflow_provider_flashpoint.streams.readiness import check_events, check_lookups, examine, reason_of
 
-        checks: dict[str, Callable[[], str]] = {}
         try:
             settings = self.settings()
         except Exception as error:
-            return False, str(error)
+            return False, reason_of(error)
+        findings = []
         if EVENT_TRANSPORTS[settings.event_transport].is_set_up(settings):
-            checks["Events"] = partial(check_events, self)
+            findings.append(examine("Events", partial(check_events, self)))
         if LOOKUP_TRANSPORTS[settings.lookup_transport].is_set_up(settings):
-            # A person waits for the answer, and can try again.
-            checks["Lookups"] = partial(check_lookups, self, max_attempts=1)
-        if not checks:
+            # One attempt, since a person waits for the answer.
+            findings.append(examine("Lookups", partial(check_lookups, self, max_attempts=1)))
+        if not findings:
             return False, "There is neither a host for events nor a token (password) for lookups."
-        results = {name: _result(check) for name, check in checks.items()}
-        sentences = [f"{name}: {sentence}" for name, (_, sentence) in results.items()]
-        return all(good for good, _ in results.values()), " ".join(sentences)
-
-
-def _result(check: Callable[[], str]) -> tuple[bool, str]:
-    try:
-        return True, check()
-    except Exception as error:
-        return False, str(error)
+        sentences = [f"{finding.part}: {finding.said}" for finding in findings]
+        return all(finding.good for finding in findings), " ".join(sentences)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from airflow.providers.http.hooks.http import HttpHook
@@ -73,12 +74,9 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         )
 
     def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
-        """Return a session with the token, TLS and proxy settings of the connection.
+        """Return a session with the token, TLS and proxy settings of the connection, and more ``headers``.
 
-        The session of the parent would send all extras as headers, and the login as credentials.
-
-        :param headers: more headers.
-        :param extra_options: not used; the connection has the options.
+        The parent would send all extras as headers and the login as credentials. ``extra_options`` has no effect.
         """
         settings = self.settings()
         self.base_url, self._base_url_initialized = settings.base_url, True
@@ -92,10 +90,8 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Make the cheapest authenticated request; return whether it was answered, and the result in words."""
-        from airflow_provider_flashpoint.streams.readiness import check_flashpoint
+        from airflow_provider_flashpoint.streams.readiness import check_flashpoint, examine
 
-        try:
-            # A person waits for the answer, and can try again.
-            return True, check_flashpoint(self, DataSet.INDICATORS, max_attempts=1)
-        except Exception as error:
-            return False, str(error)
+        # One attempt, since a person waits for the answer.
+        finding = examine("Flashpoint", partial(check_flashpoint, self, DataSet.INDICATORS, max_attempts=1))
+        return finding.good, finding.said
