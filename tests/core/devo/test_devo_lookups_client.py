@@ -223,13 +223,13 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("tell_id", [True, False])
+@pytest.mark.parametrize("with_id", [True, False])
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=list(ANSWERS))
 def test_answers_about_jobs(
-    certificates_directory: Path, make_client: MakeClient, answers: JobAnswers, tell_id: bool
+    certificates_directory: Path, make_client: MakeClient, answers: JobAnswers, with_id: bool
 ) -> None:
     """Success and failure are told apart in every shape and wording, with the job's id in the answer or without."""
-    settings = DevoSettings(directory=certificates_directory, job_answers=replace(answers, tell_id=tell_id))
+    settings = DevoSettings(directory=certificates_directory, job_answers=replace(answers, with_id=with_id))
     with DevoServer(settings) as devo:
         client = make_client(devo)
         assert deploy(client, Operation.CREATE, red="Red").state is JobState.DONE
@@ -242,7 +242,7 @@ def test_answers_about_jobs(
 
 def test_earlier_failure_is_not_taken_for_this_job(certificates_directory: Path, make_client: MakeClient) -> None:
     """Without an id in the answer, jobs that were listed before are not counted."""
-    settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(tell_id=False))
+    settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(with_id=False))
     with DevoServer(settings) as devo:
         client = make_client(devo)
         devo.lookups.plan_jobs(JobPlan(failure="out of space"))

@@ -126,8 +126,8 @@ def test_peer_that_never_closes_is_believed_with_a_warning(
     assert writer.statistics.repeated == 0
     assert writer.statistics.confirms > 2
     assert [record.getMessage() for record in caplog.records] == [
-        "Devo does not close its half of a connection. Its host has acknowledged every byte: that proves that "
-        "they arrived there, not that the program there has read them. The lines are taken as delivered."
+        "Devo does not close its half of a connection. Its host has acknowledged every byte: this proves that "
+        "the lines arrived there, not that the program there has read them. The lines count as delivered."
     ]
     devo.syslog_faults.release()
     assert devo.tables.wait_until_idle(60.0)

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_event_line import ANY_TEXT, JSON_VALUES, as_utf16
 
+from airflow_provider_flashpoint.connections import read_settings
 from airflow_provider_flashpoint.core.devo.events.line import encode, encode_text
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.devo.settings import devo_settings
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
@@ -57,7 +58,7 @@ def writer_to(devo: DevoServer, extra: dict[str, Any]) -> EventWriter:
         "http_base_url": devo.url,
     }
     port = devo.plain_port if extra.get("insecure") else devo.syslog_port
-    connection = devo_settings(host="localhost", port=port, password=None, extra=fields | extra, conn_id="devo_test")
+    connection = read_settings(ConnectionSettings, fields | extra, conn_id="devo_test", host="localhost", port=port)
     return EventWriter(event_channel(connection, TAG))
 
 

@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.jobs import job_id, job_ids, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
 from airflow_provider_flashpoint.errors import RejectedError, ServerError
 from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
@@ -150,10 +150,10 @@ class FakeHttp:
         self.asked: list[Mapping[str, Any]] = []
         self.paths: list[str] = []
 
-    def read_json(self, method: str, path: str, *, params: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
-        self.asked.append(dict(params or {}))
-        self.paths.append(path)
-        return next(self._answers), {}
+    def read_json(self, request: Request) -> Any:
+        self.asked.append(dict(request.params or {}))
+        self.paths.append(request.path)
+        return next(self._answers)
 
 
 def test_list_goes_on_to_the_last_page() -> None:

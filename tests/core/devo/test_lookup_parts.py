@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import parts_of, rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
 from airflow_provider_flashpoint.errors import RejectedError
 from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
@@ -86,7 +86,7 @@ def test_retry_mends_what_a_failed_part_left(
     if operation is not Operation.CREATE:
         deploy(Operation.CREATE, {"old": "1"})
     devo.lookups.plan_jobs(JobPlan(), JobPlan(failure="out of space"))
-    with pytest.raises(RejectedError, match=r"out of space\. What was sent before it is there: deploy all again"):
+    with pytest.raises(RejectedError, match=r"out of space\. The earlier parts are deployed: deploy all again"):
         deploy(operation, ROWS)
     assert "part 2 of 3" in caplog.text
     assert 0 < len(content(devo).keys() & ROWS.keys()) < len(ROWS)
@@ -100,11 +100,12 @@ class Uploads:
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def read_json(self, method: str, path: str, **_: Any) -> tuple[Any, Any]:
-        return {"statuses": ["COMPLETED"]}, {}
+    def read_json(self, request: Request) -> Any:
+        return {"statuses": ["COMPLETED"]}
 
-    def send(self, method: str, path: str, *, data: Any, accept: Any) -> requests.Response:
-        encoder, _ = data()
+    def send(self, request: Request) -> requests.Response:
+        assert request.data
+        encoder, _ = request.data()
         self.sizes.append(sum(len(piece) for piece in iter(lambda: encoder.read(8192), b"")))
         response = requests.Response()
         response._content = json.dumps({"jobId": "1"}).encode()

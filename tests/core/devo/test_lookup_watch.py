@@ -132,7 +132,7 @@ def test_failure_that_the_metadata_tell() -> None:
             answer = next(answers)
             if answer is None:
                 raise RejectedError("nothing there", status=404)
-            return answer, {}
+            return answer
 
         def send(self, *_: Any, **__: Any) -> Any:
             return type("Response", (), {"content": b""})

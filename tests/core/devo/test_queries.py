@@ -13,12 +13,12 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_flashpoint.connections import read_settings
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.devo.queries import QueryClient, ids_query
+from airflow_provider_flashpoint.core.devo.queries import QueryClient, ids_query, query_client
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
-from airflow_provider_flashpoint.core.devo.settings import devo_settings
-from airflow_provider_flashpoint.core.devo.transports import api_session, event_channel, query_client
-from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.devo.transports import event_channel
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -48,11 +48,12 @@ def settings_of(devo: DevoServer, **changes: Any) -> ConnectionSettings:
         "extra": {"insecure": True, "query_base_url": devo.url},
         "conn_id": "devo_test",
     }
-    return devo_settings(**(fields | changes))
+    fields |= changes
+    return read_settings(ConnectionSettings, fields.pop("extra"), **fields)
 
 
 def client_of(settings: ConnectionSettings) -> QueryClient:
-    return query_client(settings, lambda: api_session(settings))
+    return query_client(settings)
 
 
 def test_ids_of_a_table_are_counted(devo: DevoServer) -> None:
@@ -106,7 +107,8 @@ def test_refusals(devo: DevoServer, changes: dict[str, Any], error: type[Excepti
 )
 def test_address_follows_from_the_host(host: str, url: str) -> None:
     """Of Devo's own hosts the region is known, and so is the address of its query API."""
-    assert devo_settings(host=host, port=None, password="x", extra={}, conn_id="c").query_base_url == url
+    settings = read_settings(ConnectionSettings, {}, conn_id="c", host=host, password="x")
+    assert settings.query_base_url == url
 
 
 NAMES = st.text(st.sampled_from("ab.-_()\"' \n;/*"), max_size=8)
@@ -172,8 +174,8 @@ def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> 
         def close(self) -> None: ...
 
     class Http:
-        def send(self, *arguments: Any, **options: Any) -> Any:
-            assert options["stream"]
+        def send(self, request: Request) -> Any:
+            assert request.stream
             return Broken()
 
     with pytest.raises(NetworkError):

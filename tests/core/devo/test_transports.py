@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from devo_peers import FakeClock, sandbox_identity
 
+from airflow_provider_flashpoint.connections import read_settings
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.devo.settings import DevoSettings, devo_settings
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
 from sandbox.devo.server import DevoServer
@@ -20,7 +21,7 @@ def settings_of(devo: DevoServer, **extra: Any) -> DevoSettings:
     identity = sandbox_identity(devo)
     fields = {"cert": identity.cert, "private_key": identity.key, "chain": identity.chain} | extra
     port = fields.pop("port")
-    return devo_settings(host="localhost", port=port, password=None, extra=fields, conn_id="devo_test")
+    return read_settings(DevoSettings, fields, conn_id="devo_test", host="localhost", port=port)
 
 
 def test_tag_is_checked_before_connecting(devo: DevoServer) -> None:

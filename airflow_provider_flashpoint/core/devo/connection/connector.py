@@ -1,11 +1,13 @@
-"""Connections to Devo's event port, and the reasons why one cannot be had."""
+"""Connections to Devo's event port, and the translation of connection errors."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from airflow_provider_flashpoint.core.devo.connection.tls import client_context
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -13,20 +15,20 @@ from airflow_provider_flashpoint.errors import (
     NetworkError,
 )
 
-DEFAULT_CONNECT_TIMEOUT_S = 10.0
-DEFAULT_SEND_TIMEOUT_S = 60.0
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
-# What a server says when it does not accept the client's certificate, as OpenSSL names it.
+# The TLS alerts with which a server refuses the client's certificate, as OpenSSL names them.
 _REFUSALS = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate and got none",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it requires a client certificate and got none",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it cannot read the certificate",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not take this kind of certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not support this kind of certificate",
     "SSLV3_ALERT_CERTIFICATE_REVOKED": "the certificate is revoked",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the certificate is expired",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not accept the certificate",
     "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority that signed the certificate",
-    "TLSV1_ALERT_ACCESS_DENIED": "the certificate is valid and lacks the right",
-    "TLSV1_ALERT_DECRYPT_ERROR": "the key does not prove the certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "the certificate is valid but lacks the right",
+    "TLSV1_ALERT_DECRYPT_ERROR": "the key does not match the certificate",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "no agreement on certificate, TLS version or cipher",
 }
 # X.509 verification results, as OpenSSL numbers them.
@@ -39,23 +41,23 @@ _WEAKNESSES = {66, 67, 68}  # the server's key, an authority's key, an authority
 class Connector:
     """Makes connections to one host and port, over IPv6 or IPv4.
 
-    :param tls: how to prove ourselves and whom to trust; None for plain TCP.
-    :param send_timeout_s: seconds that one send may block, as a peer that stalls makes it.
+    :param tls: the TLS context, see `client_context`; None for plain TCP.
+    :param send_timeout_s: seconds that one send may block while the peer stalls.
     """
 
     host: str
     port: int
     tls: ssl.SSLContext | None
-    connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
-    send_timeout_s: float = DEFAULT_SEND_TIMEOUT_S
+    connect_timeout_s: float = 10.0
+    send_timeout_s: float = 60.0
 
     def connect(self) -> socket.socket:
-        """Return a new connection, blocking up to ``send_timeout_s``.
+        """Return a new connection whose sends block up to ``send_timeout_s``.
 
-        :raises NetworkError: no name, no answer, refused, or broken while it was set up.
-        :raises ConfigurationError: the peer is not whom the settings trust, or speaks no TLS.
-        :raises AuthenticationError: the peer refused the client certificate. With TLS 1.3 it does so only
-            after the connection stands: see `refusal`.
+        :raises NetworkError: the name cannot be resolved, or connecting failed.
+        :raises ConfigurationError: the peer's certificate is not trusted, or the peer does not speak TLS.
+        :raises AuthenticationError: the peer refused the client certificate. With TLS 1.3 a refusal arrives only
+            after the handshake: see `refusal`.
         """
         where = f"Devo at {self.host}:{self.port}"
         try:
@@ -66,7 +68,7 @@ class Connector:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self.tls is not None:
-                # An end without close_notify must not look like one with it.
+                # Without this, an end without close_notify would look like one with it.
                 connection = self.tls.wrap_socket(connection, server_hostname=self.host, suppress_ragged_eofs=False)
             connection.settimeout(self.send_timeout_s)
         except BaseException as error:
@@ -83,10 +85,10 @@ class Connector:
         if isinstance(error, ssl.SSLCertVerificationError):
             return ConfigurationError(f"{where}: {self._distrust(error)}")
         if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
-            return ConfigurationError(f"{where}: what answers there speaks no TLS; check the host and the port.")
+            return ConfigurationError(f"{where}: the server speaks no TLS; check the host and the port.")
         if isinstance(error, TimeoutError):
             return NetworkError(f"{where}: no TLS handshake in time; check the port.")
-        return NetworkError(f"{where}: the connection broke during the TLS handshake ({_said(error)}).")
+        return NetworkError(f"{where}: the connection broke during the TLS handshake ({reason_of(error)}).")
 
     def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code == _EXPIRED:
@@ -98,8 +100,30 @@ class Connector:
         return f"`chain` does not vouch for the server ({error.verify_message}); use Devo's chain file."
 
 
+def connector_of(settings: DevoSettings) -> Connector:
+    """Return the connector of a connection's host.
+
+    :raises ConfigurationError: a certificate is missing or invalid.
+    """
+    context = None
+    if uses_tls(settings):
+        context = client_context(settings.identity, security_level=settings.tls_security_level)
+    return Connector(
+        settings.host,
+        settings.port,
+        context,
+        connect_timeout_s=settings.connect_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+    )
+
+
+def uses_tls(settings: DevoSettings) -> bool:
+    """Return whether the connection is encrypted, and proves both sides by certificates."""
+    return not settings.insecure
+
+
 def refusal(error: BaseException | None) -> AuthenticationError | None:
-    """Return the error to raise where ``error`` carries the peer's refusal of our certificate, else None."""
+    """Return an AuthenticationError where ``error`` holds a TLS alert that refuses our certificate, else None."""
     why = _REFUSALS.get(getattr(error, "reason", None) or "")
     if why is None:
         return None
@@ -113,8 +137,9 @@ def _network_cause(error: Exception) -> str:
         return "the connection was refused; check the host and the port."
     if isinstance(error, TimeoutError):
         return "no connection in time; check the host, the port and the firewall."
-    return f"no connection ({_said(error)})."
+    return f"no connection ({reason_of(error)})."
 
 
-def _said(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__)
+def reason_of(error: Exception) -> str:
+    """Return the reason of a socket error, without the address and the error number."""
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)

@@ -1,4 +1,4 @@
-"""Lines over one stream socket, and when they count as delivered."""
+"""One syslog connection after the other, and the proof that the peer has read what was sent."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connection import half_close
-from airflow_provider_flashpoint.core.devo.connection.connector import refusal
+from airflow_provider_flashpoint.core.devo.connection.connector import connector_of, reason_of, refusal
 from airflow_provider_flashpoint.core.devo.connection.half_close import End
-from airflow_provider_flashpoint.core.devo.events.syslog import Frame
 from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError
 
-DEFAULT_CONFIRM_TIMEOUT_S = 30.0
-# How long an empty connection may take to end, and any connection of a peer that is known not to end them.
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
+Frame = Callable[[Sequence[bytes]], bytes]
+
+# The wait for the end of an empty connection, and of any connection to a peer that is known not to end them.
 _SHORT_PATIENCE_S = 2.0
 
 _log = logging.getLogger(__name__)
 
 
 class SyslogChannel:
-    """Sends framed lines to a peer that reads syslog from a stream.
+    """Sends framed lines to a peer that reads syslog from a stream; see `Channel`.
 
-    `confirm` ends our half of the connection and waits for the peer to end its own, which an orderly peer
-    does once it has read everything: then its program has the lines, which does not say that Devo has
-    indexed them.
+    `confirm` ends our half of the connection and waits for the peer to end its own. An orderly peer does so once it has
+    read everything. This proves that its program has the lines, not that Devo has indexed them.
 
-    Some peers never end their half, or end it without TLS's close_notify. Whether such an end is this
-    peer's habit or a break is asked once, of a connection that carries nothing. If it is the habit, the
-    weaker proof is taken (its host has acknowledged every byte) and a warning says so once; if not, the
-    connection counts as broken. On plain TCP one case cannot be told from an orderly end: a peer that ends
-    its half early while the last bytes already wait in its host.
+    Some peers never end their half, or end it without TLS's close_notify. The first such end is compared with that of a
+    connection that carries nothing. If both end alike, it is the habit of this peer: the weaker proof is accepted (its
+    host has acknowledged every byte), with one warning. Otherwise the connection counts as broken. On plain TCP, one
+    case cannot be told from an orderly end: a peer that ends its half early, while the last bytes wait in its host.
 
-    :param connect: makes a connection; its timeout bounds how long a send may stand still.
-    :param frame: turns lines into the bytes that carry them, see `framing`.
-    :param confirm_timeout_s: seconds to wait for the peer's end while it takes nothing more.
+    :param connect: makes a connection; its timeout bounds how long a send may block.
+    :param frame: returns the bytes that carry lines.
+    :param confirm_timeout_s: seconds to wait for the peer's end while the peer takes nothing more.
     """
 
-    # One send of 64 to 256 KiB costs the least per event, over TCP and over TLS.
+    # Sends of 64 to 256 KiB cost the least CPU per event, over TCP and over TLS.
     send_bytes = 128 * 1024
     max_line_bytes = None
 
@@ -49,40 +51,36 @@ class SyslogChannel:
         connect: Callable[[], socket.socket],
         frame: Frame,
         *,
-        confirm_timeout_s: float = DEFAULT_CONFIRM_TIMEOUT_S,
+        confirm_timeout_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connections = 0
+        self.frame = frame
         self._connect = connect
-        self._frame = frame
         self._confirm_timeout_s = confirm_timeout_s
         self._clock = clock
         self._connection: socket.socket | None = None
         self._next: socket.socket | None = None
         self._habit: End | None = None
 
-    def frame(self, lines: Sequence[bytes]) -> bytes:
-        """Return the bytes of ``lines`` on the stream."""
-        return self._frame(lines)
-
     def send(self, data: bytes) -> bool:
-        """Send all of it, on a new connection where there is none; syslog confirms none of it: False.
+        """Send ``data``, and connect first where needed. Returns False: syslog does not confirm a send.
 
-        :raises NetworkError: the connection cannot be had, broke, or the peer had closed it.
+        :raises NetworkError: connecting failed, the connection broke, or the peer had closed it.
         :raises AuthenticationError: the peer refused the client certificate.
-        :raises ConfigurationError: the peer cannot be trusted.
+        :raises ConfigurationError: the peer's certificate is not trusted.
         """
         if self._connection is None:
             self._connection = self._open()
-        with _breaks_explained(self._connection):
+        with _translated_errors(self._connection):
             half_close.send(self._connection, data)
         return False
 
     def confirm(self, *, goes_on: bool = False) -> None:
-        """Return once all that was sent on this connection is proved to have arrived; then close it.
+        """Return once the end of the connection proves that all data on it arrived; then close it.
 
         :param goes_on: more will be sent at once, so the next connection is made while the peer reads the rest.
-        :raises NetworkError: it did not, or may not have: the lines must be sent again.
+        :raises NetworkError: the data may not have arrived and must be sent again.
         :raises AuthenticationError: the peer refused the client certificate.
         """
         if self._connection is None:
@@ -95,12 +93,12 @@ class SyslogChannel:
             self._judge(end)
 
     def check(self) -> None:
-        """Make a connection that carries nothing, and end it: raises what stands against sending."""
+        """Make an empty connection and end it; raise the error that would prevent sending."""
         with contextlib.closing(self._open()) as connection:
             self._end(connection, _SHORT_PATIENCE_S)
 
     def abandon(self) -> None:
-        """Close the connection, whatever is on its way."""
+        """Close the connection with whatever is in flight; never fails."""
         for connection in (self._connection, self._next):
             if connection is not None:
                 with contextlib.suppress(OSError):
@@ -113,47 +111,53 @@ class SyslogChannel:
         return connection
 
     def _open_next(self) -> None:
-        # Where it cannot be had now, the next send says why.
+        # If this fails, the next send tries again and raises the reason.
         with contextlib.suppress(FlashpointProviderError):
             self._next = self._open()
 
     def _end(self, connection: socket.socket, patience_s: float, meanwhile: Callable[[], None] = lambda: None) -> End:
         if self._habit is End.NEVER:
             patience_s = min(patience_s, _SHORT_PATIENCE_S)
-        with _breaks_explained(connection):
+        with _translated_errors(connection):
             return half_close.end(connection, patience_s=patience_s, meanwhile=meanwhile, clock=self._clock)
 
     def _judge(self, end: End) -> None:
-        """Raise unless this weak end is what the peer does with any connection."""
+        """Raise unless this peer ends every connection as weakly as ``end``."""
         if self._habit is None:
             with contextlib.closing(self._open()) as connection:
                 self._habit = self._end(connection, min(self._confirm_timeout_s, _SHORT_PATIENCE_S))
             if end >= self._habit:
                 _log.warning(
-                    "Devo %s. Its host has acknowledged every byte: that proves that they arrived there, not "
-                    "that the program there has read them. The lines are taken as delivered.",
-                    "does not close its half of a connection" if end is End.NEVER else "ends TLS without saying so",
+                    "Devo %s. Its host has acknowledged every byte: this proves that the lines arrived there, not "
+                    "that the program there has read them. The lines count as delivered.",
+                    "does not close its half of a connection" if end is End.NEVER else "ends TLS without close_notify",
                 )
         if end < self._habit:
             raise NetworkError("The connection to Devo did not end as this peer's connections do.")
 
 
+def open_syslog(settings: DevoSettings, frame: Frame = b"".join) -> SyslogChannel:
+    """Return a channel to the host of a connection; it is not connected yet.
+
+    :raises ConfigurationError: a certificate is missing or invalid.
+    """
+    return SyslogChannel(connector_of(settings).connect, frame, confirm_timeout_s=settings.confirm_timeout_s)
+
+
 @contextlib.contextmanager
-def _breaks_explained(connection: socket.socket) -> Generator[None, None, None]:
-    """Turn a break into a NetworkError, or into the refusal of our certificate where that was the cause."""
+def _translated_errors(connection: socket.socket) -> Generator[None, None, None]:
+    """Translate a break into a NetworkError, or into an AuthenticationError where a refused certificate caused it."""
     try:
         yield
     except OSError as error:
-        refused = refusal(error) or refusal(_last_words(connection))
+        refused = refusal(error) or refusal(_pending_alert(connection))
         if refused is not None:
             raise refused from error
-        if isinstance(error, ssl.SSLEOFError):
-            raise NetworkError("The connection to Devo broke: the peer ended it without a word.") from error
-        said = getattr(error, "reason", None) or error.strerror or error
-        raise NetworkError(f"The connection to Devo broke: {said}.") from error
+        reason = "the peer ended it without close_notify" if isinstance(error, ssl.SSLEOFError) else reason_of(error)
+        raise NetworkError(f"The connection to Devo broke: {reason}.") from error
 
 
-def _last_words(connection: socket.socket) -> OSError | None:
+def _pending_alert(connection: socket.socket) -> OSError | None:
     """Return the TLS alert that came before the break; Linux keeps what was received before a reset."""
     if isinstance(connection, ssl.SSLSocket):
         connection.settimeout(0)

@@ -1,7 +1,7 @@
-"""Lines by Devo's HTTP ingestion: many in one request, gzipped, and confirmed by its answer.
+"""Events over Devo's HTTP ingestion: many lines in one gzipped request, confirmed by its answer.
 
-The token is part of the address. Addresses get into logs and messages on many ways, so everything down to the
-connection is told an address without it, see `ingestion_client`.
+The token is part of the URL, and URLs get into logs and messages in many ways. So `HttpChannel` uses a URL with a
+placeholder, and only the connection of `ingestion_client` replaces it by the token.
 
 Source: the vendor's page "Sending data to Devo by HTTP endpoint".
 """
@@ -12,25 +12,30 @@ import contextlib
 import gzip
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_provider_flashpoint.core.devo.connection.header import check_tag, sender_name
-from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.devo.transport import Transport
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 
-# The vendor's limit of a request. Whether it means the body before or after gzip is not said.
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.events.ports import Channel
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
+# The vendor's limit of a request. Whether it applies before or after gzip is not documented.
 MAX_REQUEST_BYTES = 32_000_000
 
 _HIDDEN = "***"
-# An empty body may be refused for being empty, which is after the token was accepted.
+# Devo may refuse an empty body with 400, which is after it accepted the token.
 _CHECK_STATUSES = (200, 204, 400)
 
 
 def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
-    """Return a client whose connections put ``token`` in the place that `HttpChannel` leaves for it.
+    """Return a client whose connections replace the placeholder of `HttpChannel` by ``token``.
 
     :param base_url: such as ``https://http-us.devo.io``.
     :param options: those of `HttpClient`.
@@ -43,49 +48,49 @@ def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
 
 
 class HttpChannel:
-    """Sends one tag's lines to the ``stream`` mode of the HTTP ingestion.
+    """Sends lines of one tag to the ``stream`` mode of the HTTP ingestion; see `Channel`.
 
-    A request whose answer is 200 or 204 is confirmed: Devo's front end has received it. The vendor says that this
-    comes before the events are processed. A request whose answer is lost is sent again, and then may arrive twice.
+    An answer of 200 or 204 confirms a request: Devo's front end has received it, before it processes the events. A
+    request whose answer is lost is sent again, and its events may then arrive twice.
 
     :param http: an `ingestion_client`.
-    :param domain: the Devo domain that the token belongs to.
-    :param host: the sender's name; this machine's where it is None.
-    :raises ConfigurationError: the tag is not valid.
+    :param domain: the Devo domain of the token.
+    :param host: the sender's name; None for the name of this machine.
+    :raises ConfigurationError: the tag is invalid.
     """
 
-    # Fewer and longer requests cost less time on the way, and more to repeat.
+    # Fewer and longer requests take less time, but a repetition costs more.
     send_bytes = 4 * 1024 * 1024
     max_line_bytes = MAX_REQUEST_BYTES
 
     def __init__(self, http: HttpClient, *, domain: str, tag: str, host: str | None = None) -> None:
         self.connections = 0
         self._http = http
-        place = (domain, f"token!{_HIDDEN}", sender_name(host), check_tag(tag))
-        self._path = "/stream/" + "/".join(quote(each, safe="!*()") for each in place)
+        segments = (domain, f"token!{_HIDDEN}", sender_name(host), check_tag(tag))
+        self._path = "/stream/" + "/".join(quote(each, safe="!*()") for each in segments)
 
     def frame(self, lines: Sequence[bytes]) -> bytes:
         """Return the gzipped body that carries ``lines``."""
         return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
 
     def send(self, data: bytes) -> bool:
-        """Send a body and return True once the answer confirms it.
+        """Send a body and return True: its answer confirms it.
 
         :raises NetworkError, ServerError, RateLimitedError: it may not have arrived, and may be sent again.
-        :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: it would be refused again.
+        :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: Devo would refuse it again.
         """
         self._post(data, {"Content-Encoding": "gzip"}, accept=(200, 204))
         return True
 
     def confirm(self, *, goes_on: bool = False) -> None:
-        """Return at once: each send is confirmed by itself."""
+        """Do nothing: each send is confirmed by its answer."""
 
     def abandon(self) -> None:
-        """Close the idle connection; nothing is on its way between two sends."""
+        """Close the idle connection; nothing is in flight between two sends."""
         self._http.close()
 
     def check(self) -> None:
-        """Send a request without a line: raises what stands against sending, the token's refusal included."""
+        """Send a request without a line; raise the error that would prevent sending, such as a refused token."""
         with contextlib.closing(self._http):
             self._post(b"", {}, accept=_CHECK_STATUSES)
 
@@ -93,15 +98,15 @@ class HttpChannel:
         self.connections += 1
 
         def body() -> tuple[Any, Mapping[str, str]]:
-            # From a file, so that the time allowed is for each piece and not for the whole of it. An empty one would
-            # go without its length.
+            # A file, so that the timeout applies to each block and not to the whole body. An empty file would be sent
+            # without a Content-Length.
             return io.BytesIO(data) if data else None, {"Content-Type": "text/plain; charset=utf-8", **headers}
 
-        self._http.send("POST", self._path, data=body, retry=False, accept=accept)
+        self._http.send(Request("POST", self._path, data=body, retry=False, accept=accept))
 
 
 class _TokenAdapter(HTTPAdapter):
-    """Has connections that know the token; pools, which log addresses, and errors, which hold them, do not."""
+    """Makes connections that know the token, unlike pools, which log URLs, and errors, which contain them."""
 
     def __init__(self, token: str) -> None:
         self._token = quote(token, safe="")
@@ -120,3 +125,20 @@ def _with_token(connection_class: Any, token: str) -> Any:
             super().putrequest(method, url.replace(f"/token!{_HIDDEN}/", f"/token!{token}/", 1), *args, **options)
 
     return TokenConnection
+
+
+def _channel(settings: DevoSettings, tag: str) -> Channel:
+    timeout_s = (settings.connect_timeout_s, settings.confirm_timeout_s)
+    http = ingestion_client(settings.http_base_url, settings.http_token, timeout_s=timeout_s)
+    return HttpChannel(http, domain=settings.domain, tag=tag)
+
+
+TRANSPORT = Transport(
+    make=_channel,
+    needs=("http_token", "domain", "http_base_url"),
+    refuses={
+        "event_framing": "which is for syslog: the HTTP ingestion takes one event per line",
+        "event_date_field": "which is for syslog: the HTTP ingestion dates events by their arrival",
+    },
+    ready=lambda settings: "ready over HTTP, and the token is not refused.",
+)

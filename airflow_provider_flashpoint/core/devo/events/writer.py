@@ -1,13 +1,12 @@
-"""Events on their way to Devo: kept until confirmed, sent again after a break.
+"""Writing events to Devo: lines are kept until they are confirmed, and sent again after a break.
 
-Plain syslog has no acknowledgement, so what a socket took may still be lost with the connection. The
-writer therefore keeps every line until its channel has proof that the peer read it::
+Syslog has no acknowledgement, so data that a socket accepted may still be lost with the connection. The writer keeps
+every line until its channel has proof that the peer has read it::
 
-    write -> buffer -> send -> batch of what is not confirmed -> confirm -> gone
+    write -> buffer -> send -> batch of unconfirmed sends -> confirm -> forgotten
 
-Delivery is at least once. A break costs at most one repetition of the batch, and never a line: what the peer had
-read of the batch it reads again. That its host had acknowledged bytes is no proof that it read them, so nothing
-of the batch is left out.
+Delivery is at least once. A break never loses a line and repeats at most one batch. All of the batch is sent again,
+since acknowledged bytes do not prove that the peer's program has read them.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_ATTEMPTS, Resending
 from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.ports import Channel, WriterStatistics
-from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
+from airflow_provider_flashpoint.errors import DataError
 
-# A batch costs a connection, whose making stops the flow: fewer cost less, and longer ones repeat more after a break.
+# Each batch costs a new connection, which interrupts the flow. Larger batches cost less, and repeat more after a break.
 DEFAULT_BATCH_BYTES = 32 * 1024 * 1024
-DEFAULT_MAX_ATTEMPTS = 5
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
-_LONGEST_ASKED_WAIT_S = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +37,16 @@ class _Send:
 
 
 class EventWriter:
-    """Writes lines to one channel and says when they have arrived. Not for more than one thread.
+    """Writes lines to one channel and confirms them; see `Writer`. Not thread-safe.
 
-    Used as a context manager it confirms at the end; after an error inside it only drops the connection,
-    since lines that were not confirmed will be written again.
+    As a context manager it confirms at the end. After an error inside the context it only drops the connection, since
+    the caller will write the unconfirmed lines again.
 
-    :param batch_bytes: the most that is confirmed together, and so repeated after a break; what would exceed it
-        has the writer confirm by itself. A single longer line is a batch of its own.
-    :param send_bytes: lines are collected up to this size and sent at once; by default what suits the channel.
-    :param max_line_bytes: the longest line that `encode` makes; None for what the channel can carry.
-    :param max_attempts: failures in a row, without a confirmation between, after which it gives up.
+    :param batch_bytes: the most that is confirmed together, and so repeated after a break; the writer confirms by
+        itself before it would exceed this. A longer single line is a batch of its own.
+    :param send_bytes: lines are collected up to this size and sent at once; by default the size that suits the channel.
+    :param max_line_bytes: the longest line of `encode`; None for the limit of the channel.
+    :param max_attempts: the most failures in a row, without a confirmation between them.
     :param sleep: waits between attempts; given by tests.
     """
 
@@ -67,23 +63,26 @@ class EventWriter:
         self.statistics = WriterStatistics()
         self._channel = channel
         self._batch_limit = batch_bytes
-        # What carries no longer line carries no longer send either.
+        # The longest line that the channel carries also bounds a send.
         self._send_limit = min(filter(None, (batch_bytes, send_bytes or channel.send_bytes, channel.max_line_bytes)))
         self._max_line_bytes = min(filter(None, (max_line_bytes, channel.max_line_bytes)), default=None)
-        self._max_attempts = max_attempts
-        self._sleep = sleep
+        self._resending = Resending(
+            lambda: f"{self.unconfirmed} lines",
+            max_attempts=max_attempts,
+            sleep=sleep,
+            unconfirmed=lambda: self.unconfirmed,
+        )
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
         self._batch: list[_Send] = []
         self._batch_bytes = 0
-        self._sent = 0  # sends of the batch that the present connection has taken
-        self._failures = 0  # since the last confirmation
+        self._sent = 0  # sends of the batch on the present connection
         self._reported = 0  # confirmed lines that `confirm` has returned
         self._closed = False
 
     @property
     def unconfirmed(self) -> int:
-        """How many lines were written and not confirmed."""
+        """The number of lines that were written and not confirmed."""
         return self.statistics.lines - self.statistics.confirmed + len(self._buffer)
 
     def unconfirmed_lines(self) -> Iterator[bytes]:
@@ -95,16 +94,16 @@ class EventWriter:
     def encode(self, record: Any) -> bytes:
         """Return ``record`` as a line for `write`.
 
-        :raises DataError: the line would be longer than Devo may be given.
+        :raises DataError: the line would be longer than the channel or the settings allow.
         """
         return encode(record, max_line_bytes=self._max_line_bytes)
 
     def write(self, lines: bytes | Iterable[bytes]) -> None:
-        """Take one line or several, and send them when there are enough. A return proves nothing; `confirm` does.
+        """Take one line or several, and send them when there are enough. Only `confirm` proves delivery.
 
         :param lines: each is one event and ends with its only newline.
         :raises DataError: one of them is not such a line; those before it are taken.
-        :raises DeliveryError: attempts ran out; the lines taken so far are kept.
+        :raises DeliveryError: all attempts failed; the lines taken so far are kept.
         """
         if self._closed:
             raise ValueError("write to a closed EventWriter")
@@ -120,12 +119,12 @@ class EventWriter:
     def confirm(self) -> int:
         """Return how many lines were confirmed since the last call: all that were written since.
 
-        :raises DeliveryError: attempts ran out; the lines are kept, and another call tries again.
-        :raises ConfigurationError, PermanentError: the peer cannot be trusted, or refuses us.
+        :raises DeliveryError: all attempts failed; the lines are kept, and the next call sends them again.
+        :raises ConfigurationError, PermanentError: the peer is not trusted, or refuses the credentials.
         """
         self._send_buffer()
         if self._batch:
-            self._deliver(confirm=True)
+            self._resending(self._transfer, confirm=True)
         confirmed = self.statistics.confirmed - self._reported
         self._reported = self.statistics.confirmed
         return confirmed
@@ -160,31 +159,27 @@ class EventWriter:
         if not self._buffer:
             return
         if self._batch and self._batch_bytes + self._buffer_bytes > self._batch_limit:
-            self._deliver(confirm=True, goes_on=True)
+            self._resending(self._transfer, confirm=True, goes_on=True)
         self._batch.append(_Send(self._buffer, self._buffer_bytes))
         self._batch_bytes += self._buffer_bytes
         self.statistics.lines += len(self._buffer)
         self.statistics.bytes += self._buffer_bytes
         self._buffer, self._buffer_bytes = [], 0
-        self._deliver(confirm=False)
+        self._resending(self._transfer)
 
-    def _deliver(self, *, confirm: bool, goes_on: bool = False) -> None:
-        """Bring the batch onto one connection and, if asked, have it confirmed, within the attempts."""
-        while True:
-            try:
-                while self._sent < len(self._batch):
-                    self._send(self._batch[self._sent])
-                if confirm and self._batch:
-                    self._channel.confirm(goes_on=goes_on)
-                    self._forget_sent()
-                return
-            except TransientError as error:
-                self._restart()
-                self._wait_or_give_up(error)
-            except BaseException:
-                # A send may be cut in the middle: nothing may follow it on this connection.
-                self._restart()
-                raise
+    def _transfer(self, *, confirm: bool = False, goes_on: bool = False) -> None:
+        """Bring the whole batch onto one connection and, if asked, have it confirmed."""
+        try:
+            while self._sent < len(self._batch):
+                self._send(self._batch[self._sent])
+            if confirm and self._batch:
+                self._channel.confirm(goes_on=goes_on)
+                self._forget_sent()
+        except BaseException:
+            # A send may be cut in the middle: nothing may follow it on this connection.
+            self._channel.abandon()
+            self._sent = 0
+            raise
 
     def _send(self, send: _Send) -> None:
         if send.times:
@@ -199,36 +194,11 @@ class EventWriter:
         if is_confirmed:
             self._forget_sent()
 
-    def _restart(self) -> None:
-        self._channel.abandon()
-        self._sent = 0
-
-    def _wait_or_give_up(self, error: TransientError) -> None:
-        self._failures += 1
-        attempts = self._failures
-        asked_s = error.retry_after_s
-        if attempts >= self._max_attempts or (asked_s or 0.0) > _LONGEST_ASKED_WAIT_S:
-            self._failures = 0
-            raise DeliveryError(
-                f"Devo did not confirm {self.unconfirmed} lines in {attempts} attempts. {error} "
-                "These lines count as not sent: run the task again once Devo can be reached.",
-                unconfirmed=self.unconfirmed,
-            ) from error
-        wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts - 1)) if asked_s is None else asked_s
-        _log.warning(
-            "%s Sending %d unconfirmed lines again in %.0f s (attempt %d of %d).",
-            error,
-            self.unconfirmed,
-            wait_s,
-            attempts + 1,
-            self._max_attempts,
-        )
-        self._sleep(wait_s)
-
     def _forget_sent(self) -> None:
-        """Let go of what the present connection has taken, now that it is confirmed."""
+        """Remove the sends of the present connection from the batch, now that they are confirmed."""
         confirmed, self._batch = self._batch[: self._sent], self._batch[self._sent :]
         self._batch_bytes -= sum(send.size for send in confirmed)
         self.statistics.confirmed += sum(len(send.lines) for send in confirmed)
         self.statistics.confirms += 1
-        self._sent = self._failures = 0
+        self._sent = 0
+        self._resending.confirmed()

@@ -1,7 +1,7 @@
-"""Devo's Lookups API: see what lookups there are, give them their content, and drop them.
+"""Devo's Lookups API: list, deploy and drop lookups.
 
-A call is accepted at once and a job does the work, so `LookupsClient` returns only when that job has ended, and
-begins none while another runs on the lookup. Until the job ends, and where it fails, the lookup keeps its old content.
+Devo accepts a call at once, and a job does the work. `LookupsClient` returns when the job has ended, and starts none
+while another job runs on the lookup. Until the job ends, and where it fails, the lookup keeps its old content.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import requests
+
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.devo.connection.api import api_client
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, job_id
@@ -23,38 +26,40 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import (
     check_lookup_name,
     check_types,
 )
-from airflow_provider_flashpoint.core.devo.lookups.watch import LookupWatch, waits_s
+from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatch
+from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
 
-DEFAULT_JOB_TIMEOUT_S = 900.0
-# Devo documents no limit; what is larger goes in several deployments, which each show as they end.
-DEFAULT_MAX_CSV_BYTES = 256 * 1024 * 1024
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
 _LISTED_AT_ONCE = 1000
 _ACCEPTED = (200, 201, 202, 204)
-_BUSY = 409
-_GONE = 404
-_PERHAPS_THERE = (400, 409)
+_NOT_FOUND = 404
+_MAY_EXIST = (400, 409)
 
 _log = logging.getLogger(__name__)
 
-# The method of the call, and what its configuration says beyond the columns.
+# The method of the call, and its configuration beyond the columns.
 _CALLS: dict[Operation, tuple[str, dict[str, Any]]] = {
     Operation.CREATE: ("POST", {}),
     Operation.REPLACE: ("PUT", {}),
     Operation.APPEND: ("PUT", {"append": True}),
     Operation.DELETE: ("PUT", {"append": True, "contribution": {"type": "del"}}),
 }
-_NEXT = {Operation.CREATE: Operation.APPEND, Operation.REPLACE: Operation.APPEND}
+_AFTER_FIRST_PART = {Operation.CREATE: Operation.APPEND, Operation.REPLACE: Operation.APPEND}
 
 
 class LookupsClient:
-    """The lookups of one Devo domain.
+    """The lookups of one Devo domain over the Lookups API; see `Lookups`.
 
-    :param http: sends with the token of the API, which is not that of the events.
-    :param job_timeout_s: the longest time that one call and its job may take, waiting for other jobs included.
-    :param max_csv_bytes: the most that is sent in one call, unless a single row is longer.
-    :param clock: seconds; given by tests, as is ``sleep``.
+    All methods raise the errors of `HttpClient.read_json`.
+
+    :param http: sends the token of the APIs, which is not that of the events.
+    :param job_timeout_s: the longest time of one call and its job, including the wait for other jobs.
+    :param max_csv_bytes: the largest CSV of one call, unless a single row is longer. Devo documents no limit.
+    :param clock: seconds; given by tests, like ``sleep``.
     """
 
     def __init__(
@@ -62,8 +67,8 @@ class LookupsClient:
         http: HttpClient,
         *,
         domain: str,
-        job_timeout_s: float = DEFAULT_JOB_TIMEOUT_S,
-        max_csv_bytes: int = DEFAULT_MAX_CSV_BYTES,
+        job_timeout_s: float = 900.0,
+        max_csv_bytes: int = 256 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -75,10 +80,7 @@ class LookupsClient:
         self._sleep = sleep
 
     def lookups(self) -> Iterator[Mapping[str, Any]]:
-        """Yield what Devo tells about each lookup of the domain.
-
-        :raises: the errors of `HttpClient.read_json`, as all methods here do.
-        """
+        """Yield the metadata of each lookup of the domain."""
         params: dict[str, Any] = {"max_length": _LISTED_AT_ONCE}
         seen: set[str] = set()
         while True:
@@ -92,19 +94,19 @@ class LookupsClient:
             params = {**params, "pageToken": token}
 
     def check(self) -> None:
-        """Raise what stands against using the API: network, token, domain or rights."""
+        """Read one lookup of the domain; raise the error that would prevent a deployment."""
         self._http.read_json(Request("GET", self._base, params={"max_length": 1}))
 
     def metadata(self, name: str) -> Mapping[str, Any] | None:
-        """Return what Devo tells about the lookup ``name``, or None where there is none.
+        """Return the metadata of the lookup ``name``, or None where it does not exist.
 
-        :raises ConfigurationError: the name is none that a lookup can have.
+        :raises ConfigurationError: the name is invalid.
         """
         answer = self._read(self._path(name))
         return answer if answer is None or isinstance(answer, Mapping) else {"answer": answer}
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a lookup ``name``."""
+        """Return whether the lookup ``name`` exists."""
         return self.metadata(name) is not None
 
     def deploy(
@@ -117,94 +119,82 @@ class LookupsClient:
         operation: Operation,
         types: Mapping[str, str] | None = None,
     ) -> JobStatus:
-        """Bring the rows of ``csv_file`` into a lookup, and return the last status of the job that did.
+        """Deploy rows as `Lookups.deploy` does, and return the last status of Devo's job.
 
-        The file is streamed, and sent again where an answer was lost. That is safe: each operation gives
-        the same content when it is done twice with the same rows, since rows are known by their key. For
-        the same reason CREATE goes on as REPLACE where the lookup turns out to be there.
+        The file is streamed, and sent again where an answer was lost. CREATE continues as REPLACE where the lookup
+        already exists. A file beyond ``max_csv_bytes`` is sent in parts: the first creates or replaces, the others
+        append. If one fails, those before it stay in the lookup, and the same call repeated repairs it.
 
-        A file beyond ``max_csv_bytes`` goes in parts: the first creates or replaces, the others append. Where one
-        fails, those before it are in the lookup, and the same call, done again, mends that.
-
-        :param columns: the columns of the file, as `csv_rows.write_csv` was given them.
-        :param csv_file: open for reading and seekable; it is read from its start and not closed.
-        :param types: the type of a column, one of `COLUMN_TYPES`; ``str`` where none is named.
         :raises RejectedError: Devo refused the call, or the job failed; the message has Devo's reason.
-        :raises TransientError: the time is up; the job may still end well.
+        :raises TransientError: the time is up; the job may still succeed.
         """
+        config = _deploy_config(columns, key, types or {})
         parts = parts_of(csv_file, self._max_csv_bytes)
-        types = types or {}
-        statuses = []
         for number, part in enumerate(parts, 1):
-            left = "The old content stays." if number == 1 else "What was sent before it is there: deploy all again."
+            left = "The old content stays." if number == 1 else "The earlier parts are deployed: deploy all again."
             which = f"part {number} of {len(parts)}, " if len(parts) > 1 else ""
             watch = self._watch(name)
             try:
-                watch.begin()
-                answer = self._submit(name, _deploy_config(columns, key, operation, types), part, operation, watch)
+                job = self._submit(name, config, part, operation, watch)
                 _log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
-                statuses.append(watch.wait(job_id(answer), left))
+                status = watch.wait(job, left)
             except FlashpointProviderError:
                 if number > 1:
                     _log.warning("Lookup %s: %s%s failed. %s", name, which, operation.value, left)
                 raise
-            operation = _NEXT.get(operation, operation)
-        return statuses[-1]
+            operation = _AFTER_FIRST_PART.get(operation, operation)
+        return status
 
     def drop(self, name: str) -> bool:
-        """Remove the lookup ``name`` with all of its rows, and return whether there was one.
+        """Remove the lookup ``name`` with all of its rows, and return whether it existed.
 
         :raises RejectedError: Devo refused, or the job failed; the lookup stays.
-        :raises TransientError: the time is up; the job may still end well.
+        :raises TransientError: the time is up; the job may still succeed.
         """
         watch = self._watch(name)
-        watch.begin()
-        if watch.metadata is None:
-            return False
-        for wait_s in waits_s():
-            try:
-                response = self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED))
-            except RejectedError as error:
-                if error.status not in (_GONE, _BUSY):
-                    raise
-                watch.pause_while_busy(wait_s, error)
-                watch.begin()
-                if watch.metadata is None:
-                    return True
-            else:
-                break
-        _log.info("Lookup %s: drop accepted.", name)
-        watch.wait(job_id(_decoded(response.content)), "The lookup stays.")
-        return True
+        existed = False
+
+        def delete() -> requests.Response | None:
+            nonlocal existed
+            if watch.before is None:
+                return None
+            existed = True
+            return self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED))
+
+        # 404 may mean that an earlier call, whose answer was lost, removed it: the next attempt reads whether it did.
+        response = watch.start(delete, busy=(BUSY, _NOT_FOUND))
+        if response is not None:
+            _log.info("Lookup %s: drop accepted.", name)
+            watch.wait(_job_id(response), "The lookup stays.")
+        return existed
 
     def _submit(
         self, name: str, config: Mapping[str, Any], part: CsvPart, operation: Operation, watch: LookupWatch
-    ) -> Any:
+    ) -> str | None:
+        """Send a part, and return the id of the job that Devo started, if it names one."""
+
         def body() -> tuple[Any, Mapping[str, str]]:
             from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
 
-            parts = {
-                "deploy-config": (None, json.dumps(config), "application/json"),
+            encoder = MultipartEncoder({
+                "deploy-config": (None, json.dumps({**config, **_CALLS[operation][1]}), "application/json"),
                 "csv": (f"{name}.csv", part.open(), "text/csv"),
-            }
-            encoder = MultipartEncoder(parts)
+            })
             return encoder, {"Content-Type": encoder.content_type}
 
-        path = f"{self._path(name)}/deploy-csv"
-        for wait_s in waits_s():
+        def send() -> requests.Response:
+            nonlocal operation
+            path = f"{self._path(name)}/deploy-csv"
             try:
-                response = self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
+                return self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
             except RejectedError as error:
-                if operation is Operation.CREATE and error.status in _PERHAPS_THERE and self.exists(name):
-                    _log.info("Lookup %s is there already: its content is replaced.", name)
-                    operation = Operation.REPLACE
-                elif error.status != _BUSY:
+                if operation is not Operation.CREATE or error.status not in _MAY_EXIST or not self.exists(name):
                     raise
-                else:
-                    watch.pause_while_busy(wait_s, error)
-            else:
-                break
-        return _decoded(response.content)
+                _log.info("Lookup %s exists already: its content is replaced.", name)
+                operation = Operation.REPLACE
+                return self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
+
+        return _job_id(watch.start(send))
 
     def _watch(self, name: str) -> LookupWatch:
         return LookupWatch(
@@ -217,11 +207,11 @@ class LookupsClient:
         )
 
     def _read(self, path: str) -> Any:
-        """Return the answer to a GET, or None where there is nothing of that name."""
+        """Return the answer to a GET, or None for status 404."""
         try:
             return self._http.read_json(Request("GET", path))
         except RejectedError as error:
-            if error.status == 404:
+            if error.status == _NOT_FOUND:
                 return None
             raise
 
@@ -229,7 +219,29 @@ class LookupsClient:
         return f"{self._base}/{check_lookup_name(name)}"
 
 
-def _deploy_config(columns: Sequence[str], key: str, operation: Operation, types: Mapping[str, str]) -> dict[str, Any]:
+def lookups_api(settings: DevoSettings, max_attempts: int) -> LookupsClient:
+    """Return a client of the Lookups API; see `TRANSPORT` for the settings that it needs.
+
+    :param max_attempts: the most attempts of one request.
+    :raises ConfigurationError: the connection has no token.
+    """
+    return LookupsClient(
+        api_client(settings, settings.api_base_url, max_attempts=max_attempts),
+        domain=settings.domain,
+        job_timeout_s=settings.job_timeout_s,
+        max_csv_bytes=settings.max_csv_bytes,
+    )
+
+
+TRANSPORT = Transport(
+    make=lookups_api,
+    needs=("domain", "api_base_url"),
+    shown_by="token",
+    ready=lambda settings: f"ready in the domain {settings.domain}.",
+)
+
+
+def _deploy_config(columns: Sequence[str], key: str, types: Mapping[str, str]) -> dict[str, Any]:
     check_types(types)
     return {
         "columns": [
@@ -237,13 +249,12 @@ def _deploy_config(columns: Sequence[str], key: str, operation: Operation, types
         ],
         "hasHeader": True,
         "key": {"type": "column", "column": key},
-        **_CALLS[operation][1],
     }
 
 
-def _decoded(content: bytes) -> Any:
-    """Return the value of an answer, or None where it is no JSON: the call was accepted all the same."""
+def _job_id(response: requests.Response) -> str | None:
+    """Return the id of the job in an answer; None where there is none, or no JSON: Devo accepted the call anyway."""
     try:
-        return codec.decode(content)
+        return job_id(codec.decode(response.content))
     except ValueError:
         return None

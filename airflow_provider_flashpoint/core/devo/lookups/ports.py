@@ -1,4 +1,4 @@
-"""What a transport of lookups must do, so that `core.sync` can bring rows over it without knowing which one it has."""
+"""The port of lookups: `Lookups`, which the sync uses and each lookup transport implements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import IO, Protocol
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-# The types of columns: their words on the syslog transport, and those of the Lookups API.
+# Column types: the words of the syslog transport, and those of the Lookups API.
 COLUMN_TYPES: Mapping[str, str] = {
     "str": "STRING",
     "int4": "INT4",
@@ -21,9 +21,9 @@ COLUMN_TYPES: Mapping[str, str] = {
 
 
 class Operation(enum.Enum):
-    """What a deployment does to a lookup.
+    """The change that a deployment makes.
 
-    APPEND adds rows, and changes those whose key is there; DELETE removes the rows whose key is among those given.
+    APPEND adds rows and updates those whose key exists; DELETE removes the rows whose key is given.
     """
 
     CREATE = "create"
@@ -33,13 +33,16 @@ class Operation(enum.Enum):
 
 
 class Lookups(Protocol):
-    """The lookups of a Devo domain; each transport has its own."""
+    """The lookups of a Devo domain."""
 
     def check(self) -> None:
-        """Raise what stands against using the transport; changes nothing."""
+        """Raise the error that would prevent a deployment. Changes nothing."""
 
     def exists(self, name: str) -> bool | None:
-        """Return whether there is a lookup ``name``, or None where the transport cannot tell."""
+        """Return whether the lookup ``name`` exists; None where the transport cannot know.
+
+        :raises ConfigurationError: the name is invalid.
+        """
 
     def deploy(
         self,
@@ -51,20 +54,20 @@ class Lookups(Protocol):
         operation: Operation,
         types: Mapping[str, str] | None = None,
     ) -> object:
-        """Bring the rows of ``csv_file`` into a lookup, and return once the transport has proof of it.
+        """Deploy the rows of ``csv_file`` to a lookup, and return once the transport confirms it.
 
-        It is safe to repeat: each operation gives the same content when it is done twice with the same rows.
+        A deployment may be repeated: each operation gives the same content when it runs twice with the same rows.
 
-        :param columns: the columns of the file, as `csv_rows.write_csv` was given them.
-        :param csv_file: what `csv_rows.write_csv` wrote, seekable; it is read from its start and not closed.
-        :param types: the type of a column, one of `COLUMN_TYPES`; ``str`` where none is named.
+        :param columns: the columns of the file, as given to `csv_rows.write_csv`.
+        :param csv_file: written by `csv_rows.write_csv`, seekable; it is read from its start and not closed.
+        :param types: column types by name, one of `COLUMN_TYPES`; by default ``str``.
         """
 
 
 def check_lookup_name(name: str) -> str:
-    """Return ``name``.
+    """Return ``name`` unchanged.
 
-    :raises ConfigurationError: it is none that a lookup can have.
+    :raises ConfigurationError: it is not a valid name of a lookup.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise ConfigurationError(f"The lookup name {name!r} is not allowed: use letters, digits and _ only.")
@@ -72,9 +75,9 @@ def check_lookup_name(name: str) -> str:
 
 
 def check_types(types: Mapping[str, str]) -> None:
-    """Raise where a type is none that columns can have.
+    """Check column types.
 
-    :raises ConfigurationError: the message lists those that there are.
+    :raises ConfigurationError: a type is unknown; the message lists the known ones.
     """
     for column, kind in types.items():
         if kind not in COLUMN_TYPES:

@@ -6,9 +6,9 @@ One upload is a START, its rows and an END, all on one connection::
     my.lookup.data.<name>[.DELETE]: <upload>_<name>|"a key","a cell",12
     my.lookup.control.<name>.<FULL or INC>: <upload>_<name>|END|[...]
 
-The bytes are those of devo-sdk's ``Lookup`` where that keeps a value whole: texts are quoted, texts that are numbers
-are not. Quotes are always doubled, and since a line break would end the event, a line break, carriage return or NUL
-becomes the two characters ``\\n``, ``\\r`` or ``\\0``; a backslash is not doubled.
+The bytes are those of devo-sdk's ``Lookup`` wherever it keeps a value intact: texts are quoted, texts that are numbers
+are not. Quotes are always doubled. A line break would end the event, so a line break, carriage return or NUL becomes
+the two characters ``\\n``, ``\\r`` or ``\\0``; a backslash is not doubled.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING
 
+from airflow_provider_flashpoint.core.devo.connection.connector import uses_tls
 from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
+from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_ATTEMPTS, Resending
+from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel, open_syslog
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation, check_lookup_name, check_types
-from airflow_provider_flashpoint.errors import DeliveryError, TransientError
+from airflow_provider_flashpoint.core.devo.transport import Transport
 
-# devo-sdk waits this long after START and before END, since other parts of Devo take up the one and the other.
-DEFAULT_PAUSE_S = 5.0
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
 _SEND_BYTES = 128 * 1024
-_MAX_ATTEMPTS = 5
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
 _ACTIONS = {Operation.CREATE: "FULL", Operation.REPLACE: "FULL", Operation.APPEND: "INC", Operation.DELETE: "INC"}
 _NUMBER = rb'"(-?[0-9]+(?:\.[0-9]+)*)"(?=[,\n])'
 _number_at_start = re.compile(_NUMBER).match
@@ -40,41 +41,29 @@ _numbers = re.compile(b"," + _NUMBER).sub
 _log = logging.getLogger(__name__)
 
 
-class SyslogStream(Protocol):
-    """One connection at a time, as `SyslogChannel` has it."""
-
-    def send(self, data: bytes) -> object: ...
-
-    def confirm(self) -> None: ...
-
-    def abandon(self) -> None: ...
-
-    def check(self) -> None: ...
-
-
 class SyslogLookups:
-    """The lookups of the domain that a syslog connection belongs to.
+    """The lookups of the domain that a syslog connection belongs to; see `Lookups`.
 
-    A return proves that Devo's host has read the upload; Devo loads it some minutes later, and tells of no failure.
+    A confirmed upload proves that Devo's host has read it. Devo loads it some minutes later, and reports no failure.
 
-    :param stream: carries the bytes as they are given, and confirms them.
-    :param pause_s: seconds to wait after START and before END.
-    :param max_attempts: how often an upload is begun before it is given up.
-    :param host: the sender's name in each line; this machine's where it is None.
-    :param clock: seconds since 1970, from which uploads get their names.
+    :param channel: sends and confirms the bytes; its frame is not used.
+    :param pause_s: seconds to wait after START and before END, as devo-sdk does: different parts of Devo process them.
+    :param max_attempts: the most attempts of one upload.
+    :param host: the sender's name in each line; None for the name of this machine.
+    :param clock: seconds since 1970, which make the names of uploads unique.
     """
 
     def __init__(
         self,
-        stream: SyslogStream,
+        channel: SyslogChannel,
         *,
-        pause_s: float = DEFAULT_PAUSE_S,
-        max_attempts: int = _MAX_ATTEMPTS,
+        pause_s: float = 5.0,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         host: str | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._stream = stream
+        self._channel = channel
         self._pause_s = pause_s
         self._max_attempts = max_attempts
         self._host = host
@@ -82,13 +71,13 @@ class SyslogLookups:
         self._sleep = sleep
 
     def check(self) -> None:
-        """Raise what stands against sending: name, network, TLS or certificate. Sends nothing."""
-        self._stream.check()
+        """Connect and send nothing; raise the error that would prevent a deployment."""
+        self._channel.check()
 
     def exists(self, name: str) -> None:
-        """Return None: over syslog nothing can be asked.
+        """Return None: nothing can be read over syslog.
 
-        :raises ConfigurationError: the name is none that a lookup can have.
+        :raises ConfigurationError: the name is invalid.
         """
         check_lookup_name(name)
 
@@ -102,68 +91,51 @@ class SyslogLookups:
         operation: Operation,
         types: Mapping[str, str] | None = None,
     ) -> None:
-        """Bring the rows of ``csv_file`` into a lookup, and return once its upload is confirmed.
+        """Deploy rows as `Lookups.deploy` does, and return once the upload is confirmed.
 
-        CREATE and REPLACE both replace what there is. After a break the whole upload is sent again, under a name
-        of its own, since rows without their START and END on the same connection count for nothing.
+        CREATE and REPLACE both replace the content. After a break the whole upload is sent again under a new name,
+        since rows count only with their START and END on the same connection.
 
-        :param columns: the columns of the file, as `csv_rows.write_csv` was given them.
-        :param csv_file: what `csv_rows.write_csv` wrote, seekable; it is read from its start and not closed.
-        :param types: the type of a column, one of `COLUMN_TYPES`; ``str`` where none is named.
-        :raises DeliveryError: attempts ran out.
-        :raises ConfigurationError, PermanentError: the peer cannot be trusted, or refuses us.
+        :raises DeliveryError: all attempts failed.
+        :raises ConfigurationError, PermanentError: the peer is not trusted, or refuses the certificate.
         """
         check_lookup_name(name)
         header = control_header(lookup_columns(columns, key), types or {})
         _log.warning(
-            "Lookup %s goes over the my.lookup tables, which Devo deprecated as of 2026-01-01: set lookup_transport to "
+            "Lookup %s uses the my.lookup tables, which Devo deprecated as of 2026-01-01: set lookup_transport to "
             "'api' in the connection.",
             name,
         )
-        for attempt in range(1, self._max_attempts + 1):
-            try:
-                rows = self._upload(name, header, csv_file, operation)
-                self._stream.confirm()
-            except TransientError as error:
-                self._stream.abandon()
-                if attempt == self._max_attempts:
-                    raise DeliveryError(
-                        f"Devo did not confirm the rows of lookup {name} in {attempt} attempts. {error} They count as "
-                        "not sent: run the task again once Devo can be reached."
-                    ) from error
-                wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1))
-                _log.warning("%s Sending all of lookup %s again in %.0f s.", error, name, wait_s)
-                self._sleep(wait_s)
-            except BaseException:
-                self._stream.abandon()
-                raise
-            else:
-                _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
-                return
+        resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self._max_attempts, sleep=self._sleep)
+        rows = resending(self._upload, name, header, csv_file, operation)
+        _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
 
     def _upload(self, name: str, header: str, csv_file: IO[bytes], operation: Operation) -> int:
-        """Send one upload and return how many rows it has."""
+        """Send and confirm one upload, and return its number of rows."""
         upload = f"{self._clock()}_{name}|".encode()
-        control = self._header(f"my.lookup.control.{name}.{_ACTIONS[operation]}") + upload
-        data = self._header(f"my.lookup.data.{name}{'.DELETE' if operation is Operation.DELETE else ''}") + upload
-        self._stream.send(b"%bSTART|%b\n" % (control, header.encode()))
-        self._sleep(self._pause_s)
+        control = syslog_header(f"my.lookup.control.{name}.{_ACTIONS[operation]}", host=self._host) + upload
+        deletion = ".DELETE" if operation is Operation.DELETE else ""
+        data = syslog_header(f"my.lookup.data.{name}{deletion}", host=self._host) + upload
         rows = 0
-        for count, lines in row_lines(csv_file, data):
-            self._stream.send(lines)
-            rows += count
-        self._sleep(self._pause_s)
-        self._stream.send(b"%bEND|%b\n" % (control, header.encode()))
+        try:
+            self._channel.send(b"%bSTART|%b\n" % (control, header.encode()))
+            self._sleep(self._pause_s)
+            for count, lines in row_lines(csv_file, data):
+                self._channel.send(lines)
+                rows += count
+            self._sleep(self._pause_s)
+            self._channel.send(b"%bEND|%b\n" % (control, header.encode()))
+            self._channel.confirm()
+        except BaseException:
+            self._channel.abandon()
+            raise
         return rows
-
-    def _header(self, tag: str) -> bytes:
-        return syslog_header(tag, host=self._host)
 
 
 def control_header(columns: Sequence[str], types: Mapping[str, str]) -> str:
-    """Return what START and END tell of the columns, the key first.
+    """Return the columns as START and END declare them, the key first.
 
-    :raises ConfigurationError: a type is none that Devo has.
+    :raises ConfigurationError: a type is unknown.
     """
     check_types(types)
     fields = [
@@ -174,10 +146,10 @@ def control_header(columns: Sequence[str], types: Mapping[str, str]) -> str:
 
 
 def row_lines(csv_file: IO[bytes], start: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of many rows at once, with their count.
+    """Yield the number of rows in each send, and their lines.
 
-    :param csv_file: what `csv_rows.write_csv` wrote: every cell quoted.
-    :param start: what precedes each row on its line.
+    :param csv_file: written by `csv_rows.write_csv`, which quotes every cell.
+    :param start: the start of each line, before its row.
     """
     rows = rows_of(csv_file)
     next(rows)
@@ -205,3 +177,16 @@ def _joined(lines: list[bytes], start: bytes) -> bytes:
 
 def _unquoted(number: re.Match[bytes]) -> bytes:
     return b"," + number[1]
+
+
+def _lookups(settings: DevoSettings, max_attempts: int) -> SyslogLookups:
+    return SyslogLookups(open_syslog(settings), pause_s=settings.lookup_pause_s, max_attempts=max_attempts)
+
+
+TRANSPORT = Transport(
+    make=_lookups,
+    needs=("host",),
+    refuses={"event_framing": "which is for events: lookups over syslog are framed by newlines"},
+    uses_tls=uses_tls,
+    ready=lambda settings: "ready over syslog, which Devo has deprecated for lookups.",
+)

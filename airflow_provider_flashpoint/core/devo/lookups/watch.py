@@ -1,11 +1,13 @@
-"""Sees one change of a lookup through: when it may begin, and how the job of it ended."""
+"""One change of a lookup by a job: its start, while no other job runs, and its end."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
+
+import tenacity
 
 from airflow_provider_flashpoint.core.devo.lookups.jobs import (
     LOOKUP_WORD_NAMES,
@@ -18,20 +20,25 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import (
 )
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 
+BUSY = 409
 _FIRST_POLL_S = 0.5
 _LONGEST_POLL_S = 10.0
-# How long the change may show nowhere: neither as a job nor in what Devo tells of the lookup.
+# The longest time without any sign of the change, neither a job nor a change of the metadata.
 _UNSEEN_S = 60.0
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
 
 class LookupWatch:
-    """Watches one lookup through one change.
+    """Watches one lookup during one change.
 
-    :param read: returns the answer to a GET of a path, or None where there is nothing of that name.
+    ``before`` is the lookup's metadata before the change, None where it did not exist.
+
+    :param read: returns the answer to a GET of a path, or None for status 404.
     :param path: the path of the lookup.
-    :param timeout_s: the longest time that the change may take, waiting for other jobs included.
+    :param timeout_s: the longest time of the change, including the wait for other jobs.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class LookupWatch:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
+        self.before: Any = None
         self._name = name
         self._read = read
         self._path = path
@@ -52,83 +60,92 @@ class LookupWatch:
         self._sleep = sleep
         self._deadline = clock() + timeout_s
         self._known: list[str] = []
-        self.metadata: Any = None
-        """What Devo told of the lookup before the change, None where there was none."""
+        self._word = "none"
 
-    def begin(self) -> None:
-        """Return once no job runs on the lookup; what there is then belongs to others.
+    def start(self, call: Callable[[], Result], *, busy: Collection[int] = (BUSY,)) -> Result:
+        """Make ``call`` once no job runs on the lookup, and return its result.
 
-        :raises TransientError: a job ran for the whole time.
+        :param busy: statuses of a RejectedError after which the call is made again, later.
+        :raises TransientError: other jobs kept the lookup busy for the whole time.
         """
-        for wait_s in waits_s():
-            self._known = self._job_ids()
-            last = self._job(self._known[-1]) if self._known else None
-            if not is_under_way(job_status(last)):
-                break
-            _log.info("Lookup %s: another job is running; waiting for its end.", self._name)
-            self.pause_while_busy(wait_s, None)
-        self.metadata = self._read(self._path)
 
-    def pause_while_busy(self, wait_s: float, error: Exception | None) -> None:
-        """Wait for another job, or raise where the time would be up by then."""
-        if not self._pause(wait_s):
+        def attempt() -> Result:
+            self._known = self._job_ids()
+            if self._known and is_under_way(job_status(self._job(self._known[-1]))):
+                _log.info("Lookup %s: waiting for the end of another job.", self._name)
+                raise RejectedError("Its last job has not ended.", status=BUSY)
+            self.before = self._read(self._path)
+            return call()
+
+        def is_busy(error: BaseException) -> bool:
+            return isinstance(error, RejectedError) and error.status in busy
+
+        def give_up(state: tenacity.RetryCallState) -> NoReturn:
+            error = state.outcome.exception() if state.outcome else None
             raise TransientError(
-                f"Lookup {self._name}: another job keeps it busy for {self._timeout_s:.0f} s."
-                + (f" {error}" if error else "")
+                f"Lookup {self._name}: another job keeps it busy for {self._timeout_s:.0f} s. {error}"
             ) from error
 
+        return self._polling(tenacity.retry_if_exception(is_busy), give_up)(attempt)
+
     def wait(self, job: str | None, left: str) -> JobStatus:
-        """Return the last status of ``job``, or of the jobs that are new where it has no id.
+        """Return the last status of ``job`` once it has ended; without an id, of the jobs that are new.
 
-        Where Devo lists no job either, what it tells of the lookup decides: it must have changed.
+        Where Devo lists no new job either, the change shows in the metadata of the lookup.
 
-        :param left: what the lookup holds where the change fails, for the message.
+        :param left: the content of the lookup after a failure, for the message.
         :raises RejectedError: the job failed; the message has Devo's reason.
-        :raises TransientError: the time is up, or nothing shows that there is a job; it may still end well.
+        :raises TransientError: the time is up, or there is no sign of a job; it may still succeed.
         """
-        said = "none"
+        self._word = "none"
         unseen_until = self._clock() + _UNSEEN_S
-        for wait_s in waits_s():
-            jobs = [job] if job else [each for each in self._job_ids() if each not in self._known]
-            answers = [self._job(each) for each in jobs]
-            if job and answers == [None]:
-                # What the answer called an id was not a job's, or the job is not listed yet.
-                job = None
-                continue
-            statuses = [job_status(answer) for answer in answers if answer is not None]
-            if not statuses and (seen := self._seen_in_metadata(self._clock() >= unseen_until)):
-                statuses = [seen]
+
+        def ended() -> JobStatus | None:
+            statuses = self._statuses(job)
+            if not statuses and (change := self._change_of_metadata(is_late=self._clock() >= unseen_until)):
+                statuses = [change]
             for status in statuses:
-                said = status.word
+                self._word = status.word
                 if status.state is JobState.FAILED:
-                    why = f": {status.reason}" if status.reason else " and gave no reason"
-                    raise RejectedError(f"Lookup {self._name}: Devo's job ended with {said}{why}. {left}")
-            if statuses and all(status.state is JobState.DONE for status in statuses):
-                _log.info("Lookup %s: Devo's job ended with %s.", self._name, said)
-                return statuses[-1]
-            if not self._pause(wait_s):
-                break
-        raise TransientError(
-            f"Lookup {self._name}: Devo's job has not ended within {self._timeout_s:.0f} s. Its last status is {said}. "
-            f"Until it ends: {left}"
-        )
+                    reason = f": {status.reason}" if status.reason else " and gave no reason"
+                    raise RejectedError(f"Lookup {self._name}: Devo's job ended with {status.word}{reason}. {left}")
+            are_done = statuses and all(status.state is JobState.DONE for status in statuses)
+            return statuses[-1] if are_done else None
 
-    def _seen_in_metadata(self, is_late: bool) -> JobStatus | None:
-        """Return how the change ended where only the metadata of the lookup can tell, or None where it goes on.
+        def give_up(_: tenacity.RetryCallState) -> NoReturn:
+            raise TransientError(
+                f"Lookup {self._name}: Devo's job has not ended within {self._timeout_s:.0f} s. Its last status is "
+                f"{self._word}. Until it ends: {left}"
+            )
 
-        :raises TransientError: it is late, and nothing shows that there is a change.
+        status = self._polling(tenacity.retry_if_result(lambda status: status is None), give_up)(ended)
+        assert status is not None  # noqa: S101  otherwise `give_up` has raised
+        _log.info("Lookup %s: Devo's job ended with %s.", self._name, status.word)
+        return status
+
+    def _statuses(self, job: str | None) -> list[JobStatus]:
+        if job and (answer := self._job(job)) is not None:
+            return [job_status(answer)]
+        # Without an id, or where the id is not that of a job, or of one that is not listed yet.
+        answers = [self._job(each) for each in self._job_ids() if each not in self._known]
+        return [job_status(answer) for answer in answers if answer is not None]
+
+    def _change_of_metadata(self, *, is_late: bool) -> JobStatus | None:
+        """Return the end of the change as the metadata show it, or None while they show none.
+
+        :raises TransientError: it is late, and there is no sign of a change.
         """
         metadata = self._read(self._path)
-        status, before = lookup_status(metadata), lookup_status(self.metadata)
-        if status.state is JobState.FAILED and metadata != self.metadata:
+        status, before = lookup_status(metadata), lookup_status(self.before)
+        if status.state is JobState.FAILED and metadata != self.before:
             return status
         is_settled = metadata is None or status.state is JobState.DONE or status.word == before.word
-        if is_settled and _content(metadata) != _content(self.metadata):
+        if is_settled and _content(metadata) != _content(self.before):
             return JobStatus(JobState.DONE, status.word)
         if is_settled and is_late:
             raise TransientError(
                 f"Lookup {self._name}: Devo accepted the call, but for {_UNSEEN_S:.0f} s it has listed no job of it, "
-                "and what it tells of the lookup has not changed: the job failed, or cannot be seen."
+                "and the metadata of the lookup have not changed: the job failed, or is not visible."
             )
         return None
 
@@ -138,23 +155,19 @@ class LookupWatch:
     def _job_ids(self) -> list[str]:
         return job_ids(self._read(f"{self._path}/job"))
 
-    def _pause(self, wait_s: float) -> bool:
-        """Wait, and return True; or return False at once where the time would be up by then."""
-        if self._clock() + wait_s > self._deadline:
-            return False
-        self._sleep(wait_s)
-        return True
+    def _polling(
+        self, retry: tenacity.retry_base, give_up: Callable[[tenacity.RetryCallState], NoReturn]
+    ) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=retry,
+            wait=tenacity.wait_exponential(multiplier=_FIRST_POLL_S, max=_LONGEST_POLL_S),
+            stop=lambda state: self._clock() + state.upcoming_sleep > self._deadline,
+            sleep=self._sleep,
+            retry_error_callback=give_up,
+        )
 
 
 def _content(metadata: Any) -> Any:
     if not isinstance(metadata, Mapping):
         return metadata
     return {name: value for name, value in metadata.items() if name not in LOOKUP_WORD_NAMES}
-
-
-def waits_s() -> Iterator[float]:
-    """Yield the seconds between one look and the next: twice as long each time, up to a limit."""
-    wait_s = _FIRST_POLL_S
-    while True:
-        yield wait_s
-        wait_s = min(_LONGEST_POLL_S, wait_s * 2)

@@ -1,0 +1,39 @@
+"""HTTP clients of Devo's APIs, which share one token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import requests
+
+from airflow_provider_flashpoint.core.devo.transport import need
+from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+
+
+def api_session(settings: DevoSettings) -> requests.Session:
+    """Return a session that sends the token of the APIs.
+
+    :raises ConfigurationError: the connection has no token.
+    """
+    need(settings, "token")
+    session = requests.Session()
+    session.auth = BearerAuth(settings.token)
+    session.headers["Accept"] = "application/json"
+    return session
+
+
+def api_client(settings: DevoSettings, base_url: str, *, max_attempts: int) -> HttpClient:
+    """Return a client of the API at ``base_url``, with the token of the APIs.
+
+    :raises ConfigurationError: the connection has no token.
+    """
+    return HttpClient(
+        api_session(settings),
+        base_url=base_url,
+        service="Devo",
+        max_attempts=max_attempts,
+        secrets=(settings.token,),
+    )
