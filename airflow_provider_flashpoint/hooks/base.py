@@ -20,6 +20,12 @@ class ConnectionHook(BaseHook, Generic[Settings]):
     conn_name_attr: str
     settings_model: ClassVar[type[ConnectionSettings]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Airflow before 3.2 looks for these methods in the class of the hook itself, not in its bases.
+        for name in ("get_connection_form_widgets", "get_ui_field_behaviour"):
+            setattr(cls, name, ConnectionHook.__dict__[name])
+
     def settings(self) -> Settings:
         """Return the settings of the connection, which is fetched once per hook. Its secrets are masked in every log.
 
