@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, conf_of, resolve_window
+from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of, run_period
+from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -36,9 +37,11 @@ def context_of(
     }
 
 
-def resolve(context: dict[str, Any], **changes: Any) -> RunWindow:
-    given = {"start": None, "end": None, "lag": timedelta(), "build_from": None, "complete_until": None, **changes}
-    return resolve_window(context, **given)
+def resolve(
+    context: dict[str, Any], *, build_from: datetime | None = None, checkpoint: datetime | None = None, **rules: Any
+) -> RunWindow:
+    period = run_period(context, initial_start=build_from, **rules)
+    return period.to_read(build=build_from is not None, checkpoint=checkpoint)
 
 
 TEN_TO_ELEVEN = (at(10), at(11))
@@ -200,7 +203,7 @@ def test_lag_moves_what_is_asked_but_not_what_is_covered() -> None:
 
 def test_explicit_window_is_taken_exactly() -> None:
     """Neither lag, build nor checkpoint moves an explicit window."""
-    found = resolve(context_of(), start=at(3), end=at(4), lag=LAG, build_from=at(0), complete_until=at(1))
+    found = resolve(context_of(), start=at(3), end=at(4), lag=LAG, build_from=at(0), checkpoint=at(1))
     assert found.asked == found.covered == Window(at(3), at(4))
 
 
@@ -219,7 +222,7 @@ def test_build_never_begins_later_than_the_window(build_from: datetime) -> None:
 
 def test_gap_is_healed() -> None:
     """A checkpoint before the window moves the start there, and the lag reaches before it."""
-    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=at(7))
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=at(7))
     assert (found.asked, found.covered) == (Window(at(6, 45), at(11)), Window(at(7), at(11)))
     assert "from the last checkpoint" in found.rule
 
@@ -227,22 +230,22 @@ def test_gap_is_healed() -> None:
 def test_no_lag_reaches_before_the_first_year() -> None:
     """A checkpoint that a person set to the beginning of time is a checkpoint."""
     earliest = datetime.min.replace(tzinfo=UTC)
-    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=earliest)
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=earliest)
     assert found.asked == found.covered == Window(earliest, at(11))
 
 
-@pytest.mark.parametrize("complete_until", [at(10), at(10, 30)])
-def test_checkpoint_at_the_window_is_no_gap(complete_until: datetime) -> None:
+@pytest.mark.parametrize("checkpoint", [at(10), at(10, 30)])
+def test_checkpoint_at_the_window_is_no_gap(checkpoint: datetime) -> None:
     """A checkpoint at the start of the window, or inside, moves nothing but for the lag."""
-    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=complete_until)
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=checkpoint)
     assert (found.asked, found.covered) == (Window(at(9, 45), at(11)), Window(at(10), at(11)))
     assert "checkpoint" not in found.rule
 
 
-@pytest.mark.parametrize("complete_until", [at(11), at(12)])
-def test_window_delivered_before_is_exact(complete_until: datetime) -> None:
+@pytest.mark.parametrize("checkpoint", [at(11), at(12)])
+def test_window_delivered_before_is_exact(checkpoint: datetime) -> None:
     """A window that ends at the checkpoint or before it is read without a lag."""
-    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, complete_until=complete_until)
+    found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=checkpoint)
     assert found.asked == found.covered == Window(*TEN_TO_ELEVEN)
     assert found.rule == "the data interval, delivered before"
 
@@ -251,7 +254,7 @@ def test_bounds_are_compared_as_instants() -> None:
     """Bounds without an offset are UTC, and bounds with another offset mean the same instants."""
     plus_two = timezone(timedelta(hours=2))
     interval = (at(10).astimezone(plus_two), at(11).astimezone(plus_two))
-    found = resolve(context_of(interval), complete_until=at(7).replace(tzinfo=None))
+    found = resolve(context_of(interval), checkpoint=at(7).replace(tzinfo=None))
     assert found.covered == Window(at(7), at(11))
 
 

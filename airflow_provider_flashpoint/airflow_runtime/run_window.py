@@ -1,95 +1,54 @@
-"""From a run of a DAG to the window it reads: which rule chose it, and what moved its start.
+"""The period that a run of a DAG is for, by the first rule that applies.
 
-1. explicit: ``start`` and ``end`` of the operator, or ``{"from": ..., "to": ...}`` in the run's configuration;
-2. the run's data interval, where there is one and it is not empty;
-3. else the last complete period of the DAG's schedule.
+1. explicit: ``{"from": ..., "to": ...}`` in the run's configuration, or ``start`` and ``end`` of the operator;
+2. the run's data interval, if there is one and it is not empty;
+3. the last complete period of the DAG's schedule.
 
-An explicit window is taken exactly, and so is one that ends before the stored checkpoint. The others begin earlier
-where that is needed: at the initial start time when a lookup or stream is built, at the stored checkpoint when there
-is a gap before the window, and by the lag, for records that reach the index late. Nothing here imports Airflow: a
-context is a mapping.
+`RunPeriod.to_read` then decides how much earlier reading begins. A context is a mapping; no Airflow is imported here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from airflow_provider_flashpoint.core.run_window import RunPeriod
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _ABSENT = ("", "None")
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class RunWindow:
-    """``asked`` is what is read; ``covered`` is what a checkpoint may claim afterwards, without the lag.
-
-    ``rule`` tells in words which rule chose the window and what moved its start.
-    """
-
-    asked: Window
-    covered: Window
-    rule: str
-    explicit: bool
-
-    def leaves_no_gap(self, checkpoint: datetime | None) -> bool:
-        """Return whether a checkpoint may move to the end of this window.
-
-        An explicit window that begins beyond the checkpoint may not move it: what lies between would never be read.
-        """
-        return not self.explicit or (checkpoint is not None and self.covered.start <= checkpoint)
-
-    def up_to(self, checkpoint: datetime | None) -> RunWindow:
-        """Return this window, going on to the checkpoint where that is later."""
-        if checkpoint is None or checkpoint <= self.asked.end:
-            return self
-        return replace(
-            self,
-            asked=Window(self.asked.start, checkpoint),
-            covered=Window(self.covered.start, checkpoint),
-            rule=f"{self.rule}, up to the checkpoint",
-        )
-
-
-def resolve_window(
+def run_period(
     context: Mapping[str, Any],
     *,
-    start: str | datetime | None,
-    end: str | datetime | None,
-    lag: timedelta,
-    build_from: datetime | None,
-    complete_until: datetime | None,
-) -> RunWindow:
-    """Return the window of the run.
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
+    lag: timedelta = timedelta(),
+    initial_start: datetime | None = None,
+    heal_gaps: bool = True,
+) -> RunPeriod:
+    """Return the period of the run.
 
-    :param build_from: where a lookup or stream that is yet to be built begins; None where it exists.
-    :param complete_until: the stored checkpoint, for healing a gap; None to leave gaps alone.
-    :raises ConfigurationError: half of an explicit window is missing, or no rule applies; it names the ways out.
+    :param start: start of an explicit window; needs ``end``.
+    :raises ConfigurationError: an explicit window lacks a bound, or no rule applies.
     """
     explicit = _explicit_window(context, start, end)
-    if explicit is not None:
-        window, rule = explicit
-        return RunWindow(window, window, rule, explicit=True)
-    window, rule = _interval_window(context) or _schedule_window(context)
-    if build_from is not None and as_utc(build_from) < window.start:
-        window = window.widened_to(build_from)
-        return RunWindow(window, window, f"{rule}, from the initial start time", explicit=False)
-    if complete_until is not None and window.end <= as_utc(complete_until):
-        return RunWindow(window, window, f"{rule}, delivered before", explicit=False)
-    if complete_until is not None and as_utc(complete_until) < window.start:
-        window = window.widened_to(complete_until)
-        rule = f"{rule}, from the last checkpoint"
-    lagged = window.widened_to(window.start - min(lag, window.start - _EARLIEST))
-    return RunWindow(lagged, window, f"{rule}, with a lag of {lag}", explicit=False)
+    window, rule = explicit or _interval_window(context) or _schedule_window(context)
+    return RunPeriod(
+        window=window,
+        rule=rule,
+        explicit=explicit is not None,
+        lag=lag,
+        initial_start=initial_start,
+        heal_gaps=heal_gaps,
+    )
 
 
 def conf_of(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the configuration that the run was triggered with, empty where there is none."""
+    """Return the configuration that the run was triggered with, empty if there is none."""
     conf = getattr(context.get("dag_run"), "conf", None)
     return conf if isinstance(conf, Mapping) else {}
 
@@ -98,12 +57,12 @@ def _explicit_window(
     context: Mapping[str, Any], start: str | datetime | None, end: str | datetime | None
 ) -> tuple[Window, str] | None:
     conf = conf_of(context)
-    return _both(conf.get("from"), conf.get("to"), ("from", "to"), "the run's configuration") or _both(
-        start, end, ("start", "end"), "the operator's arguments"
+    return _window_between(conf.get("from"), conf.get("to"), ("from", "to"), "the run's configuration") or (
+        _window_between(start, end, ("start", "end"), "the operator's arguments")
     )
 
 
-def _both(start: object, end: object, names: tuple[str, str], place: str) -> tuple[Window, str] | None:
+def _window_between(start: object, end: object, names: tuple[str, str], place: str) -> tuple[Window, str] | None:
     bounds = [None if bound is None or bound in _ABSENT else bound for bound in (start, end)]
     if bounds == [None, None]:
         return None
@@ -137,8 +96,8 @@ def _schedule_window(context: Mapping[str, Any]) -> tuple[Window, str]:
 
 
 def _last_period(timetable: Any, anchor: datetime) -> Window | None:
-    """Return the last period of a cron or delta timetable that ended by ``anchor``, whatever its intervals are."""
-    timetable = getattr(timetable, "timetable", timetable)  # the part of a schedule by assets or time that has periods
+    """Return the last period of a cron or delta timetable that ended by ``anchor``, None for other timetables."""
+    timetable = getattr(timetable, "timetable", timetable)  # the time part of a schedule by assets or time
     delta = getattr(timetable, "delta", None) or getattr(timetable, "_delta", None)
     if isinstance(delta, timedelta) and delta:
         end = datetime.fromtimestamp(anchor.timestamp() // delta.total_seconds() * delta.total_seconds(), UTC)
@@ -146,10 +105,10 @@ def _last_period(timetable: Any, anchor: datetime) -> Window | None:
     expression = getattr(timetable, "expression", None) or getattr(timetable, "_expression", None)
     if not isinstance(expression, str):
         return None
-    from croniter import croniter  # a dependency of Airflow itself
+    from croniter import croniter
 
     zone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or UTC
-    zone = ZoneInfo(zone) if isinstance(zone, str) else zone  # Airflow 3 keeps the name that it was given
+    zone = ZoneInfo(zone) if isinstance(zone, str) else zone  # Airflow 3 keeps the name of the zone
     end = croniter(expression, (anchor + timedelta(microseconds=1)).astimezone(zone)).get_prev(datetime)
     start = croniter(expression, end).get_prev(datetime)
     return Window(start, end)

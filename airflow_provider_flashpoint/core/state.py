@@ -1,8 +1,8 @@
-"""The state of a lookup and of a stream of alerts, as people see it: one small JSON text each.
+"""The state of a lookup and of an event table: one small JSON text each, readable by people.
 
-The texts are kept in Airflow Variables, written last, after Devo accepted. They say how far a lookup or stream is
-complete; they never decide what a run with an explicit window does. Checkpoints only move forward, unless a rebuild
-forces them.
+The texts are kept in Airflow Variables and written last, after Devo accepted the data. They hold the checkpoint up to
+which a lookup or event table is complete; they never decide what a run with an explicit window does. Checkpoints only
+move forward, except in a rebuild.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core.window import Window, as_utc, format_insta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 STATE_VERSION = 1
-_PLAIN = {"int": (int, "a number"), "str": (str, "a text")}
+_PLAIN = {"int": (int, "a number"), "str": (str, "a text"), "str | None": (str, "a text")}
 
 
 class LookupStatus(StrEnum):
@@ -29,8 +29,31 @@ class LookupStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checkpointed:
-    """What both kinds of state share. Times are aware and in UTC; None where nothing was done yet."""
+class Origin:
+    """The API generation and the filters that records were read with; None if not known."""
+
+    api: str | None = None
+    filters: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A window that a run delivered, and the circumstances that its state keeps.
+
+    ``pulled_at`` is when the pull began, ``at`` when Devo had confirmed.
+    """
+
+    window: Window
+    leaves_no_gap: bool
+    pulled_at: datetime
+    at: datetime
+    run_id: str = ""
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checkpointed(Origin):
+    """The fields of both kinds of state. Times are aware and in UTC; None if there was no run yet."""
 
     from_checkpoint_time: datetime | None = None
     to_checkpoint_time: datetime | None = None
@@ -39,13 +62,13 @@ class _Checkpointed:
     updated_at: datetime | None = None
 
     def to_json(self) -> str:
-        """Return the text that goes into the Variable."""
+        """Return the text for the Variable."""
         shown = {
             name: format_instant(value) if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
         }
         text = json.dumps({"version": STATE_VERSION, **shown}, ensure_ascii=False)
-        # No database takes a lone surrogate, which the name of a column may hold: it leaves as its escape.
+        # No database takes a lone surrogate, which the name of a column may hold; write its escape.
         return text.encode("utf-8", "backslashreplace").decode()
 
     @classmethod
@@ -53,19 +76,19 @@ class _Checkpointed:
         """Return the state that a Variable holds.
 
         :param name: the name of the Variable, for the message.
-        :raises ConfigurationError: the text is no such state; the message says how to reset it.
+        :raises ConfigurationError: the text is not a state; the message says how to reset it.
         """
         try:
             found = json.loads(text)
             if not isinstance(found, dict):
-                raise ValueError("it is no JSON object")
+                raise ValueError("it is not a JSON object")
             if found.get("version") != STATE_VERSION:
                 raise ValueError(f"version is {found.get('version')!r}, not {STATE_VERSION}")
             return cls(**cls._read(found))
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigurationError(
-                f"The Airflow Variable {name} holds no readable state: {error}. Mend it, or delete it to begin anew: "
-                f"`airflow variables delete {name}`."
+                f"The Airflow Variable {name} holds no readable state: {error}. Correct it, or delete it to start "
+                f"over: `airflow variables delete {name}`."
             ) from error
 
     @classmethod
@@ -79,26 +102,47 @@ class _Checkpointed:
                 value = parse_instant(value, name=field.name)
             elif field.type in _PLAIN and type(value) is not _PLAIN[field.type][0]:
                 raise ValueError(f"{field.name} is {value!r}, not {_PLAIN[field.type][1]}")
+            elif field.name == "filters" and not isinstance(value, dict):
+                raise ValueError(f"filters is {value!r}, not a JSON object")
             values[field.name] = value
         return values
 
-    def _moved(
-        self, window: Window, *, forced: bool, leaves_no_gap: bool, pulled_at: datetime
-    ) -> dict[str, datetime | None]:
-        """Return the checkpoints after ``window`` was delivered, of which what was yet to come is not claimed."""
+    def change_of(self, origin: Origin) -> str | None:
+        """Return a sentence about what differs between the stored origin and the one of this run, or None."""
+        changes = [
+            f"{name} was {stored!r} and is now {current!r}"
+            for name, stored, current in (
+                ("api", self.api, origin.api),
+                ("filters", self.filters, origin.filters),
+            )
+            if stored is not None and current is not None and stored != current
+        ]
+        return f"The source has changed: {' and '.join(changes)}." if changes else None
+
+    def _after(self, delivered: Delivered, *, forced: bool) -> dict[str, Any]:
+        """Return the fields after a delivery. A checkpoint never moves past the time of the pull."""
         start, end = (None, None) if forced else (self.from_checkpoint_time, self.to_checkpoint_time)
-        until = min(window.end, as_utc(pulled_at))
-        if leaves_no_gap and window.start < until and (end is None or until >= end):
+        window = delivered.window
+        until = min(window.end, as_utc(delivered.pulled_at))
+        if delivered.leaves_no_gap and window.start < until and (end is None or until >= end):
             start, end = window.start, until
-        return {"from_checkpoint_time": start, "to_checkpoint_time": end}
+        return {
+            "from_checkpoint_time": start,
+            "to_checkpoint_time": end,
+            "pulled_at": as_utc(delivered.pulled_at),
+            "run_id": delivered.run_id,
+            "updated_at": as_utc(delivered.at),
+            "api": delivered.origin.api,
+            "filters": delivered.origin.filters,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class LookupState(_Checkpointed):
     """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
 
-    ``delivered_to_time`` is the end of the latest window that was delivered: beyond the checkpoint where an explicit
-    window left a gap.
+    ``delivered_to_time`` is the end of the latest window that was delivered. It is later than the checkpoint if an
+    explicit window left a gap.
     """
 
     status: LookupStatus = LookupStatus.NEW
@@ -121,62 +165,39 @@ class LookupState(_Checkpointed):
 
     def after_sync(
         self,
-        window: Window,
+        delivered: Delivered,
         *,
         rebuilt: bool,
         columns: tuple[str, ...],
         key: str,
-        generation: str,
-        leaves_no_gap: bool,
+        build: str,
         rows_sent: int,
-        pulled_at: datetime,
-        run_id: str,
-        at: datetime,
     ) -> LookupState:
-        """Return the state after a sync that Devo accepted. A rebuild sets the checkpoint, whatever it was before.
+        """Return the state after a sync that Devo accepted.
 
-        After a rebuild that left a gap there is none: what came before its window is yet to be read.
+        A rebuild sets the checkpoint, whatever it was. After a rebuild that left a gap there is none, since the time
+        before its window was not read.
         """
+        end = delivered.window.end
         return replace(
             self,
             status=LookupStatus.CREATED,
             columns=columns,
             key=key,
-            generation=generation,
-            delivered_to_time=window.end if rebuilt else max(window.end, self.delivered_to_time or window.end),
+            generation=build,
+            delivered_to_time=end if rebuilt else max(end, self.delivered_to_time or end),
             rows_sent=rows_sent,
-            pulled_at=as_utc(pulled_at),
-            run_id=run_id,
-            updated_at=as_utc(at),
-            **self._moved(window, forced=rebuilt, leaves_no_gap=leaves_no_gap, pulled_at=pulled_at),
+            **self._after(delivered, forced=rebuilt),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventState(_Checkpointed):
-    """State of one stream of alerts. ``sent`` and ``repeated`` count the last run."""
+    """State of one event table. ``sent`` and ``repeated`` count the last run."""
 
     sent: int = 0
     repeated: int = 0
 
-    def after_delivery(
-        self,
-        window: Window,
-        *,
-        leaves_no_gap: bool,
-        sent: int,
-        repeated: int,
-        pulled_at: datetime,
-        run_id: str,
-        at: datetime,
-    ) -> EventState:
+    def after_delivery(self, delivered: Delivered, *, sent: int, repeated: int) -> EventState:
         """Return the state after a window was delivered and confirmed."""
-        return replace(
-            self,
-            sent=sent,
-            repeated=repeated,
-            pulled_at=as_utc(pulled_at),
-            run_id=run_id,
-            updated_at=as_utc(at),
-            **self._moved(window, forced=False, leaves_no_gap=leaves_no_gap, pulled_at=pulled_at),
-        )
+        return replace(self, sent=sent, repeated=repeated, **self._after(delivered, forced=False))

@@ -1,41 +1,48 @@
-"""What every operator of this provider shares: where it stages, which window it reads, how its errors end a task."""
+"""What the operators that read Flashpoint share: the period of a run, the source, the state, translated errors."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
-from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, resolve_window
+from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State, read_state
 from airflow_provider_flashpoint.config.obfuscation import rules_of
-from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
+from airflow_provider_flashpoint.core.state import EventState, LookupState, Origin
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule, Obfuscator
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
-Translate = Callable[[FlashpointProviderError], FlashpointProviderError]
+
+class OpenSource(NamedTuple):
+    """A source, the obfuscator of its records, and what the state keeps of their origin."""
+
+    source: HttpSource
+    obfuscator: Obfuscator
+    origin: Origin
 
 
 class WindowedOperator(BaseOperator):
-    """An operator that reads one window of a stream.
+    """An operator that reads one window of a data set.
 
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param start: (templated) start of an explicit window; needs ``end``.
     :param end: (templated) end of an explicit window.
-    :param initial_start_time: where a lookup or stream that is yet to be built begins; the DAG's start date by default.
+    :param initial_start_time: where a new lookup or event table begins; the DAG's start date by default.
     :param lag: how much earlier than the window reading begins, for records that reach the index late.
-    :param heal_gaps: begin at the stored checkpoint when that lies before the window, as after a pause of the DAG.
-    :param page_size: records in a page; by default the connection's, or else the endpoint's own.
+    :param heal_gaps: begin at the stored checkpoint if that lies before the window, as after a pause of the DAG.
+    :param page_size: records in a page; by default that of the connection, or else of the endpoint.
     :param obfuscation: values to hide, each ``{"path": ..., "action": ...}`` as in the configuration file: keys joined
         by dots, or a list of them, and ``hash``, ``mask`` or ``drop``.
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
@@ -70,9 +77,9 @@ class WindowedOperator(BaseOperator):
         self._is_killable = False
 
     def on_kill(self) -> None:
-        """End the work in order: connections are dropped, and what was read and not delivered is kept.
+        """End the work in order: connections are closed, and unsent lines are kept.
 
-        Airflow calls this when the task is told to end. Airflow 3 does nothing else to end it.
+        Airflow calls this to end the task. Airflow 3 does nothing else to end it.
         """
         if self._is_killable:
             self._is_killable = False
@@ -80,7 +87,7 @@ class WindowedOperator(BaseOperator):
 
     @contextlib.contextmanager
     def until_killed(self) -> Generator[None]:
-        """Let `on_kill` break off what is done within."""
+        """Let `on_kill` interrupt the block."""
         self._is_killable = True
         try:
             yield
@@ -88,7 +95,7 @@ class WindowedOperator(BaseOperator):
             self._is_killable = False
 
     def stored_state(self, kind: type[State], variable: str) -> State | None:
-        """Return the state that a Variable holds, and log it; None where there is none."""
+        """Return the state in a Variable, None if there is none, and log it."""
         self.log.info("Retrieving the persisted data of %s.", variable)
         state = read_state(kind, variable)
         if state is None:
@@ -97,56 +104,65 @@ class WindowedOperator(BaseOperator):
             self.log.info("Latest state: %s", state.to_json())
         return state
 
-    def resolve(self, context: Any, *, build: bool, complete_until: datetime | None) -> RunWindow:
-        """Return the window of this run, and log which rule chose it.
-
-        :param build: the lookup or stream is yet to be built, so reading begins at the initial start time.
-        :param complete_until: the stored checkpoint, None where there is none.
-        """
-        run_window = resolve_window(
+    def period(self, context: Any) -> RunPeriod:
+        """Return the period that this run is for, with the operator's rules for an earlier start."""
+        return run_period(
             context,
             start=self.start,
             end=self.end,
             lag=self.lag,
-            build_from=self.initial_start(context) if build else None,
-            complete_until=complete_until if self.heal_gaps else None,
+            initial_start=self._initial_start(context),
+            heal_gaps=self.heal_gaps,
         )
-        self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
-        return run_window
 
-    def say_begin(self, context: Any) -> None:
+    def log_window(self, run_window: RunWindow) -> None:
+        """Log the window and the rule that chose it."""
+        self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
+
+    def log_begin(self, context: Any) -> None:
         """Log, in the collector's words, that reading begins and how often it does."""
         self.log.info("PrePull method completed.")
         begin, end = context.get("data_interval_start"), context.get("data_interval_end")
         if begin and end and begin < end:
             self.log.info("Starting data collection every %.0f seconds", (end - begin).total_seconds())
 
-    def flashpoint(self, *, paths: Mapping[DataSet, str] | None = None) -> FlashpointClient:
-        """Return a client of the Flashpoint connection."""
-        from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+    def open_source(
+        self,
+        data_set: DataSet,
+        rules: Sequence[ObfuscationRule],
+        *,
+        record_type: str | None = None,
+        path: str | None = None,
+        **client_options: Any,
+    ) -> OpenSource:
+        """Return a source of ``data_set`` over the Flashpoint connection, which is fetched once.
 
-        return FlashpointHook(self.flashpoint_conn_id).client(page_size=self.page_size, paths=paths)
-
-    def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
-        """Return the rules by which values of these records are hidden.
-
-        :raises ConfigurationError: a rule is wrong, or hides what the work needs.
+        :param rules: what the obfuscator hides, with the secret of the connection.
+        :param client_options: further options of `FlashpointHook.client`.
         """
-        return rules_of(self.obfuscation, data_set, {}, source=f"Task {self.task_id}")
-
-    def obfuscator(self, rules: Sequence[ObfuscationRule]) -> Obfuscator:
-        """Return what carries out ``rules``, with the secret of the Flashpoint connection."""
         from airflow_provider_flashpoint.core.obfuscate import Obfuscator
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-        return Obfuscator(rules, secret=FlashpointHook(self.flashpoint_conn_id).settings().obfuscation_secret)
+        hook = FlashpointHook(self.flashpoint_conn_id)
+        client = hook.client(page_size=self.page_size, **client_options)
+        return OpenSource(
+            client.source(data_set, record_type=record_type, path=path),
+            Obfuscator(rules, secret=hook.settings().obfuscation_secret),
+            Origin(api=client.api.value, filters={}),
+        )
+
+    def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
+        """Return the rules of obfuscation.
+
+        :raises ConfigurationError: a rule is wrong, or hides a value that is needed.
+        """
+        return rules_of(self.obfuscation, data_set, {}, source=f"Task {self.task_id}")
 
     def staging(self) -> StoragePath:
         """Return the root of the staging storage."""
         return staging_root(self.staging_uri)
 
-    def initial_start(self, context: Any) -> datetime | None:
-        """Return where a lookup or stream that is yet to be built begins, None where nothing says so."""
+    def _initial_start(self, context: Any) -> datetime | None:
         if isinstance(self.initial_start_time, str):
             return parse_instant(self.initial_start_time, name="initial_start_time")
         begin = self.initial_start_time or getattr(context.get("dag"), "start_date", None)
@@ -154,25 +170,25 @@ class WindowedOperator(BaseOperator):
 
 
 def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str, Any]:
-    """Return what every summary tells of a run: what was read, why, and how far the stream is complete."""
-    until = state.to_checkpoint_time
+    """Return what every summary says of a run: the window, its rule, and the checkpoint."""
+    checkpoint = state.to_checkpoint_time
     return {
         "window": run_window.asked.to_dict(),
         "rule": run_window.rule,
-        "to_checkpoint_time": format_instant(until) if until else None,
+        "to_checkpoint_time": format_instant(checkpoint) if checkpoint else None,
     }
 
 
 @contextlib.contextmanager
-def translated_errors(face: Translate) -> Generator[None]:
-    """Give the provider's errors their face, and fail the task at once where trying again cannot help.
+def translated_errors(translate: Callable[[FlashpointProviderError], FlashpointProviderError]) -> Generator[None]:
+    """Translate errors into the collector's codes, and fail the task at once if a retry cannot help.
 
     :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.
     """
     try:
         yield
     except FlashpointProviderError as error:
-        faced = face(error)
-        if isinstance(faced, TransientError):
-            raise faced from error
-        raise AirflowFailException(str(faced)) from error
+        translated = translate(error)
+        if isinstance(translated, TransientError):
+            raise translated from error
+        raise AirflowFailException(str(translated)) from error

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.state import Delivered, EventState, LookupState, LookupStatus, Origin
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -24,6 +24,8 @@ COMMON = {
     "pulled_at": TIMES,
     "updated_at": TIMES,
     "run_id": st.text(),
+    "api": st.none() | st.text(),
+    "filters": st.none() | st.dictionaries(st.text(), st.text()),
 }
 COUNTS = st.integers(0, 1 << 62)
 
@@ -32,24 +34,23 @@ def hours(start: float, end: float) -> Window:
     return Window(EPOCH + timedelta(hours=start), EPOCH + timedelta(hours=end))
 
 
-def delivered(state: EventState, window: Window, *, leaves_no_gap: bool = True) -> EventState:
-    return state.after_delivery(
-        window, leaves_no_gap=leaves_no_gap, sent=1, repeated=2, pulled_at=LATER, run_id="run", at=EPOCH
-    )
+def delivery(window: Window, *, leaves_no_gap: bool = True, **changes: Any) -> Delivered:
+    given = {"pulled_at": LATER, "at": EPOCH, "run_id": "run", **changes}
+    return Delivered(window=window, leaves_no_gap=leaves_no_gap, **given)
+
+
+def delivered(state: EventState, window: Window, *, leaves_no_gap: bool = True, **changes: Any) -> EventState:
+    return state.after_delivery(delivery(window, leaves_no_gap=leaves_no_gap, **changes), sent=1, repeated=2)
 
 
 def synced(state: LookupState, window: Window, *, rebuilt: bool = False, leaves_no_gap: bool = True) -> LookupState:
     return state.after_sync(
-        window,
+        delivery(window, leaves_no_gap=leaves_no_gap),
         rebuilt=rebuilt,
         columns=("k", "_extra"),
         key="k",
-        generation="g",
-        leaves_no_gap=leaves_no_gap,
+        build="g",
         rows_sent=3,
-        pulled_at=LATER,
-        run_id="run",
-        at=EPOCH,
     )
 
 
@@ -121,9 +122,7 @@ def test_gap_leaves_the_checkpoint() -> None:
 def test_what_is_yet_to_come_is_not_claimed(start: int, until: int) -> None:
     """A window that reaches into the future is complete until its reading began, and no further."""
     pulled_at = hours(0, 12).end
-    state = delivered(EventState(), hours(0, 6)).after_delivery(
-        hours(start, 20), leaves_no_gap=True, sent=0, repeated=0, pulled_at=pulled_at, run_id="", at=pulled_at
-    )
+    state = delivered(delivered(EventState(), hours(0, 6)), hours(start, 20), pulled_at=pulled_at)
     assert state.to_checkpoint_time == hours(0, until).end
 
 
@@ -148,9 +147,7 @@ def test_first_sync_creates() -> None:
 def test_times_are_kept_in_utc() -> None:
     """A time with another offset is kept as the same instant in UTC."""
     at = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
-    state = EventState().after_delivery(
-        hours(0, 1), leaves_no_gap=True, sent=0, repeated=0, pulled_at=at, run_id="", at=at
-    )
+    state = delivered(EventState(), hours(0, 1), at=at)
     assert json.loads(state.to_json())["updated_at"] == "2026-01-01T00:00:00Z"
 
 
@@ -177,6 +174,8 @@ def test_nonsense_tells_how_to_reset(text: str) -> None:
         {"run_id": ["x"]},
         {"to_checkpoint_time": "yesterday"},
         {"to_checkpoint_time": 5},
+        {"api": 2},
+        {"filters": "types"},
     ],
 )
 def test_wrong_value_tells_how_to_reset(value: dict[str, Any]) -> None:
@@ -193,3 +192,22 @@ def test_an_explicit_window_beyond_a_gap_is_remembered_as_delivered() -> None:
     state = LookupState.from_json(state.to_json(), name="variable")
     assert state.to_checkpoint_time == hours(0, 1).end
     assert state.delivered_to_time == hours(4, 5).end
+
+
+def test_a_state_without_an_origin_matches_any_source() -> None:
+    """A state of an earlier version does not say how it was read, so nothing is known to have changed."""
+    old = EventState.from_json('{"version": 1, "sent": 3}', name="v")
+    assert old.change_of(Origin(api="ignite_v2", filters={"tags": "x"})) is None
+
+
+def test_a_change_of_the_source_is_noticed() -> None:
+    """After a delivery the state knows its API generation and filters, and names what differs."""
+    state = delivered(EventState(), hours(0, 1), origin=Origin(api="legacy", filters={}))
+    state = EventState.from_json(state.to_json(), name="v")
+    assert state.change_of(Origin(api="legacy", filters={})) is None
+    assert state.change_of(Origin(api="ignite_v2", filters={})) == (
+        "The source has changed: api was 'legacy' and is now 'ignite_v2'."
+    )
+    assert "filters was {} and is now {'tags': 'x'}" in str(
+        state.change_of(Origin(api="legacy", filters={"tags": "x"}))
+    )

@@ -16,17 +16,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.airflow_runtime.run_window import RunWindow, resolve_window
+from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
+from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, SyncSummary, columns_for, sync
+from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
+from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, stage_of
-from airflow_provider_flashpoint.core.state import LookupState
+from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.state import Delivered, LookupState
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError
 
-VERSION_FIELDS = ("header_.indexed_at", "timestamp")
+KEY = RowKey("domain", ("header_.indexed_at", "timestamp"))
 COLUMNS = ("domain", "fpid", "value", "header_.indexed_at", "_extra")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PERIODS = 6
@@ -61,16 +64,16 @@ class Bench:
 
     directory: Path
     lookups: FakeLookups = field(default_factory=FakeLookups)
-    generation: str = "one"
 
     @property
     def ledger(self) -> LookupLedger:
-        return LookupLedger(self.directory / "ledger", generation=self.generation)
+        return LookupLedger(self.directory / "ledger", build="one")
 
     def stage(self, rows: Sequence[dict[str, Any]], window: Window | None = None) -> Stage:
         window = window or Window(hour(0), hour(1))
-        writer = StageWriter(self.directory / "stages", window=window, pulled_at=hour(24))
-        return Stage(writer.directory, stage_of([rows], writer))
+        with StageWriter(self.directory / "stages", window=window, pulled_at=hour(24)) as writer:
+            writer.add(rows)
+            return Stage(writer.directory, writer.finish())
 
     def sync(
         self,
@@ -79,17 +82,22 @@ class Bench:
         *,
         consult_ledger: bool = False,
         at: datetime = EPOCH + timedelta(hours=24),
-    ) -> SyncSummary:
+    ) -> DeploymentSummary:
         with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
-            return sync(
+            return deploy_stage(
                 stage,
-                LookupTarget("domains", "domain", COLUMNS, operation),
-                lookups=self.lookups,
+                Deployment(
+                    lookup="domains",
+                    build="one",
+                    key=KEY,
+                    columns=COLUMNS,
+                    operation=operation,
+                    consult_whole_ledger=consult_ledger,
+                ),
+                lookups=self.lookups,  # type: ignore[arg-type]
                 ledger=self.ledger,
-                consult_ledger=consult_ledger,
-                version_fields=VERSION_FIELDS,
                 rejected_records=rejected_records,
-                at=at,
+                clock=Clock(now=lambda: at),
             )
 
 
@@ -142,23 +150,12 @@ class Run:
     def scheduled(self, number: int, *, at: datetime) -> None:
         context = {"data_interval_start": hour(number), "data_interval_end": hour(number + 1)}
         building = self.state.to_checkpoint_time is None
-        self._deliver(
-            resolve_window(
-                context,
-                start=None,
-                end=None,
-                lag=timedelta(minutes=30),
-                build_from=hour(0) if building else None,
-                complete_until=self.state.to_checkpoint_time,
-            ),
-            at=at,
-        )
+        period = run_period(context, lag=timedelta(minutes=30), initial_start=hour(0))
+        self._deliver(period.to_read(build=building, checkpoint=self.state.to_checkpoint_time), at=at)
 
     def explicit(self, start: int, end: int, *, at: datetime) -> None:
-        self._deliver(
-            resolve_window({}, start=hour(start), end=hour(end), lag=timedelta(), build_from=None, complete_until=None),
-            at=at,
-        )
+        period = run_period({}, start=hour(start), end=hour(end))
+        self._deliver(period.to_read(build=False, checkpoint=None), at=at)
 
     def _deliver(self, run_window: RunWindow, *, at: datetime) -> None:
         checkpoint = self.state.to_checkpoint_time
@@ -171,17 +168,11 @@ class Run:
             stage, Operation.CREATE if rebuild else Operation.APPEND, consult_ledger=not rebuild and not leads, at=at
         )
         assert {key: row["header_.indexed_at"] for key, row in self.bench.lookups.rows.items()} == self.given
+        delivered = Delivered(
+            window=run_window.covered, leaves_no_gap=run_window.leaves_no_gap(checkpoint), pulled_at=at, at=at
+        )
         self.state = self.state.after_sync(
-            run_window.covered,
-            rebuilt=rebuild,
-            columns=COLUMNS,
-            key="domain",
-            generation="one",
-            leaves_no_gap=run_window.leaves_no_gap(checkpoint),
-            rows_sent=summary.rows_sent,
-            pulled_at=at,
-            run_id="",
-            at=at,
+            delivered, rebuilt=rebuild, columns=COLUMNS, key="domain", build="one", rows_sent=summary.rows_sent
         )
 
 
@@ -316,18 +307,18 @@ def test_wrong_key_lists_the_keys(bench: Bench) -> None:
     with pytest.raises(
         ConfigurationError, match=r"'hash'.* The keys there are: domain, fpid, header_.indexed_at, value"
     ):
-        columns_for(bench.stage([row_of("a", 1)]), key="hash", wanted=None)
+        columns_of(bench.stage([row_of("a", 1)]), key="hash", wanted=None)
 
 
 def test_columns_are_the_key_then_the_discovered_ones(bench: Bench) -> None:
     """Without wanted columns a lookup gets all discovered ones by name, after its key."""
-    columns = columns_for(bench.stage([row_of("a", 1)]), key="value", wanted=None)
+    columns = columns_of(bench.stage([row_of("a", 1)]), key="value", wanted=None)
     assert columns == ("value", "domain", "fpid", "header_.indexed_at", "_extra")
 
 
 def test_wanted_columns_outrank_the_discovered_ones(bench: Bench) -> None:
     """With wanted columns the lookup gets those, in their order."""
-    assert columns_for(bench.stage([row_of("a", 1)]), key="domain", wanted=["z", "value"]) == (
+    assert columns_of(bench.stage([row_of("a", 1)]), key="domain", wanted=["z", "value"]) == (
         "domain",
         "z",
         "value",

@@ -1,142 +1,270 @@
-"""A stage becomes the content of a lookup: settle which rows are newest, write them as CSV, deploy, record.
+"""Sync a lookup: decide what to do, find or pull a stage, deploy it, and save the state.
 
-The order is the contract: the ledger is written after Devo accepted the rows, and the state, which is the caller's,
-after the ledger. Every step can be repeated: deploying the same rows again changes nothing.
+`sync` is the whole pipeline, without Airflow::
+
+    sync(given, progress, period, ports, settings) -> SyncResult
+
+    given      the summary of a stage that `pull` wrote for this run, as a dictionary; None to pull
+    progress   the stored state of the lookup, and the status that this run uses
+    period     the period that the run is for
+    ports      one `SyncPorts`: source, lookups, ledger, attempt lock, storage, state, clock
+    settings   one `SyncSettings`: names, columns, rules of obfuscation
+
+A preview runs this pipeline with other ports: a source with a limit, lookups that keep the rows, a ledger with
+``read_only=True``, a temporary directory, and a ``save_state`` that saves nothing. `SyncResult` says what was decided
+and delivered.
+
+The order of effects: the ledger is written after Devo accepted the rows, the state after the ledger.
 """
 
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, cell, lookup_columns, write_csv
-from airflow_provider_flashpoint.core.devo.lookups.transport import Lookups, Operation
-from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
+from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
+from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import NewestVersions, Settled, version_of
+from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
-from airflow_provider_flashpoint.core.staging.stage import Stage
-from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
+from airflow_provider_flashpoint.core.staging.storage import StoragePath
+from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus, Origin
+from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
 
-_MOST_COLUMNS = 500
-_SHOWN_COLUMNS = 200
-_CLOCKS_APART_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
+_ADOPTED = "adopted"
+"""The build of a ledger that may not know everything that its lookup was given."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTarget:
-    """The lookup that rows go to. ``columns`` are in their order, key first and the column of extras last."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSettings:
+    """How one lookup is synced.
 
-    name: str
-    key: str
-    columns: tuple[str, ...]
-    operation: Operation
-
-
-@dataclass(frozen=True, slots=True)
-class SyncSummary:
-    """Counts of one sync. ``superseded`` rows held an older version of a key; ``rejected`` rows had no key."""
-
-    rows_sent: int
-    superseded: int
-    rejected: int
-    extra_values: int
-    operation: str
-
-
-def columns_for(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the columns a new lookup gets: the key, the wanted or else all discovered ones by name, the extras.
-
-    :raises ConfigurationError: the key is not among the stage's columns; the message lists those that are.
+    :param lookup_key: the flattened name whose value is the key of the lookup.
+    :param pull: how a stage is pulled, if the sync needs one of its own.
+    :param columns: the columns besides the key, None for those discovered when the lookup is built.
+    :param initial_status: the status of a lookup that has no state.
+    :param obfuscation: the rules that a given stage must have been pulled with.
+    :param origin: the API generation and the filters of the source.
     """
-    found = stage.summary.columns
-    if stage.summary.records and key not in found:
-        shown = ", ".join(found[:_SHOWN_COLUMNS]) + (", ..." if len(found) > _SHOWN_COLUMNS else "")
-        raise ConfigurationError(
-            f"lookup_key is {key!r}, which is not a key of the flattened data. The keys there are: {shown}."
-        )
-    others = wanted if wanted is not None else found[:_MOST_COLUMNS]
-    return lookup_columns(others, key)
+
+    lookup_name: str
+    lookup_key: str
+    pull: PullSettings
+    columns: Sequence[str] | None = None
+    initial_status: LookupStatus = LookupStatus.NEW
+    obfuscation: Sequence[ObfuscationRule] = ()
+    origin: Origin = field(default_factory=Origin)
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPorts:
+    """What a sync works on.
+
+    :param pull: the ports of the pull, for a sync that needs a stage of its own.
+    :param ledger_of: returns the ledger of one build of the lookup.
+    :param open_path: returns the path of an address in the staging storage.
+    :param save_state: saves the state and returns whether that succeeded.
+    """
+
+    pull: PullPorts
+    lookups: Lookups
+    ledger_of: Callable[[str], LookupLedger]
+    attempt_lock: AttemptLock
+    open_path: Callable[[str], StoragePath]
+    save_state: Callable[[LookupState], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What a sync decided and did.
+
+    ``status`` is the one before the deployment, ``state`` the one after. ``deployment`` is None if nothing was found to
+    build the lookup from.
+    """
+
+    run_window: RunWindow
+    status: LookupStatus
+    state: LookupState
+    deployment: Deployment | None = None
+    summary: DeploymentSummary = field(default_factory=DeploymentSummary)
+    rejected_uri: str = ""
 
 
 def sync(
-    stage: Stage,
-    target: LookupTarget,
-    *,
-    lookups: Lookups,
-    ledger: LookupLedger,
-    consult_ledger: bool,
-    version_fields: Sequence[str],
-    rejected_records: RejectedRecords,
-    at: datetime,
-    before_deploying: Callable[[], None] = lambda: None,
-) -> SyncSummary:
-    """Deliver the newest rows of ``stage`` and return the counts.
+    given: Mapping[str, Any] | None,
+    progress: LookupProgress,
+    period: RunPeriod,
+    ports: SyncPorts,
+    settings: SyncSettings,
+) -> SyncResult:
+    """Bring the window of ``period`` into the lookup and save its state.
 
-    Rows older than what the lookup was given are left out.
-
-    :param consult_ledger: read all of the ledger, and not only what was delivered since the oldest row was updated.
-    :param before_deploying: raises where the rows must not be delivered any more.
-    :raises: what reading the stage or deploying raises; the lookup then holds what it held.
+    :raises ConfigurationError: the lookup_key is not a column, or not the key that the lookup was built with.
+    :raises SupersededError: another attempt has started meanwhile.
     """
-    with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
-        rejected = _note_versions(stage, target.key, version_fields, newest, rejected_records)
-        if newest.oldest_version is not None:
-            since_us = 0 if consult_ledger else newest.oldest_version - _CLOCKS_APART_US
-            newest.add_known(ledger.known(since_us=since_us))
-        settled = newest.settle()
-        counts = write_csv(_newest_rows(stage, target.key, settled), target.columns, target.key, csv_file)
-        if counts.rows or target.operation is not Operation.APPEND:
-            csv_file.seek(0)
-            before_deploying()
-            lookups.deploy(
-                target.name, columns=target.columns, key=target.key, csv_file=csv_file, operation=target.operation
-            )
-            ledger.add(newest.delivered(settled), at=at)
-    if counts.extra_keys:
-        _log.warning(
-            "Lookup %s has no column for %d keys; their values went into %s: %s.",
-            target.name,
-            len(counts.extra_keys),
-            EXTRA_COLUMN,
-            ", ".join(sorted(counts.extra_keys)[:_SHOWN_COLUMNS]),
+    return _Sync(progress, period, ports, settings).run(given)
+
+
+class _Sync:
+    """One run of the pipeline."""
+
+    def __init__(self, progress: LookupProgress, period: RunPeriod, ports: SyncPorts, settings: SyncSettings) -> None:
+        self._progress = progress
+        self._state = progress.state or LookupState(status=settings.initial_status)
+        self._period = period
+        self._settings = settings
+        self._ports = ports
+
+    def run(self, given: Mapping[str, Any] | None) -> SyncResult:
+        name = self._settings.lookup_name
+        if change := self._state.change_of(self._settings.origin):
+            _log.warning("Lookup %s: %s", name, change)
+        exists = self._ports.lookups.exists(name)
+        if self._progress.status is LookupStatus.CREATED and exists is False:
+            _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
+            self._progress = replace(self._progress, status=LookupStatus.NEW)
+        is_new = self._progress.status is LookupStatus.NEW
+        run_window = self._window()
+        stage = self._given_stage(given, run_window) or pull(run_window.asked, self._ports.pull, self._settings.pull)
+        if is_new and not stage.summary.records:
+            _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.asked, name)
+            unchanged = self._progress.state or LookupState()
+            return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
+        deployment = self._rebuild(stage, exists=exists) if is_new else self._addition(stage, run_window)
+        with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
+            summary = self._deploy(stage, deployment, rejected_records)
+        result = SyncResult(
+            run_window=run_window,
+            status=self._progress.status,
+            state=self._state_after(stage, deployment, run_window, summary),
+            deployment=deployment,
+            summary=summary,
+            rejected_uri=rejected_records.uri,
         )
-    return SyncSummary(
-        rows_sent=counts.rows,
-        superseded=settled.count,
-        rejected=rejected,
-        extra_values=sum(counts.extra_keys.values()),
-        operation=target.operation.name.lower(),
-    )
+        if self._ports.save_state(result.state):
+            self._ports.ledger_of(deployment.build).forget_other_builds()
+        _log.info("Lookup %s: %s", name, summary)
+        return result
+
+    def _window(self) -> RunWindow:
+        """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones."""
+        run_window, checkpoint = self._progress.window(self._period), self._progress.checkpoint
+        is_old = checkpoint is not None and run_window.asked.end < checkpoint
+        if self._progress.status is LookupStatus.CREATED and is_old and self._known_build() == _ADOPTED:
+            _log.info("The ledger may be incomplete for this lookup: the window is read up to the checkpoint.")
+            run_window = run_window.up_to(checkpoint)
+        _log.info("Window %s, by %s.", run_window.asked, run_window.rule)
+        return run_window
+
+    def _given_stage(self, given: Mapping[str, Any] | None, run_window: RunWindow) -> Stage | None:
+        """Return the given stage, or None with the reason in the log if the window must be pulled again."""
+        if not given:
+            return None
+        try:
+            summary = StageSummary.from_dict(given)
+            stage = Stage(self._ports.open_path(summary.uri), summary)
+        except StageError as error:
+            _log.warning("%s The window is pulled again.", error)
+            return None
+        needed, staged, synced_at = run_window.asked, summary.window, self._state.updated_at
+        if [rule.to_dict() for rule in self._settings.obfuscation] != given.get("obfuscation", []):
+            _log.info("The stage was pulled with other obfuscation rules; the window is pulled again.")
+        elif synced_at is not None and summary.pulled_at < synced_at:
+            _log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
+        elif not (staged.start <= needed.start and needed.end <= staged.end):
+            _log.info("The stage holds %s, but %s is needed; it is pulled again.", staged, needed)
+        else:
+            return stage
+        return None
+
+    def _rebuild(self, stage: Stage, *, exists: bool | None) -> Deployment:
+        settings = self._settings
+        return Deployment(
+            lookup=settings.lookup_name,
+            build=f"{self._ports.pull.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            key=self._row_key,
+            columns=columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
+            operation=Operation.REPLACE if exists else Operation.CREATE,
+        )
+
+    def _addition(self, stage: Stage, run_window: RunWindow) -> Deployment:
+        settings, state = self._settings, self._state
+        if state.key and state.key != settings.lookup_key:
+            raise ConfigurationError(
+                f"lookup_key is {settings.lookup_key!r}, but lookup {settings.lookup_name} was built with "
+                f"{state.key!r}. To change the key, rebuild the lookup: trigger the DAG with "
+                '{"lookup_status": "New"}.'
+            )
+        return Deployment(
+            lookup=settings.lookup_name,
+            build=self._known_build(),
+            key=self._row_key,
+            columns=state.columns or columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
+            operation=Operation.APPEND,
+            consult_whole_ledger=not _is_newest(run_window, state),
+        )
+
+    def _deploy(self, stage: Stage, deployment: Deployment, rejected_records: RejectedRecords) -> DeploymentSummary:
+        ports = self._ports
+        if deployment.operation is not Operation.APPEND and self._state.status is LookupStatus.CREATED:
+            ports.attempt_lock.check()
+            # After half a rebuild the next run must rebuild, not add.
+            if not ports.save_state(replace(self._state, status=LookupStatus.NEW)):
+                raise TransientError(f"Lookup {deployment.lookup} is not rebuilt: its state cannot be written.")
+        return deploy_stage(
+            stage,
+            deployment,
+            lookups=ports.lookups,
+            ledger=ports.ledger_of(deployment.build),
+            rejected_records=rejected_records,
+            clock=ports.pull.clock,
+            before_deploying=ports.attempt_lock.check,
+        )
+
+    def _state_after(
+        self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary
+    ) -> LookupState:
+        rebuilt = deployment.operation is not Operation.APPEND
+        complete_from = self._period.initial_start if rebuilt else self._state.to_checkpoint_time
+        delivered = Delivered(
+            window=run_window.covered,
+            leaves_no_gap=run_window.leaves_no_gap(complete_from),
+            pulled_at=stage.summary.pulled_at,
+            at=self._ports.pull.clock.now(),
+            run_id=self._settings.run_id,
+            origin=self._settings.origin,
+        )
+        return self._state.after_sync(
+            delivered,
+            rebuilt=rebuilt,
+            columns=deployment.columns,
+            key=deployment.key.column,
+            build=deployment.build,
+            rows_sent=summary.rows_sent,
+        )
+
+    def _known_build(self) -> str:
+        """Return the build of the lookup; another one if it was built elsewhere, or its ledger is gone."""
+        build = self._state.generation
+        return build if build and not self._ports.ledger_of(build).is_empty() else _ADOPTED
+
+    @property
+    def _row_key(self) -> RowKey:
+        return RowKey(self._settings.lookup_key, self._ports.pull.source.endpoint.version_fields)
 
 
-def _note_versions(
-    stage: Stage, key: str, version_fields: Sequence[str], newest: NewestVersions, rejected_records: RejectedRecords
-) -> int:
-    """Feed ``newest`` with the rows that have a key; set the others aside, and return how many there were."""
-    rejected = place = 0
-    for row in stage.rows():
-        value = row.get(key)
-        if value is None or value == "":
-            rejected_records.add(row, f"no value under the lookup_key {key}")
-            rejected += 1
-            continue
-        newest.add(cell(value), version_of(row, version_fields), place)
-        place += 1
-    return rejected
-
-
-def _newest_rows(stage: Stage, key: str, settled: Settled) -> Iterator[Row]:
-    place = 0
-    for row in stage.rows():
-        value = row.get(key)
-        if value is None or value == "":
-            continue
-        if place not in settled:
-            yield row
-        place += 1
+def _is_newest(run_window: RunWindow, state: LookupState) -> bool:
+    """Return whether the window ends as late as everything that was delivered, so that its rows are the newest."""
+    ends = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
+    return not run_window.explicit and bool(ends) and run_window.asked.end >= max(ends)

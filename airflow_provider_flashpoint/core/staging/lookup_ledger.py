@@ -1,12 +1,11 @@
-"""Which version of which key a lookup was given, so that a rerun of an old window never puts back an old value.
+"""The ledger of a lookup: the version of each key that was delivered, so that no rerun replaces new values by old ones.
 
 ::
 
-    <directory>/<generation>/<delivered at>-<random>.versions
+    <directory>/<build>/<delivered at>-<random>.versions
 
-A generation is one build of the lookup: a rebuild begins a new one. Each sync adds one file of 24 bytes a row; past
-`_MOST_FILES` they are merged. A sync reads those that may hold a newer version than its own oldest one: a handful,
-unless its window is an old one.
+Each sync adds a file of 24 bytes a row; beyond `_MAX_FILES` they are merged. A sync reads the files that may hold a
+newer version than its own oldest one: a few, unless its window is old.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersion
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, remove_tree, whole_file
 from airflow_provider_flashpoint.core.window import as_utc
 
-_MOST_FILES = 64
+_MAX_FILES = 64
 _ENTRY = 3
 _BLOCK = 4096 * _ENTRY
 _SUFFIX = ".versions"
@@ -28,20 +27,21 @@ _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class LookupLedger:
-    """The ledger of one lookup.
+    """The ledger of one build of a lookup.
 
-    :param directory: where the generations of this lookup lie.
-    :param generation: names the build of the lookup, as its state tells.
+    :param directory: the directory of this lookup, with one directory for each build.
+    :param read_only: `add` and `forget_other_builds` do nothing, as a preview needs.
     """
 
-    def __init__(self, directory: StoragePath, *, generation: str) -> None:
+    def __init__(self, directory: StoragePath, *, build: str, read_only: bool = False) -> None:
         self._directory = directory
-        self._generation = generation
+        self._build = build
+        self._read_only = read_only
 
     def known(self, *, since_us: int = 0) -> Iterator[Known]:
-        """Yield what was delivered; a key comes once for each sync that delivered it, until files are merged.
+        """Yield what was delivered. A key comes once for each sync that delivered it, until files are merged.
 
-        :param since_us: leave out syncs before this time, in microseconds: what they delivered is older still.
+        :param since_us: leave out syncs before this time, in microseconds since 1970; their versions are older.
         """
         since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(_NAME_TIME)
         for name in self._files():
@@ -49,30 +49,30 @@ class LookupLedger:
                 yield from self._read(name)
 
     def is_empty(self) -> bool:
-        """Return whether nothing is on record: a lookup built elsewhere, or a staging storage that was wiped."""
+        """Return whether there are no entries: the lookup was built elsewhere, or the staging storage was wiped."""
         return not self._files()
 
     def add(self, delivered: Iterable[Known], *, at: datetime) -> None:
-        """Record what a sync delivered, after Devo accepted it; then merge the files if they have become many."""
+        """Record what a sync delivered, after Devo accepted it; then merge the files if there are many."""
+        if self._read_only:
+            return
         self._write(delivered, at=at)
         names = self._files()
-        if len(names) > _MOST_FILES:
+        if len(names) > _MAX_FILES:
             self._merge(names, at=at)
 
-    def forget_other_generations(self) -> None:
-        """Remove what belongs to earlier builds of the lookup."""
+    def forget_other_builds(self) -> None:
+        """Remove the ledgers of earlier builds of the lookup."""
+        if self._read_only:
+            return
         for name in list_names(self._directory):
-            if name != self._generation:
+            if name != self._build:
                 remove_tree(self._directory / name)
 
     def _merge(self, names: list[str], *, at: datetime) -> None:
         with NewestVersions() as newest:
-            place = 0
-            for name in names:
-                for known in self._read(name):
-                    newest.add_entry(known, place)
-                    place += 1
-            self._write(newest.delivered(newest.settle()), at=at)
+            newest.add_rows(known for name in names for known in self._read(name))
+            self._write(newest.delivered(newest.superseded()), at=at)
         for name in names:
             (self._home / name).unlink(missing_ok=True)
 
@@ -99,4 +99,4 @@ class LookupLedger:
 
     @property
     def _home(self) -> StoragePath:
-        return self._directory / self._generation
+        return self._directory / self._build

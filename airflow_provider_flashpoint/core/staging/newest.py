@@ -1,8 +1,8 @@
-"""Which rows hold the newest version of their key, found in memory that does not grow with the rows.
+"""Select the rows that hold the newest version of their key, in memory that does not grow with the rows.
 
-Each row leaves three numbers: the digest of its key, its version, its place. They are spread over files by digest, so
-that all rows of one key meet in one file, and the files are settled one after the other. Versions that are known to
-have been delivered before take part without a place of their own: a row older than one of those is superseded too.
+Each row is three numbers: the digest of its key, its version, its place. They are spread over files by digest, so that
+all rows of one key are in one file, and the files are processed one after the other. Versions that were delivered
+before take part without a place: a row older than one of them is superseded too.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import hashlib
 import struct
 import tempfile
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
 from airflow_provider_flashpoint.core.window import epoch_us
 
 _FILES = 64
 _ENTRY = 4  # numbers of 8 bytes: two of the digest, version, place
 _BUFFERED = 1024 * _ENTRY
-_KNOWN = -1  # the place of what is no row
+_KNOWN = -1  # the place of a version that was delivered before
 
 _two_numbers: Callable[[bytes], tuple[int, int]] = struct.Struct("<qq").unpack
 
 Known = tuple[int, int, int]
-"""Two numbers of a key's digest, and the version delivered."""
+"""The two numbers of a key's digest, and a version."""
 
 
 def digest_of(key: str) -> tuple[int, int]:
@@ -32,20 +34,40 @@ def digest_of(key: str) -> tuple[int, int]:
     return _two_numbers(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
 
 
-def version_of(row: Mapping[str, Any], fields: Sequence[str]) -> int:
-    """Return the version of a row: the first of ``fields`` that holds a time, in microseconds, or 0 where none does."""
-    for field in fields:
-        moment = epoch_us(row.get(field))
-        if moment is not None:
-            return moment
-    return 0
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """Where a row has its key and its version.
+
+    :param column: the flattened name of the key.
+    :param version_fields: flattened names of times that grow with each version, most significant first.
+    """
+
+    column: str
+    version_fields: tuple[str, ...]
+
+    def value_in(self, row: Mapping[str, Any]) -> str | None:
+        """Return the key of a row as its cell in the lookup, None if it has none."""
+        return cell(row.get(self.column)) or None
+
+    def version_of(self, row: Mapping[str, Any]) -> int:
+        """Return the first time among the version fields, in microseconds since 1970, or 0 if there is none."""
+        for field in self.version_fields:
+            moment = epoch_us(row.get(field))
+            if moment is not None:
+                return moment
+        return 0
+
+    def entry_of(self, row: Mapping[str, Any]) -> Known | None:
+        """Return the digest of the key and the version of a row, None if it has no key."""
+        value = self.value_in(row)
+        return None if value is None else (*digest_of(value), self.version_of(row))
 
 
 class NewestVersions:
-    """Collects keys, versions and places, then tells which places are superseded.
+    """Collects keys and versions of rows, and finds the rows that are superseded.
 
-    Use as a context manager; its files go when it ends. Rows without a version (0) are never superseded by what was
-    delivered before, since nothing shows that they are older.
+    Use as a context manager; it removes its files. Rows without a version (0) are never superseded by versions that
+    were delivered before, since nothing shows that they are older.
     """
 
     def __init__(self, *, directory: str | None = None) -> None:
@@ -54,7 +76,7 @@ class NewestVersions:
         self._buffers = [array("q") for _ in range(_FILES)]
         self._places = 0
         self.oldest_version: int | None = None
-        """The oldest version of a row, None where no row has one."""
+        """The oldest version of a row, None if no row has one."""
 
     def __enter__(self) -> NewestVersions:
         return self
@@ -63,20 +85,19 @@ class NewestVersions:
         for file in self._spill.values():
             file.close()
 
-    def add(self, key: str, version: int, place: int) -> None:
-        """Note that the row at ``place`` holds ``version`` of ``key``. Places are numbered from 0."""
-        self.add_entry((*digest_of(key), version), place)
-
-    def add_entry(self, entry: Known, place: int) -> None:
-        """Note a row whose key is already digested."""
-        self._put(*entry, place)
-        self._places = max(self._places, place + 1)
-        version = entry[2]
-        if version and (self.oldest_version is None or version < self.oldest_version):
-            self.oldest_version = version
+    def add_rows(self, entries: Iterable[Known | None]) -> None:
+        """Add the rows of a stage in their order; None stands for a row without a key."""
+        for place, entry in enumerate(entries, start=self._places):
+            self._places = place + 1
+            if entry is None:
+                continue
+            self._put(*entry, place)
+            version = entry[2]
+            if version and (self.oldest_version is None or version < self.oldest_version):
+                self.oldest_version = version
 
     def add_known(self, known: Iterable[Known]) -> None:
-        """Note versions that were delivered before."""
+        """Add versions that were delivered before."""
         for first, second, version in known:
             self._put(first, second, version, _KNOWN)
 
@@ -90,8 +111,8 @@ class NewestVersions:
             self._spill[number].write(buffer.tobytes())
             del buffer[:]
 
-    def settle(self) -> Settled:
-        """Return what was found. Of two rows with the same key and version the later place wins."""
+    def superseded(self) -> Superseded:
+        """Return the superseded places. Of two rows with the same key and version the later one wins."""
         superseded = bytearray((self._places + 7) // 8)
         for number in range(_FILES):
             newest: dict[tuple[int, int], tuple[int, int]] = {}
@@ -105,13 +126,13 @@ class NewestVersions:
                     loser = there[1]
                 if loser != _KNOWN:
                     superseded[loser >> 3] |= 1 << (loser & 7)
-        return Settled(bytes(superseded))
+        return Superseded(bytes(superseded))
 
-    def delivered(self, settled: Settled) -> Iterator[Known]:
+    def delivered(self, superseded: Superseded) -> Iterator[Known]:
         """Yield the key and version of every row that is not superseded."""
         for number in range(_FILES):
             for first, second, version, place in self._entries(number):
-                if place != _KNOWN and place not in settled:
+                if place != _KNOWN and place not in superseded:
                     yield first, second, version
 
     def _new_file(self) -> IO[bytes]:
@@ -126,8 +147,8 @@ class NewestVersions:
         yield from _quadruples(self._buffers[number])
 
 
-class Settled:
-    """Membership: ``place in settled`` is true where the row at ``place`` is superseded by a newer version."""
+class Superseded:
+    """A set of places; ``count`` is its size."""
 
     def __init__(self, bits: bytes) -> None:
         self._bits = bits

@@ -20,10 +20,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
 from airflow_provider_flashpoint.core.staging.storage import (
     StoragePath,
     list_names,
@@ -45,7 +46,7 @@ _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """What the next task is told about a stage: small, and safe to show.
+    """The summary of a stage that the next task gets: small, and safe to show.
 
     ``records`` counts rows, ``bytes`` the compressed files, ``sha256`` is over the digests of the parts in order,
     ``columns`` are the flattened names seen, sorted.
@@ -88,7 +89,7 @@ class StageSummary:
                 columns=tuple(value["columns"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise StageError(f"This is no summary of a stage: {type(error).__name__} at {error}.") from error
+            raise StageError(f"Invalid stage summary: {type(error).__name__} at {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,15 @@ class StageWriter:
                 remove_tree(self._siblings / name)
         return summary
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            self.abandon()
+
     def abandon(self) -> None:
-        """Remove what was written; for a pull that failed."""
+        """Remove everything that was written."""
         if self._open is not None:
             self._open.discard()
         remove_tree(self.directory)
@@ -227,6 +235,10 @@ class Stage:
             except (OSError, EOFError, zlib.error, ValueError) as error:
                 raise StageError(f"{part.name} of the stage {self.summary.uri} is missing or damaged.") from error
 
+    def versions(self, key: RowKey) -> Iterator[Known | None]:
+        """Yield the digest of the key and the version of each row in order, None for a row without a key."""
+        return map(key.entry_of, self.rows())
+
 
 def _read_part(file: IO[bytes], part: _Part) -> Iterator[Row]:
     digested = _Digested(file)
@@ -270,14 +282,3 @@ def prune_stages(directory: StoragePath, *, before: datetime) -> int:
             with contextlib.suppress(OSError):  # a stage of this window may have been begun meanwhile
                 (directory / window).rmdir()
     return removed
-
-
-def stage_of(rows: Iterable[Sequence[Row]], writer: StageWriter) -> StageSummary:
-    """Stage pages of rows and return the summary; a failure on the way leaves nothing behind."""
-    try:
-        for page in rows:
-            writer.add(page)
-        return writer.finish()
-    except BaseException:
-        writer.abandon()
-        raise

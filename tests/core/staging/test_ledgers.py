@@ -25,7 +25,7 @@ def known(key: str, version: int) -> Known:
 
 
 def lookup_ledger(directory: Path, generation: str = "one") -> LookupLedger:
-    return LookupLedger(directory, generation=generation)
+    return LookupLedger(directory, build=generation)
 
 
 def alert_in_hour(identity: str, hour: int) -> Entry:
@@ -95,7 +95,7 @@ def test_other_generations_are_forgotten(tmp_path: Path) -> None:
     """What belongs to earlier builds is removed, what belongs to this one stays."""
     for generation in ("one", "two", "three"):
         lookup_ledger(tmp_path, generation).add([known(generation, 1)], at=NOW)
-    lookup_ledger(tmp_path, "two").forget_other_generations()
+    lookup_ledger(tmp_path, "two").forget_other_builds()
     assert list_names(tmp_path) == ["two"]
     assert list(lookup_ledger(tmp_path, "two").known()) == [known("two", 1)]
 

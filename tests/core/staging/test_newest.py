@@ -6,20 +6,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.newest import NewestVersions, digest_of, version_of
+from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersions, RowKey, digest_of
 
 ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 5)), max_size=40)
 PAIRS = list[tuple[str, int]]
 
 
+def entry_of(row: tuple[str, int]) -> Known:
+    key, version = row
+    return *digest_of(key), version
+
+
 def survivors(rows: PAIRS, known: PAIRS) -> tuple[set[int], list[tuple[int, int, int]], int]:
     with NewestVersions() as newest:
-        for place, (key, version) in enumerate(rows):
-            newest.add(key, version, place)
-        newest.add_known((*digest_of(key), version) for key, version in known)
-        settled = newest.settle()
-        kept = {place for place in range(len(rows)) if place not in settled}
-        return kept, sorted(newest.delivered(settled)), settled.count
+        newest.add_rows(map(entry_of, rows))
+        newest.add_known(map(entry_of, known))
+        superseded = newest.superseded()
+        kept = {place for place in range(len(rows)) if place not in superseded}
+        return kept, sorted(newest.delivered(superseded)), superseded.count
 
 
 def model(rows: PAIRS, known: PAIRS) -> set[int]:
@@ -34,7 +38,7 @@ def model(rows: PAIRS, known: PAIRS) -> set[int]:
 @given(ROWS, ROWS)
 @settings(deadline=None, max_examples=300)
 def test_survivors_are_those_of_the_model(rows: PAIRS, known: PAIRS) -> None:
-    """Rows, known versions, ties and rows without a version are settled as by a dictionary."""
+    """Rows, known versions, ties and rows without a version are selected as by a dictionary."""
     kept, delivered, count = survivors(rows, known)
     expected = model(rows, known)
     assert kept == expected
@@ -73,8 +77,7 @@ def test_oldest_version_is_that_of_a_row_with_one(rows: PAIRS) -> None:
     """The oldest version is told of the rows that have one, whatever else was delivered."""
     with NewestVersions() as newest:
         newest.add_known([(*digest_of("a"), 1)])
-        for place, (key, version) in enumerate(rows):
-            newest.add(key, version, place)
+        newest.add_rows(map(entry_of, rows))
         assert newest.oldest_version == min((version for _, version in rows if version), default=None)
 
 
@@ -96,4 +99,4 @@ def test_any_text_is_a_key(key: str) -> None:
 )
 def test_version_is_the_first_time_found(row: dict[str, object], version: int) -> None:
     """The first field that holds a time tells the version; without any it is 0."""
-    assert version_of(row, ("indexed", "timestamp")) == version
+    assert RowKey("key", ("indexed", "timestamp")).version_of(row) == version

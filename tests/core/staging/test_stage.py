@@ -19,7 +19,6 @@ from airflow_provider_flashpoint.core.staging.stage import (
     StageSummary,
     StageWriter,
     prune_stages,
-    stage_of,
 )
 from airflow_provider_flashpoint.core.staging.storage import list_names, remove_tree, whole_file
 from airflow_provider_flashpoint.core.window import Window
@@ -36,9 +35,10 @@ def writer_in(directory: Path, *, pulled_at: datetime = WINDOW.end, rows_per_par
 
 
 def staged(directory: Path, rows: Sequence[dict[str, Any]], page_size: int = 2, **options: Any) -> Stage:
-    writer = writer_in(directory, **options)
-    pages = (rows[at : at + page_size] for at in range(0, len(rows), page_size))
-    return Stage(writer.directory, stage_of(pages, writer))
+    with writer_in(directory, **options) as writer:
+        for at in range(0, len(rows), page_size):
+            writer.add(rows[at : at + page_size])
+        return Stage(writer.directory, writer.finish())
 
 
 @given(st.lists(st.dictionaries(st.text(), VALUES)), st.integers(1, 5), st.integers(1, 5))
@@ -82,7 +82,7 @@ def test_summary_round_trip(tmp_path: Path) -> None:
 def test_other_value_is_no_summary(tmp_path: Path, change: dict[str, Any]) -> None:
     """What lacks a field, or holds another kind of value, is refused."""
     value = {**staged(tmp_path, ROWS).summary.to_dict(), **change}
-    with pytest.raises(StageError, match="no summary"):
+    with pytest.raises(StageError, match="Invalid stage summary"):
         StageSummary.from_dict({name: field for name, field in value.items() if field is not ...})
 
 
@@ -171,9 +171,9 @@ def test_failed_pull_leaves_nothing(tmp_path: Path) -> None:
         yield ROWS[5:]
         raise NetworkError("it broke")
 
-    writer = writer_in(tmp_path, rows_per_part=3)
-    with pytest.raises(NetworkError):
-        stage_of(pages(), writer)
+    with pytest.raises(NetworkError), writer_in(tmp_path, rows_per_part=3) as writer:
+        for page in pages():
+            writer.add(page)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -1,0 +1,136 @@
+"""Deploy a stage: select the newest row of each key, write the rows as CSV, deploy the CSV, record it in the ledger.
+
+The ledger is written after Devo accepted the rows. Every step can be repeated: deploying the same rows again changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
+from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
+from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.newest import NewestVersions, RowKey, Superseded
+from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
+from airflow_provider_flashpoint.core.staging.stage import Stage
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+_MAX_COLUMNS = 500
+_MAX_COLUMNS_SHOWN = 200
+_CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One change of one lookup.
+
+    :param build: names the build of the lookup, and so its ledger.
+    :param key: the column of the lookup's key, and where rows have their versions.
+    :param columns: the columns in order: the key first, the column of extra values last.
+    :param consult_whole_ledger: read all of the ledger, not only the entries since the oldest row was updated.
+    """
+
+    lookup: str
+    build: str
+    key: RowKey
+    columns: tuple[str, ...]
+    operation: Operation
+    consult_whole_ledger: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSummary:
+    """Counts of one deployment.
+
+    ``superseded`` rows held an older version of a key; ``rejected`` rows had no key; ``extra_values`` had no column.
+    """
+
+    rows_sent: int = 0
+    superseded: int = 0
+    rejected: int = 0
+    extra_values: int = 0
+    operation: str = "none"
+
+
+def columns_of(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns of a new lookup: the key, the wanted or else all columns of the stage, the extra column.
+
+    :raises ConfigurationError: the stage has no column of that key; the message lists its columns.
+    """
+    found = stage.summary.columns
+    if stage.summary.records and key not in found:
+        shown = ", ".join(found[:_MAX_COLUMNS_SHOWN]) + (", ..." if len(found) > _MAX_COLUMNS_SHOWN else "")
+        raise ConfigurationError(
+            f"lookup_key is {key!r}, which is not a key of the flattened data. The keys there are: {shown}."
+        )
+    return lookup_columns(wanted if wanted is not None else found[:_MAX_COLUMNS], key)
+
+
+def deploy_stage(
+    stage: Stage,
+    deployment: Deployment,
+    *,
+    lookups: Lookups,
+    ledger: LookupLedger,
+    rejected_records: RejectedRecords,
+    clock: Clock,
+    before_deploying: Callable[[], None] = lambda: None,
+) -> DeploymentSummary:
+    """Deploy the newest rows of ``stage``. Rows older than what the lookup was given are left out.
+
+    :param before_deploying: raises if the rows must not be deployed any more.
+    :raises: what reading the stage or deploying raises; the lookup is then unchanged.
+    """
+    key = deployment.key
+    with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
+        newest.add_rows(stage.versions(key))
+        if newest.oldest_version is not None:
+            since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - _CLOCK_SKEW_US
+            newest.add_known(ledger.known(since_us=since_us))
+        superseded = newest.superseded()
+        rows = _newest_rows(stage, key, superseded, rejected_records)
+        counts = write_csv(rows, deployment.columns, key.column, csv_file)
+        if counts.rows or deployment.operation is not Operation.APPEND:
+            csv_file.seek(0)
+            before_deploying()
+            lookups.deploy(
+                deployment.lookup,
+                columns=deployment.columns,
+                key=key.column,
+                csv_file=csv_file,
+                operation=deployment.operation,
+            )
+            ledger.add(newest.delivered(superseded), at=clock.now())
+    if counts.extra_keys:
+        _log.warning(
+            "Lookup %s has no column for %d keys; their values went into %s: %s.",
+            deployment.lookup,
+            len(counts.extra_keys),
+            EXTRA_COLUMN,
+            ", ".join(sorted(counts.extra_keys)[:_MAX_COLUMNS_SHOWN]),
+        )
+    return DeploymentSummary(
+        rows_sent=counts.rows,
+        superseded=superseded.count,
+        rejected=rejected_records.count,
+        extra_values=sum(counts.extra_keys.values()),
+        operation=deployment.operation.value,
+    )
+
+
+def _newest_rows(stage: Stage, key: RowKey, superseded: Superseded, rejected_records: RejectedRecords) -> Iterator[Row]:
+    for place, row in enumerate(stage.rows()):
+        if place in superseded:
+            continue
+        if key.value_in(row) is None:
+            rejected_records.add(row, f"no value under the lookup_key {key.column}")
+            continue
+        yield row

@@ -1,0 +1,58 @@
+"""Pull indicators: read a window from a source, obfuscate, flatten, and write a stage."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
+from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, prune_stages
+from airflow_provider_flashpoint.core.staging.storage import StoragePath
+from airflow_provider_flashpoint.core.window import Window
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPorts:
+    """What a pull works on. ``stages`` is the directory of the stages of one indicator type."""
+
+    source: Source
+    obfuscator: Obfuscator
+    stages: StoragePath
+    clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullSettings:
+    """Options of a pull.
+
+    :param stage_retention: stages of earlier pulls are removed after this time.
+    :param lookup_key: the column of the lookup's key, if known.
+    """
+
+    stage_retention: timedelta
+    lookup_key: str | None = None
+
+
+def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
+    """Read ``window`` into a new stage and return it; a failure leaves no stage.
+
+    :raises: whatever the source or the staging storage raises.
+    """
+    pulled_at = ports.clock.now()
+    hide, memory_log = ports.obfuscator.hide, MemoryLog()
+    with StageWriter(ports.stages, window=window, pulled_at=pulled_at) as writer:
+        for page in ports.source.pages(window):
+            memory_log.look()
+            writer.add([flatten(hide(record)) for record in page.records])
+        summary = writer.finish()
+    ports.obfuscator.report(summary.records)
+    prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
+    _log.info("Staged %d indicators (%d bytes) in %s.", summary.records, summary.bytes, summary.uri)
+    return Stage(writer.directory, summary)
