@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: ours, devo-sdk and the physical limit side by side, and whether the bars are reached."""
+"""``python -m benchmarks``: measures ours, devo-sdk and the physical limit side by side, and checks the bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.runs import BenchmarkError, judge, measure
 
 
 def main() -> int:
-    """Measure and print; return 0 where every bar is reached, 1 where one is not, 2 where a contender failed."""
+    """Measure and print. Return 0 if every bar is reached, 1 if one is not, 2 if a contender failed."""
     options = _options()
     names = [name for name in CASES if any(fnmatch(name, pattern) for pattern in options.only)]
     sys.stdout.write(table.machine() + table.header())

@@ -1,6 +1,6 @@
-"""What is measured: cases, the contenders in each, and the bars they are held to.
+"""Cases, their contenders, and the bars that the figures must reach.
 
-Nothing here imports anything large, see `runs`.
+This module imports nothing large, see `runs`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SDK = "devo-sdk"
 LIMIT = "limit"
 
 Measured = Callable[[], int]
-"""The part of a contender that is measured; returns how many units it has done."""
+"""The measured part of a contender; returns the number of units it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a contender is given: how much to do, a directory of its own, and where the servers are."""
+    """The input of a contender: number of units, a directory of its own, addresses of the servers."""
 
     count: int
     directory: Path
@@ -31,9 +31,9 @@ class Work:
 class Contender:
     """One way to do the work of a case.
 
-    :param prepare: makes ready what is not measured, and returns what is.
-    :param share: the part of the case's work that it is given.
-    :param arrives_as: what the server counts of it: ``events``, ``rows``, ``lines``; empty where nothing is sent.
+    :param prepare: does the unmeasured preparation and returns the measured part.
+    :param share: fraction of the case's work that the contender does.
+    :param arrives_as: the server's count for it: ``events``, ``rows`` or ``lines``; empty if it sends nothing.
     :param runs: maximum number of runs of this contender; None leaves it to the case.
     """
 
@@ -45,7 +45,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a figure of one contender must be, by itself or divided by another's.
+    """A bound for a figure of one contender, absolute or divided by the figure of another one.
 
     :param figure: ``rate``, ``cpu_rate``, ``seconds``, ``cpu_s``, ``peak_mib``, ``lost`` or ``repeated``.
     """
@@ -63,8 +63,8 @@ class Case:
     """A comparison.
 
     :param count: units of work, before the command line scales them.
-    :param server: the settings of `server`; None for no server.
-    :param runs: how often each contender runs at most; None leaves it to the command line.
+    :param server: settings of `server`; None for no server.
+    :param runs: maximum number of runs of each contender; None leaves it to the command line.
     """
 
     name: str

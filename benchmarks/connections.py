@@ -1,6 +1,6 @@
-"""Connections of each contender to Devo: ours as the hook makes them, devo-sdk's as its docs do, and bare sockets.
+"""Connections of each contender to Devo: ours as the hook makes them, devo-sdk's as documented, and bare sockets.
 
-``transport`` is ``tls``, ``tcp`` or, for ours alone, ``http``.
+``transport`` is ``tls``, ``tcp`` or, for ours only, ``http``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _ANSWER_BYTES = 65_536
 
 def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
     """Return the settings of a connection to the sandbox, with more fields in its extra."""
-    from airflow_provider_flashpoint.connections.forms import read_extra
-    from airflow_provider_flashpoint.core.devo.settings import devo_settings
+    from airflow_provider_flashpoint.connections import read_settings
+    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
     connection = work.servers["devo"]["connection"]
     fields = {**connection["extra"], **extra}
@@ -33,12 +33,13 @@ def settings(work: Work, transport: str = "tls", **extra: Any) -> DevoSettings:
         fields = {**{name: value for name, value in fields.items() if name not in _IDENTITY}, "insecure": True}
     elif transport == "http":
         fields |= {"event_transport": "http"}
-    return devo_settings(
+    return read_settings(
+        DevoSettings,
+        fields,
+        conn_id="benchmark",
         host=connection["host"],
         port=_port(work, transport),
         password=connection["password"],
-        extra=read_extra("devo", fields, conn_id="benchmark"),
-        conn_id="benchmark",
     )
 
 

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.contender CASE NAME``: one contender in a process of its own.
+"""``python -m benchmarks.contender CASE NAME``: runs one contender in a process of its own.
 
-Reads the work as JSON from standard input and prints the figures as one JSON object in its last line: ``done``,
+Reads the work as JSON from standard input. Prints the figures as one JSON object in the last line: ``done``,
 ``seconds`` and ``cpu_s`` of the measured part, and ``peak_bytes`` of the process.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has held at once (`getrusage`, resident set)."""
+    """Return the peak memory of this process (`getrusage`, resident set)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * _KIBIBYTE
 

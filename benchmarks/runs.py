@@ -1,7 +1,7 @@
-"""Runs contenders, each in a fresh process, against sandboxes in yet another one.
+"""Runs each contender in a fresh process, against sandboxes in another process.
 
-This module and its callers import nothing large: Linux counts the memory of the process that starts another into
-``ru_maxrss`` of the one that was started.
+This module and its callers import nothing large: on Linux ``ru_maxrss`` of a new process includes the memory of the
+process that started it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CLOCK_TICK_S = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run of a contender did and took; ``lost`` and ``repeated`` are by what the server says has arrived."""
+    """Figures of one run of a contender. ``lost`` and ``repeated`` follow from the server's counts."""
 
     done: int
     seconds: float
@@ -37,7 +37,7 @@ class Figures:
 
     @property
     def rate(self) -> float:
-        """Units in a second."""
+        """Units per second."""
         return self.done / self.seconds
 
     @property
@@ -52,13 +52,13 @@ class Figures:
 
 
 class BenchmarkError(Exception):
-    """A contender or the sandboxes failed, so there is nothing to compare."""
+    """A contender or the sandboxes failed; there is nothing to compare."""
 
 
 def measure(case: Case, *, runs: int, scale: float) -> dict[str, list[Figures]]:
-    """Run every contender of a case so often, in an order that turns round each time; return the figures by name.
+    """Run every contender of a case ``runs`` times, in an order that is reversed each time. Return figures by name.
 
-    :raises BenchmarkError: a process failed; the message has what it said.
+    :raises BenchmarkError: a process failed; the message has its output.
     """
     figures: dict[str, list[Figures]] = {name: [] for name in case.contenders}
     count = max(1, round(case.count * scale))
@@ -72,7 +72,7 @@ def measure(case: Case, *, runs: int, scale: float) -> dict[str, list[Figures]]:
 
 
 def judge(bar: Bar, figures: dict[str, list[Figures]]) -> tuple[float, bool]:
-    """Return what the bar is about, from the medians of all runs, and whether it is held."""
+    """Return the value that the bar bounds, from the medians of all runs, and whether the bar is reached."""
     value = median(getattr(each, bar.figure) for each in figures[bar.of])
     if bar.figure in {"lost", "repeated"}:
         value = max(getattr(each, bar.figure) for each in figures[bar.of])
@@ -82,14 +82,14 @@ def judge(bar: Bar, figures: dict[str, list[Figures]]) -> tuple[float, bool]:
 
 
 class _Server:
-    """The sandboxes, seen from here; without a process, nothing arrives."""
+    """The process of the sandboxes, or None for a case that needs none."""
 
     def __init__(self, process: subprocess.Popen[str] | None) -> None:
         self._process = process
         self.addresses = self._read() if process else {}
 
-    def ask(self, what: str) -> dict[str, int]:
-        """Tell ``begin`` or ``end`` of a run; return what has arrived."""
+    def announce(self, what: str) -> dict[str, int]:
+        """Announce ``begin`` or ``end`` of a run; return the counts of what arrived."""
         if self._process is None or self._process.stdin is None:
             return {}
         self._process.stdin.write(f"{what}\n")
@@ -117,7 +117,7 @@ def _served(case: Case, count: int) -> Generator[_Server]:
 
 
 def _scaled(settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
-    """Return the settings of a server with the amounts in them scaled as the work is."""
+    """Return the settings of a server with their amounts scaled like the work."""
     return {
         name: round(value * scale) if name in {"indicators", "after_bytes", "stall_after_bytes"}
         else _scaled(value, scale) if isinstance(value, Mapping) else value
@@ -128,14 +128,14 @@ def _scaled(settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
 def _run(case: Case, name: str, count: int, server: _Server) -> Figures:
     contender = case.contenders[name]
     count = max(1, round(count * contender.share))
-    server.ask("begin")
+    server.announce("begin")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         work = json.dumps({"count": count, "directory": directory, "servers": server.addresses})
         command = [sys.executable, "-m", "benchmarks.contender", case.name, name]
         done = subprocess.run(command, cwd=_PROJECT, input=work, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{case.title}: {name} failed ({done.returncode}).\n{done.stderr}")
-    arrived = server.ask("end")
+    arrived = server.announce("end")
     return Figures(**json.loads(done.stdout.splitlines()[-1]), **_missed(contender, count, arrived))
 
 

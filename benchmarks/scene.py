@@ -1,4 +1,4 @@
-"""What every case works on: indicators of one type, spread over one day, and the table and lookup they go to."""
+"""The data that all cases share: indicators of one type, spread over one day, and their table and lookup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def window() -> Window:
 
 
 def messages(count: int, size_bytes: int) -> list[str]:
-    """Return JSON events of this size in ASCII, each with an ``id`` of its own."""
+    """Return JSON events of this size in ASCII, each with a unique ``id``."""
     stem = '{"id":"event-%08d","text":"'
     text = "x" * (size_bytes - len(stem % 0) - len('"}'))
     return [f'{stem % number}{text}"}}' for number in range(count)]

@@ -1,11 +1,11 @@
-"""``python -m benchmarks.server SETTINGS``: the sandboxes, in a process of their own, until standard input ends.
+"""``python -m benchmarks.server SETTINGS``: runs the sandboxes in a process of their own until standard input ends.
 
-SETTINGS is a JSON object: ``indicators`` to serve, ``latency_s`` of each of Flashpoint's answers, ``syslog_fault`` and
-``http_fault`` of Devo for each run, ``ids`` to tell events apart by their ``id``.
+SETTINGS is a JSON object: ``indicators`` is the number to serve, ``latency_s`` the delay of each answer of Flashpoint,
+``syslog_fault`` and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``.
 
-Prints one line of JSON with the addresses when both are up. Then answers each line of standard input, ``begin`` or
-``end`` of a run, with one: what has arrived since the begin, as ``events``, ``rows`` of the lookup, ``lines`` of the
-old way of lookups, and ``distinct`` events.
+Prints the addresses as one line of JSON when both are up. Answers each ``begin`` and ``end`` line of standard input
+with the counts since the begin: ``events``, ``rows`` of the lookup, ``lines`` of lookups over syslog, and ``distinct``
+events.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _IDLE_S = 10.0
 
 
 def main() -> None:
-    """Serve, and answer, until there is nothing more to answer."""
+    """Serve and answer until standard input ends."""
     settings = json.loads(sys.argv[1])
     flashpoint = FlashpointSettings()
-    sandbox = Sandbox(flashpoint, DevoSettings(job_polls=0))  # else the pauses between polls would be measured
+    sandbox = Sandbox(flashpoint, DevoSettings(job_polls=0))  # pauses between polls are not measured
     day = window()
     count = settings.get("indicators", 0)
     if count:

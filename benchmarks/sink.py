@@ -1,8 +1,8 @@
-"""``python -m benchmarks.sink SETTINGS``: takes syslog over TLS and TCP as fast as it can, and counts lines.
+"""``python -m benchmarks.sink SETTINGS``: reads syslog over TLS and TCP as fast as possible, and counts lines.
 
-A sandbox Devo keeps what it is sent, which takes time that a measurement of the limit cannot spare. It speaks with
-`runs` as `server` does. SETTINGS may hold ``stall_after_bytes`` and ``stall_s``: the first connection to get so far in
-each run is not read for so long.
+A sandbox Devo stores what it receives, and the time for that would hide the limit. The sink talks to `runs` like
+`server`. SETTINGS may hold ``stall_after_bytes`` and ``stall_s``: in each run, the first connection that reaches this
+number of bytes is not read for this time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _READ_BYTES = 1 << 20
 
 
 class Sink:
-    """Counts the lines of all connections since `begin`."""
+    """Count the lines of all connections since `begin`."""
 
     def __init__(self, *, stall_after_bytes: int | None, stall_s: float) -> None:
         self._stall_after_bytes = stall_after_bytes
@@ -37,7 +37,7 @@ class Sink:
         self._stalls = self._stall_after_bytes is not None
 
     def listen(self, context: ssl.SSLContext | None) -> int:
-        """Serve a free port of this machine in the background, and return it."""
+        """Serve a free loopback port in the background, and return it."""
         listening = socket.create_server(("localhost", 0))
         threading.Thread(target=self._accept, args=(listening, context), daemon=True).start()
         port: int = listening.getsockname()[1]
@@ -63,7 +63,7 @@ class Sink:
 
 
 def main() -> None:
-    """Serve, and answer, until there is nothing more to answer."""
+    """Serve and answer until standard input ends."""
     settings = json.loads(sys.argv[1])
     sink = Sink(stall_after_bytes=settings.get("stall_after_bytes"), stall_s=settings.get("stall_s", 0.0))
     with tempfile.TemporaryDirectory(prefix="benchmark-sink-") as directory:

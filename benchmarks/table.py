@@ -1,4 +1,4 @@
-"""What is printed: a line for each contender, and one for each bar."""
+"""The printed table: one line per contender and one per bar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = (
 
 
 def machine() -> str:
-    """Return what the figures were taken on, and how busy it was when they began."""
+    """Return a description of this machine and its load."""
     load = os.getloadavg()[0]
     return (
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
@@ -25,12 +25,12 @@ def machine() -> str:
 
 
 def header() -> str:
-    """Return the heads of the columns."""
+    """Return the column headings."""
     return f"{'':38}" + "".join(f"{name:>11}" for name in _COLUMNS) + "\n"
 
 
 def lines(case: Case, figures: dict[str, list[Figures]]) -> str:
-    """Return a case: the medians of each contender, and the least and most of its seconds."""
+    """Return the lines of a case: medians of each contender, minimum and maximum of its seconds."""
     slowest = min(_rate(runs) for runs in figures.values())
     ordered = sorted(figures, key=lambda name: (not name.startswith(OURS), name))
     return f"{case.title} [{case.name}]\n" + "".join(
@@ -39,7 +39,7 @@ def lines(case: Case, figures: dict[str, list[Figures]]) -> str:
 
 
 def verdict(bar: Bar, value: float, held: bool) -> str:
-    """Return a bar, what was found, and whether it was reached."""
+    """Return the line of a bar: whether it is reached, the value, and the bound."""
     wanted = f"at least {bar.at_least:g}" if bar.at_least is not None else f"at most {bar.at_most:g}"
     return f"{'PASS ' if held else 'below'}  {bar.text}: {value:.4g} ({wanted})\n"
 

@@ -1,1 +1,1 @@
-"""One command that shows the whole way of the data: `python -m demo`."""
+"""``python -m demo`` shows the whole path of the data with one command."""

@@ -1,4 +1,4 @@
-"""``python -m demo``: Flashpoint data into Devo under a real Airflow, on sandboxes of both services."""
+"""``python -m demo``: brings Flashpoint data into Devo with a real Airflow, on sandboxes of both services."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOME = _PROJECT / ".demo"
 
 
 def main() -> int:
-    """Run the demo; return 0 where Devo holds what Flashpoint served, 1 where it does not, 2 where Airflow failed."""
+    """Run the demo. Return 0 if Devo holds what Flashpoint served, 1 if it does not, 2 if Airflow failed."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave Airflow's pages up until Ctrl-C")
     keep = parser.parse_args().keep

@@ -1,4 +1,4 @@
-"""What the demo does: several intervals, newer versions, a rerun; and what is looked at after each."""
+"""The steps of the demo: several intervals, newer versions, a rerun, and a check after each."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Span:
-    """The time that the demo's data lies in: whole periods, the last one just over."""
+    """The time range of the demo's data: whole periods, the last of which has just ended."""
 
     start: datetime
     end: datetime
 
     @classmethod
     def before(cls, now: datetime) -> Span:
-        """Return the periods that ended by ``now``."""
+        """Return the span of the periods that ended by ``now``."""
         end = datetime.fromtimestamp(now.timestamp() // PERIOD.total_seconds() * PERIOD.total_seconds(), UTC)
         return cls(end - INTERVALS * PERIOD, end)
 
 
 def publish(sandbox: Sandbox, span: Span) -> None:
-    """Put indicators and alerts into Flashpoint, spread over the span, a good share of them hostile."""
+    """Publish indicators and alerts in Flashpoint, spread over the span; many of them are hostile."""
     store = sandbox.flashpoint.store
     store.publish_indicators(indicators(1, _INDICATORS, span.start, span.end, types=TYPES, with_large_value=True))
     store.publish_alerts(alerts(1, _ALERTS, span.start, span.end))
@@ -65,7 +65,7 @@ def write_config(path: Path, span: Span) -> None:
 
 
 def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
-    """Drive both DAGs through their intervals, newer versions of known indicators, and a rerun of the first runs."""
+    """Run both DAGs over their intervals, over newer versions of indicators, and over the first interval again."""
     dags = (INDICATOR_DAG_ID, ALERT_DAG_ID)
     for dag_id in dags:
         airflow.unpause(dag_id)
@@ -87,7 +87,7 @@ def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
 
 
 def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], AlertVerdict]:
-    """Compare all of Devo with all of Flashpoint."""
+    """Compare the contents of Devo with those of Flashpoint."""
     lookups = [
         judge_lookup(sandbox, default_lookup_name(kind), indicator_type=kind, key=f"value.{kind}") for kind in TYPES
     ]
@@ -95,5 +95,5 @@ def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], AlertVerdict]:
 
 
 def states(airflow: AirflowLab) -> dict[str, dict[str, Any]]:
-    """Return the state of each lookup and stream, as the Airflow Variables tell."""
+    """Return the state of each stream from the Airflow Variables."""
     return {name: json.loads(value) for name, value in airflow.variables().items() if name.startswith("flashpoint_")}

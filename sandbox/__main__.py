@@ -1,4 +1,4 @@
-"""``python -m sandbox``: runs both services until it is told to end."""
+"""``python -m sandbox``: runs both services until it is interrupted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     edge = datetime.fromtimestamp(now.timestamp() // EDGE_S * EDGE_S, UTC)
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Run a Flashpoint and a Devo on this machine, with made-up data.",
+        description="Run a Flashpoint and a Devo on this machine, with invented data.",
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed makes other data (%(default)s)")
     parser.add_argument("--indicators", type=int, default=2_000, help="how many (%(default)s)")
@@ -84,8 +84,8 @@ def _publish(sandbox: Sandbox, options: argparse.Namespace) -> None:
 
 
 def _greeting(sandbox: Sandbox) -> str:
-    told = sandbox.summary()
-    flashpoint, devo = told["flashpoint"], told["devo"]
+    summary = sandbox.summary()
+    flashpoint, devo = summary["flashpoint"], summary["devo"]
     counts = ", ".join(f"{count} {name}" for name, count in flashpoint["indicators"].items())
     exports = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.airflow_connections().items()]
     return "\n".join([

@@ -1,4 +1,4 @@
-"""The sandbox as a whole: a Flashpoint and a Devo on this machine, and the Airflow connections to them."""
+"""The whole sandbox: a Flashpoint and a Devo on this machine, and the Airflow connections to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SERVICES = ("flashpoint", "devo", "devo_syslog")
 class Sandbox:
     """A Flashpoint server and a Devo server that start and stop together. Usable as a context manager.
 
-    :param port: of the Flashpoint server; 0 takes a free one. Those of Devo are in its settings.
+    :param port: port of the Flashpoint server; 0 takes a free one. The settings of Devo hold its ports.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Sandbox:
         self.devo = DevoServer(devo)
 
     def start(self) -> Self:
-        """Serve both in threads until ``stop``; where one cannot start, neither runs."""
+        """Serve both in threads until ``stop``. If one cannot start, neither runs."""
         with ExitStack() as stack:
             stack.enter_context(self.flashpoint)
             stack.enter_context(self.devo)
@@ -58,7 +58,7 @@ class Sandbox:
 
         :param faults: lists of faults by service, ``flashpoint``, ``devo`` (its HTTP services) and
             ``devo_syslog``, in the shapes of ``Fault`` and ``SyslogFault``.
-        :raises InvalidSettingError: a service or a fault is not known; none is added then.
+        :raises InvalidSettingError: a service or a fault is unknown; then none is added.
         """
         if not isinstance(faults, dict) or not all(isinstance(each, list) for each in faults.values()):
             raise InvalidSettingError(f"Faults are an object of lists, for {', '.join(_SERVICES)}.")
@@ -72,7 +72,7 @@ class Sandbox:
         self.devo.syslog_faults.add(*syslog)
 
     def airflow_connections(self) -> dict[str, str]:
-        """Return the environment that makes these servers Airflow's default connections.
+        """Return the environment variables that make these servers Airflow's default connections.
 
         Shape: ``AIRFLOW_CONN_FLASHPOINT_DEFAULT`` and ``AIRFLOW_CONN_DEVO_DEFAULT``, each one JSON object.
         """
@@ -82,7 +82,7 @@ class Sandbox:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Return where the servers are, where to look into them, and how many documents Flashpoint holds."""
+        """Return the addresses of the servers and of their inspection, and Flashpoint's document counts."""
         store = self.flashpoint.store
         return {
             "flashpoint": {

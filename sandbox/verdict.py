@@ -1,4 +1,4 @@
-"""What Devo holds beside what Flashpoint served: nothing lost, nothing outdated, nothing twice."""
+"""Compares the data in Devo with the data in Flashpoint: nothing lost, outdated or repeated."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _INDEXED_AT = "header_.indexed_at"
 
 @dataclass(frozen=True)
 class LookupVerdict:
-    """One lookup against the newest versions that Flashpoint has of its keys.
+    """One lookup compared with the newest versions of its keys in Flashpoint.
 
-    ``missing`` keys are in Flashpoint only, ``outdated`` ones hold an older version in Devo, ``unexpected`` ones are in
-    Devo only.
+    ``missing`` keys are only in Flashpoint, ``unexpected`` ones only in Devo; ``outdated`` ones have an older version
+    in Devo.
     """
 
     name: str
@@ -34,7 +34,7 @@ class LookupVerdict:
 
 @dataclass(frozen=True)
 class AlertVerdict:
-    """One table of alerts against the alerts that Flashpoint has."""
+    """One table of alerts compared with the alerts in Flashpoint."""
 
     tag: str
     served: int
@@ -45,7 +45,7 @@ class AlertVerdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether every alert arrived exactly once, and nothing else did."""
+        """Whether every alert arrived exactly once, and nothing else arrived."""
         return not (self.duplicates or self.lost or self.unexpected)
 
 
@@ -58,7 +58,7 @@ def judge_lookup(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> LookupVerdict:
-    """Compare the lookup ``name`` with the indicators of a window, the whole of them by default."""
+    """Compare the lookup ``name`` with the indicators of a window, by default with all."""
     expected = {
         _as_stored(value): record
         for value, record in sandbox.flashpoint.store.expected_indicators(
@@ -82,7 +82,7 @@ def judge_lookup(
 def judge_alerts(
     sandbox: Sandbox, tag: str, *, since: datetime | None = None, until: datetime | None = None
 ) -> AlertVerdict:
-    """Compare the events of ``tag`` with the alerts of a window, the whole of them by default."""
+    """Compare the events of ``tag`` with the alerts of a window, by default with all."""
     served = set(sandbox.flashpoint.store.expected_alerts(since, until))
     ids = sandbox.devo.tables.ids(tag, "alert_id")
     return AlertVerdict(
@@ -103,5 +103,5 @@ def _is_older(row: dict[str, str], expected: dict[str, object]) -> bool:
 
 
 def _as_stored(key: str) -> str:
-    """Return a key as a CSV can carry it: a lone surrogate, which UTF-8 cannot hold, as its escape."""
+    """Return a key as a CSV holds it: UTF-8 has no lone surrogates, so they become escapes."""
     return key.encode("utf-8", "backslashreplace").decode()

@@ -1,1 +1,1 @@
-"""The cases, a file for each subject."""
+"""The cases, one file per subject."""

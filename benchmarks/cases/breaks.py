@@ -1,4 +1,4 @@
-"""Connections that break in the middle of a stream: how many events never arrive, and how many come twice."""
+"""Connections that break in the middle of a stream: how many events are lost, and how many are repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.scene import TAG, messages
 _COUNT = 60_000
 _SIZE_BYTES = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
-_AFTER_BYTES = 10_000_000  # within a batch of ours
+_AFTER_BYTES = 10_000_000  # within one of our batches
 _ACTIONS = {
     "reset": {},
     "close": {},
@@ -23,7 +23,7 @@ _ACTIONS = {
 
 
 def devo_sdk(work: Work, transport: str) -> Measured:
-    """One call for each text; one that raises is not repeated, since devo-sdk does not say what it has lost."""
+    """Send each text with one call. A call that raises is not repeated, since devo-sdk does not say what it lost."""
     from devo.sender import DevoSenderException
 
     texts = messages(work.count, _SIZE_BYTES)

@@ -1,6 +1,6 @@
-"""Events over syslog: our writer, devo-sdk's ``Sender.send``, and bytes that were built before, by a bare socket.
+"""Events over syslog: our writer, devo-sdk's ``Sender.send``, and prebuilt bytes over a bare socket.
 
-All are given the same messages and are done once the peer has ended the connection, having read everything.
+All send the same messages. Each is done when the peer has read everything and ended the connection.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STALL_S = 1.0
 
 
 def ours(work: Work, transport: str, size_bytes: int, **options: Any) -> Measured:
-    """Lines as `EventWriter.encode` makes them, confirmed."""
+    """Send lines as `EventWriter.encode` makes them, until they are confirmed."""
     lines = [f"{message}\n".encode() for message in messages(work.count, size_bytes)]
     connect = event_writer(work, transport, **options)
 
@@ -31,7 +31,7 @@ def ours(work: Work, transport: str, size_bytes: int, **options: Any) -> Measure
 
 
 def devo_sdk(work: Work, transport: str, size_bytes: int) -> Measured:
-    """One call for each text, as the documentation of devo-sdk has it; ``close`` waits for the peer's end."""
+    """Send each text with one call, as devo-sdk documents it; ``close`` waits for the peer to end."""
     texts = messages(work.count, size_bytes)
     connect = sdk_sender(work, transport)
 
@@ -45,7 +45,7 @@ def devo_sdk(work: Work, transport: str, size_bytes: int) -> Measured:
 
 
 def limit(work: Work, transport: str, size_bytes: int) -> Measured:
-    """The same bytes in blocks of 256 KiB, built before the clock starts."""
+    """Send the same bytes in blocks of 256 KiB, built before the clock starts."""
     from airflow_provider_flashpoint.core.devo.connection.header import syslog_header
 
     header = syslog_header(TAG).decode()

@@ -1,4 +1,4 @@
-"""Events over Devo's HTTP ingestion: our writer, a plain loop of requests, and bodies that were built before.
+"""Events over Devo's HTTP ingestion: our writer, a plain loop with requests, and prebuilt bodies.
 
 devo-sdk has no such transport. The plain loop posts 1,000 events at a time, with gzip of the standard library.
 """
@@ -22,7 +22,7 @@ _PLAIN = "requests"
 
 
 def plain_loop(work: Work) -> Measured:
-    """One session, a POST for every 1,000 events."""
+    """Post every 1,000 events, over one session."""
     import requests
 
     lines = [f"{message}\n".encode() for message in messages(work.count, _SIZE_BYTES)]
@@ -39,7 +39,7 @@ def plain_loop(work: Work) -> Measured:
 
 
 def limit(work: Work) -> Measured:
-    """Bodies of 4 MB, gzipped before the clock starts."""
+    """Post bodies of 4 MB, gzipped before the clock starts."""
     import requests
 
     lines = [f"{message}\n".encode() for message in messages(work.count, _SIZE_BYTES)]

@@ -1,4 +1,4 @@
-"""A pull where each answer of Flashpoint takes 300 ms: ours, which fetches ahead, and a client that does not."""
+"""A pull where each answer of Flashpoint takes 300 ms: our client reads ahead, a plain one does not."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _SEQUENTIAL = "one after the other"
 
 
 def ours(work: Work) -> Measured:
-    """All pages of the window, with as many requests under way at once as by default."""
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    """Read all pages of the window, with the default number of requests in flight."""
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 
     load_ours()
 
     def run() -> int:
-        pages = flashpoint(work).pages(DataSet.INDICATORS, window(), record_type=INDICATOR_TYPE)
+        pages = flashpoint(work).source(DataSet.INDICATORS, record_type=INDICATOR_TYPE).pages(window())
         return len({record["fpid"] for page in pages for record in page.records})
 
     return run
 
 
 def sequential(work: Work) -> Measured:
-    """The pages that a plain client reads."""
+    """Read the same window with a plain client."""
     import requests  # noqa: F401  not to be measured
 
     return lambda: sum(map(len, plain_pages(work)))

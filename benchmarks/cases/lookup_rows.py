@@ -26,19 +26,19 @@ def ours(work: Work, transport: str) -> Measured:
     """Deploy a CSV file, as a sync does."""
     from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns, write_csv
     from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-    from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
+    from airflow_provider_flashpoint.core.devo.transports import lookups_client
 
     rows = _rows(work.count)
     columns = lookup_columns(rows[0], LOOKUP_KEY)
     to = settings(work, lookup_transport=transport, lookup_pause_s=0.01)
-    lookups_client(to, lambda: api_session(to))  # has imported what it needs
+    lookups_client(to)  # has imported what it needs
     path = work.directory / "rows.csv"
     with path.open("wb") as file:
         write_csv(rows, columns, LOOKUP_KEY, file)
 
     def run() -> int:
         with path.open("rb") as file:
-            lookups_client(to, lambda: api_session(to)).deploy(
+            lookups_client(to).deploy(
                 LOOKUP, columns=columns, key=LOOKUP_KEY, csv_file=file, operation=Operation.CREATE
             )
         return len(rows)

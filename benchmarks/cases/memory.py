@@ -1,4 +1,4 @@
-"""The same steps with few rows and with many: peak memory stays, and time grows no faster than the rows."""
+"""The steps of a sync with few rows and with many: peak memory stays, and time grows no faster than the rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COUNT = 1_000_000
 _FEW, _SOME, _ALL = "0.5 % of them", "5 %", "all"
 _SHARES = {_FEW: 0.005, _SOME: 0.05, _ALL: 1.0}
 _MOST_MIB = 100
-_NO_WORSE = 0.8  # of the rate with 5 % of the rows: what is called linear here
+_NO_WORSE = 0.8  # fraction of the rate with 5 % of the rows that counts as linear
 
 
 def _case(name: str, step: str, prepare: Callable[[Work], Measured]) -> Case:

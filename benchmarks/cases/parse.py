@@ -1,6 +1,6 @@
-"""Parsing the files of the DAGs, against files that build as many empty tasks.
+"""Parsing the DAG files, against files that build as many empty tasks.
 
-As in Airflow's DAG processor, Airflow itself is loaded before, and the process that parses is a fresh one each time.
+As in Airflow's DAG processor, Airflow is loaded first, and each parse runs in a fresh process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.case import OURS, Bar, Case, Contender, Measured, Work
 
-_LOOKUPS = 20  # a pull and a sync for each; a setup, and the two tasks of the alerts
+_LOOKUPS = 20  # a pull and a sync for each, a setup, and two tasks for alerts
 _LOADED, _EMPTY = "ours, loaded before", "empty DAGs"
 _DAGS = Path(__file__).parents[2] / "dags"
 _EMPTY_FILE = """
@@ -30,7 +30,7 @@ with DAG("{name}", schedule=timedelta(minutes=5), start_date=datetime(2026, 1, 1
 
 
 def parse(work: Work, *, is_ours: bool, is_loaded: bool = False) -> Measured:
-    """Read the folder of the DAGs as Airflow does, with the modules of this project to be loaded, or loaded before."""
+    """Read the DAGs folder as Airflow does. The modules of this project are loaded before, or by the parse."""
     home = work.directory / "airflow"
     dags = home / "dags"
     dags.mkdir(parents=True)
@@ -44,7 +44,7 @@ def parse(work: Work, *, is_ours: bool, is_loaded: bool = False) -> Measured:
     else:
         for name, count in (("indicator", 1 + 2 * _LOOKUPS), ("alert", 2)):
             (dags / f"{name}.py").write_text(_EMPTY_FILE.format(name=name, count=count), encoding="utf-8")
-    import airflow.providers.standard.operators.empty  # noqa: F401  what Airflow's own files import is loaded before
+    import airflow.providers.standard.operators.empty  # noqa: F401  Airflow's own imports are not measured
     from airflow.dag_processing.dagbag import DagBag
 
     if is_loaded:

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.case import OURS, Bar, Case, Contender, Measured, Work
@@ -31,7 +31,7 @@ _CSV = "requests + json + csv"
 _SUMMARY = "summary.json"
 _PAGE_SIZE = 1000
 _OURS = (
-    "airflow_provider_flashpoint.connections.forms",
+    "airflow_provider_flashpoint.connections.reading",
     "airflow_provider_flashpoint.core.devo.transports",
     "airflow_provider_flashpoint.core.flashpoint.client",
     "airflow_provider_flashpoint.core.pipelines.sync",
@@ -129,8 +129,8 @@ def flashpoint(work: Work, **options: Any) -> FlashpointClient:
     """Return our client of the sandbox Flashpoint."""
     import requests
 
+    from airflow_provider_flashpoint.core.flashpoint.api import Api
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import Api
     from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 
     place = work.servers["flashpoint"]
@@ -172,43 +172,48 @@ def plain_pages(work: Work) -> Iterator[list[dict[str, Any]]]:
 
 def pull(work: Work) -> StageSummary:
     """Pull, flatten and stage so many rows; those at the borders of halved windows come twice."""
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
-    from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
-    from airflow_provider_flashpoint.core.staging.stage import StageWriter, stage_of
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+    from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+    from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
     from airflow_provider_flashpoint.core.window import Window
 
     share = work.count / work.servers["indicators"]
     part = Window(DAY[0], DAY[0] + (DAY[1] - DAY[0]) * share)
-    pages = flashpoint(work).pages(DataSet.INDICATORS, part, record_type=INDICATOR_TYPE)
-    writer = StageWriter(work.directory / "indicators", window=part, pulled_at=datetime.now(UTC))
-    return stage_of(([flatten(record) for record in page.records] for page in pages), writer)
+    source = flashpoint(work).source(DataSet.INDICATORS, record_type=INDICATOR_TYPE)
+    ports = PullPorts(source=source, obfuscator=Obfuscator(), stages=work.directory / "indicators")
+    return pull(part, ports, PullSettings(lookup_key=LOOKUP_KEY, stage_retention=timedelta(days=1))).summary
 
 
 def sync(work: Work, summary: StageSummary) -> int:
     """Build a lookup from a stage; return the rows sent."""
     from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+    from airflow_provider_flashpoint.core.clock import Clock
     from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-    from airflow_provider_flashpoint.core.devo.transports import api_session, lookups_client
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet, endpoint_of
-    from airflow_provider_flashpoint.core.pipelines.sync import LookupTarget, columns_for
-    from airflow_provider_flashpoint.core.pipelines.sync import sync as sync_stage
+    from airflow_provider_flashpoint.core.devo.transports import lookups_client
+    from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
+    from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, columns_of, deploy_stage
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+    from airflow_provider_flashpoint.core.staging.newest import RowKey
     from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
     from airflow_provider_flashpoint.core.staging.stage import Stage
 
     stage = Stage(storage_path(summary.uri), summary)
-    columns = columns_for(stage, key=LOOKUP_KEY, wanted=None)
-    to = settings(work)
+    deployment = Deployment(
+        lookup=LOOKUP,
+        build="benchmark",
+        key=RowKey(LOOKUP_KEY, endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields),
+        columns=columns_of(stage, key=LOOKUP_KEY, wanted=None),
+        operation=Operation.CREATE,
+    )
     with RejectedRecords(work.directory / "dead_letters.jsonl") as rejected_records:
-        done = sync_stage(
+        done = deploy_stage(
             stage,
-            LookupTarget(LOOKUP, LOOKUP_KEY, columns, Operation.CREATE),
-            lookups=lookups_client(to, lambda: api_session(to)),
-            ledger=LookupLedger(work.directory / "lookups", generation="benchmark"),
-            consult_ledger=False,
-            version_fields=endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields,
+            deployment,
+            lookups=lookups_client(settings(work)),
+            ledger=LookupLedger(work.directory / "lookups", build=deployment.build),
             rejected_records=rejected_records,
-            at=datetime.now(UTC),
+            clock=Clock(),
         )
     return done.rows_sent
 

@@ -1,4 +1,4 @@
-"""A real, private Airflow of either line that lives as long as a ``with`` block."""
+"""A real, private Airflow 2 or 3 that runs as long as a ``with`` block."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs in Airflow 2's Python: answers questions about its database, one JSON line for each.
+"""Runs in Airflow 2's Python and answers calls about its database, one JSON line for each.
 
-Airflow 2's command line takes seconds for every call; this process pays for the imports once. A question on
-standard input is ``{"call": <name of a function here>, "arguments": {...}}``, the answer on standard output
+Airflow 2's command line takes seconds for every call; this process pays for the imports once. A call on standard
+input is ``{"call": <name of a function here>, "arguments": {...}}``, the answer on standard output is
 ``{"result": ...}`` or ``{"error": ...}``. It imports nothing of the lab, so that it runs anywhere.
 """
 
@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-# Airflow prints to standard output while it loads; that stream is kept for answers.
+# Airflow prints to standard output while it loads; only answers belong there.
 _ANSWERS = sys.stdout
 sys.stdout = sys.stderr
 
@@ -132,7 +132,7 @@ def _answers(questions: Iterator[str]) -> Iterator[dict[str, Any]]:
         question = json.loads(line)
         try:
             yield {"result": _CALLS[question["call"]](**question["arguments"])}
-        except Exception:  # whatever Airflow raises is the caller's to judge
+        except Exception:  # the caller judges what Airflow raises
             yield {"error": traceback.format_exc()}
 
 

@@ -16,7 +16,7 @@ AGENT = Path(__file__).with_name("agent.py")
 
 
 class AgentControl:
-    """Asks the agent, one question at a time. ``agent`` is its running process."""
+    """Calls the agent, one call at a time. ``agent`` is its running process."""
 
     def __init__(self, agent: subprocess.Popen[str]) -> None:
         self._agent = agent
@@ -34,7 +34,7 @@ class AgentControl:
         self._ask("set_paused", dag_id=dag_id, paused=paused)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None, logical_date: datetime | None) -> str:
-        """Airflow 2 knows no run without a date: None is the present."""
+        """Airflow 2 has no run without a date: None is the present."""
         date = logical_date or datetime.now(UTC)
         return str(self._ask("trigger", dag_id=dag_id, conf=conf, logical_date=date.isoformat()))
 
@@ -49,7 +49,7 @@ class AgentControl:
         self._ask("clear", dag_id=dag_id, run_id=run_id, task_ids=task_ids)
 
     def backfill_active(self, dag_id: str) -> bool:
-        """Airflow 2 runs a backfill inside its command, and keeps no account of it."""
+        """Airflow 2 runs a backfill inside its command and does not record it."""
         return False
 
     def variables(self) -> dict[str, str]:

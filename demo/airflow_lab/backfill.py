@@ -29,7 +29,7 @@ def backfill_arguments(
 ) -> list[str]:
     """Return the arguments after ``airflow``.
 
-    Airflow 2 takes ``max_active_runs`` from the DAG alone, so it is left out there.
+    Airflow 2 takes ``max_active_runs`` from the DAG only, so it is left out there.
     """
     backwards = ["--run-backwards"] if run_backwards else []
     if line == 2:

@@ -1,4 +1,4 @@
-"""What a lab asks of its Airflow, whichever line it is of."""
+"""The calls of a lab to its Airflow, the same for both lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypedDict
 
 
 class Run(TypedDict):
-    """One DAG run. ``interval`` is None where the run has none, ``logical_date`` where it has no date."""
+    """One DAG run. ``interval`` and ``logical_date`` are None if the run has none."""
 
     run_id: str
     state: str
@@ -29,14 +29,14 @@ class Task(TypedDict):
 
 
 class Control(Protocol):
-    """The questions and orders that both lines understand. None of them waits for a run to end."""
+    """The calls that both lines support. None of them waits for a run to end."""
 
     def healthy(self) -> bool: ...
 
     def dag_known(self, dag_id: str) -> bool: ...
 
     def import_errors(self) -> dict[str, str]:
-        """Return the error of each DAG file that could not be read."""
+        """Return the import error of each DAG file that has one."""
 
     def set_paused(self, dag_id: str, paused: bool) -> None: ...
 
@@ -50,7 +50,7 @@ class Control(Protocol):
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None) -> None: ...
 
     def backfill_active(self, dag_id: str) -> bool:
-        """Return whether Airflow refuses a new backfill of the DAG, since it counts one as running."""
+        """Return whether Airflow counts a backfill of the DAG as running, and so refuses a new one."""
 
     def variables(self) -> dict[str, str]: ...
 
@@ -62,7 +62,7 @@ class Control(Protocol):
 
 
 def run_from(answer: Mapping[str, Any], run_id: str) -> Run:
-    """Return the `Run` that both lines describe with the same names, all but the id's."""
+    """Return the `Run` from a description, in which only the name of the id differs between the lines."""
     start, end = answer["data_interval_start"], answer["data_interval_end"]
     date = answer["logical_date"]
     return Run(

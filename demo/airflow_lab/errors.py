@@ -1,7 +1,7 @@
-"""What the lab raises when Airflow does not do what was asked of it."""
+"""The error of the lab."""
 
 from __future__ import annotations
 
 
 class LabError(RuntimeError):
-    """A component died, a command failed, or time ran out; the message ends with the logs that tell why."""
+    """A component died, a command failed, or time ran out. The message ends with the logs."""

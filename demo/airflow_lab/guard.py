@@ -1,4 +1,4 @@
-"""Ends the processes of a lab whose own process has died: ``python -m demo.airflow_lab.guard <mark>``."""
+"""``python -m demo.airflow_lab.guard <mark>``: ends the processes of a lab whose own process has died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One Airflow: its database, its components, its beginning and its end."""
+"""One Airflow: its database and components, its start and stop."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class AirflowInstance:
     ``with AirflowInstance(home, dags) as airflow:`` migrates the database, starts the components, waits
     until they are healthy, and ends every process when the block is left.
 
-    :param home: folder for the configuration, the database and all logs; made when missing, never removed.
+    :param home: folder for the configuration, the database and all logs; created if missing, never removed.
     :param dags_folder: the folder of the DAG files.
-    :param python: the interpreter in whose environment the wanted Airflow is installed.
+    :param python: the interpreter of the environment that has the wanted Airflow.
     :param database: ``sqlite``, or the URL of an empty PostgreSQL database. Airflow 2 runs one task at
         a time on SQLite.
-    :param environment: variables that win over the lab's own, such as ``AIRFLOW_CONN_*``.
-    :param parallelism: how many tasks may run at once.
+    :param environment: variables that override the lab's own, such as ``AIRFLOW_CONN_*``.
+    :param parallelism: maximum number of tasks that run at once.
     :param triggerer: start the triggerer too, for deferred tasks.
-    :param webserver: start the pages of Airflow 2 too; those of Airflow 3 are always there.
+    :param webserver: start the UI of Airflow 2 too; that of Airflow 3 always runs.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AirflowInstance:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables of each process of this Airflow, its keys among them."""
+        """The environment variables of each process of this Airflow, secret keys included."""
         return self._environment
 
     @property
@@ -82,7 +82,7 @@ class AirflowInstance:
 
     @property
     def url(self) -> str:
-        """The address of Airflow's pages."""
+        """The address of Airflow's UI."""
         return self._settings.url
 
     @property
@@ -112,7 +112,7 @@ class AirflowInstance:
         self.stop()
 
     def migrate(self) -> None:
-        """Make the database, or bring it up to date."""
+        """Create or upgrade the database."""
         settings = self._settings
         settings.home.mkdir(parents=True, exist_ok=True)
         settings.password_file.touch(mode=0o600)
@@ -126,7 +126,7 @@ class AirflowInstance:
             self._checked("users", "create", "--role", "Admin", *names, *login)
 
     def start(self) -> None:
-        """Start the components, each in a session of its own. Does not wait until they are healthy."""
+        """Start each component in a session of its own, without waiting until it is healthy."""
         for component in self._components():
             self._processes.start(component[0], self._airflow(*component), self._environment)
         if self.line == 2:
@@ -136,25 +136,25 @@ class AirflowInstance:
             self._control = RestControl(self.url, self.user, self.password)
 
     def wait_healthy(self, timeout_s: float = 90.0) -> None:
-        """Return when every component says that it works.
+        """Return when every component reports that it is healthy.
 
         :raises LabError: one ended, or time ran out; with the ends of the logs.
         """
-        self.wait_until(self._asked.healthy, timeout_s, "Airflow to be healthy")
+        self.wait_until(self._running.healthy, timeout_s, "Airflow to be healthy")
 
     def kill(self, component: str) -> None:
         """End ``scheduler``, ``api-server``, ``dag-processor`` or another component as a crash would."""
         self._processes.kill(component)
 
     def stop(self) -> None:
-        """End every process of this Airflow. Returns when none is left; a second call does nothing."""
+        """End every process of this Airflow, and return when none is left. A second call does nothing."""
         self._processes.stop()
         if self._control is not None:
             self._control.close()
             self._control = None
 
     def cli(self, *arguments: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
-        """Return what ``airflow <arguments>`` printed, and its code whatever that is."""
+        """Run ``airflow <arguments>``; return its output and exit code."""
         return self._processes.run(self._airflow(*arguments), self._environment, timeout_s)
 
     def wait_until(
@@ -164,7 +164,7 @@ class AirflowInstance:
         what: str,
         describe: Callable[[], str] = lambda: "",
     ) -> T:
-        """Return the first true answer of ``condition``, asked again and again while the components live.
+        """Poll ``condition`` while the components live, and return its first true value.
 
         :raises LabError: a component ended, or time ran out.
         """
@@ -178,7 +178,7 @@ class AirflowInstance:
             time.sleep(_POLL_S)
 
     @property
-    def _asked(self) -> Control:
+    def _running(self) -> Control:
         if self._control is None:
             raise LabError("Airflow has not been started.")
         return self._control
@@ -208,6 +208,6 @@ def _airflow_version(python: str | Path) -> str:
 
 
 def _let_readers_pass(database: Path) -> None:
-    """Keep readers of a SQLite file from blocking its writer, as Airflow 3 does itself."""
+    """Let readers of a SQLite file not block its writer, as Airflow 3 does by itself."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

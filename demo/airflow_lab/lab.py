@@ -1,4 +1,4 @@
-"""The lab: what can be done with an Airflow, asked of it, and waited for."""
+"""The lab: actions, queries and waits on a private Airflow."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _BACKFILL_ATTEMPTS = 3
 
 
 class AirflowLab(AirflowInstance):
-    """A real Airflow, with its DAGs in hand.
+    """A real Airflow and the control of its DAGs.
 
-    `AirflowInstance` tells how it is made, started and ended. DAGs are paused until `unpause`.
+    For its settings, start and stop see `AirflowInstance`. DAGs are paused until `unpause`.
     """
 
-    # Orders
+    # Actions
 
     def unpause(self, dag_id: str, timeout_s: float = 60.0) -> None:
-        """Let the scheduler run the DAG, once its file has been read."""
+        """Wait until the DAG's file is parsed, then let the scheduler run the DAG."""
         self.wait_for_dag(dag_id, timeout_s)
-        self._asked.set_paused(dag_id, False)
+        self._running.set_paused(dag_id, False)
 
     def pause(self, dag_id: str) -> None:
-        self._asked.set_paused(dag_id, True)
+        self._running.set_paused(dag_id, True)
 
     def trigger(
         self,
@@ -43,10 +43,10 @@ class AirflowLab(AirflowInstance):
     ) -> str:
         """Return the id of a new manual run.
 
-        :param logical_date: the present by default; None makes a run without a date on Airflow 3.
+        :param logical_date: the present by default; None triggers a run without a date on Airflow 3.
         """
         date = datetime.now(UTC) if logical_date is _NOW else logical_date
-        return self._asked.trigger(dag_id, conf, date)
+        return self._running.trigger(dag_id, conf, date)
 
     def backfill(
         self,
@@ -63,11 +63,11 @@ class AirflowLab(AirflowInstance):
     ) -> list[Run]:
         """Run the intervals that start in [``from_``, ``to``], both included, and return their runs.
 
-        Airflow 2 runs them inside its command, as many at once as the DAG's ``max_active_runs`` says;
-        Airflow 3 leaves them to the scheduler, and the DAG is unpaused for it.
+        Airflow 2 runs them inside its command, at most ``max_active_runs`` of the DAG at once. Airflow 3
+        leaves them to the scheduler, so the DAG is unpaused.
 
-        :param reprocess: what becomes of intervals that have a run: ``none``, ``failed`` or ``completed``.
-        :param meanwhile: what to do once it has begun.
+        :param reprocess: which existing runs to repeat: ``none``, ``failed`` or ``completed``.
+        :param meanwhile: called once the backfill has begun.
         :raises LabError: a run failed, the command failed, or time ran out.
         """
         arguments = backfill_arguments(
@@ -80,16 +80,16 @@ class AirflowLab(AirflowInstance):
             run_backwards=run_backwards,
             conf=conf,
         )
-        # Airflow 3 allows one backfill of a DAG at a time, and notices the end of one late.
-        self.wait_until(lambda: not self._asked.backfill_active(dag_id), timeout_s, f"the last backfill of {dag_id}")
+        # Airflow 3 allows one backfill of a DAG at a time, and notices its end late.
+        self.wait_until(lambda: not self._running.backfill_active(dag_id), timeout_s, f"the last backfill of {dag_id}")
         if self.line == 3:
-            # A scheduler that takes up the runs while they are being made loses them on SQLite.
-            self._asked.set_paused(dag_id, True)
+            # On SQLite a scheduler that starts the runs while they are being created loses them.
+            self._running.set_paused(dag_id, True)
         with ThreadPoolExecutor(1) as pool:
             command = pool.submit(self._create_backfill, arguments, timeout_s)
             if self.line == 3:
                 command.result()
-                self._asked.set_paused(dag_id, False)
+                self._running.set_paused(dag_id, False)
             meanwhile()
             command.result()
 
@@ -102,46 +102,46 @@ class AirflowLab(AirflowInstance):
         return self.wait_until(ended, timeout_s, what, lambda: self._describe(dag_id))
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None) -> None:
-        """Have the tasks of a run, all or those named, run again.
+        """Clear the tasks of a run, all or the named ones, so that they run again.
 
-        The scheduler of Airflow 2 leaves the runs of a backfill alone, so there a cleared one waits for
-        another backfill.
+        The scheduler of Airflow 2 ignores the runs of a backfill, so there a cleared one waits for another
+        backfill.
         """
-        self._asked.clear(dag_id, run_id, task_ids)
+        self._running.clear(dag_id, run_id, task_ids)
 
     def set_variable(self, key: str, value: str) -> None:
-        self._asked.set_variable(key, value)
+        self._running.set_variable(key, value)
 
     def delete_variable(self, key: str) -> None:
-        self._asked.delete_variable(key)
+        self._running.delete_variable(key)
 
-    # Questions
+    # Queries
 
     def runs(self, dag_id: str) -> list[Run]:
         """Return the runs of a DAG in the order of their dates, those without a date last."""
         return sorted(
-            self._asked.runs(dag_id),
+            self._running.runs(dag_id),
             key=lambda run: (run["logical_date"] or datetime.max.replace(tzinfo=UTC), run["run_id"]),
         )
 
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
-        return self._asked.tasks(dag_id, run_id)
+        return self._running.tasks(dag_id, run_id)
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int | None = None) -> str:
-        """Return the log of one try of a task, or of all tries, as lines of text."""
+        """Return the log of one attempt of a task, or of all attempts, as lines of text."""
         return task_log.read(self._settings.home / "logs", dag_id, run_id, task_id, try_number)
 
     def variables(self) -> dict[str, str]:
-        return self._asked.variables()
+        return self._running.variables()
 
     def import_errors(self) -> dict[str, str]:
-        """Return the error of each DAG file that could not be read."""
-        return self._asked.import_errors()
+        """Return the import error of each DAG file that has one."""
+        return self._running.import_errors()
 
     # Waits
 
     def wait_for_dag(self, dag_id: str, timeout_s: float = 60.0) -> None:
-        """Return when the DAG's file has been read.
+        """Return when the DAG's file has been parsed.
 
         :raises LabError: a DAG file has an error, a component ended, or time ran out.
         """
@@ -149,7 +149,7 @@ class AirflowLab(AirflowInstance):
         def known() -> bool:
             if errors := self.import_errors():
                 raise LabError("\n".join(f"{file} cannot be read:\n{error}" for file, error in errors.items()))
-            return self._asked.dag_known(dag_id)
+            return self._running.dag_known(dag_id)
 
         self.wait_until(known, timeout_s, f"the DAG {dag_id}")
 
@@ -161,11 +161,11 @@ class AirflowLab(AirflowInstance):
         timeout_s: float = 120.0,
         run_type: str | None = None,
     ) -> list[Run]:
-        """Return the runs in one of ``states`` when there are ``count`` or more.
+        """Wait until ``count`` or more runs are in one of ``states``, and return them.
 
         :param run_type: count only ``scheduled``, ``manual`` or ``backfill`` runs.
-        :raises LabError: a run failed and ``states`` does not hold that, a component ended, or time ran
-            out; with the logs of the tasks concerned.
+        :raises LabError: a run failed (and ``states`` does not include that), a component ended, or time
+            ran out; with the logs of the tasks.
         """
 
         def enough() -> list[Run] | None:
@@ -197,7 +197,7 @@ class AirflowLab(AirflowInstance):
             answer = self.cli(*arguments, timeout_s=timeout_s)
             if answer.returncode == 0:
                 return
-            # On SQLite the command may meet another writer; it has changed nothing then.
+            # On SQLite the command may collide with another writer; then it has changed nothing.
             if "database is locked" not in answer.stderr:
                 break
         raise LabError(f"airflow {' '.join(arguments)} failed:\n{answer.stdout[-2000:]}\n{answer.stderr[-4000:]}")

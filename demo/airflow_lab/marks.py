@@ -1,8 +1,8 @@
 """Finding and ending all processes of a lab.
 
 Airflow's own processes do not stay in one process group: the parsers of DAG files and every running task
-make groups, and some sessions, of their own. So each process carries a mark in its environment,
-which its children inherit, and a lab ends all that bear its mark.
+make groups, and some sessions, of their own. So each process carries a mark in its environment, which its
+children inherit, and a lab ends all processes with its mark.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _GRACE_S = 10.0
 
 
 def with_mark(environment: Mapping[str, str], mark: str) -> dict[str, str]:
-    """Return ``environment`` for a process that `marked` shall find."""
-    # Airflow renames its processes, which overwrites the environment that others see unless SPT_NOENV is set.
+    """Return ``environment`` with the mark by which `marked` finds the process."""
+    # Airflow renames its processes. Unless SPT_NOENV is set, this overwrites the environment that others see.
     return {**environment, _MARK: mark, "SPT_NOENV": "1"}
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Return the living processes that bear ``mark``."""
+    """Return the living processes with this ``mark``."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -35,12 +35,12 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def end_all(mark: str) -> None:
-    """End all processes that bear ``mark``; those that do not end within the grace are killed."""
+    """End all processes with this ``mark``. Kill those that do not end within the grace period."""
     send_signal(marked(mark), signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_S
     while (left := marked(mark)) and time.monotonic() < deadline:
         psutil.wait_procs(left, timeout=0.5)
-    # A process may be born of one that is about to be killed.
+    # A process that is about to be killed may have started another one.
     while left := marked(mark):
         send_signal(left, signal.SIGKILL)
         psutil.wait_procs(left, timeout=1)

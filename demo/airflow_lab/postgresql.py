@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for labs: made, used and thrown away."""
+"""A private PostgreSQL server for labs, created for one use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _MISSING = "PostgreSQL is not installed; on Debian and Ubuntu: apt install postgresql"
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.1
-# A crash of the machine may lose what the server holds: nobody reads it again.
+# The data may be lost when the machine crashes, since it is used once.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
@@ -32,8 +32,8 @@ class PostgresServer:
     ``with PostgresServer(directory) as postgres: AirflowLab(..., database=postgres.database("airflow"))``
 
     :param directory: an empty or missing folder for data and logs; it is not removed. PostgreSQL refuses to
-        run as root, so there it is given to the user ``postgres`` or ``nobody``, who must be able to reach it:
-        below ``tempfile.mkdtemp()`` it is reachable, below pytest's ``tmp_path`` it is not.
+        run as root. Under root the folder is given to the user ``postgres`` or ``nobody``, who must be able to
+        reach it: possible below ``tempfile.mkdtemp()``, not below pytest's ``tmp_path``.
     :raises LabError: PostgreSQL is not installed, or does not start; with its output.
     """
 
@@ -62,7 +62,7 @@ class PostgresServer:
         self._processes.stop()
 
     def database(self, name: str) -> str:
-        """Make an empty database and return its ``postgresql://`` URL, which holds the password."""
+        """Create an empty database and return its ``postgresql://`` URL, password included."""
         self._run("createdb", *self._address(), name)
         return f"postgresql://{_USER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
 
@@ -103,7 +103,7 @@ class PostgresServer:
         return {**own, "PGPASSWORD": self._password}
 
     def _command(self, program: str, *arguments: str) -> list[str]:
-        """Return a command that runs as a user whom PostgreSQL accepts."""
+        """Return the command, run as a user that PostgreSQL accepts."""
         command = [str(self._programs / program), *arguments]
         if os.geteuid() != 0:
             return command

@@ -1,4 +1,4 @@
-"""The processes of one lab: started apart, watched, and ended to the last one."""
+"""The processes of one lab: starts, watches and ends them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from demo.airflow_lab.errors import LabError
 from demo.airflow_lab.marks import end_all, marked, send_signal, with_mark
 
 _TAIL_LINES = 40
-# What Airflow's scheduler dies of when another writer of a SQLite file is in its way; a service would start it again.
+# Airflow's scheduler dies with this error when another writer locks a SQLite file. A service would restart it.
 _SQLITE_RACES = ("StaleDataError", "database is locked")
 _MOST_RESTARTS = 3
 
 
 class Processes:
-    """The long-lived components of a lab, and the commands run beside them.
+    """The long-lived components of a lab, and its short commands.
 
-    ``logs`` is the folder that takes each component's output. A guard process ends everything when the
-    lab's own process dies without doing so.
+    ``logs`` is the folder for the output of each component. A guard process ends everything when the process of
+    the lab dies without doing so.
     """
 
     def __init__(self, logs: Path) -> None:
@@ -52,7 +52,7 @@ class Processes:
             )
 
     def open(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-        """Return a new process that talks over its standard input and output; its errors go to the log."""
+        """Start a process and return it with pipes to its standard input and output; its errors go to the log."""
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log_file(name).open("ab") as log:
             return subprocess.Popen(
@@ -68,9 +68,9 @@ class Processes:
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], timeout_s: float
     ) -> subprocess.CompletedProcess[str]:
-        """Return what a command printed and its code, whatever that is.
+        """Run a command; return its output and exit code.
 
-        :raises LabError: it took longer than ``timeout_s``; it is killed then.
+        :raises LabError: it took longer than ``timeout_s`` and was killed.
         """
         with subprocess.Popen(
             command,
@@ -89,7 +89,7 @@ class Processes:
             return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def check(self) -> None:
-        """Return when every component runs; one that lost a race for a SQLite file is started again.
+        """Check that every component runs. Restart one that died of a locked SQLite file.
 
         :raises LabError: one has ended; with its exit code and the tail of its log.
         """
@@ -102,13 +102,13 @@ class Processes:
                 raise LabError(f"Airflow's {name} ended with code {code}.\n{self.log_tail(name)}")
 
     def kill(self, name: str) -> None:
-        """End one component and its children at once, as a crash would. `check` reports it from then on."""
+        """Kill one component and its children, as a crash would. `check` reports it from then on."""
         component = self._components[name]
         self._kill_session(component.pid)
         component.wait()
 
     def stop(self) -> None:
-        """End every process of the lab: ask, wait, then kill. Nothing is left when it returns."""
+        """End every process of the lab: terminate, wait, then kill. None is left when it returns."""
         end_all(self._mark)
         for component in self._components.values():
             component.wait()
@@ -118,7 +118,7 @@ class Processes:
             self._guard = None
 
     def alive(self) -> list[psutil.Process]:
-        """Return all living processes of the lab, whatever group or session they are in."""
+        """Return all living processes of the lab, in any group and session."""
         return marked(self._mark)
 
     def log_file(self, name: str) -> Path:
@@ -138,7 +138,7 @@ class Processes:
         send_signal(session, signal.SIGKILL)
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
-        # It waits for the end of its standard input, which comes when this process ends in any way.
+        # The guard waits for the end of its standard input, which comes however this process ends.
         return subprocess.Popen(
             [sys.executable, "-m", "demo.airflow_lab.guard", self._mark],
             cwd=Path(__file__).parents[2],

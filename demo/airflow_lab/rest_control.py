@@ -20,19 +20,19 @@ _HEALTHY_PARTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 class RestControl:
-    """Speaks to the API server at ``url`` as ``user``; signs in with the first question."""
+    """Calls the API server at ``url`` as ``user``, and signs in with the first call."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._url = url
         self._login = {"username": user, "password": password}
         self._session = requests.Session()
-        # Neither a proxy nor a netrc entry of the machine has a say about the loopback.
+        # Proxies and netrc entries of the machine must not apply to the loopback.
         self._session.trust_env = False
 
     def healthy(self) -> bool:
         try:
             answer = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=_TIMEOUT_S)
-            # What tasks ask is built at the first question to it, and nothing else is answered meanwhile.
+            # The server builds the API for tasks at its first call, and answers nothing else meanwhile.
             for_tasks = self._session.get(f"{self._url}/execution/health", timeout=_TIMEOUT_S)
         except (requests.ConnectionError, requests.Timeout):
             return False
@@ -48,7 +48,7 @@ class RestControl:
         self._send("PATCH", f"{_dag(dag_id)}?update_mask=is_paused", json={"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None, logical_date: datetime | None) -> str:
-        """None as ``logical_date`` makes a run without a date and without an interval."""
+        """``logical_date=None`` triggers a run without a date and without an interval."""
         body = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": dict(conf or {})}
         return str(self._send("POST", f"{_dag(dag_id)}/dagRuns", json=body).json()["dag_run_id"])
 
@@ -115,7 +115,7 @@ class RestControl:
         if "Authorization" not in self._session.headers:
             self._sign_in()
         for attempt in range(_ATTEMPTS):
-            # SQLite lets one writer in at a time; the server answers 5xx to the one that waited too long.
+            # SQLite allows one writer at a time; the server answers 5xx to a call that waited too long.
             time.sleep(attempt * 0.5)
             answer = self._session.request(method, f"{self._url}/api/v2{path}", json=json, timeout=_TIMEOUT_S)
             if answer.status_code < 500:

@@ -1,4 +1,4 @@
-"""The environment of a private Airflow: everything it needs to know, and nothing from the machine's own."""
+"""The environment of a private Airflow: all its settings, and none of the machine's Airflow."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _USER = "admin"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one lab is made of.
+    """The settings of one lab. Making this value changes nothing on disk.
 
-    ``line`` is ``3`` or ``2``, ``python`` the interpreter that has it; ``database`` is ``sqlite`` or the URL
-    of a PostgreSQL database; ``extra`` are environment variables that win over the lab's own. ``password``
-    opens Airflow's pages and its API for the user ``admin``. The value does not change anything on disk.
+    ``line`` is ``3`` or ``2``, ``python`` its interpreter; ``database`` is ``sqlite`` or the URL of a PostgreSQL
+    database; ``extra`` are environment variables that override the lab's own. ``password`` is that of the user
+    ``admin`` for Airflow's UI and API.
     """
 
     line: int
@@ -57,7 +57,7 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """Return all variables for a process of this Airflow.
 
-        Made of the caller's environment without its own Airflow settings, the lab's settings, and ``extra``.
+        These are the caller's environment without its Airflow settings, the lab's settings, and ``extra``.
         """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         own = {f"AIRFLOW__{name}": value for name, value in (self._common() | self._of_line()).items()}
@@ -66,7 +66,7 @@ class Settings:
             **inherited,
             **own,
             "AIRFLOW_HOME": str(self.home),
-            # Executors of Airflow 2 start tasks as `airflow`, wherever they find it.
+            # Executors of Airflow 2 start tasks by the first `airflow` on the PATH.
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
@@ -96,7 +96,7 @@ class Settings:
         if self.line == 2:
             return {
                 "SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
-                # A backfill looks at its tasks this often.
+                # A backfill checks its tasks this often.
                 "SCHEDULER__JOB_HEARTBEAT_SEC": "1",
                 "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
                 "SCHEDULER__PARSING_PROCESSES": "1",
@@ -122,14 +122,14 @@ class Settings:
 
     def _database_url(self) -> str:
         if self.sqlite_file:
-            # Writers wait for one another longer than SQLite's own five seconds.
+            # Writers wait for each other longer than SQLite's default of five seconds.
             return f"sqlite:///{self.sqlite_file}?timeout=30"
-        # Airflow 3's SQLAlchemy would pick another driver for the bare name.
+        # Without a driver name, Airflow 3's SQLAlchemy would pick another one.
         return self.database.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that nobody listens on. It is not reserved."""
+    """Return a free loopback TCP port. It is not reserved."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Task logs as text, from the files that both Airflow lines write."""
+"""Reads task logs as text from the files of both Airflow lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def read(logs: Path, dag_id: str, run_id: str, task_id: str, try_number: int | None) -> str:
-    """Return the log of one try of a task, or of all tries in their order, as lines of text.
+    """Return the log of one attempt of a task, or of all attempts in order, as lines of text.
 
-    Logs of mapped tasks follow one another. Empty when nothing has been written yet.
+    Logs of mapped tasks follow each other. The text is empty if nothing has been written yet.
     """
     folder = logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
     name = f"attempt={'*' if try_number is None else try_number}.log"
@@ -18,7 +18,7 @@ def read(logs: Path, dag_id: str, run_id: str, task_id: str, try_number: int | N
 
 
 def _text(line: str) -> str:
-    """Return a line of Airflow 2 as it is, and an entry of Airflow 3 (JSON) in its place."""
+    """Return a line of Airflow 2 unchanged, and an entry of Airflow 3 (JSON) as text."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Made-up alerts of the legacy API: messages, code files, and kinds that nobody documented."""
+"""Invented alerts of the legacy API: messages, code files, and undocumented kinds."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def alerts(
     without_ts: bool = False,
     with_large_value: bool = False,
 ) -> Iterator[Document]:
-    """Yield ``count`` alerts with ``ts`` within ``[from_, to)``, in about that order.
+    """Yield ``count`` alerts with ``ts`` within ``[from_, to)``, roughly in this order.
 
-    Kinds rotate: chat, chan and forum messages, code files, an unknown kind. ``ts`` is a float, now and then
-    an int. Some share their second with the one before, some their whole ``ts``. A third of the
-    messages and all code files hold hostile texts.
+    Kinds rotate: chat, chan and forum messages, code files, an unknown kind. ``ts`` is a float, sometimes an
+    int. Some alerts share the second of the alert before, some its whole ``ts``. A third of the messages and
+    all code files contain hostile texts.
 
-    :param without_ts: takes ``ts`` from the second one; the time its source was observed is within the
+    :param without_ts: remove ``ts`` from the second alert; the observation time of its source is within the
         interval.
-    :param with_large_value: gives one message a body of about 1 MB.
+    :param with_large_value: give one message a body of about 1 MB.
     """
     end = to.timestamp()
     ts: float = 0
@@ -102,7 +102,7 @@ def _code(seed: int, number: int, second: int, service: str) -> Document:
         "source": service,
         "url": f"https://{service}.example/demo/demo-sdk/blob/main/conf/app{number}.properties",
     })  # fmt: skip
-    # Code files carry no dates at all.
+    # Code files have no dates.
     del document["source"]["first_observed_at"]
     return document
 
@@ -112,7 +112,7 @@ def _unknown(seed: int, number: int, second: int) -> Document:
     return _alert(seed, number, second, ["unknown-kind"], source)
 
 
-# The kind of the second one has a date in its source, so that it can do without ts.
+# The second kind has a date in its source, which replaces ts where that is missing.
 _KINDS: tuple[Callable[[int, int, int], Document], ...] = (
     lambda seed, number, second: _message(seed, number, second, "chat", "Telegram"),
     lambda seed, number, second: _message(seed, number, second, "forum", "demoforum"),

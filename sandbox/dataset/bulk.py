@@ -1,4 +1,4 @@
-"""Blocks of documents for benchmarks: millions of them, each made when it is requested."""
+"""Blocks of documents for benchmarks. Each of their millions of documents is made when it is requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up Flashpoint data: the same for the same seed and interval, and as awkward as the real data.
+"""Invented Flashpoint data, reproducible from seed and interval, and as irregular as real data.
 
 Addresses, names and people are invented; networks and domains are reserved ones.
 """
@@ -65,14 +65,14 @@ def indicators(
     types: Sequence[str] = INDICATOR_TYPES,
     with_large_value: bool = False,
 ) -> Iterator[Document]:
-    """Yield ``count`` attribute documents, updated within ``[from_, to)`` and in about that order.
+    """Yield ``count`` attribute documents, updated within ``[from_, to)``, roughly in this order.
 
-    Values differ from record to record, except where one repeats the value of an earlier record of its type
-    under another ``fpid`` and at another time. One in five is hostile (see ``dataset_hostile``). Keys that
-    none had before appear in the last third.
+    Values are unique, except that some records repeat the value of an earlier record of their type with another
+    ``fpid`` and another time. One in five records is hostile (see `sandbox.dataset.hostile`). New keys appear in
+    the last third.
 
-    :param types: any names; those outside ``INDICATOR_TYPES`` get plain texts as values.
-    :param with_large_value: gives one record a comment of about 1 MB.
+    :param types: any names; types outside ``INDICATOR_TYPES`` get plain texts as values.
+    :param with_large_value: give one record a comment of about 1 MB.
     """
     for number in range(count):
         at = moment_s(seed, number, count, from_, to)
@@ -80,7 +80,7 @@ def indicators(
         document = _document(seed, number, repeated, at, _type_of(number, types))
         if repeated is None and _is_hostile(number):
             turn = number // _HOSTILE_EVERY
-            # Shifted at each round, like the types, so that the two rhythms meet in every pair.
+            # Shifted at each round, like the types, so that every mutation meets every type.
             MUTATIONS[(turn + turn // len(MUTATIONS)) % len(MUTATIONS)](document, turn)
         if number > count * 2 // 3 and number % 4 == 0:
             document["late_key"] = {"since_version": 2, f"only_in_{number % 3}": hostile_text(number)}
@@ -90,7 +90,7 @@ def indicators(
 
 
 def _type_of(number: int, types: Sequence[str]) -> str:
-    # Shifted at each round, so that the rhythms of hostile and repeated records meet every type.
+    # Shifted at each round, so that hostile and repeated records occur in every type.
     return types[(number + number // len(types)) % len(types)]
 
 

@@ -1,4 +1,4 @@
-"""Whatever breaks a client that is not careful: values, shapes and keys."""
+"""Values, shapes and keys that break careless clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
-# Each text is given to a comment, a name or a message. None may split, cut or inject a line or a row.
+# Each text becomes a comment, a name or a message. None may split, cut or inject a line or a row.
 HOSTILE_TEXTS = (
     'she said "run", then ""again""',
     "a,b,,c;d|e",
@@ -75,11 +75,11 @@ def _without_event(document: Document, number: int) -> None:
 
 
 def _without_header(document: Document, number: int) -> None:
-    # Then the timestamp is the only time there is.
+    # The timestamp is then the only time.
     document["timestamp"] = str(document.pop("header_")["indexed_at"])
 
 
-# In rotation: as many texts as shapes, so that neither is rare.
+# Texts and shapes alternate, so that neither is rare.
 MUTATIONS: tuple[Callable[[Document, int], None], ...] = (
     _comment, _dotted_keys, _comment, _nulls, _comment, _empties, _comment, _deep,
     _comment, _numbers, _comment, _retyped, _comment, _without_event, _comment, _without_header,

@@ -1,4 +1,4 @@
-"""What everything made up rests on: reproducible chance, identities and times."""
+"""Reproducible random numbers, identities and times for invented data."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from random import Random
 from uuid import UUID
 
 EDGE_S = 300
-# Every so many records one lies exactly on an edge of five minutes, where windows meet.
+# One in so many records lies exactly on a multiple of five minutes, where windows meet.
 _EDGE_EVERY = 37
 
 
 def chance(*parts: object) -> Random:
-    """Return random numbers that depend on ``parts`` alone."""
+    """Return random numbers that depend only on ``parts``."""
     return Random(":".join(map(str, parts)))  # ruff: ignore[S311] - made-up data, no secrets
 
 
 def digest(*parts: object) -> str:
-    """Return 64 hex digits that depend on ``parts`` alone."""
+    """Return 64 hex digits that depend only on ``parts``."""
     return hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()
 
 
 def fpid(*parts: object) -> str:
-    """Return an identity as Flashpoint writes them: 22 characters of URL-safe base64."""
+    """Return an id in Flashpoint's form: 22 characters of URL-safe base64."""
     return urlsafe_b64encode(bytes.fromhex(digest("fpid", *parts))[:16]).decode().rstrip("=")
 
 
@@ -47,9 +47,9 @@ def _date(day: int) -> str:
 
 
 def moment_s(seed: int, number: int, count: int, from_: datetime, to: datetime) -> int:
-    """Return the second of record ``number`` of ``count``: spread over ``[from_, to)``, never falling much.
+    """Return the second of record ``number`` of ``count``. The records spread over ``[from_, to)``, roughly in order.
 
-    The first lies on ``from_``; some lie on edges of five minutes.
+    The first lies on ``from_``; some lie on multiples of five minutes.
     """
     start, end = int(from_.timestamp()), int(to.timestamp())
     step = (end - start) / count
@@ -60,5 +60,5 @@ def moment_s(seed: int, number: int, count: int, from_: datetime, to: datetime) 
 
 
 def observed(epoch_s: int, raw: str | None = None) -> dict[str, object]:
-    """Return the odd object in which Flashpoint wraps some times."""
+    """Return the object in which Flashpoint wraps some times."""
     return {"date-time": iso(epoch_s)[:-1] + "+00:00", "raw": raw or str(epoch_s), "timestamp": epoch_s}

@@ -1,4 +1,4 @@
-"""The record of one syslog connection, or HTTP request with events: its bytes, how it ended, what was cut from it."""
+"""One syslog connection, or HTTP request with events: its bytes, its end, and the lines cut from it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Ending = Literal["eof", "broken", "fault", "refused", "stopped"]
 
 @dataclass(eq=False)
 class SyslogConnection:
-    """What one connection brought.
+    """The bytes of one connection.
 
-    ``ended`` is None while bytes may still come, else
+    ``ended`` is None while more bytes may arrive, else
 
-    * ``eof``: the client ended it, and everything before that was read;
-    * ``broken``: the client, or the way, broke it;
+    * ``eof``: the client ended it, and all its bytes were read;
+    * ``broken``: the client or the network broke it;
     * ``fault``: the scripted ``fault`` ended the reading;
-    * ``refused``: it never came to be, by its certificate, its handshake or a fault;
+    * ``refused``: a certificate, a handshake or a fault prevented it;
     * ``stopped``: the server stopped.
 
-    ``torn`` counts the bytes after the last complete line of a connection that has ended.
-    ``client`` is the name in the client's certificate. ``counted`` says that ``torn_bytes`` is known.
+    ``torn_bytes`` counts the bytes after the last complete line of an ended connection; ``counted`` says that it
+    is known. ``client`` is the name in the client's certificate.
     """
 
     number: int
@@ -63,10 +63,10 @@ class SyslogConnection:
 
 
 class Turns:
-    """In which order connections brought their bytes, in turns.
+    """The order in which connections delivered their bytes.
 
-    A turn is taken when another connection brought bytes since: the reading threads write nothing down
-    as long as they are alone.
+    A connection takes a turn if another one delivered bytes since its last turn. A thread that reads alone
+    records nothing.
     """
 
     def __init__(self) -> None:
@@ -75,22 +75,22 @@ class Turns:
         self.current: SyslogConnection | None = None
 
     def take(self, connection: SyslogConnection) -> None:
-        """Note that the bytes of ``connection`` that are committed from here on are next."""
+        """Record that the next committed bytes are those of ``connection``."""
         with self._lock:
             self.current = connection
             self._taken.append((connection, len(connection.wire)))
 
     def drain(self) -> list[tuple[SyslogConnection, int]]:
-        """Return the turns since the last call as connection and the length at which its next turn begins.
+        """Return the turns since the last call, each as a connection and the length at which its next turn begins.
 
-        The last turn of a connection that may still bring bytes is returned again by the next call.
+        The next call returns the last turn of an open connection again.
         """
         with self._lock:
             taken, self._taken = self._taken, []
             ends: dict[SyslogConnection, int] = {}
             turns = []
             for connection, start in reversed(taken):
-                # Whether it ended is read before its length: what ended has its final length.
+                # Read the end before the length: an ended connection has its final length.
                 open_still = connection.ended is None
                 if connection not in ends and open_still:
                     self._taken.append((connection, start))

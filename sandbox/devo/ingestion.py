@@ -1,8 +1,8 @@
 """The HTTP ingestion of a sandbox Devo: ``/<mode>/<domain>/token!<token>/<host>/<tag>``.
 
 Modes, path, gzip, the limit of 32 MB and the statuses 200 and 204 are those of the vendor's page (Sending data to
-Devo by HTTP endpoint). Where the page is silent the sandbox is strict: it tells what is wrong with a request and
-takes nothing of it. Lines are recorded by tag exactly as if they had come by syslog.
+Devo by HTTP endpoint). Where the page is silent the sandbox is strict: it names the error of a request and takes
+nothing from it. Lines are recorded by tag, exactly like those that arrive over syslog.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HOST = re.compile(r"[^\s:]+")
 
 
 def without_token(path: str) -> str:
-    """Return a path as it may be shown."""
+    """Return the path with its token masked."""
     return _TOKEN.sub("/token!***", path)
 
 
@@ -60,7 +60,7 @@ class Ingestion:
         return Response(204)
 
     def _header(self, request: Request) -> bytes:
-        """Return the syslog header that the events of the request get, once they may come in."""
+        """Return the syslog header for the events of the request, after checking its token, domain, host and tag."""
         token, domain, host, tag = (unquote(request.groups[name]) for name in ("token", "domain", "host", "tag"))
         if not compare_digest(token.encode(), self._settings.http_token.encode()):
             raise _refusal(401, "The token is unknown.")
@@ -71,7 +71,7 @@ class Ingestion:
         return f"<14>Jan  1 00:00:00 {host} {tag}: ".encode()
 
     def _record(self, header: bytes, lines: bytes) -> None:
-        """Record lines, of which the last may lack its newline, each behind the header."""
+        """Record lines, each with the header before it. The last may lack its newline."""
         connection = self._tables.open("http")
         self._tables.turns.take(connection)
         if lines:
@@ -80,7 +80,7 @@ class Ingestion:
 
 
 def _body(request: Request) -> bytes:
-    """Return the body, inflated, unless it is too long or not in a form that is taken."""
+    """Return the inflated body; refuse one that is too long, wrongly encoded or not UTF-8."""
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise _refusal(415, "The body may be gzip, or not encoded.")

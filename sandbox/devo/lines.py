@@ -1,9 +1,9 @@
-"""Cuts what a syslog connection carried into lines, and finds the tag of a line.
+"""Cuts the bytes of a syslog connection into lines, and finds the tag of a line.
 
 Three kinds of frames may follow each other on one connection: lines that end with a newline, frames
 that begin with their length (RFC 6587, ``47 <14>...``), and gzip members that hold lines. A line is
-``<PRI>DATE HOST TAG: MESSAGE``. Nothing is mended: carriage returns, NUL and bytes that are no UTF-8
-stay as they came.
+``<PRI>DATE HOST TAG: MESSAGE``. Nothing is repaired: carriage returns, NUL and bytes that are not UTF-8
+stay as they arrived.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REMEMBERED_HEADERS = 10_000
 
 
 class Header(NamedTuple):
-    """What stands before the message of a line; ``date_form`` is ``(usd)`` or the like before the tag."""
+    """The part of a line before its message; ``date_form`` is a prefix of the tag such as ``(usd)``."""
 
     priority: int
     date: str
@@ -44,7 +44,7 @@ class Header(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A whole line and where it lies: ``offset`` in the spool of the wire, or of what was inflated."""
+    """A complete line and its place: ``offset`` in the spool of received, or of inflated bytes."""
 
     inflated: bool
     offset: int
@@ -52,7 +52,7 @@ class Line(NamedTuple):
 
 
 def parse_header(line: bytes) -> tuple[Header | None, int]:
-    """Return the header of a line and where its message begins, or ``(None, 0)`` for any other text."""
+    """Return the header of a line and the start of its message, or ``(None, 0)`` for any other text."""
     end = line.find(b": ")
     match = _HEADER.fullmatch(line, 0, end) if end > 0 else None
     if match is None or int(match["priority"]) > _HIGHEST_PRIORITY:
@@ -62,13 +62,13 @@ def parse_header(line: bytes) -> tuple[Header | None, int]:
 
 
 class TagFinder:
-    """Finds the tag of a line and where its message begins; remembers headers, which repeat."""
+    """Finds the tag of a line and the start of its message. Remembers headers, since they repeat."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, int]] = {}
 
     def find(self, line: bytes) -> tuple[str, int]:
-        """Return tag and start of the message; an unreadable line is all message of ``unknown.unknown``."""
+        """Return tag and start of the message. A line without a header is a message of ``unknown.unknown``."""
         prefix = line[: line.find(b": ") + 2]
         if found := self._known.get(prefix):
             return found
@@ -82,10 +82,10 @@ class TagFinder:
 
 
 class LineCutter:
-    """Cuts the bytes of one connection, as far as they go, and remembers where it stopped.
+    """Cuts the bytes of one connection into lines, and remembers its position.
 
-    :param wire: the bytes as they came.
-    :param inflated: where the content of gzip members is kept.
+    :param wire: the received bytes.
+    :param inflated: takes the content of gzip members.
     """
 
     def __init__(self, wire: Spool, inflated: Spool) -> None:
@@ -94,7 +94,7 @@ class LineCutter:
         self.position = 0
 
     def advance(self, end: int) -> Iterator[Line]:
-        """Yield the lines that are complete before ``end``, a number of bytes of the wire."""
+        """Yield the lines that are complete within the first ``end`` received bytes."""
         block_bytes = _BLOCK_BYTES
         while self.position < end:
             block = self._wire.read(self.position, min(block_bytes, end - self.position))
@@ -108,11 +108,11 @@ class LineCutter:
                 block_bytes *= 2
 
     def remainder(self) -> bytes:
-        """Return what came after the last complete line."""
+        """Return the bytes after the last complete line."""
         return self._wire.read(self.position, len(self._wire) - self.position)
 
     def _cut(self, block: bytes) -> Iterator[Line]:
-        """Yield the lines of a block and move ``position`` behind the last frame that it holds whole."""
+        """Yield the lines of a block, and move ``position`` past its last complete frame."""
         base = self.position
         at = 0
         while at < len(block):
@@ -149,7 +149,7 @@ class LineCutter:
 
 
 def _inflate(block: bytes, at: int) -> tuple[bytes, int] | None:
-    """Return the content of the gzip member at ``at`` and its end (-1: it is cut), or None where none is."""
+    """Return the content of the gzip member at ``at`` and its end (-1 if it is cut), or None if there is none."""
     engine = zlib.decompressobj(wbits=31)
     pieces = []
     try:

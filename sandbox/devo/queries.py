@@ -1,8 +1,7 @@
-"""The small part of Devo's query API that tells which ids a table shows, under ``/search/query``.
+"""The part of Devo's query API that counts the ids in a table, under ``/search/query``.
 
-It understands one query, the one that counts the events of each id, with or without the pragmas of devo-sdk, and is
-strict about everything else. What it shows is what Devo would have indexed, which may be late and may be less than
-what the listeners took: `DevoIndex` is told so by a test.
+It accepts one query: the number of events of each id, with or without the pragmas of devo-sdk. It refuses everything
+else. A query sees the events that Devo has indexed. A test can make the index late or incomplete with `DevoIndex`.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _QUERY = re.compile(
 
 
 class DevoIndex:
-    """What queries see of the tables."""
+    """The indexed part of the tables, which queries see."""
 
     def __init__(self, tables: DevoTables) -> None:
         self._tables = tables
@@ -44,23 +43,23 @@ class DevoIndex:
         self._blind = 0
 
     def lose(self, *ids: str) -> None:
-        """Never show one event of each of these ids, as if it had been lost after it was taken."""
+        """Hide one event of each of these ids for ever, as if it was lost after it was received."""
         with self._lock:
             self._lost.update(ids)
 
     def lag(self, queries: int) -> None:
-        """Show nothing to so many queries to come, as if nothing were indexed yet."""
+        """Show nothing to this number of next queries, as if nothing was indexed yet."""
         with self._lock:
             self._blind = queries
 
     def clear(self) -> None:
-        """Lose nothing more, and lag no longer."""
+        """Forget the lost events and the lag."""
         with self._lock:
             self._lost.clear()
             self._blind = 0
 
     def counts(self, tag: str, field: str) -> dict[str, int]:
-        """Return how many events of each id are shown."""
+        """Return the number of visible events by id."""
         with self._lock:
             if self._blind:
                 self._blind -= 1
@@ -77,12 +76,12 @@ class QueryApi:
         self._settings = settings
 
     def routes(self) -> list[Route]:
-        """Return the route of the API, and those by which another process scripts the index."""
+        """Return the route of the API, and the routes with which another process scripts the index."""
         place = f"{CONTROL}/index"
         return [
             Route("POST", PATH, self._query, "the events of each id in a table"),
             Route("POST", place, self._post_index, "script what queries see: {lose: [ids], lag: queries}"),
-            Route("DELETE", place, self._delete_index, "lose nothing more, and lag no longer"),
+            Route("DELETE", place, self._delete_index, "forget the script"),
         ]
 
     def _post_index(self, request: Request) -> Response:
@@ -126,7 +125,7 @@ class QueryApi:
 
 
 def _answer(counts: dict[str, int], *, is_compact: bool) -> Response:
-    """Return one JSON object a line, ended by CRLF; the compact form names its columns in the first one."""
+    """Return one JSON object per line, ended by CRLF. In the compact form the first one names the columns."""
     rows: list[Any] = [{"id": each, "events": events} for each, events in counts.items()]
     if is_compact:
         columns = {"id": {"type": "str", "index": 0}, "events": {"type": "int8", "index": 1}}

@@ -1,4 +1,4 @@
-"""A Devo to run tests, benchmarks and demonstrations against, on the loopback interface.
+"""A Devo for tests, benchmarks and demonstrations, on the loopback interface.
 
 ``python -m sandbox.devo.server --ready-file PATH`` runs it alone.
 """
@@ -41,9 +41,9 @@ class _HttpServices(HttpServer):
 
 
 class DevoServer:
-    """Syslog ingestion over TLS and plain TCP, HTTP ingestion, the Lookups API, and the inspection of what arrived.
+    """Syslog ingestion over TLS and plain TCP, HTTP ingestion, the Lookups API, and the inspection of all data.
 
-    ``index`` tells what queries see. Usable as a context manager. What arrived stays readable after ``stop``.
+    ``index`` holds what queries see. Usable as a context manager. Received data stays readable after ``stop``.
     """
 
     def __init__(self, settings: DevoSettings | None = None) -> None:
@@ -67,7 +67,7 @@ class DevoServer:
 
     @property
     def lookups(self) -> DevoLookups:
-        """The lookups, and the plans of their jobs."""
+        """The lookups and the scripts of their jobs."""
         return self._store.lookups
 
     @property
@@ -100,7 +100,7 @@ class DevoServer:
 
     @property
     def plain_port(self) -> int:
-        """The port of syslog over plain TCP, as an in-house relay has it."""
+        """The port of syslog over plain TCP, like that of an in-house relay."""
         return _started(self._plain).port
 
     @property
@@ -114,10 +114,10 @@ class DevoServer:
         return self.url + BASE
 
     def start(self) -> Self:
-        """Make the certificates where they are missing, and serve in threads until ``stop``."""
+        """Make missing certificates, and serve in threads until ``stop``."""
         settings, faults = self.settings, self.syslog_faults
         with ExitStack() as stack:
-            # Whatever fails, a port in use for example, must not leave the other parts running.
+            # A failure, such as a port in use, must not leave the other parts running.
             stack.callback(self.stop)
             self._certificates = make_certificates(settings.directory or self._temporary_directory())
             context = server_context(self._certificates)
@@ -167,7 +167,7 @@ class DevoServer:
         }
 
     def addresses(self) -> dict[str, Any]:
-        """Return what another process needs to use this server: ports, addresses, the connection."""
+        """Return ports, addresses and the Airflow connection, for other processes."""
         return {
             "syslog_port": self.syslog_port,
             "plain_port": self.plain_port,

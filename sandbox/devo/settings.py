@@ -10,18 +10,18 @@ from sandbox.devo.lookups.jobs import JobAnswers
 
 @dataclass(frozen=True)
 class DevoSettings:
-    """What a sandbox Devo is told when it is made.
+    """The settings of a sandbox Devo.
 
-    :param domain: the one domain it serves; the API answers 403 for any other.
-    :param api_token: opens the Lookups API.
-    :param http_token: opens the HTTP ingestion; the vendor's have 32 characters.
-    :param read_only_token: opens what only reads, and gets 403 elsewhere; None for no such token.
-    :param message_column: the column in which queries find an event as it came.
-    :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
-    :param job_answers: how the API speaks of jobs.
-    :param memory_bytes: what syslog connections may hold in memory; the rest goes to temporary files.
-    :param directory: where the certificates are, or will be; None for a temporary place.
-    :param syslog_port: of TLS ingestion; 0 takes a free one, here and below.
+    :param domain: its only domain; the API answers 403 for any other.
+    :param api_token: token of the Lookups API.
+    :param http_token: token of the HTTP ingestion; the vendor's tokens have 32 characters.
+    :param read_only_token: token that may only read, and gets 403 elsewhere; None for no such token.
+    :param message_column: the column in which queries find an event as it was received.
+    :param job_polls: number of polls until a job ends; 0 ends it before the call that made it is answered.
+    :param job_answers: the form of the API's answers about jobs.
+    :param memory_bytes: memory for syslog connections; further bytes go to temporary files.
+    :param directory: directory of the certificates, which are made if missing; None for a temporary one.
+    :param syslog_port: port of the TLS ingestion; 0 takes a free one, here and below.
     """
 
     domain: str = "sandbox"

@@ -1,4 +1,4 @@
-"""Bytes kept in the order they came: in memory while a shared budget lasts, then in a temporary file."""
+"""Stores bytes in order of arrival: in memory while a shared budget lasts, then in a temporary file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SEGMENT_BYTES = 256 * 1024
 
 
 class MemoryBudget:
-    """How many bytes all spools together may hold in memory."""
+    """The number of bytes that all spools together may hold in memory."""
 
     def __init__(self, max_bytes: int) -> None:
         self._lock = threading.Lock()
         self._left_bytes = max_bytes
 
     def take(self, count: int) -> bool:
-        """Take ``count`` bytes off the budget; return whether it had them."""
+        """Take ``count`` bytes from the budget; return whether it had them."""
         with self._lock:
             if count > self._left_bytes:
                 return False
@@ -35,7 +35,7 @@ class MemoryBudget:
 class Spool:
     """Bytes of one writer, readable by others while it writes.
 
-    The writer asks for ``room``, fills some of it and commits that: bytes go from a socket to their
+    The writer requests ``room``, fills a part of it and commits this part, so that bytes go from a socket to their
     place without another copy.
     """
 
@@ -50,12 +50,12 @@ class Spool:
         self._length = 0
 
     def __len__(self) -> int:
-        """Return how many bytes are committed."""
+        """Return the number of committed bytes."""
         return self._length
 
     @property
     def spilled(self) -> bool:
-        """Whether the budget ran out, so that later bytes are in a file."""
+        """Whether the budget ran out and later bytes are in a file."""
         return self._file is not None
 
     def room(self, max_bytes: int = SEGMENT_BYTES) -> memoryview:
@@ -65,12 +65,12 @@ class Spool:
         return memoryview(self._tail)[self._filled : self._filled + max_bytes]
 
     def commit(self, count: int) -> None:
-        """Keep the first ``count`` bytes of the last room."""
+        """Store the first ``count`` bytes of the last room."""
         self._filled += count
         self._length += count
 
     def append(self, data: bytes) -> None:
-        """Keep a copy of ``data``."""
+        """Store a copy of ``data``."""
         rest = memoryview(data)
         while rest:
             room = self.room()
@@ -91,7 +91,7 @@ class Spool:
         return b"".join(pieces)
 
     def discard(self) -> None:
-        """Give memory and file back; the spool is not used after that."""
+        """Release memory and file. The spool cannot be used after that."""
         with self._lock:
             self._budget.give_back(len(self._segments) * SEGMENT_BYTES)
             self._segments.clear()
@@ -115,7 +115,7 @@ class Spool:
             self._filled = 0
 
     def _piece(self, offset: int, end: int) -> bytes:
-        """Return what lies at ``offset`` in the one place that holds it."""
+        """Return bytes at ``offset`` from memory or from the file."""
         index, start = divmod(offset, SEGMENT_BYTES)
         if index < len(self._segments):
             return bytes(memoryview(self._segments[index])[start : start + end - offset])
@@ -126,7 +126,7 @@ class Spool:
 
 
 def _temporary_file(owner: Spool) -> IO[bytes]:
-    """Return a file without a name that is closed when its owner goes."""
+    """Return a file without a name that is closed with its owner."""
     file = tempfile.TemporaryFile(buffering=0)  # ruff: ignore[open-file-with-context-handler]
     weakref.finalize(owner, file.close)
     return file

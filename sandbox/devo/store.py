@@ -1,7 +1,6 @@
-"""What a sandbox Devo holds, and how people and tests look into it: JSON under ``/__sandbox__``.
+"""The data of a sandbox Devo, and its inspection: JSON under ``/__sandbox__``.
 
-The base of the HTTP server keeps these paths free of credentials and of faults, and answers this
-machine only.
+On these paths the HTTP server needs no credentials, applies no faults, and answers only this machine.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ class DevoStore:
             Route("POST", f"{CONTROL}/lookup-jobs", self._post_jobs, "plan jobs: [{polls, failure}]"),
             Route("POST", f"{CONTROL}/lookup-jobs/finish", self._finish_jobs, "finish the jobs under way"),
             Route("GET", faults, self._get_faults, "the faults of syslog connections"),
-            Route("POST", faults, self._post_faults, "add faults, one for each connection to come, or null"),
-            Route("DELETE", faults, self._delete_faults, "forget the faults and release what they hold"),
-            Route("POST", f"{faults}/release", self._release_faults, "release what the faults hold"),
+            Route("POST", faults, self._post_faults, "add faults, one for each next connection, or null"),
+            Route("DELETE", faults, self._delete_faults, "forget the faults and release those that hold"),
+            Route("POST", f"{faults}/release", self._release_faults, "release the faults that hold"),
         ]
 
     def _get_tables(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """The syslog ingestion of a sandbox Devo: a TLS listener that asks for certificates, and a plain one.
 
-A reading thread does nothing but read into its connection's spool: what arrived is cut into lines when
-somebody looks, so that the listener does not slow the sender that is measured against it.
+A reading thread only reads into the spool of its connection. Lines are cut when they are inspected, so that the
+listener does not slow down a sender that is measured against it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _BACKLOG = 128
 
 
 def server_context(certificates: Certificates) -> ssl.SSLContext:
-    """Return the context of a server that accepts clients of its own authority only, from TLS 1.2 on."""
+    """Return the context of a server that accepts only clients of its own authority, with TLS 1.2 or later."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(certificates.server_cert, certificates.server_key)
     context.load_verify_locations(certificates.chain)
-    # devo-sdk ends with a bare FIN; taken for an end, it is answered with a close_notify like any other.
+    # devo-sdk ends with a bare FIN. It counts as an end, and is answered with a close_notify like any other.
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     return context
 
 
 class SyslogListener:
-    """Accepts syslog connections on a port of the loopback interface and records what they bring.
+    """Accepts syslog connections on a port of the loopback interface and records their bytes.
 
-    :param tables: where the connections are recorded.
-    :param script: the faults to obey.
+    :param tables: takes the connections.
+    :param script: the faults to apply.
     :param context: speaks TLS when given, else plain TCP.
     :param port: 0 takes a free one.
     """
@@ -89,7 +89,7 @@ class SyslogListener:
         if self._socket is None or self._acceptor is None:
             return
         self.stopping.set()
-        # A connection of our own wakes the accepting thread on every system; closing its socket does not.
+        # A new connection wakes the accepting thread on every system; closing its socket does not.
         socket.create_connection(self._socket.getsockname(), _JOIN_S).close()
         self._acceptor.join(_JOIN_S)
         self._socket.close()
@@ -111,7 +111,7 @@ class SyslogListener:
             try:
                 peer = self._wrap(accepted)
             except OSError:
-                # Already gone, with bytes in flight.
+                # The client is already gone, with bytes in flight.
                 self._tables.end(connection, "refused")
                 accepted.close()
                 continue
@@ -120,10 +120,10 @@ class SyslogListener:
             reader.start()
 
     def _wrap(self, accepted: socket.socket) -> socket.socket:
-        """Return the socket to read from; its handshake is left to its thread, not to hold up others."""
+        """Return the socket to read from. Its own thread does the handshake, so that it does not delay others."""
         if self._context is None:
             return accepted
-        # A ragged end is then an RST: the context takes a bare FIN for an end.
+        # A ragged end is then an RST, since the context accepts a bare FIN as an end.
         return self._context.wrap_socket(
             accepted, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
@@ -138,7 +138,7 @@ class SyslogListener:
                 _shake_hands(peer, connection)
             self._read(peer, connection, fault)
         except OSError:
-            # A TLS error too: before the handshake is done it is a refusal, later a break.
+            # TLS errors too: a refusal during the handshake, a break later.
             ended: Ending = "broken" if connection.client or not self._context else "refused"
             self._tables.end(connection, "stopped" if self.stopping.is_set() else ended)
         finally:
@@ -146,7 +146,7 @@ class SyslogListener:
             peer.close()
 
     def _read(self, peer: socket.socket, connection: SyslogConnection, fault: SyslogFault | None) -> None:
-        """Read to the client's end, or through the fault, and take leave."""
+        """Read to the client's end, or apply the fault, then end the connection."""
         pause = fault is not None and fault.action != "never_close"
         limit = fault.after_bytes if fault and pause else sys.maxsize
         at_end = self._fill(peer, connection, limit)
@@ -154,7 +154,7 @@ class SyslogListener:
             at_end = self._misbehave(peer, connection, fault)
         if not at_end:
             return
-        # Recorded before the answer: who sees the connection end can rely on all being counted.
+        # Recorded before the answer, so that everything is counted when the client sees the end.
         self._tables.end(connection, "stopped" if self.stopping.is_set() else "eof")
         if fault and fault.action == "never_close":
             fault.hold()
@@ -163,7 +163,7 @@ class SyslogListener:
     def _fill(
         self, peer: socket.socket, connection: SyslogConnection, limit: int, chunk_bytes: int = SEGMENT_BYTES
     ) -> bool:
-        """Read until the record holds ``limit`` bytes; return whether the client's end came before."""
+        """Read until the record holds ``limit`` bytes; return whether the client ended before."""
         spool, turns = connection.wire, self._tables.turns
         while (left := limit - len(spool)) > 0:
             count = peer.recv_into(spool.room(min(left, chunk_bytes)))
@@ -175,7 +175,7 @@ class SyslogListener:
         return False
 
     def _misbehave(self, peer: socket.socket, connection: SyslogConnection, fault: SyslogFault) -> bool:
-        """Do what the fault says; return whether the connection was read to its end all the same."""
+        """Apply the fault; return whether the connection was still read to its end."""
         if fault.action == "trickle":
             return self._trickle(peer, connection, fault)
         if fault.action == "stall":
@@ -185,7 +185,7 @@ class SyslogListener:
         if fault.action == "reset":
             reset_connection(peer)
         elif fault.action == "close":
-            # With nothing unread, closing would look like an orderly end. The client's end is readable too.
+            # Closing with nothing unread would look like an orderly end. The client's end is readable too.
             _wait_until_readable(peer)
         elif fault.action == "half_close":
             _shutdown(peer, socket.SHUT_WR)
@@ -217,7 +217,7 @@ def _wait_until_readable(peer: socket.socket) -> None:
 
 
 def _take_leave(peer: socket.socket) -> None:
-    """Answer the client's end with our own: over TLS a close_notify, then FIN."""
+    """Answer the client's end: over TLS with a close_notify, then with FIN."""
     try:
         if isinstance(peer, ssl.SSLSocket):
             peer.settimeout(_FAREWELL_S)
@@ -229,7 +229,7 @@ def _take_leave(peer: socket.socket) -> None:
 
 
 def _shutdown(peer: socket.socket, how: int) -> None:
-    """End a direction of the TCP connection; a TLS socket is not asked, since another thread may read it."""
+    """End a direction of the TCP connection, bypassing a TLS socket, which another thread may be reading."""
     try:
         socket.socket.shutdown(peer, how)
     except OSError:

@@ -15,25 +15,25 @@ Action = Literal["reset", "close", "stall", "stall_then_close", "half_close", "t
 
 @dataclass(frozen=True)
 class SyslogFault:
-    """What a listener does to one connection once it has read exactly ``after_bytes`` of it.
+    """A fault that a listener applies to one connection after reading exactly ``after_bytes`` of it.
 
     ``action`` is one of
 
     * ``reset``: ends the connection with RST;
-    * ``close``: closes as soon as more bytes have come, without reading them;
-    * ``stall``: stops reading, then reads on as if nothing had been;
+    * ``close``: closes as soon as more bytes have arrived, without reading them;
+    * ``stall``: stops reading, then reads on normally;
     * ``stall_then_close``: stops reading, then closes without reading on;
     * ``half_close``: ends its own direction (FIN), stops reading and keeps the connection;
     * ``trickle``: reads on, ``chunk_bytes`` at a time with ``pause_s`` between;
-    * ``never_close``: reads to the client's end, as relays do that then keep the connection
+    * ``never_close``: reads to the client's end and keeps the connection, as some relays do
       (``after_bytes`` has no meaning);
-    * ``refuse``: ends the connection with RST in place of the handshake.
+    * ``refuse``: ends the connection with RST instead of the handshake.
 
-    What was read before counts as arrived. A connection that ends earlier never meets its fault.
+    Bytes read before the fault count as arrived. A connection that ends earlier skips its fault.
 
-    :param stall_s: how long a stall holds, and how long ``half_close`` and ``never_close`` keep the
+    :param stall_s: duration of a stall, and of the time that ``half_close`` and ``never_close`` keep the
         connection; None for as long as the server runs.
-    :param released: ends what holds; afterwards ``trickle`` reads at full speed.
+    :param released: ends the wait early; afterwards ``trickle`` reads at full speed.
     """
 
     action: Action
@@ -58,7 +58,7 @@ class SyslogFault:
     def from_json(cls, value: Any) -> SyslogFault | None:
         """Return the fault that a JSON object describes with the names of this class; null is no fault.
 
-        :raises InvalidSettingError: it is no object, names an unknown field, or lacks the action.
+        :raises InvalidSettingError: it is not an object, has an unknown field, or lacks the action.
         """
         if value is None:
             return None
@@ -74,7 +74,7 @@ class SyslogFault:
 
 
 class SyslogFaultScript:
-    """Hands out one entry per connection; None leaves a connection unharmed, and so does the script's end."""
+    """Gives one entry to each connection. None, and the end of the script, leave a connection unharmed."""
 
     def __init__(self, faults: Iterable[SyslogFault | None] = ()) -> None:
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class SyslogFaultScript:
         self._taken: list[SyslogFault] = []
 
     def add(self, *faults: SyslogFault | None) -> None:
-        """Append entries for the connections to come."""
+        """Append entries for the next connections."""
         with self._lock:
             self._waiting.extend(faults)
 
@@ -95,13 +95,13 @@ class SyslogFaultScript:
             return fault
 
     def release(self) -> None:
-        """End whatever the faults of connections so far hold."""
+        """Release the faults that hold connections."""
         with self._lock:
             for fault in self._taken:
                 fault.released.set()
 
     def clear(self) -> None:
-        """Forget the entries for connections to come, and release those of connections so far."""
+        """Forget the entries for next connections, and release the faults that hold connections."""
         self.release()
         with self._lock:
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The tables of a sandbox Devo: events by tag, indexed where they lie, so that a million of them is cheap."""
+"""The tables of a sandbox Devo: events by tag. The index refers to received bytes, so a million events is cheap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOKUP_TABLES = "my.lookup."
 
 
 class Event(NamedTuple):
-    """An event as it arrived: the connection's number, the header (None where unreadable), the message."""
+    """A received event: the number of its connection, its header (None if unreadable), its message."""
 
     connection: int
     header: Header | None
@@ -26,13 +26,13 @@ class Event(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The message; bytes that are no UTF-8 are lone surrogates, which ``surrogateescape`` turns back."""
+        """The message; bytes that are not UTF-8 are lone surrogates, which ``surrogateescape`` restores."""
         return self.message.decode("utf-8", "surrogateescape")
 
 
 @dataclass
 class IdCount:
-    """How often each id came: ``distinct`` ids, ``duplicates`` beyond the first, events ``without`` one."""
+    """Counts of ids: ``distinct`` ids, ``duplicates`` beyond the first, events ``without`` an id."""
 
     counts: Counter[str] = field(default_factory=Counter)
     without: int = 0
@@ -59,7 +59,7 @@ class IdCount:
 
 
 class Table:
-    """The events of one tag, in order of arrival. ``bytes`` counts whole lines without their ends."""
+    """The events of one tag, in order of arrival. ``bytes`` counts complete lines without their newlines."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -107,25 +107,25 @@ class Table:
 
 
 class DevoTables:
-    """All tables and all connections. Lines are cut and sorted when somebody looks, not when they arrive.
+    """All tables and connections. Lines are cut and sorted when they are inspected, not when they arrive.
 
-    :param memory_bytes: what connections may hold in memory together; the rest goes to temporary files.
+    :param memory_bytes: memory for all connections together; further bytes go to temporary files.
     """
 
     def __init__(self, memory_bytes: int = 1024**3) -> None:
         self.turns = Turns()
         self._budget = MemoryBudget(memory_bytes)
         self._lock = threading.RLock()
-        # Guards the list of connections apart from the tables, so that accepting never waits for cutting.
+        # The list of connections has a lock of its own, so that accepting never waits for cutting.
         self._changed = threading.Condition()
         self._connections: list[SyslogConnection] = []
         self._tables: dict[str, Table] = {}
         self._opened = 0
         self.on_lookup_line: Callable[[int, str, bytes], None] = lambda connection, tag, message: None
-        """Takes connection, tag and message of each line of the tables of lookups, as it is sorted."""
+        """Takes connection, tag and message of each line for the lookup tables while lines are sorted."""
 
     def open(self, transport: Transport, fault: str | None = None) -> SyslogConnection:
-        """Return the record of a new connection, numbered from 1."""
+        """Return a new connection, numbered from 1."""
         with self._changed:
             self._opened += 1
             connection = SyslogConnection(self._opened, transport, self._budget, fault)
@@ -133,14 +133,14 @@ class DevoTables:
         return connection
 
     def end(self, connection: SyslogConnection, ended: Ending) -> None:
-        """Note how a connection ended; no bytes may be committed to it after that."""
+        """Record how a connection ended. No bytes may be committed to it after that."""
         with self._changed:
             if connection.ended is None:
                 connection.ended = ended
             self._changed.notify_all()
 
     def wait_until_idle(self, timeout_s: float, *, connections: int = 0) -> bool:
-        """Wait until ``connections`` were accepted, and each so far has ended; return whether that came."""
+        """Wait until ``connections`` were accepted and all have ended; return whether this happened in time."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._opened >= connections and all(each.ended for each in self._connections),
@@ -154,7 +154,7 @@ class DevoTables:
             return sorted(self._tables)
 
     def refresh(self) -> None:
-        """Sort what arrived up to now."""
+        """Sort the lines that have arrived."""
         with self._lock:
             self._refresh()
 
@@ -173,18 +173,18 @@ class DevoTables:
             return list(self._table(tag).events(offset, limit))
 
     def ids(self, tag: str, name: str) -> IdCount:
-        """Return how often each id came, where messages are JSON objects with the id under ``name``."""
+        """Return the counts of ids in messages that are JSON objects with the id under ``name``."""
         with self._lock:
             return self._table(tag).ids(name)
 
     def connections(self) -> list[SyslogConnection]:
-        """Return the connections in the order in which they were accepted, counted up to now."""
+        """Return the connections with their current counts, in the order in which they were accepted."""
         with self._lock:
             self._refresh()
             return list(self._connections)
 
     def torn(self) -> int:
-        """Return how many lines were torn by the end of a connection."""
+        """Return the number of lines that the end of a connection cut."""
         with self._lock:
             self._refresh()
             return sum(table.torn.total() for table in self._tables.values())
@@ -197,7 +197,7 @@ class DevoTables:
             return {"tables": tables, "connections": [each.to_json() for each in self._connections]}
 
     def clear(self) -> None:
-        """Forget the events so far and the connections that have ended; those still open go on."""
+        """Forget the events and the ended connections. Open connections go on."""
         with self._lock:
             self._refresh()
             self._tables.clear()
@@ -213,7 +213,7 @@ class DevoTables:
         return self._tables.get(tag) or Table()
 
     def _refresh(self) -> None:
-        """Cut and sort what arrived since the last time."""
+        """Cut and sort the bytes that arrived since the last call."""
         ended = [each for each in self._connections if each.ended and not each.counted]
         for connection, end in self.turns.drain():
             for line in connection.cutter.advance(end):

@@ -1,4 +1,4 @@
-"""The control plane of the Flashpoint sandbox: publish documents, touch them, ask what is expected."""
+"""The control plane of the Flashpoint sandbox: publish and touch documents, read the expected results."""
 
 from __future__ import annotations
 
@@ -46,61 +46,61 @@ class FlashpointControl:
         ]
 
     def publish_indicators(self, request: Request) -> Response:
-        """Publish the list in the body: 201 with the counts."""
+        """Publish the list in the body; answer 201 with the counts."""
         documents = _list(request)
         new = self._store.publish_indicators(documents)
         return Response.json({"published": len(documents), "new": new}, status=201)
 
     def publish_alerts(self, request: Request) -> Response:
-        """Publish the list in the body: 201 with the counts."""
+        """Publish the list in the body; answer 201 with the counts."""
         documents = _list(request)
         new = self._store.publish_alerts(documents)
         return Response.json({"published": len(documents), "new": new}, status=201)
 
     def publish_bulk(self, request: Request) -> Response:
-        """Publish many plain indicators, made when they are asked for: 201 with the count."""
-        asked = _object(request, {"type", "count", "from", "to", "columns", "seed"})
+        """Publish a block of plain indicators, each made when it is requested; answer 201 with the count."""
+        parameters = _object(request, {"type", "count", "from", "to", "columns", "seed"})
         block = bulk_indicators(
-            str(asked["type"]),
-            int(asked["count"]),
-            moment(asked["from"]),
-            moment(asked["to"]),
-            columns=int(asked.get("columns", 20)),
-            seed=int(asked.get("seed", 0)),
+            str(parameters["type"]),
+            int(parameters["count"]),
+            moment(parameters["from"]),
+            moment(parameters["to"]),
+            columns=int(parameters.get("columns", 20)),
+            seed=int(parameters.get("seed", 0)),
         )
         self._store.publish_block(block)
         return Response.json({"published": len(block), "new": len(block)}, status=201)
 
     def touch(self, request: Request) -> Response:
-        """Make newer versions of known indicators: 200 with their ids."""
-        asked = _object(request, {"fpid", "count", "types", "at"})
-        types = asked.get("types")
+        """Make newer versions of known indicators; answer 200 with their ids."""
+        parameters = _object(request, {"fpid", "count", "types", "at"})
+        types = parameters.get("types")
         touched = self._store.touch_indicators(
-            fpid=asked.get("fpid"),
-            count=asked.get("count"),
+            fpid=parameters.get("fpid"),
+            count=parameters.get("count"),
             types=types.split(",") if isinstance(types, str) else types,
-            at=moment(asked["at"]) if "at" in asked else None,
+            at=moment(parameters["at"]) if "at" in parameters else None,
         )
         return Response.json({"count": len(touched), "fpids": touched})
 
     def summary(self, request: Request) -> Response:
-        """Return how many indicators of each type and how many alerts there are."""
+        """Return the number of indicators of each type, and the number of alerts."""
         indicators = self._store.indicators.groups()
         return Response.json({"indicators": indicators, "alerts": len(self._store.alerts)})
 
     def expected_indicators(self, request: Request) -> Response:
-        """Return the newest record of each value of ``key``."""
-        asked = Parameters(request, ("type", "from", "to", "key"))
-        kind = asked.text("type")
+        """Return the newest record for each value of ``key``."""
+        parameters = Parameters(request, ("type", "from", "to", "key"))
+        kind = parameters.text("type")
         expected = self._store.expected_indicators(
-            kind, asked.text("key", f"value.{kind}"), _optional(asked, "from"), _optional(asked, "to")
+            kind, parameters.text("key", f"value.{kind}"), _optional(parameters, "from"), _optional(parameters, "to")
         )
         return Response.json(expected.to_json())
 
     def expected_alerts(self, request: Request) -> Response:
         """Return ``{"count", "ids"}``, oldest first."""
-        asked = Parameters(request, ("from", "to"))
-        ids = self._store.expected_alerts(_optional(asked, "from"), _optional(asked, "to"))
+        parameters = Parameters(request, ("from", "to"))
+        ids = self._store.expected_alerts(_optional(parameters, "from"), _optional(parameters, "to"))
         return Response.json({"count": len(ids), "ids": ids})
 
 
@@ -113,12 +113,12 @@ def moment(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _optional(asked: Parameters, name: str) -> datetime | None:
-    return moment(asked.text(name)) if name in asked else None
+def _optional(parameters: Parameters, name: str) -> datetime | None:
+    return moment(parameters.text(name)) if name in parameters else None
 
 
 def _checked(handler: Handler) -> Handler:
-    """Return the handler, answering 400 with the reason where the request makes no sense."""
+    """Return the handler, which now answers an invalid request with 400 and the reason."""
 
     def checked(request: Request) -> Response:
         try:

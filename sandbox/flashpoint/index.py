@@ -1,6 +1,6 @@
 """The search index behind the Flashpoint sandbox: the newest version of each document, by time of update.
 
-Like the real one it forgets a version when a newer one of the same document arrives.
+Like the real index it forgets a version when a newer one of the same document arrives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Order = Literal["asc", "desc", "shuffled"]
 _NUMBER_BITS = 32
 _NUMBER_MASK = (1 << _NUMBER_BITS) - 1
 _END_US = 1 << 62
-# The golden ratio in 64 bits: multiplied by it, neighbouring keys land far apart.
+# The golden ratio in 64 bits. Multiplied by it, neighbouring keys end up far apart.
 _SCATTER = 0x9E3779B97F4A7C15
 
 
@@ -34,7 +34,7 @@ class Version:
 
 
 class Block(Protocol):
-    """Many documents of one group that are made when they are asked for, in the order of their times."""
+    """Many documents of one group in the order of their times, each made when it is requested."""
 
     @property
     def group(self) -> str: ...
@@ -48,7 +48,7 @@ class Block(Protocol):
         """Return the JSON of the document at ``offset``."""
 
     def offset(self, identity: str) -> int | None:
-        """Return where the document lies, None where it is not of this block."""
+        """Return the offset of the document, or None if it is not in this block."""
 
     def identity(self, offset: int) -> str:
         """Return the identity of the document at ``offset``."""
@@ -56,9 +56,9 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class Selection:
-    """The keys of some groups within a window, as they were when it was made: later updates do not show.
+    """The keys of some groups within a window. Later updates do not change it.
 
-    ``ranges`` holds, for each group, its sorted keys and the first and last place of the window in it.
+    ``ranges`` holds for each group its sorted keys, and the start and end of the window in them.
     """
 
     ranges: Sequence[tuple[list[int], int, int]]
@@ -67,7 +67,7 @@ class Selection:
         return sum(high - low for _, low, high in self.ranges)
 
     def walk(self, order: Order) -> Iterator[int]:
-        """Yield the keys in ``order``; ``shuffled`` is the same at every walk, whatever else is there."""
+        """Yield the keys in ``order``; ``shuffled`` is the same in every walk, whatever other keys there are."""
         if order == "shuffled":
             return iter(sorted((key for keys, low, high in self.ranges for key in keys[low:high]), key=_scattered))
         falling = order == "desc"
@@ -78,9 +78,9 @@ class Selection:
         return heapq.merge(*walks, reverse=falling)
 
     def page(self, order: Order, skip: int, limit: int) -> list[int]:
-        """Return at most ``limit`` keys behind the first ``skip``.
+        """Return at most ``limit`` keys after the first ``skip``.
 
-        One group costs as much as the page; several cost ``skip + limit`` steps; shuffled, the window.
+        The cost is that of the page for one group, ``skip + limit`` steps for several, the whole window if shuffled.
         """
         if len(self.ranges) == 1 and order != "shuffled":
             keys, low, high = self.ranges[0]
@@ -89,7 +89,7 @@ class Selection:
         return list(islice(self.walk(order), skip, skip + limit))
 
     def page_after(self, order: Order, last: int, limit: int) -> list[int]:
-        """Return at most ``limit`` keys that come behind the key ``last`` in ``order``."""
+        """Return at most ``limit`` keys that follow the key ``last`` in ``order``."""
         if order == "shuffled":
             behind = (key for key in self.walk(order) if _scattered(key) > _scattered(last))
             return list(islice(behind, limit))
@@ -103,12 +103,12 @@ class Selection:
 class UpdateIndex:
     """The newest version of each document. Safe for many threads.
 
-    ``bodies_read`` counts the bodies asked for, so that a test can tell how much a request cost.
+    ``bodies_read`` counts the requested bodies, so that a test can check the cost of a request.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # The lists are replaced, never changed, so that a selection keeps what it saw.
+        # The lists are replaced, never changed, so that a selection stays as it is.
         self._keys: dict[str, list[int]] = {}
         self._sources: list[Version | tuple[Block, int]] = []
         self._newest: dict[str, int] = {}
@@ -119,12 +119,12 @@ class UpdateIndex:
         return sum(len(keys) for keys in self._keys.values())
 
     def groups(self) -> dict[str, int]:
-        """Return how many documents each group holds."""
+        """Return the number of documents by group."""
         with self._lock:
             return {group: len(keys) for group, keys in sorted(self._keys.items()) if keys}
 
     def publish(self, versions: Iterable[Version]) -> int:
-        """Add versions, each in the place of the one known before; return how many documents were new."""
+        """Add versions, which replace earlier ones; return the number of new documents."""
         with self._lock:
             known = len(self)
             dropped: dict[str, set[int]] = {}
@@ -146,7 +146,7 @@ class UpdateIndex:
             return len(self) - known
 
     def publish_block(self, block: Block) -> None:
-        """Add a block of documents that are not known yet; none of them is made before it is asked for."""
+        """Add a block of new documents. Each is made when it is requested."""
         with self._lock:
             first = len(self._sources)
             self._blocks.append((block, first))
@@ -155,7 +155,7 @@ class UpdateIndex:
             self._keys[block.group] = sorted(self._keys.get(block.group, []) + keys)
 
     def select(self, groups: Iterable[str] | None, low_us: int | None, high_us: int | None) -> Selection:
-        """Return what lies in ``[low_us, high_us)``; None is no bound, and no groups are all groups."""
+        """Return the keys within ``[low_us, high_us)``. None is no bound; ``groups=None`` selects all groups."""
         low = (low_us or 0) << _NUMBER_BITS
         high = (_END_US if high_us is None else high_us) << _NUMBER_BITS
         with self._lock:
@@ -164,12 +164,12 @@ class UpdateIndex:
         return Selection([(keys, start, max(start, end)) for keys, start, end in ranges])
 
     def find(self, identity: str) -> int | None:
-        """Return the key of the newest version of a document, None where there is none."""
+        """Return the key of the newest version of a document, or None if there is none."""
         with self._lock:
             return self._key_of(identity)
 
     def body(self, key: int) -> bytes:
-        """Return the JSON of a version, also of one that is not the newest any more."""
+        """Return the JSON of a version, even if it is no longer the newest."""
         number = key & _NUMBER_MASK
         source = self._sources[number]
         self.bodies_read += 1
@@ -179,7 +179,7 @@ class UpdateIndex:
         return block.body(number - first)
 
     def identity(self, key: int) -> str:
-        """Return whose version ``key`` is."""
+        """Return the identity of the document that ``key`` is a version of."""
         number = key & _NUMBER_MASK
         source = self._sources[number]
         if isinstance(source, Version):
@@ -202,7 +202,7 @@ class UpdateIndex:
 
 
 def time_us(key: int) -> int:
-    """Return the time of update that a key carries."""
+    """Return the update time in a key."""
     return key >> _NUMBER_BITS
 
 

@@ -47,11 +47,11 @@ class LegacyIndicators:
         ]
 
     def attributes(self, request: Request) -> Response:
-        """Return a page of full documents: a bare list, or with ``scroll`` an object of list and id."""
+        """Return a page of full documents: a bare list, or with ``scroll`` an object with list and scroll id."""
         return self._search(request, self._store.indicators.body)
 
     def simple(self, request: Request) -> Response:
-        """Return a page as ``attributes`` does, of reduced documents."""
+        """Return a page of reduced documents, otherwise like `attributes`."""
         return self._search(request, lambda key: _simple(self._store.indicators.body(key)))
 
     def attribute(self, request: Request) -> Response:
@@ -68,22 +68,24 @@ class LegacyIndicators:
         return self._scrolled([self._store.indicators.body(key) for key in keys], scroll_id)
 
     def close_scroll(self, request: Request) -> Response:
-        """End a scroll: 204."""
+        """End a scroll; answer 204."""
         self._scrolls.close(_scroll_id(request))
         return Response(204)
 
     def _search(self, request: Request, body: Callable[[int], bytes]) -> Response:
-        asked = Parameters(request, _INDICATOR_PARAMETERS)
-        types = asked.text("types").split(",") if "types" in asked else None
+        parameters = Parameters(request, _INDICATOR_PARAMETERS)
+        types = parameters.text("types").split(",") if "types" in parameters else None
         if types is not None and not all(types):
             raise Refusal(400, {"detail": "Invalid value: types"})
-        limit = asked.whole_number("limit", self._settings.default_limit, 1, self._settings.max_limit)
-        skip = asked.whole_number("skip", 0, 0, 999_999_999)
-        order = self._order(asked)
-        selection = self._store.select_indicators(types, asked.moment("updated_since"), asked.moment("updated_until"))
+        limit = parameters.whole_number("limit", self._settings.default_limit, 1, self._settings.max_limit)
+        skip = parameters.whole_number("skip", 0, 0, 999_999_999)
+        order = self._order(parameters)
+        selection = self._store.select_indicators(
+            types, parameters.moment("updated_since"), parameters.moment("updated_until")
+        )
         headers = {TOTAL_HITS: str(len(selection))} if self._settings.total_hits_header else {}
-        if asked.choice("scroll", "False", ("True", "true", "False", "false")).lower() == "true":
-            if "skip" in asked:
+        if parameters.choice("scroll", "False", ("True", "true", "False", "false")).lower() == "true":
+            if "skip" in parameters:
                 raise Refusal(400, {"detail": "Invalid parameter with scroll: skip"})
             keys, scroll_id = self._scrolls.start(selection.walk(order), limit)
             return self._scrolled([body(key) for key in keys], scroll_id, headers)
@@ -92,8 +94,8 @@ class LegacyIndicators:
         bodies = [body(key) for key in selection.page(order, skip, limit)]
         return Response(200, _JSON | headers, _list(bodies))
 
-    def _order(self, asked: Parameters) -> Order:
-        direction = asked.choice("sort_timestamp", "", ("", "asc", "desc"))
+    def _order(self, parameters: Parameters) -> Order:
+        direction = parameters.choice("sort_timestamp", "", ("", "asc", "desc"))
         if direction and self._settings.indicator_order != "shuffled":
             return cast(Order, direction)
         return self._settings.indicator_order
@@ -115,23 +117,23 @@ class LegacyAlerts:
         return [Route("GET", _ALERTS, self.alerts, "alerts: since, until, size, scroll_id")]
 
     def alerts(self, request: Request) -> Response:
-        """Return a page ``{"data", "count", "links"}``; ``links.next`` is absent on the last one.
+        """Return a page ``{"data", "count", "links"}``. ``links.next`` is absent on the last one.
 
-        The links start at ``/v1/alerts``, below ``/api/alerting``. A ``scroll_id`` names the last alert of
-        the page before, ``<its id in 32 hex digits>$<its ts>``, and holds for as long as the alert does.
+        The links start at ``/v1/alerts``, below ``/api/alerting``. A ``scroll_id`` names the last alert of the
+        page before, ``<its id in 32 hex digits>$<its ts>``. It stays valid while this version of the alert exists.
         """
-        asked = Parameters(request, _ALERT_PARAMETERS)
-        size = asked.whole_number("size", self._settings.default_size, 1, self._settings.max_size)
-        selection = self._store.select_alerts(asked.moment("since"), asked.moment("until"))
+        parameters = Parameters(request, _ALERT_PARAMETERS)
+        size = parameters.whole_number("size", self._settings.default_size, 1, self._settings.max_size)
+        selection = self._store.select_alerts(parameters.moment("since"), parameters.moment("until"))
         order = self._settings.alert_order
-        if "scroll_id" in asked:
-            keys = selection.page_after(order, self._position(asked.text("scroll_id")), size + 1)
+        if "scroll_id" in parameters:
+            keys = selection.page_after(order, self._position(parameters.text("scroll_id")), size + 1)
         else:
             keys = selection.page(order, 0, size + 1)
         page = keys[:size]
-        links = {"self": {"href": _href(asked, asked.text("scroll_id"), size)}}
+        links = {"self": {"href": _href(parameters, parameters.text("scroll_id"), size)}}
         if len(keys) > size:
-            links["next"] = {"href": _href(asked, self._scroll_id(page[-1]), size)}
+            links["next"] = {"href": _href(parameters, self._scroll_id(page[-1]), size)}
         bodies = [self._store.alerts.body(key) for key in page]
         body = b'{"data":%s,"count":%d,"links":%s}' % (_list(bodies), len(page), encode_json(links))
         return Response(200, _JSON, body)
@@ -157,9 +159,9 @@ def _list(bodies: list[bytes]) -> bytes:
     return b"[" + b",".join(bodies) + b"]"
 
 
-def _href(asked: Parameters, scroll_id: str, size: int) -> str:
+def _href(parameters: Parameters, scroll_id: str, size: int) -> str:
     query = {
-        "scroll_id": scroll_id, "since": asked.text("since"), "size": str(size), "until": asked.text("until"),
+        "scroll_id": scroll_id, "since": parameters.text("since"), "size": str(size), "until": parameters.text("until"),
     }  # fmt: skip
     return "/v1/alerts?" + urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
 

@@ -1,4 +1,4 @@
-"""The parameters of a Flashpoint request, checked as strictly as the service may check them."""
+"""The parameters of a Flashpoint request, checked at least as strictly as by the service."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 class Parameters:
     """The query of a request.
 
-    :param allowed: the names the endpoint knows.
-    :raises Refusal: 400, a name is unknown, or given twice.
+    :param allowed: the parameter names of the endpoint.
+    :raises Refusal: 400, a name is unknown or repeated.
     """
 
     def __init__(self, request: Request, allowed: Iterable[str]) -> None:
@@ -31,13 +31,13 @@ class Parameters:
         return name in self._values
 
     def text(self, name: str, default: str = "") -> str:
-        """Return the value as it is."""
+        """Return the unchecked value."""
         return self._values.get(name, default)
 
     def choice(self, name: str, default: str, allowed: Iterable[str]) -> str:
         """Return the value.
 
-        :raises Refusal: 400, it is none of those allowed.
+        :raises Refusal: 400, it is not one of ``allowed``.
         """
         value = self._values.get(name, default)
         if value not in allowed:
@@ -55,7 +55,7 @@ class Parameters:
         return int(value)
 
     def moment(self, name: str) -> datetime | None:
-        """Return the value as an aware time, None where it is absent.
+        """Return the value as an aware time, or None if it is absent.
 
         :raises Refusal: 400, it is not ``YYYY-MM-DDTHH:MM:SSZ``.
         """

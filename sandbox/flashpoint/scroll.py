@@ -1,4 +1,4 @@
-"""Scrolls: walks through a whole selection, page by page, under ids that change."""
+"""Scrolls: walks through a whole selection, page by page, with an id that changes with each page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Scroll:
 
 
 class Scrolls:
-    """The scrolls that are open.
+    """The open scrolls.
 
-    An id is good for one page, which comes with the next id. So a client that clings to its first id
-    fails at once, and one that lost an answer cannot skip a page unaware.
+    An id is valid for one page, which is returned with the next id. So a client that keeps using its first id
+    fails at once, and a client that lost an answer cannot skip a page unnoticed.
 
-    :param lifetime_s: how long an id may wait for its request.
+    :param lifetime_s: seconds until an unused id expires.
     :param clock: monotonic seconds.
     """
 
@@ -43,16 +43,16 @@ class Scrolls:
         return self._turn(_Scroll(keys, limit, 0.0))
 
     def next_page(self, scroll_id: str) -> tuple[list[int], str]:
-        """Return the page of keys behind an id and the id of the next; no keys at the end.
+        """Return the page of keys for an id, and the id of the next page; no keys at the end.
 
-        :raises Refusal: 404, the id is unknown, used, closed or too old.
+        :raises Refusal: 404, the id is unknown, used, closed or expired.
         """
         return self._turn(self._take(scroll_id))
 
     def close(self, scroll_id: str) -> None:
         """Forget the scroll.
 
-        :raises Refusal: 404, the id is unknown, used, closed or too old.
+        :raises Refusal: 404, the id is unknown, used, closed or expired.
         """
         self._take(scroll_id)
 

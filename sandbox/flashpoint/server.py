@@ -1,4 +1,4 @@
-"""The Flashpoint sandbox as one server: the API behind its token, and the control of its documents."""
+"""The Flashpoint sandbox as one server: the API, which needs a token, and the control plane."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
 
 
 class FlashpointServer(HttpServer):
-    """Serves the APIs of Flashpoint over the documents in ``store``.
+    """Serves the APIs of Flashpoint for the documents in ``store``.
 
-    :param settings: the behaviour, token included.
+    :param settings: the behaviour and the token.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class FlashpointServer(HttpServer):
         self.add_routes(FlashpointControl(self.store).routes())
         self._add_api(LegacyIndicators(self.store, self.settings).routes())
         self._add_api(LegacyAlerts(self.store, self.settings).routes())
-        # The routes of flashpoint_ignite belong here: the same store behind another API.
+        # Routes of other API generations belong here, with the same store.
 
     def airflow_connection(self) -> dict[str, str]:
         """Return the fields of an Airflow connection to this server."""
@@ -51,7 +51,7 @@ class FlashpointServer(HttpServer):
     def _guarded(self, handler: Handler) -> Handler:
         def guarded(request: Request) -> Response:
             self._authorize(request)
-            # Waits on the event of the end, so that a slow server still stops at once.
+            # Waiting for the stop event lets a slow server stop at once.
             self.stopping.wait(self.settings.latency_s)
             return handler(request)
 

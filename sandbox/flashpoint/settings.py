@@ -1,4 +1,4 @@
-"""How the Flashpoint sandbox behaves where the service is unknown, or may change."""
+"""Settings of the Flashpoint sandbox, for behaviour of the service that is unknown or may change."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sandbox.flashpoint.store import Bounds
 class FlashpointSettings:
     """The behaviour of one server.
 
-    :param token: is let in.
-    :param forbidden_token: is known, and lacks every right (403).
-    :param bounds: which ends of a window belong to it, of indicators by ``header_.indexed_at`` and of
-        alerts by ``ts``; nobody outside knows what the service does.
-    :param total_hits_header: sends ``x-fp-total-hits``, which old servers may lack.
-    :param indicator_order: by time of update, where ``sort_timestamp`` does not say; ``shuffled`` ignores
-        ``sort_timestamp`` too.
-    :param alert_order: by ``ts``.
-    :param latency_s: seconds that each answer of the API takes longer, for benchmarks.
+    :param token: the accepted token.
+    :param forbidden_token: a known token without any right (403).
+    :param bounds: whether a window includes its ends: by ``header_.indexed_at`` for indicators, by ``ts`` for
+        alerts. The service's own rule is not public.
+    :param total_hits_header: send ``x-fp-total-hits``, which old servers may lack.
+    :param indicator_order: order by update time if a request has no ``sort_timestamp``; ``shuffled`` also ignores
+        ``sort_timestamp``.
+    :param alert_order: order by ``ts``.
+    :param latency_s: seconds added to each answer of the API, for benchmarks.
     """
 
     token: str = field(default="sandbox-flashpoint-token", repr=False)

@@ -1,4 +1,4 @@
-"""The documents of the Flashpoint sandbox: published, touched, selected by window, and told as expected."""
+"""The documents of the Flashpoint sandbox: published, touched, selected by window; and the expected results."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _US_PER_S = 1_000_000
 
 @dataclass(frozen=True)
 class ExpectedIndicators:
-    """What a client must end up with that asked for one window.
+    """The expected result of a client that read one window.
 
     ``newest`` maps each value of the key, as text, to the ``fpid`` and ``indexed_at`` (epoch seconds) of its
-    newest record; ``records`` counts the records of the window, ``without_key`` those that lack the key.
+    newest record. ``records`` counts the records of the window, ``without_key`` those without the key.
     """
 
     newest: dict[str, dict[str, Any]]
@@ -38,7 +38,7 @@ class ExpectedIndicators:
     without_key: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields and, as ``keys``, how many values there are."""
+        """Return the fields and, as ``keys``, the number of values."""
         return {
             "records": self.records,
             "without_key": self.without_key,
@@ -48,9 +48,9 @@ class ExpectedIndicators:
 
 
 class FlashpointStore:
-    """Indicators by type and alerts, each in the newest version.
+    """The newest versions of indicators, by type, and of alerts.
 
-    :param bounds: which ends of a window belong to it, for every window that is asked for.
+    :param bounds: whether a window includes its ends.
     """
 
     def __init__(self, bounds: Bounds = "[]") -> None:
@@ -59,24 +59,24 @@ class FlashpointStore:
         self.alerts = UpdateIndex()
 
     def publish_indicators(self, documents: Iterable[dict[str, Any]]) -> int:
-        """Add indicators, each in the place of the version known before; return how many were new.
+        """Add indicators, which replace earlier versions; return the number of new ones.
 
-        Without ``header_.indexed_at``, ``timestamp`` is the time of update, and without that, now.
+        The update time is ``header_.indexed_at``, else ``timestamp``, else now.
 
-        :raises InvalidSettingError: one lacks ``fpid`` or ``type``; none is added then.
+        :raises InvalidSettingError: one lacks ``fpid`` or ``type``; then none is added.
         """
         return self.indicators.publish([_indicator_version(document) for document in documents])
 
     def publish_block(self, block: Block) -> None:
-        """Add many indicators that are made when they are asked for."""
+        """Add a block of indicators, each made when it is requested."""
         self.indicators.publish_block(block)
 
     def publish_alerts(self, documents: Iterable[dict[str, Any]]) -> int:
-        """Add alerts; return how many were new.
+        """Add alerts; return the number of new ones.
 
-        Without ``ts``, the time at which its source was first observed counts, and without that, now.
+        The time is ``ts``, else the time at which the source was first observed, else now.
 
-        :raises InvalidSettingError: one lacks an ``alert_id`` that is a UUID; none is added then.
+        :raises InvalidSettingError: one lacks an ``alert_id`` that is a UUID; then none is added.
         """
         return self.alerts.publish([_alert_version(document) for document in documents])
 
@@ -90,12 +90,11 @@ class FlashpointStore:
     ) -> list[str]:
         """Make newer versions of known indicators and return their ids.
 
-        They differ in ``last_seen`` and in the times of update. Those whose update is longest ago come
-        first.
+        The new versions differ in ``last_seen`` and in the update times. The least recently updated come first.
 
-        :param fpid: this one; else the first ``count`` (all) of ``types`` (all).
-        :param at: the new time of update, whole seconds; now by default.
-        :raises InvalidSettingError: the indicator is not known.
+        :param fpid: only this one; else the first ``count`` (all) of ``types`` (all).
+        :param at: the new update time, in whole seconds; now by default.
+        :raises InvalidSettingError: the indicator is unknown.
         """
         if fpid is not None:
             key = self.indicators.find(fpid)
@@ -124,9 +123,9 @@ class FlashpointStore:
     def expected_indicators(
         self, indicator_type: str, key: str, since: datetime | None = None, until: datetime | None = None
     ) -> ExpectedIndicators:
-        """Return what a client must end up with that asked for this window, as it is now.
+        """Return the expected result of a client that reads this window now.
 
-        :param key: name of the key in flattened form, as in ``value.domain``.
+        :param key: flattened name of the key, such as ``value.domain``.
         """
         newest: dict[str, dict[str, Any]] = {}
         without_key = 0
@@ -189,7 +188,7 @@ def _touched(document: dict[str, Any], moment: int) -> dict[str, Any]:
 
 
 def _at_path(document: Any, path: str) -> Any:
-    """Return the value at a flattened path, None where there is none; keys may hold dots themselves."""
+    """Return the value at a flattened path, or None if there is none. Keys may contain dots."""
     if not isinstance(document, dict):
         return None
     if path in document:

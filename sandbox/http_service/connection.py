@@ -1,4 +1,4 @@
-"""The connections of an HTTP server of the sandbox: reading requests, sending answers, doing the faults."""
+"""The connections of an HTTP server of the sandbox: read requests, send answers, apply faults."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _HTML = "<html><head><title>Gateway</title></head><body><h1>{}</h1><p>Not the se
 
 
 class _ConnectionSpent(ConnectionError):
-    """The connection was ended on purpose."""
+    """A fault ended the connection."""
 
 
 class Listener(ThreadingHTTPServer):
-    """Accepts connections, one thread each, and can break those that are open."""
+    """Accepts connections, one thread each, and can break the open ones."""
 
     daemon_threads = True
     block_on_close = False
@@ -42,14 +42,14 @@ class Listener(ThreadingHTTPServer):
         super().__init__(address, _Connection)
 
     def server_bind(self) -> None:
-        # The nearest parent asks the name service for the name of the host, which can take seconds.
+        # The method of the parent class looks up the host's name, which can take seconds.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self._context is not None:
-            # The handshake waits for the first read, in the thread of the connection.
+            # The handshake happens at the first read, in the thread of the connection.
             connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
         return connection, address
@@ -59,12 +59,12 @@ class Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Clients that go away are everyday; anything else is a defect of the sandbox and is shown.
+        # Clients that disconnect are normal; anything else is a defect of the sandbox and is shown.
         if not isinstance(exception(), OSError):
             super().handle_error(request, client_address)
 
     def close_connections(self) -> None:
-        """Break the connections that are open."""
+        """Break the open connections."""
         for connection in list(self._open):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -80,7 +80,7 @@ class _Connection(BaseHTTPRequestHandler):
     server: Listener
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent: the log of requests is the control plane's."""
+        """Print nothing, since the control plane has a log of requests."""
 
     def _answer(self) -> None:
         sandbox = self.server.sandbox
@@ -96,7 +96,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         fault = sandbox.faults.take(f"{self.command} {unquote_plus(self.path)}")
         response = self._response(request, fault)
-        # Logged before it is sent, so that a client that has the answer finds it in the log.
+        # Logged before it is sent, so that a client with the answer finds it in the log.
         self._log(request, response.status, fault)
         self._send(response, fault if fault and fault.when == "after" else None)
 
@@ -110,7 +110,7 @@ class _Connection(BaseHTTPRequestHandler):
         return response
 
     def _response(self, request: Request, fault: Fault | None) -> Response:
-        """Return what to answer, with everything done that the fault does before that."""
+        """Return the answer, after applying the fault's effects that precede it."""
         respond = self.server.sandbox.respond
         if fault is None:
             response = respond(request)
@@ -123,12 +123,12 @@ class _Connection(BaseHTTPRequestHandler):
             response = respond(request) if fault.when == "after" or fault.kind == "stall" else _instead(fault)
             if fault.kind in _DEFAULT_STATUS:
                 response = _instead(fault)
-        # What is left of the body would be taken for the next request.
+        # The rest of the body would be read as the next request.
         request.drain()
         return response
 
     def _send(self, response: Response, fault: Fault | None = None) -> None:
-        """Send the answer; a fault of the connection strikes before it, or inside its body."""
+        """Send the answer. A connection fault applies before it or within its body."""
         self.send_response(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
@@ -152,7 +152,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(body[sent:])
 
     def _strike(self, fault: Fault) -> None:
-        """Do to the connection what the fault says."""
+        """Apply a fault to the connection."""
         if fault.kind == "stall":
             self.server.sandbox.faults.hold(fault)
         elif fault.kind in ("reset", "cut"):
@@ -174,7 +174,7 @@ def _take(request: Request, count: int) -> None:
 
 
 def _instead(fault: Fault) -> Response:
-    """Return what the fault answers in the place of the handler."""
+    """Return the fault's answer, which replaces that of the handler."""
     status = fault.status or _DEFAULT_STATUS[fault.kind]
     if fault.kind == "html":
         page = str(fault.body or _HTML.format(status))

@@ -1,7 +1,7 @@
-"""Scripted faults: what goes wrong at a sandbox server, when, and how often.
+"""Scripted faults of a sandbox server: which, when and how often.
 
-A server describes each occasion in one line and asks the script for the fault that is due. An HTTP server
-asks for the method and the decoded target: ``GET /api/v4/indicators/attribute?types=domain``.
+A server describes each occasion as one line of text, and applies the fault that the script has for it. For an HTTP
+server the line is method and decoded target: ``GET /api/v4/indicators/attribute?types=domain``.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """One fault.
 
     ``kind`` is one of
 
     * ``status``: answers ``status`` (503) with ``headers`` and ``body``;
-    * ``html``: answers ``status`` (502) with a page for people;
-    * ``malformed``: answers ``status`` (200) with JSON that breaks off;
+    * ``html``: answers ``status`` (502) with an HTML page;
+    * ``malformed``: answers ``status`` (200) with truncated JSON;
     * ``reset``: ends the connection with RST;
-    * ``stall``: holds still for ``stall_s``, or until released where that is None, then goes on;
-    * ``cut``: promises the whole body and closes after ``after_bytes`` (half of it by default).
+    * ``stall``: waits for ``stall_s`` (None: until released), then goes on;
+    * ``cut``: announces the whole body and closes after ``after_bytes`` (by default half of it).
 
     :param match: regular expression searched in the description of the occasion; empty for all.
     :param times: how often it fires; None for always.
-    :param skip: how many matching occasions pass unharmed first.
-    :param when: ``before`` keeps the request from having an effect; ``after`` lets it take effect and
-        spoils the answer. ``cut``, and whatever names ``after_bytes``, is always ``after``.
+    :param skip: number of matching occasions before the first that it fires at.
+    :param when: ``before``: the request has no effect; ``after``: it takes effect and the answer is spoiled.
+        ``cut``, and any fault with ``after_bytes``, is always ``after``.
     :param after_bytes: bytes of the answer's body that are sent first.
-    :param after_received_bytes: bytes that are taken from the client first.
+    :param after_received_bytes: bytes that are read from the client first.
     :param body: a text, or a value that is sent as JSON.
-    :param released: ends a stall early; the script makes one where it is not given.
+    :param released: ends a stall early; the script makes one if it is None.
     """
 
     kind: Kind
@@ -97,14 +97,14 @@ class Fault:
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields that differ from their defaults, as ``from_json`` takes them."""
+        """Return the fields that differ from their defaults, in the form that ``from_json`` accepts."""
         plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "released"}
         bare = Fault(self.kind)
         return {"kind": self.kind} | {k: v for k, v in plain.items() if v != getattr(bare, k)}
 
 
 class _Scripted:
-    """A fault and how far it is used up."""
+    """A fault, with the number of occasions it matched and fired at."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -127,7 +127,7 @@ class _Scripted:
 class FaultScript:
     """The faults of one server, in order, shared by its threads.
 
-    At each occasion the first fault that is due fires; those behind it do not count the occasion.
+    At each occasion the first due fault fires. Later faults do not count the occasion.
     """
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
@@ -141,51 +141,51 @@ class FaultScript:
             self._scripted.extend(_Scripted(fault) for fault in faults)
 
     def take(self, occasion: str) -> Fault | None:
-        """Return the fault that is due at ``occasion`` and count it, or None."""
+        """Return the due fault for ``occasion`` and count it, or None."""
         with self._lock:
             return next((each.fault for each in self._scripted if each.due(occasion)), None)
 
     def hold(self, fault: Fault) -> None:
-        """Wait out a stall: ``stall_s``, or until it is released."""
+        """Wait for ``stall_s`` or until the fault is released."""
         with self._lock:
             events = [each.released for each in self._scripted if each.fault is fault]
         if events:
             events[0].wait(fault.stall_s)
 
     def release(self) -> None:
-        """End all stalls under way; those of the same faults to come do not hold any more."""
+        """End all current stalls. Later stalls of the same faults do not wait."""
         with self._lock:
             for each in self._scripted:
                 each.released.set()
 
     def clear(self) -> None:
-        """Forget all faults and end the stalls under way."""
+        """Forget all faults and end the current stalls."""
         self.release()
         with self._lock:
             self._scripted.clear()
 
     def fired(self, match: str | None = None) -> int:
-        """Return how often faults fired: all of them, or those with exactly this ``match``."""
+        """Return how often faults fired: all faults, or those with exactly this ``match``."""
         with self._lock:
             return sum(each.fired for each in self._scripted if match is None or each.fault.match == match)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return each fault in order, with how many occasions it ``matched`` and how often it ``fired``."""
+        """Return each fault in order, with the number of occasions it ``matched`` and ``fired`` at."""
         with self._lock:
             scripted = list(self._scripted)
         return [each.fault.to_json() | {"matched": each.matched, "fired": each.fired} for each in scripted]
 
 
 def retry_after_date(delay_s: float) -> str:
-    """Return the HTTP-date that lies ``delay_s`` from now, for a Retry-After header."""
+    """Return the HTTP-date ``delay_s`` from now, for a Retry-After header."""
     return formatdate(time() + delay_s, usegmt=True)
 
 
 def reset_connection(connection: socket.socket) -> None:
-    """Close with RST at once, so that the client sees a broken connection and not an end.
+    """Close with RST at once, so that the client sees a broken connection and not an orderly end.
 
-    Readers and writers made from the socket are dead afterwards.
+    Readers and writers made from the socket cannot be used afterwards.
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    # close() would wait for the readers and writers made from this socket; the descriptor does not.
+    # close() of the socket would wait for its readers and writers; close() of the descriptor does not.
     os.close(connection.detach())

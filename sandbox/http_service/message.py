@@ -1,4 +1,4 @@
-"""What the HTTP servers of the sandbox read and answer: requests, their bodies, responses."""
+"""Requests, request bodies and responses of the sandbox's HTTP servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_CHUNK_HEADER_BYTES = 1024
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; ``Content-Length`` is added by the server."""
+    """An answer. The server adds ``Content-Length``."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Response:
 
     @classmethod
     def json(cls, value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        """Return an answer that holds ``value`` as JSON."""
+        """Return an answer with ``value`` as JSON."""
         return cls(status, {"Content-Type": "application/json"} | dict(headers or {}), encode_json(value))
 
 
@@ -38,11 +38,11 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request as its handler sees it.
+    """A request for a handler.
 
-    ``path`` is as sent, without the query; ``query`` maps each name to its values, decoded, empty ones
-    included; ``raw_query`` is as sent. ``body`` is a binary file that reads from the connection, so that
-    an upload need not be held in memory. ``groups`` are the named groups of the route's pattern.
+    ``path`` is as sent, without the query. ``query`` maps each name to its decoded values, empty ones included;
+    ``raw_query`` is as sent. ``body`` is a binary file that reads from the connection, so that an upload does not
+    fill memory. ``groups`` are the named groups of the route's pattern.
     """
 
     method: str
@@ -55,13 +55,13 @@ class Request:
 
     @classmethod
     def parse(cls, method: str, target: str, headers: Message, body: BinaryIO) -> Request:
-        """Return the request with its target taken apart."""
+        """Return the request with its target split into path and query."""
         split = urlsplit(target)
         query = parse_qs(split.query, keep_blank_values=True, errors="replace")
         return cls(method, split.path, query, split.query, headers, body)
 
     def json(self) -> Any:
-        """Return the body, read whole, as JSON.
+        """Read the whole body and return it as JSON.
 
         :raises Refusal: 400, the body is not JSON.
         """
@@ -71,13 +71,13 @@ class Request:
             raise Refusal(400, {"detail": "The body is not JSON"}) from error
 
     def drain(self) -> None:
-        """Read what the handler left of the body, without keeping it."""
+        """Read and discard the rest of the body."""
         while self.body.read(65_536):
             pass
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact JSON: UTF-8 where the text can be, escapes where it holds lone surrogates."""
+    """Return compact JSON in UTF-8, or in ASCII with escapes if a text has lone surrogates."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         return text.encode()
@@ -120,7 +120,7 @@ class _FixedBody(io.RawIOBase):
 
 
 class _ChunkedBody(io.RawIOBase):
-    """A body in chunks, each behind its length in hexadecimal; trailers are read over."""
+    """A body in chunks, each preceded by its length in hexadecimal. Trailers are skipped."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What an HTTP server of the sandbox was asked, for tests and for people who look."""
+"""The log of an HTTP server's requests, for tests and for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SHOWN_HEADER = re.compile(r"user-agent|content-type|accept|accept-encoding|x-fp
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """A request as it may be shown: no secrets in ``path`` and ``query``, only harmless ``headers``.
+    """A request without secrets in ``path`` and ``query``, and only with harmless ``headers``.
 
-    ``status`` is None where no answer was sent; ``fault`` is the kind of the fault it met, or None.
+    ``status`` is None if no answer was sent; ``fault`` is the kind of its fault, or None.
     """
 
     method: str
@@ -30,7 +30,7 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """The last 10,000 requests, and the count of all."""
+    """The last 10,000 requests, and the number of all requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class RequestLog:
         status: int | None,
         fault: str | None,
     ) -> None:
-        """Add a request; secrets in the query and unlisted headers are left out here."""
+        """Add a request, without secrets in its query and without unlisted headers."""
         shown = {name: value for name, value in headers.items() if _SHOWN_HEADER.fullmatch(name)}
         with self._lock:
             self._count += 1
@@ -59,13 +59,13 @@ class RequestLog:
             self._count = 0
 
     def requests(self, method: str = "", path: str = "") -> list[LoggedRequest]:
-        """Return the requests, oldest first; only this method, only paths that this pattern finds."""
+        """Return the requests with this method and a path that matches this pattern, oldest first."""
         with self._lock:
             kept = list(self._requests)
         return [each for each in kept if method in ("", each.method) and re.search(path, each.path)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``{"count": all there were, "requests": [the last ones]}``."""
+        """Return ``{"count": number of all requests, "requests": [the last ones]}``."""
         with self._lock:
             return {"count": self._count, "requests": [asdict(each) for each in self._requests]}
 

@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server under the HTTP services of the sandbox: routes, faults, control, a log of requests."""
+"""The HTTP/1.1 server of the sandbox's HTTP services: routes, faults, control plane, log of requests."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Handler = Callable[[Request], Response]
 
 @dataclass(frozen=True)
 class Route:
-    """Who answers ``method`` at the paths that ``pattern`` matches in full.
+    """The handler for ``method`` at the paths that ``pattern`` matches in full.
 
-    ``summary`` is what the index of the control plane says about it.
+    ``summary`` describes it in the index of the control plane.
     """
 
     method: str
@@ -36,12 +36,12 @@ class Route:
 class HttpServer:
     """Serves routes on a port of the loopback interface, with scripted faults and a control plane.
 
-    Usable as a context manager. ``/__sandbox__/`` asks for no credentials, meets no faults and answers
-    only clients on this machine.
+    Usable as a context manager. ``/__sandbox__/`` needs no credentials, has no faults, and answers only clients on
+    this machine.
 
-    :param faults: the script to obey; a new one by default.
-    :param port: 0 takes a free one; ``url`` tells which.
-    :param ssl_context: speaks TLS when given.
+    :param faults: the script to apply; a new one by default.
+    :param port: 0 takes a free one, which is part of ``url``.
+    :param ssl_context: for TLS; None for plain TCP.
     """
 
     def __init__(
@@ -64,19 +64,19 @@ class HttpServer:
             Route("GET", f"{CONTROL}/faults", self._get_faults, "the faults, and how often each fired"),
             Route("POST", f"{CONTROL}/faults", self._post_faults, "add faults: an object or a list of them"),
             Route("DELETE", f"{CONTROL}/faults", self._delete_faults, "forget all faults, end the stalls"),
-            Route("POST", f"{CONTROL}/faults/release", self._release_faults, "end the stalls under way"),
+            Route("POST", f"{CONTROL}/faults/release", self._release_faults, "end the current stalls"),
             Route("GET", f"{CONTROL}/requests", self._get_requests, "the requests so far, oldest first"),
             Route("DELETE", f"{CONTROL}/requests", self._delete_requests, "forget the requests"),
         ]
         self.add_routes(routes)
 
     def add_routes(self, routes: Iterable[Route]) -> None:
-        """Append routes; the first that matches answers."""
+        """Append routes. The first that matches answers."""
         self._routes.extend(routes)
 
     @property
     def port(self) -> int:
-        """The port served.
+        """The port.
 
         :raises InvalidSettingError: the server is not started.
         """
@@ -90,14 +90,14 @@ class HttpServer:
         return f"{'https' if self._ssl_context else 'http'}://{self._address[0]}:{self.port}"
 
     def start(self) -> Self:
-        """Listen, and serve in threads of its own until ``stop``."""
+        """Serve in threads until ``stop``."""
         self.stopping.clear()
         self._listener = Listener(self._address, self, self._ssl_context)
         threading.Thread(target=self._listener.serve_forever, args=(_POLL_S,), daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Stop listening, end stalls, break the connections that are open. A second call does nothing."""
+        """Stop listening, end stalls, break open connections. A second call does nothing."""
         listener, self._listener = self._listener, None
         if listener is None:
             return
@@ -114,11 +114,11 @@ class HttpServer:
         self.stop()
 
     def loggable_path(self, path: str) -> str:
-        """Return the path as the log of requests may show it; override where paths hold secrets."""
+        """Return the path for the log of requests. Override this if paths hold secrets."""
         return path
 
     def respond(self, request: Request) -> Response:
-        """Return the answer of the first route that matches, else 404, or 405 for another method."""
+        """Return the answer of the first route that matches, else 404, or 405 if only the method does not match."""
         known = False
         for route in self._routes:
             match = re.fullmatch(route.pattern, request.path)
@@ -135,7 +135,7 @@ class HttpServer:
         return self.not_found(request)
 
     def not_found(self, request: Request) -> Response:
-        """Return the answer at a path that no route matches."""
+        """Return the answer for a path that no route matches."""
         return Response.json({"detail": "Not Found"}, status=404)
 
     def _index(self, request: Request) -> Response:

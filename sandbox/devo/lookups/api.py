@@ -1,7 +1,7 @@
 """The REST Lookups API of a sandbox Devo, under ``/lookup-api``.
 
 Paths, names and rules are those of the vendor's guide (python-sdk, docs/sender/api_lookup_guide.md).
-Where the guide is silent the sandbox is strict. It deploys from CSV only, not from queries.
+Where the guide is silent the sandbox is strict. It deploys from CSV, not from queries.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class LookupsApi:
     def _deploy(self, request: Request) -> Response:
         self._authorize(request, write=True)
         name = self._name(request)
-        # A client that only sends again until the running job is done must get through.
+        # A client that only repeats its call until the running job has ended must succeed.
         self._lookups.poll(name)
         with _refusals(), _Upload() as upload:
             self._lookups.check(name, "create" if request.method == "POST" else "replace")
@@ -159,7 +159,7 @@ class LookupsApi:
 
 
 class _Upload:
-    """The CSV of a call, in a temporary file that is closed here unless a job took it over."""
+    """The CSV of a call, in a temporary file. It is closed here unless a job takes it over."""
 
     def __init__(self) -> None:
         self.file: BinaryIO = io.BytesIO()
@@ -206,7 +206,7 @@ class _Upload:
 
 @contextmanager
 def _refusals() -> Generator[None]:
-    """Turn what the store and the checks raise into answers."""
+    """Translate errors of the store and of the checks into answers."""
     try:
         yield
     except RefusedError as error:

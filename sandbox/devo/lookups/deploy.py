@@ -1,4 +1,4 @@
-"""What a deploy-csv call asks for, and the rows of its CSV. Stricter than the service is known to be."""
+"""The configuration and the rows of a deploy-csv call. Checks more than the service is known to check."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class DeployConfig:
         )
 
     def operation(self, method: str) -> Operation:
-        """Return what the call does: POST creates, PUT changes."""
+        """Return the operation of the call: POST creates, PUT changes."""
         if method == "POST":
             return "create"
         if not self.append:
@@ -86,7 +86,7 @@ class DeployConfig:
 
 
 def check_header(config: DeployConfig, upload: BinaryIO) -> None:
-    """Compare the first row of the CSV with the columns, where it is said to be a header.
+    """Compare the first row of the CSV with the columns, if the configuration announces a header.
 
     :raises InvalidSettingError: they differ.
     """
@@ -103,8 +103,8 @@ def check_header(config: DeployConfig, upload: BinaryIO) -> None:
 def read_rows(config: DeployConfig, upload: BinaryIO) -> Iterator[tuple[str, list[str]]]:
     """Yield key and cells of each row, as text.
 
-    :raises InvalidRowsError: a row has other than as many cells as there are columns, a cell is not of its
-        column's type, a key is empty, or the quoting is broken.
+    :raises InvalidRowsError: a row has a wrong number of cells, a cell does not have the type of its column, a key
+        is empty, or the quoting is broken.
     """
     reader = _reader(upload)
     names = [column.name for column in config.columns]
@@ -131,10 +131,10 @@ def read_rows(config: DeployConfig, upload: BinaryIO) -> Iterator[tuple[str, lis
 
 
 def _reader(upload: BinaryIO) -> Any:
-    # The limit is the process's; cells of a megabyte are legal here.
+    # The limit is global to the process; cells of a megabyte are legal here.
     csv.field_size_limit(sys.maxsize)
     upload.seek(0)
-    # Bytes that are no UTF-8 must come out of the inspection as they went in.
+    # The inspection must show bytes that are not UTF-8 as they arrived.
     return csv.reader((line.decode("utf-8", "surrogateescape") for line in upload), strict=True)
 
 
@@ -185,7 +185,7 @@ def _ip4(cell: str) -> bool:
     return True
 
 
-# INT8 and STRING are the vendor's examples; the others are Devo's data types, by their usual names.
+# INT8 and STRING are the vendor's examples; the others are the usual names of Devo's data types.
 _TYPES: dict[str, Callable[[str], bool]] = {
     "STRING": _any,
     "INT4": _int(32),

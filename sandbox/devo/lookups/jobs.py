@@ -1,4 +1,4 @@
-"""The jobs of a sandbox Devo: what changes a lookup, some polls after the call that asked for it."""
+"""The jobs of a sandbox Devo. A job changes a lookup some polls after the call that made it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sandbox.errors import InvalidRowsError
 
 State = Literal["pending", "running", "completed", "failed"]
 
-# How long the last poll waits for rows still being read, before it says once more that the job runs.
+# How long the last poll waits for the rows to be read before it answers that the job still runs.
 _PATIENCE_S = 5.0
 _SHOWN_STATUSES = 50
 
 
 class JobStatus(NamedTuple):
-    """A step of a job: when it was reached, in milliseconds, and the reason where it is a failure."""
+    """A state of a job: its time in milliseconds, and the reason of a failure."""
 
     state: State
     at_ms: int
@@ -29,7 +29,7 @@ class JobStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What is to happen to one job: it takes ``polls`` polls (None: as usual), and fails with ``failure``."""
+    """The scripted course of one job: it takes ``polls`` polls (None: the usual number), and fails with ``failure``."""
 
     polls: int | None = None
     failure: str | None = None
@@ -37,21 +37,21 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class JobAnswers:
-    """How the API speaks of jobs. The vendor's public pages show neither the whole shape nor all words.
+    """The form of the API's answers about jobs. The vendor's public pages do not show all of it.
 
     :param words: the status word for each state; ``{verb}`` is create, update or delete.
-    :param shape: ``statuses``: an object whose ``statuses`` is a list of objects; ``list``: that list
-        alone; ``words``: a list of words; ``latest``: the last status as an object.
-    :param tell_id: whether the call that makes a job answers with its id.
+    :param shape: ``statuses``: an object with ``statuses``, a list of objects; ``list``: only this list;
+        ``words``: a list of words; ``latest``: the last status as an object.
+    :param with_id: whether the call that makes a job answers with its id.
     """
 
     words: tuple[str, str, str, str] = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
     shape: Literal["statuses", "list", "words", "latest"] = "statuses"
-    tell_id: bool = True
+    with_id: bool = True
 
     @classmethod
     def dotted(cls) -> JobAnswers:
-        """Return the answers in the words that an old version of the vendor's page begins to list.
+        """Return the answers with the words that an old version of the vendor's page starts to list.
 
         That page (devodocs 556892170) names create.start, create.ok and create.err.
         """
@@ -60,7 +60,7 @@ class JobAnswers:
     def submitted(self, job: Job) -> dict[str, Any]:
         """Return the answer to the call that made ``job``."""
         message = {"message": "The request was submitted to the Lookups Manager."}
-        return message | ({"jobId": job.id} if self.tell_id else {})
+        return message | ({"jobId": job.id} if self.with_id else {})
 
     def statuses(self, job: Job) -> Any:
         """Return the answer to a poll of ``job``: its last 50 statuses, oldest first."""
@@ -80,7 +80,7 @@ class JobAnswers:
 
 
 class Reading(NamedTuple):
-    """What a job read: the number of rows, and what puts them in their place."""
+    """The result of a job's reading: the number of rows, and the function that puts them into the lookup."""
 
     rows: int
     apply: Callable[[], None]
@@ -88,9 +88,9 @@ class Reading(NamedTuple):
 
 @dataclass(eq=False)
 class Job:
-    """A change of a lookup under way, or done.
+    """A change of a lookup, running or finished.
 
-    The rows are read at once in a thread; they take effect when the job has been polled often enough.
+    A thread reads the rows at once. They take effect when the job has been polled often enough.
 
     :param read: reads the rows; raises InvalidRowsError.
     """
@@ -117,12 +117,12 @@ class Job:
 
     @property
     def state(self) -> State:
-        """The state now."""
+        """The current state."""
         return self.statuses[-1].state
 
     @property
     def finished(self) -> bool:
-        """Whether the state will not change any more."""
+        """Whether the state is final."""
         return self.state in ("completed", "failed")
 
     @property
@@ -131,7 +131,7 @@ class Job:
         return self.statuses[-1].reason
 
     def poll(self, patience_s: float | None = _PATIENCE_S) -> None:
-        """Let one poll pass, which may finish the job; None waits for the rows as long as it takes."""
+        """Count one poll, which may finish the job. ``patience_s`` bounds the wait for the rows; None is no bound."""
         if self.finished:
             return
         self._left -= 1
@@ -143,7 +143,7 @@ class Job:
             self._finish()
 
     def finish(self) -> None:
-        """Let all polls pass that are left."""
+        """Count all polls that are left, and wait for the rows."""
         self._left = 0
         self.poll(None)
 
@@ -172,7 +172,7 @@ class Job:
             self._enter("completed")
         else:
             self._enter("failed", self.failure or "the sandbox could not read the rows")
-        # The rows live on in the lookup, or not at all.
+        # Only the lookup keeps the rows, if anything does.
         self._reading = None
 
     def _enter(self, state: State, reason: str | None = None) -> None:

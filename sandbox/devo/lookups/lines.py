@@ -1,7 +1,7 @@
 """Lookups from syslog lines of a sandbox Devo: START, rows and END of the tables ``my.lookup``.
 
-What Devo does with lines that do not fit together is not public. Here an upload counts for nothing unless its START,
-rows and END came on one connection, and a row that does not fit the columns fails the whole of it.
+Devo's handling of inconsistent lines is not public. Here an upload has an effect only if its START, rows and END came
+on one connection, and one row that does not fit the columns fails the whole upload.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _TYPES = {
 
 @dataclass
 class _Upload:
-    """What came since a START; ``lines`` are whether a row is to be deleted, and the row."""
+    """The lines since a START. Each of ``lines`` is a flag (the row is to be deleted) and the row."""
 
     header: bytes
     lines: list[tuple[bool, bytes]] = field(default_factory=list)
 
 
 class LookupLines:
-    """Turns the lines of uploads into lookups. ``ignored`` counts the lines that belong to no upload."""
+    """Builds lookups from the lines of uploads. ``ignored`` counts the lines that belong to no upload."""
 
     def __init__(self, lookups: DevoLookups) -> None:
         self.ignored = 0
@@ -48,7 +48,7 @@ class LookupLines:
         self._uploads: dict[tuple[int, str, bytes], _Upload] = {}
 
     def take(self, connection: int, tag: str, message: bytes) -> None:
-        """Take a line of the tables ``my.lookup``, in the order in which its connection brought it."""
+        """Take the next line of a connection for the tables ``my.lookup``."""
         upload_id, _, rest = message.partition(b"|")
         if data := _DATA.fullmatch(tag):
             upload = self._uploads.get((connection, data[1], upload_id))
@@ -82,7 +82,7 @@ def _read(upload: _Upload) -> tuple[DeployConfig, Changes]:
 
 
 def _config(header: bytes) -> DeployConfig:
-    """Return what the header of an upload tells of the columns.
+    """Return the columns in the header of an upload.
 
     :raises InvalidRowsError: it is not ``[{"name": {"type": "str", "key": true}}, {"name": {"type": "str"}}, ...]``.
     """

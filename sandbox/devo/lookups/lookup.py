@@ -24,7 +24,7 @@ def unpack(row: bytes) -> list[str]:
 
 @dataclass
 class Content:
-    """What a lookup holds. Each row is packed, which takes a third of the memory of its cells."""
+    """The content of a lookup. Each row is packed, which takes a third of the memory of its cells."""
 
     columns: tuple[Column, ...]
     key: str
@@ -33,9 +33,9 @@ class Content:
 
 @dataclass(eq=False)
 class Lookup:
-    """A lookup that is, was or failed to be: ``content`` is None while it does not exist.
+    """A lookup that exists, existed or failed to be created; ``content`` is None while it does not exist.
 
-    ``jobs`` are all there were, oldest first. Times are in milliseconds.
+    ``jobs`` holds all its jobs, oldest first. Times are in milliseconds.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Lookup:
 
     @property
     def running(self) -> Job | None:
-        """The job that is not finished, or None."""
+        """The unfinished job, or None."""
         return self.jobs[-1] if self.jobs and not self.jobs[-1].finished else None
 
     @property
@@ -55,7 +55,7 @@ class Lookup:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns, in order; none where the lookup does not exist."""
+        """The names of the columns, in order; empty if the lookup does not exist."""
         return [column.name for column in self.content.columns] if self.content else []
 
     @property
@@ -74,15 +74,15 @@ class Lookup:
         return len(self.content.rows) if self.content else 0
 
     def rows(self, offset: int = 0, limit: int | None = None) -> list[list[str]]:
-        """Return rows as lists of texts, in the order in which their keys first came."""
+        """Return rows as lists of texts, in the order in which their keys first arrived."""
         stored = self.content.rows if self.content else {}
         end = None if limit is None else offset + limit
-        # Taken out before they are parsed, since a job may change the lookup meanwhile.
+        # Copied before they are unpacked, since a job may change the lookup meanwhile.
         taken = list(islice(stored.values(), offset, end))
         return [unpack(row) for row in taken]
 
     def row(self, key: str) -> dict[str, str] | None:
-        """Return the row with this key as column and text, or None."""
+        """Return the row with this key as texts by column, or None."""
         stored = self.content.rows.get(key) if self.content else None
         return None if stored is None else dict(zip(self.columns, unpack(stored), strict=True))
 

@@ -14,13 +14,13 @@ from sandbox.devo.lookups.lookup import Content, Lookup, pack
 from sandbox.errors import InvalidRowsError, InvalidSettingError, RefusedError
 
 Changes = list[tuple[str, list[str] | None]]
-"""Keys and what becomes of them: the cells of their row, or None where the row goes."""
+"""Keys, each with the cells of its new row, or None if its row is deleted."""
 
 
 class DevoLookups:
     """All lookups of the domain.
 
-    :param job_polls: how many polls a job takes; 0 finishes it before the call that made it is answered.
+    :param job_polls: number of polls until a job ends; 0 ends it before the call that made it is answered.
     """
 
     def __init__(self, job_polls: int = 3) -> None:
@@ -29,7 +29,7 @@ class DevoLookups:
         self._lookups: dict[str, Lookup] = {}
         self._plans: deque[JobPlan] = deque()
         self.before_look: Callable[[], None] = lambda: None
-        """Brings in what arrived by other ways; called before anybody looks, and never with the lock held."""
+        """Brings in rows from syslog lines. Called before each look at the lookups, never with the lock held."""
 
     def names(self) -> list[str]:
         """Return the names of the lookups that exist, oldest first."""
@@ -39,7 +39,7 @@ class DevoLookups:
             return [each.name for each in sorted(existing, key=lambda each: each.created_ms)]
 
     def get(self, name: str) -> Lookup | None:
-        """Return what is known of ``name``, or None where it never had a job."""
+        """Return the lookup ``name``, or None if it never had a job."""
         self.before_look()
         return self._lookups.get(name)
 
@@ -51,18 +51,18 @@ class DevoLookups:
         return (lookup := self.get(name)) is not None and lookup.exists
 
     def all(self) -> list[Lookup]:
-        """Return the lookups that are, were or failed to be, in the order of their first jobs."""
+        """Return the lookups that ever had a job, in the order of their first jobs."""
         self.before_look()
         with self._lock:
             return list(self._lookups.values())
 
     def plan_jobs(self, *plans: JobPlan) -> None:
-        """Script the jobs to come, one plan for each."""
+        """Script the next jobs, one plan for each."""
         with self._lock:
             self._plans.extend(plans)
 
     def finish_jobs(self) -> None:
-        """Finish all jobs under way, without polls."""
+        """Finish all running jobs, without polls."""
         with self._lock:
             for lookup in self._lookups.values():
                 if job := lookup.running:
@@ -76,16 +76,16 @@ class DevoLookups:
             self._plans.clear()
 
     def poll(self, name: str) -> None:
-        """Let one poll pass for the job of ``name`` that is under way."""
+        """Count one poll for the running job of ``name``."""
         with self._lock:
             if (lookup := self._lookups.get(name)) and (job := lookup.running):
                 job.poll()
 
     def check(self, name: str, operation: Operation) -> None:
-        """See whether ``operation`` may begin now.
+        """Check that ``operation`` may begin now.
 
-        :raises RefusedError: with the HTTP status: 409 where a job runs or the lookup to create exists,
-            404 where the lookup to change does not.
+        :raises RefusedError: with the HTTP status: 409 if a job runs or the lookup to create exists, 404 if the
+            lookup to change does not exist.
         """
         lookup = self._lookups.get(name)
         if lookup and lookup.running:
@@ -100,7 +100,7 @@ class DevoLookups:
         """Return the job that brings the rows of ``upload`` into the lookup, and closes the upload.
 
         :raises RefusedError: as ``check`` does.
-        :raises InvalidSettingError: rows are to be added or deleted under other columns or another key.
+        :raises InvalidSettingError: rows are added or deleted with other columns or another key.
         """
         with self._lock:
             self.check(name, operation)
@@ -117,10 +117,10 @@ class DevoLookups:
             return self._start(lookup, operation, read)
 
     def load(self, name: str, *, full: bool, read: Callable[[], tuple[DeployConfig, Changes]]) -> None:
-        """Bring changes that came over syslog into a lookup, at once; a job tells of it as of any other change.
+        """Bring changes from syslog lines into a lookup at once, recorded as a finished job.
 
-        :param full: everything else goes; otherwise the job is told as append, deletions included.
-        :param read: returns the columns, and the changes in their order; raises InvalidRowsError.
+        :param full: replace all other rows; otherwise the job is recorded as an append, even if it deletes rows.
+        :param read: returns the columns and the changes in order; raises InvalidRowsError.
         """
         with self._lock:
             lookup = self._lookups.setdefault(name, Lookup(name))
@@ -182,7 +182,7 @@ class DevoLookups:
 
 
 def _check_columns(content: Content, config: DeployConfig, *, exactly: bool) -> None:
-    """Compare the columns of a call with those of its lookup; a deletion may leave some out."""
+    """Compare the columns of a call with those of its lookup; a deletion may omit some."""
     if config.key != content.key:
         raise InvalidSettingError(f"The lookup's key is {content.key!r}, not {config.key!r}.")
     fits = config.columns == content.columns if exactly else set(config.columns) <= set(content.columns)

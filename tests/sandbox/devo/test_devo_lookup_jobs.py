@@ -131,7 +131,7 @@ def test_the_last_ten_jobs_are_listed_oldest_first(colors: DevoServer, client: L
 
 def test_a_job_without_an_answer_is_found_in_the_list(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Where the API is told to keep the id to itself, the list of jobs gives it."""
-    with DevoServer(replace(SETTINGS, job_answers=JobAnswers(tell_id=False))) as devo:
+    with DevoServer(replace(SETTINGS, job_answers=JobAnswers(with_id=False))) as devo:
         client = LookupsClient(devo)
         assert "jobId" not in client.deploy("POST", "Colors", CSV).json()
         (job,) = client.get("/Colors/job").json()["jobs"]
