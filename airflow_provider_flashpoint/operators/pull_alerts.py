@@ -16,6 +16,8 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
     DEFAULT_VERIFY_TIMEOUT,
+    OnRerun,
+    Verify,
 )
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.run_window import RunWindow
@@ -144,7 +146,7 @@ class PullAlertsOperator(WindowedOperator):
 
         source, devo = opened.source, DevoHook(self.devo_conn_id)
         writer = devo.event_writer(self.tag)
-        table = self._table(devo, source) if self.verify == "query" else None
+        table = self._table(devo, source) if self.verify == Verify.QUERY else None
         telemetry = self._telemetry(devo, writer) if self.telemetry else None
         context: AbstractContextManager[Any] = telemetry or nullcontext()
         with context, writer, self.until_killed():
@@ -169,7 +171,7 @@ class PullAlertsOperator(WindowedOperator):
         from airflow_provider_flashpoint.core.pipelines.verify import VerifySettings
 
         return DeliverySettings(
-            resend=self.on_rerun == "resend",
+            resend=self.on_rerun == OnRerun.RESEND,
             ledger_retention=self.ledger_retention,
             statistics_period_s=self.statistics_period.total_seconds(),
             verify=VerifySettings(timeout_s=self.verify_timeout.total_seconds()),
@@ -207,12 +209,9 @@ class PullAlertsOperator(WindowedOperator):
 
         :raises ConfigurationError: an argument is not allowed; the message has its value and what is allowed.
         """
-        for name, value, allowed in (
-            ("on_rerun", self.on_rerun, ("skip", "resend")),
-            ("kind", self.kind, event_kinds()),
-            ("verify", self.verify, ("confirm", "query")),
-        ):
-            if value not in allowed:
+        for name, allowed in (("on_rerun", OnRerun), ("kind", event_kinds()), ("verify", Verify)):
+            value = getattr(self, name)
+            if value not in tuple(allowed):
                 raise ConfigurationError(
                     f"{name} is {value!r} in task {self.task_id}; allowed are {', '.join(allowed)}."
                 )

@@ -1,6 +1,6 @@
 """Deliver events: the pages of a source become confirmed lines in a Devo table.
 
-`deliver` is the whole pipeline, for runs and previews::
+`deliver` is the whole pipeline::
 
     lines kept by earlier runs --------------> batch -> write, confirm -> ledger
     source -> page -> record -> hide -> line --^   \\            \\-> unverified -> query -> ledger
@@ -8,10 +8,9 @@
 
 The order is the contract: an event enters the ledger only after Devo confirmed it. A crash between the two repeats at
 most one batch. A crash before loses nothing, since the window is read again. Where the process can still write, it
-keeps the lines that it has not delivered, and the next run sends them before it reads anything.
+keeps its undelivered lines, and the next run sends them before it reads anything.
 
-Ports are in `DeliveryPorts`, options in `DeliverySettings`. A preview passes a writer that keeps lines and sends none,
-`EventStore.preview`, and ``statistics_period_s=None``; everything else is the same.
+A preview runs the same pipeline with other ports: a writer that keeps lines and sends none, and `EventStore.preview`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Verify delivery: confirmed events enter the ledger once Devo's table shows them; missing ones are sent again.
 
-A confirmation says that Devo's endpoint has read the lines. Only a query tells whether they reached the table. Devo
-indexes events late, so missing events are waited for. Those still missing after ``patience_s`` without a new event are
-sent again. An event that was only late is then stored twice: delivery is at least once.
+A confirmation says that Devo's endpoint has read the lines; only a query tells whether they reached the table. Devo
+indexes events late, so missing events are waited for. Those that are still missing after a while without any new event
+are sent again. An event that was only late is then stored twice: delivery is at least once.
 
 Confirmed lines are kept in the staging storage until they are seen. A killed run leaves them there, and the next run
 queries for them first.
@@ -78,11 +78,10 @@ class _Pending:
     by_id: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     batches: list[str] = field(default_factory=list)
     count: int = 0
-    seen: int = 0
 
     @property
     def missing(self) -> int:
-        return self.count - self.seen
+        return sum(map(len, self.by_id.values()))
 
 
 class Verification:
@@ -143,7 +142,7 @@ class Verification:
                 break
             if sends == settings.max_sends or clock.monotonic() >= deadline_s:
                 raise DeliveryError(
-                    f"Devo's table shows {pending.seen} of {pending.count} confirmed events after {sends} sends and "
+                    f"Devo's table shows {pending.count - pending.missing} of {pending.count} confirmed events after {sends} sends and "
                     f"{settings.timeout_s + clock.monotonic() - deadline_s:.0f} s. The other {pending.missing} are "
                     f"kept in {self._store.unverified.uri}; the next run queries for them first.",
                     unconfirmed=pending.missing,
@@ -179,21 +178,22 @@ class Verification:
         """Query until all events are seen, no new one has appeared for a while, or the time is over."""
         latest_s, wait_s = self._clock.monotonic(), _FIRST_POLL_S
         while pending.by_id:
-            if self._query(pending) != 0:
+            try:
+                is_newer = self._query(pending)
+            except TransientError as error:
+                is_newer = True  # events that a failed query did not show need not be missing
+                _log.warning("%s The query is repeated.", error)
+            if is_newer:
                 latest_s = self._clock.monotonic()
             if not pending.by_id or self._clock.monotonic() >= min(latest_s + self._settings.patience_s, deadline_s):
                 return
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_POLL_S)
 
-    def _query(self, pending: _Pending) -> int | None:
-        """Query once, record the events seen for the first time, and return their number.
-
-        Returns None where the query failed: events that it did not show need not be missing.
-        """
+    def _query(self, pending: _Pending) -> bool:
+        """Query once, record the events seen for the first time, and return whether there were any."""
         table = self._table
         seen: list[Entry] = []
-        is_whole = True
         stored = 0
         try:
             for text, count in table.queries.id_counts(table.tag, table.id_field, since=pending.since):
@@ -202,20 +202,17 @@ class Verification:
                 if entries:
                     seen += entries
                     stored += count
-        except TransientError as error:
-            is_whole = False
-            _log.warning("%s The query is repeated.", error)
-        self._store.ledger.add(seen, at=self._clock.now())
-        self.verified += len(seen)
-        pending.seen += len(seen)
-        _log.info(
-            "Devo's table shows %d of %d events; %d of them are new, stored %d times.",
-            pending.seen,
-            pending.count,
-            len(seen),
-            stored,
-        )
-        return len(seen) if is_whole else None
+        finally:
+            self._store.ledger.add(seen, at=self._clock.now())
+            self.verified += len(seen)
+            _log.info(
+                "Devo's table shows %d of %d events; %d of them are new, stored %d times.",
+                pending.count - pending.missing,
+                pending.count,
+                len(seen),
+                stored,
+            )
+        return bool(seen)
 
     def _send_missing(self, pending: _Pending) -> None:
         self._store.lock.check()

@@ -74,23 +74,7 @@ class Telemetry(logging.Handler):
     def look(self) -> None:
         """Send the kept log lines, where they are half of the maximum."""
         if len(self._kept) * 2 >= (self._kept.maxlen or 0):
-            self.send()
-
-    def send(self) -> None:
-        """Send the kept log lines. After a failure nothing more is sent."""
-        events = list(self._kept)
-        self._kept.clear()
-        if self._is_refused or not events:
-            return
-        if self._dropped:
-            events.append(self._event(f"{self._dropped} older events were left out.", "WARNING", self._clock.now()))
-            self._dropped = 0
-        try:
-            self._writer.write([self._writer.encode(event) for event in events])
-            self._writer.confirm()
-        except FlashpointProviderError as error:
-            self._is_refused = True
-            _log.warning("Telemetry is not sent: %s The task continues without it.", error)
+            self._send()
 
     def __enter__(self) -> Self:
         self._source.addHandler(self)
@@ -105,16 +89,27 @@ class Telemetry(logging.Handler):
         if error is not None:
             self._keep(str(error), "ERROR", self._clock.now())
         self._keep("metrics", "INFO", self._clock.now(), metrics=dict(self._metrics()))
-        self.send()
+        self._send()
 
     def _keep(self, text: str, level: str, at: datetime, **more: Any) -> None:
         self._dropped += len(self._kept) == self._kept.maxlen
         self._kept.append({**self._event(text, level, at), **more})
 
     def _event(self, text: str, level: str, at: datetime) -> dict[str, Any]:
-        return {
-            "msg": self._redact(text)[:MAX_CHARACTERS],
-            "time": at.isoformat(),
-            "level": level,
-            **self._fields,
-        }
+        return {"msg": self._redact(text)[:MAX_CHARACTERS], "time": at.isoformat(), "level": level, **self._fields}
+
+    def _send(self) -> None:
+        """Send the kept log lines. After a failure nothing more is sent."""
+        events = list(self._kept)
+        self._kept.clear()
+        if self._is_refused or not events:
+            return
+        if self._dropped:
+            events.append(self._event(f"{self._dropped} older events were left out.", "WARNING", self._clock.now()))
+            self._dropped = 0
+        try:
+            self._writer.write([self._writer.encode(event) for event in events])
+            self._writer.confirm()
+        except FlashpointProviderError as error:
+            self._is_refused = True
+            _log.warning("Telemetry is not sent: %s The task continues without it.", error)
