@@ -66,12 +66,8 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             secrets=(settings.token,),
             max_attempts=max_attempts,
         )
-        return FlashpointClient(
-            http,
-            api=settings.api,
-            page_size=page_size or settings.page_size,
-            paths={**settings.paths, **(paths or {})},
-        )
+        paths = {**settings.paths, **(paths or {})}
+        return FlashpointClient(http, api=settings.api, page_size=page_size or settings.page_size, paths=paths)
 
     def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
         """Return a session with the token, TLS and proxy settings of the connection, and more ``headers``.

@@ -10,9 +10,11 @@ import pytest
 from connection_models import FIELDS, MODELS, read
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from airflow_provider_flashpoint.connections import ui_field_behaviour
+from airflow_provider_flashpoint.connections import conn_fields, read_settings, ui_field_behaviour
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 TYPES = sorted(MODELS)
@@ -114,3 +116,31 @@ def test_every_data_set_has_a_path() -> None:
 def test_the_form_offers_every_generation_of_the_api() -> None:
     """The choices of `api` are what the client knows."""
     assert set(FIELDS["flashpoint"]["api"]["enum"]) == set(Api)
+
+
+class GatewaySettings(ConnectionSettings):
+    """A connection type with one field of its own."""
+
+    conn_type = "gateway"
+
+    access_key: SecretText = Field("", pattern="^[a-z]+$", title="Access key", alias="key", examples=["abc"])
+    """Key of the gateway."""
+
+
+@pytest.mark.parametrize("key", ["access_key", "key", "extra__gateway__access_key", "extra__gateway__key"])
+def test_a_field_is_declared_once(key: str) -> None:
+    """Form, placeholder, reading, refusal and masking of a field follow from its declaration alone."""
+    assert conn_fields(GatewaySettings) == {
+        "access_key": {
+            "label": "Access key",
+            "description": "Key of the gateway.",
+            "schema": {"type": ["string", "null"], "format": "password", "pattern": "^[a-z]+$"},
+        }
+    }
+    assert ui_field_behaviour(GatewaySettings)["placeholders"] == {"access_key": "abc"}
+    settings = read_settings(GatewaySettings, {key: "opensesame"}, conn_id="gateway")
+    assert settings.access_key == "opensesame"
+    assert "opensesame" in settings.secrets()
+    assert "opensesame" not in repr(settings)
+    with pytest.raises(ConfigurationError, match=f"extra.{key}: the value is not allowed; give a text such as abc"):
+        read_settings(GatewaySettings, {key: "Open Sesame"}, conn_id="gateway")
