@@ -21,7 +21,7 @@ _FLAGS = {"true": True, "false": False}
 class Settings(BaseModel):
     """Base of all settings. The alias of a field is its key in the file. Numbers and text may stand for each other."""
 
-    # Built on first use: the DAG processor imports this module again and again, and never validates some of the models.
+    # Only models that read a value are built, since each process that parses DAGs imports them.
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, coerce_numbers_to_str=True, defer_build=True
     )

@@ -249,6 +249,9 @@ class CollectorConfig(Settings):
     notes: tuple[str, ...] = ()
 
 
+CollectorConfig.model_rebuild()
+
+
 def lookup_name_for(indicator_type: str, stem: str) -> str:
     """Return ``stem`` with the type appended: title-cased, ``_`` for all but ASCII letters and digits."""
     return f"{stem}_{_NOT_IN_LOOKUP_NAMES.sub('_', indicator_type.title())}"
