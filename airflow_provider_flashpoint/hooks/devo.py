@@ -111,10 +111,16 @@ class DevoHook(ConnectionHook[DevoSettings]):
     def test_connection(self) -> tuple[bool, str]:
         """Check each service for which the connection has fields; return whether all are ready, and why in words."""
         from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
-        from airflow_provider_flashpoint.streams.readiness import check_events, check_lookups, examine, reason_of
+        from airflow_provider_flashpoint.streams.readiness import (
+            check_events,
+            check_lookups,
+            examine,
+            reason_of,
+            settings_of,
+        )
 
         try:
-            settings = self.settings()
+            settings = settings_of(self)
         except Exception as error:
             return False, reason_of(error)
         findings = []

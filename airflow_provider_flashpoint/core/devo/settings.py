@@ -35,14 +35,14 @@ _HTTP_URL = r"^https?://\S+$"
 
 def _of_region(addresses: Mapping[str, str]) -> Callable[[dict[str, Any]], str]:
     def address(fields: dict[str, Any]) -> str:
-        region = _COLLECTOR.fullmatch(fields["host"].lower())
+        region = _COLLECTOR.fullmatch(fields.get("host", "").lower())
         return addresses[region[1]] if region else ""
 
     return address
 
 
 def _http_base_url(fields: dict[str, Any]) -> str:
-    host = fields["host"].lower()
+    host = fields.get("host", "").lower()
     region = _COLLECTOR.fullmatch(host)
     if not region:
         return ""

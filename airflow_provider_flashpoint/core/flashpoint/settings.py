@@ -34,7 +34,7 @@ class _FlashpointFields(ConnectionSettings):
     password: SecretText = Field("", title="API token", examples=["with or without Bearer in front"])
     bearer_token_base64: SecretText = Field("", title="API token, base64")
     """The token in the collector's base64 form. Used if the API token is empty."""
-    api: Api = Field(default_factory=lambda fields: api_of_host(fields["host"]), strict=False, title="API")
+    api: Api = Field(default_factory=lambda fields: api_of_host(fields.get("host", "")), strict=False, title="API")
     """API generation that the host serves. Left empty, it follows from the host."""
     timeout_s: float = Field(120.0, ge=0.01, title="Timeout (seconds)")  # the slowest answers seen took 39 s
     """Longest silence of Flashpoint before a request is abandoned and sent again."""
