@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.report import Report, table
 from airflow_provider_flashpoint.config import collector_config_path, load_collector_config
 from airflow_provider_flashpoint.config.load import FILE_NAME, PATH_VARIABLE
+from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig
+from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 _INPUTS = ("flashpoint_indicator", "flashpoint_alert")
-_LOOKUP_SETTINGS = ("indicator_type", "lookup_key", "lookup_status", "columns", "obfuscation")
-_ALERT_SETTINGS = ("kind", "tag", "path", "on_rerun", "verify", "telemetry", "obfuscation")
 _DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
 _FILE_HELP = (
     f"the configuration file; by default the path in {PATH_VARIABLE}, else {FILE_NAME} in ${_DAGS_FOLDER}, "
@@ -128,24 +128,33 @@ def _dag_dict(dag: Any, source: Any) -> dict[str, Any]:
 
 def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
     task: Any = stream.task
-    context = {"dag": dag, "logical_date": datetime.now(UTC)}
-    now, first = (task.period(context).to_read(build=build, checkpoint=None).asked.to_dict() for build in (False, True))
-    common = {
+    period = task.period({"dag": dag, "logical_date": datetime.now(UTC)})
+    now, first = (period.to_read(build=build, checkpoint=None).asked.to_dict() for build in (False, True))
+    return {
         "name": stream.name,
+        "kind" if not stream.is_lookup else "indicator_type": stream.content,
         "variable": stream.variable,
         "task_id": task.task_id,
-        "lag_s": int(task.lag.total_seconds()),
-        "heal_gaps": task.heal_gaps,
-        "page_size": task.page_size,
-        "max_rejects": task.max_rejects,
         "window_now": now,
         "window_of_a_build": first,
+        **{key: _plain(getattr(task, name), key) for key, name, _ in _settings(is_lookup=stream.is_lookup)},
     }
-    own = _LOOKUP_SETTINGS if stream.is_lookup else _ALERT_SETTINGS
-    return common | {name: _plain(getattr(task, name)) for name in own}
 
 
-def _plain(value: object) -> object:
+def _settings(*, is_lookup: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield the settings of a stream: the key in the file, the name of the operator's argument, and the description."""
+    models = (LookupConfig, ObfuscationSettings) if is_lookup else (AlertSettings, KeywordFeed, ObfuscationSettings)
+    fields = {name: field for model in models for name, field in model.model_fields.items() if name != "enabled"}
+    for name, field in fields.items():
+        yield field.alias or name, name, field.description or ""
+
+
+def _plain(value: Any, key: str) -> Any:
+    """Return a setting in JSON's own types; a span of time in the unit that its key names."""
+    if isinstance(value, timedelta):
+        return value.days if key.endswith("_days") else int(value.total_seconds())
+    if isinstance(value, datetime):
+        return format_instant(value)
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -171,27 +180,31 @@ def _task_text(task: Mapping[str, Any]) -> str:
 
 
 def _stream_lines(stream: Mapping[str, Any]) -> Iterator[str]:
-    if "indicator_type" in stream:
+    is_lookup = "indicator_type" in stream
+    if is_lookup:
         yield f"  {stream['indicator_type']} into the lookup {stream['name']}"
-        columns = ", ".join(stream["columns"]) if stream["columns"] else "those found when the lookup is built"
-        own = [("key", stream["lookup_key"]), ("other columns", columns), ("first status", stream["lookup_status"])]
     else:
         yield f"  {stream['kind']} into the table {stream['tag']}"
-        own = [
-            ("path", stream["path"] or "the connection's, else the known one"),
-            ("on a rerun", stream["on_rerun"]),
-            ("verify", stream["verify"]),
-        ]
     now, build = stream["window_now"], stream["window_of_a_build"]
     yield from table(
         [
-            *own,
+            ("state", f"the Airflow Variable {stream['variable']}"),
             ("a run now reads", f"[{now['from']}, {now['to']}), including a lag of {stream['lag_s']} s"),
             ("the first run reads", f"[{build['from']}, {build['to']})"),
-            ("after a pause", "reads from the last checkpoint on" if stream["heal_gaps"] else "leaves the gap"),
-            ("rejected records allowed", f"{stream['max_rejects']}"),
-            *(("obfuscates", f"{'.'.join(rule['path'])} ({rule['action']})") for rule in stream["obfuscation"] or ()),
-            ("state", f"the Airflow Variable {stream['variable']}"),
         ],
         indent="    ",
     )
+    yield from table(
+        [(key, _setting_text(stream[key]), description) for key, _, description in _settings(is_lookup=is_lookup)],
+        indent="    ",
+    )
+
+
+def _setting_text(value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(
+            f"{'.'.join(each['path'])} ({each['action']})" if isinstance(each, dict) else each for each in value
+        )
+    return str(value).lower() if isinstance(value, bool) else str(value)

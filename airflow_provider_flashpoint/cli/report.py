@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.readiness import reason_of  # noqa: F401
 
 EXIT_CODES = "0 all is good, 1 a problem was found, 2 the command was used wrongly"
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.core.run_window import LookupProgress
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -69,8 +70,6 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
 
 def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun | None:
     """Return the run that would begin now with this state; None where the configuration does not name the stream."""
-    from airflow_provider_flashpoint.core.run_window import LookupProgress
-
     task: Any = stream.task
     if task is None:
         return None

@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointPro
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
@@ -79,11 +79,11 @@ def check_events(hook: DevoHook) -> str:
 
     :raises: as `DevoHook.check_events`; ConfigurationError where the connection is missing or wrong.
     """
+    from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS
+
     settings = settings_of(hook)
     hook.check_events()
-    if settings.event_transport == "http":
-        return "ready over HTTP, and the token is not refused."
-    return "ready over plain TCP." if settings.insecure else "ready over TLS, and the certificate is accepted."
+    return EVENT_TRANSPORTS[settings.event_transport].ready(settings)
 
 
 def check_lookups(hook: DevoHook, **options: Any) -> str:
@@ -92,11 +92,11 @@ def check_lookups(hook: DevoHook, **options: Any) -> str:
     :param options: as for `DevoHook.lookups`, such as ``max_attempts``.
     :raises: as `DevoHook.check_lookups`; ConfigurationError where the connection is missing or wrong.
     """
+    from airflow_provider_flashpoint.core.devo.transports import LOOKUP_TRANSPORTS
+
     settings = settings_of(hook)
     hook.check_lookups(**options)
-    if settings.lookup_transport == "syslog":
-        return "ready over syslog, which Devo has deprecated for lookups."
-    return f"ready in the domain {settings.domain}."
+    return LOOKUP_TRANSPORTS[settings.lookup_transport].ready(settings)
 
 
 def check_queries(hook: DevoHook, tag: str) -> str:
@@ -135,7 +135,7 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
     Each request is attempted once, since a person waits for the answer.
     """
     from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID, Verify
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
     reads: list[tuple[str, DataSet, str | None]] = []
@@ -172,6 +172,7 @@ def _as_setup(check: Callable[[], str]) -> str:
 
 
 def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str | None) -> Iterator[Finding]:
+    from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
     hook = DevoHook(conn_id)
@@ -180,8 +181,8 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str 
     except Exception as error:  # as in `examine`
         yield Finding(f"{conn_id}: fields", False, reason_of(error))
         return
-    transports = {settings.event_transport if events else "", settings.lookup_transport if lookups else ""}
-    if "syslog" in transports and not settings.insecure:
+    of_events, of_lookups = EVENT_TRANSPORTS[settings.event_transport], LOOKUP_TRANSPORTS[settings.lookup_transport]
+    if (events and of_events.uses_tls(settings)) or (lookups and of_lookups.uses_tls(settings)):
         yield from _certificate_findings(conn_id, settings.identity)
     if events:
         yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook))
@@ -206,9 +207,10 @@ def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
 
 
 def _check_events_and_server(hook: DevoHook) -> str:
+    from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS
     from airflow_provider_flashpoint.streams.certificates import describe_server_certificate
 
     sentence = check_events(hook)
     settings = settings_of(hook)
-    is_tls = settings.event_transport == "syslog" and not settings.insecure
+    is_tls = EVENT_TRANSPORTS[settings.event_transport].uses_tls(settings)
     return f"{sentence} {describe_server_certificate(settings)}" if is_tls else sentence

@@ -147,8 +147,8 @@ def test_rejects_are_shown_with_their_reason(config: Path) -> None:
     config.write_text(json.dumps(content), encoding="utf-8")
     outcome = call("preview", "indicators", "--type", "domain", *WINDOW)
     assert outcome.exit_code == 1
-    assert "reject 1: no value under the lookup_key malware_description" in outcome.out
-    assert "A run would fail once this is delivered: max_rejects is 0." in outcome.out
+    assert "rejected record 1: no value under the lookup_key malware_description" in outcome.out
+    assert "A run would fail after this delivery: max_rejects is 0." in outcome.out
 
 
 def test_a_wrong_key_lists_the_keys_there_are(config: Path) -> None:
@@ -205,7 +205,7 @@ def test_nothing_in_the_data_steers_the_terminal(sandbox: Sandbox) -> None:
         (("alerts", "--from", "2026-01-01"), "--from and --to belong together"),
         (("alerts", "--from", "soon", "--to", "2026-01-01"), "--from is 'soon'"),
         (("alerts", "--from", "2026-01-02", "--to", "2026-01-01"), "is empty"),
-        (("alerts", "--limit", "-1"), "no whole number"),
+        (("alerts", "--limit", "-1"), "not a whole number"),
         (("indicators",), "required: --type"),
     ],
 )

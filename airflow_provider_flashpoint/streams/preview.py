@@ -1,0 +1,225 @@
+"""What a run of a stream would deliver: the run's own pipeline with other ports.
+
+The source ends at a limit. Rows and lines are kept instead of sent, ledgers are only read, stages and rejected records
+are written to a temporary directory, and no state is saved. Everything else is the run, so a preview cannot differ.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
+from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
+from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
+from airflow_provider_flashpoint.core.staging.event_store import EventStore
+from airflow_provider_flashpoint.core.state import EventState, LookupStatus
+from airflow_provider_flashpoint.errors import FlashpointProviderError
+from airflow_provider_flashpoint.hooks.devo import DevoHook
+from airflow_provider_flashpoint.streams.progress import run_context
+from airflow_provider_flashpoint.streams.readiness import settings_of
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
+    from airflow_provider_flashpoint.core.run_window import RunWindow
+    from airflow_provider_flashpoint.core.window import Window
+    from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
+    from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+
+
+def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+    """Return what a sync triggered with ``conf`` would bring into the lookup, in JSON's own types.
+
+    Devo is not asked whether the lookup exists; its state decides.
+
+    :param limit: the most records to read; 0 for all.
+    :param rows: the most rows, and the most rejected records, to return.
+    :raises: as the run.
+    """
+    context = run_context(task, conf)
+    rules = task.lookup_rules()
+    opened = task.open_indicators(rules, max_attempts=1)  # a person waits for the answer
+    source, kept = _LimitedSource(opened.source, limit), _KeptRows(rows)
+    with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
+        temporary = storage_path(directory)
+        ports = SyncPorts(
+            pull=replace(task.pull_ports(opened, stages=temporary), source=source),
+            lookups=kept,
+            ledger_of=partial(task.ledger, read_only=True),
+            attempt_lock=AttemptLock(temporary / "attempt", work="preview"),
+            open_path=storage_path,
+            save_state=lambda state: True,
+        )
+        settings = task.sync_settings(rules, opened.origin)
+        result = sync(None, task.progress(context), task.period(context), ports, settings)
+        rejects = _rejects(result.rejected_uri, rows)
+    deployment, summary = result.deployment, result.summary
+    return {
+        "lookup": task.lookup_name,
+        "indicator_type": task.indicator_type,
+        **_window_dict(result.run_window),
+        **source.to_dict(),
+        "status": result.status.value,
+        "operation": "build" if result.status is LookupStatus.NEW else "add",
+        "lookup_key": task.lookup_key,
+        "columns": list(deployment.columns) if deployment else [],
+        "sent": summary.rows_sent,
+        "superseded": summary.superseded,
+        "extra_values": summary.extra_values,
+        "rejected": summary.rejected,
+        "max_rejects": task.max_rejects,
+        "obfuscated": {str(rule): count for rule, count in opened.obfuscator.counts.items()},
+        "rows": kept.rows,
+        "rejects": rejects,
+    }
+
+
+def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+    """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
+
+    ``devo_problem`` is the reason why the connection to Devo cannot be used, or None. With such a problem the length of
+    lines is not limited.
+
+    :param limit: the most records to read; 0 for all.
+    :param rows: the most lines, and the most rejected records, to return.
+    :raises: as the run.
+    """
+    task.check_arguments()
+    state = task.stored_state(EventState, event_variable(task.stream))
+    run_window = task.window_of(run_context(task, conf), state.to_checkpoint_time if state else None)
+    data_set = DataSet(task.kind)
+    opened = task.open_source(data_set, task.rules(data_set), path=task.path, max_attempts=1)
+    source = _LimitedSource(opened.source, limit)
+    encode_record, devo_problem = _encoder(task)
+    writer = _KeptLines(encode_record, rows)
+    with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
+        store = EventStore.preview(task.directory, temporary=storage_path(directory))
+        ports = DeliveryPorts(source=source, writer=writer, store=store, obfuscator=opened.obfuscator)
+        summary = deliver(run_window.asked, ports, replace(task.delivery_settings(), statistics_period_s=None))
+        rejects = _rejects(store.rejected.uri, rows)
+    return {
+        "tag": task.tag,
+        "kind": task.kind,
+        **_window_dict(run_window),
+        **source.to_dict(),
+        "sent": summary.sent,
+        "bytes": summary.bytes,
+        "repeated": summary.repeated,
+        "undated": summary.undated,
+        "rejected": summary.rejected,
+        "max_rejects": task.max_rejects,
+        "devo_problem": devo_problem,
+        "obfuscated": {str(rule): count for rule, count in opened.obfuscator.counts.items()},
+        "lines": writer.lines,
+        "rejects": rejects,
+    }
+
+
+class _LimitedSource:
+    """A source that ends after ``limit`` records; 0 reads all."""
+
+    def __init__(self, source: HttpSource, limit: int) -> None:
+        self.endpoint = source.endpoint
+        self._source = source
+        self._limit = limit
+        self._read = 0
+        self._is_complete = False
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        pages = cast("Any", self._source.pages(window))
+        with contextlib.closing(pages):  # ends the requests that are under way
+            for page in pages:
+                records = page.records[: self._limit - self._read] if self._limit else page.records
+                self._read += len(records)
+                yield Page(records, next=page.next, total=page.total)
+                if self._limit and self._read >= self._limit:
+                    return
+        self._is_complete = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how Flashpoint was read; ``total`` is its own count, or None."""
+        url = self._source.first_url
+        return {
+            "request": {"method": "GET", "url": url} if url else None,
+            "requests": self._source.requests,
+            "total": self._source.total,
+            "read": self._read,
+            "complete": self._is_complete,
+        }
+
+
+class _KeptRows:
+    """Lookups that keep the first rows of a deployment, and deploy nothing."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.rows: list[dict[str, str]] = []
+
+    def check(self) -> None:
+        pass
+
+    def exists(self, name: str) -> bool | None:
+        return None
+
+    def deploy(self, name: str, *, csv_file: IO[bytes], **_: Any) -> None:
+        csv.field_size_limit(sys.maxsize)
+        text = io.TextIOWrapper(csv_file, "utf-8", newline="")
+        self.rows = [row for row, _ in zip(csv.DictReader(text), range(self._limit), strict=False)]
+        text.detach()
+
+
+class _KeptLines:
+    """A writer that keeps the first lines, and sends none."""
+
+    unconfirmed = 0
+
+    def __init__(self, encode_record: Callable[[Record], bytes], limit: int) -> None:
+        self.encode = encode_record
+        self.statistics = WriterStatistics()
+        self.lines: list[str] = []
+        self._limit = limit
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            if len(self.lines) < self._limit:
+                self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+    def confirm(self) -> int:
+        return 0
+
+
+def _encoder(task: PullAlertsOperator) -> tuple[Callable[[Record], bytes], str | None]:
+    """Return the encoder of the connection to Devo; one without limits, and the reason, if the connection is wrong."""
+    hook = DevoHook(task.devo_conn_id)
+    try:
+        settings_of(hook)
+        return hook.event_writer(task.tag).encode, None  # a writer connects only when it sends
+    except FlashpointProviderError as error:
+        return encode, str(error)
+
+
+def _window_dict(run_window: RunWindow) -> dict[str, Any]:
+    return {"window": run_window.asked.to_dict(), "rule": run_window.rule}
+
+
+def _rejects(uri: str, limit: int) -> list[Any]:
+    file = cast("Path", storage_path(uri))
+    if not file.is_file():  # there is no file without a rejected record
+        return []
+    with file.open("rb") as lines:
+        return [codec.decode(line) for line, _ in zip(lines, range(limit), strict=False)]
