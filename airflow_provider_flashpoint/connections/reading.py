@@ -52,18 +52,18 @@ def _keys_of_fields(model: type[ConnectionSettings], extra: Mapping[str, Any], p
     from airflow_provider_flashpoint.config.problems import unknown_key
 
     prefix = f"extra__{model.conn_type}__"
-    spellings = {}
-    for name in model.extra_schemas():
-        alias = model.model_fields[name].alias
-        names = (name, alias) if alias else (name,)
-        spellings[name] = [*names, *(prefix + each for each in names)]
-    known = {key for keys in spellings.values() for key in keys}
-    for key in extra:
-        if key not in known:
-            text = unknown_key(key.removeprefix(prefix), spellings, refused_secrets=())
-            problems.add(f"extra.{key}", text)
-    given = {key for key, value in extra.items() if value is not None and value != ""}
-    return {name: next(key for key in keys if key in given) for name, keys in spellings.items() if given & set(keys)}
+    names = model.extra_schemas()
+    aliases = {field.alias: name for name, field in model.model_fields.items() if field.alias}
+    keys = {}
+    # The last one counts: prefixed keys come first, own names last.
+    for key in sorted(extra, key=lambda key: (not key.startswith(prefix), key in names)):
+        plain = key.removeprefix(prefix)
+        name = aliases.get(plain, plain)
+        if name not in names:
+            problems.add(f"extra.{key}", unknown_key(plain, names, refused_secrets=()))
+        elif extra[key] is not None and extra[key] != "":
+            keys[name] = key
+    return keys
 
 
 def _problems(

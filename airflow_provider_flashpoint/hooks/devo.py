@@ -111,24 +111,18 @@ class DevoHook(ConnectionHook[DevoSettings]):
     def test_connection(self) -> tuple[bool, str]:
         """Check each service for which the connection has fields; return whether all are ready, and why in words."""
         from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
-        from airflow_provider_flashpoint.streams.readiness import (
-            check_events,
-            check_lookups,
-            examine,
-            reason_of,
-            settings_of,
-        )
+        from airflow_provider_flashpoint.streams import readiness
 
         try:
-            settings = settings_of(self)
+            settings = readiness.settings_of(self)
         except Exception as error:
-            return False, reason_of(error)
+            return False, readiness.reason_of(error)
         findings = []
         if EVENT_TRANSPORTS[settings.event_transport].is_set_up(settings):
-            findings.append(examine("Events", partial(check_events, self)))
+            findings.append(readiness.examine("Events", partial(readiness.check_events, self)))
         if LOOKUP_TRANSPORTS[settings.lookup_transport].is_set_up(settings):
             # One attempt, since a person waits for the answer.
-            findings.append(examine("Lookups", partial(check_lookups, self, max_attempts=1)))
+            findings.append(readiness.examine("Lookups", partial(readiness.check_lookups, self, max_attempts=1)))
         if not findings:
             return False, "There is neither a host for events nor a token (password) for lookups."
         sentences = [f"{finding.part}: {finding.said}" for finding in findings]
