@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -49,16 +49,10 @@ class PullAlertsOperator(WindowedOperator):
     :param kind: the data set to read, such as ``alerts``; see `event_kinds`.
     :param path: path of the data set at Flashpoint; by default that of the connection or of the endpoint table.
     :param devo_conn_id: (templated) the connection to Devo.
-    :param on_rerun: ``skip`` events that were confirmed before, or ``resend`` them.
-    :param ledger_retention: how long confirmed ids are kept, by the event's own time and by that of the confirmation.
-    :param max_rejects: how many events may be rejected. More fail the task, after the others were delivered.
-    :param statistics_period: time between two logs of what was sent.
-    :param verify: ``confirm`` trusts the transport's confirmation. ``query`` queries Devo's table for every id, and
-        sends missing events again.
-    :param verify_timeout: the longest time that one round of queries takes.
-    :param telemetry: deliver log lines and metrics to Devo's table ``devo.collectors.out``, too.
 
-    The remaining parameters are those of `WindowedOperator`. Returns, as XCom, counts, the window and the checkpoint.
+    ``on_rerun``, ``ledger_retention``, ``max_rejects``, ``statistics_period``, ``verify``, ``verify_timeout`` and
+    ``telemetry`` are described in `AlertSettings`, the remaining parameters in `WindowedOperator`. Returns, as XCom,
+    counts, the window and the checkpoint.
     """
 
     template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "devo_conn_id")
@@ -121,17 +115,15 @@ class PullAlertsOperator(WindowedOperator):
                 run_id=str(context.get("run_id") or ""),
                 origin=opened.origin,
             )
-            reached_state = (state or EventState()).after_delivery(
-                delivered, sent=summary.sent, repeated=summary.repeated
-            )
-            write_state(variable, reached_state)
+            state = (state or EventState()).after_delivery(delivered, sent=summary.sent, repeated=summary.repeated)
+            write_state(variable, state)
             self.log.info("%s: %s", self.tag, summary)
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{summary.rejected} alerts cannot be sent as they are; max_rejects allows {self.max_rejects}. The "
                     f"other {summary.sent} were sent; the rejected ones are in {store.rejected.uri}."
                 )
-            return {"tag": self.tag, **asdict(summary), **reached(run_window, reached_state)}
+            return {"tag": self.tag, **asdict(summary), **reached(run_window, state)}
 
     def window_of(self, context: Any, checkpoint: datetime | None) -> RunWindow:
         """Return the window of this run.
@@ -148,16 +140,10 @@ class PullAlertsOperator(WindowedOperator):
         writer = devo.event_writer(self.tag)
         table = self._table(devo, source) if self.verify == Verify.QUERY else None
         telemetry = self._telemetry(devo, writer) if self.telemetry else None
-        context: AbstractContextManager[Any] = telemetry or nullcontext()
-        with context, writer, self.until_killed():
-            ports = DeliveryPorts(
-                source=source,
-                writer=writer,
-                store=store,
-                obfuscator=opened.obfuscator,
-                table=table,
-                telemetry=telemetry,
-            )
+        ports = DeliveryPorts(
+            source=source, writer=writer, store=store, obfuscator=opened.obfuscator, table=table, telemetry=telemetry
+        )
+        with telemetry or nullcontext(), writer, self.until_killed():
             return deliver(window, ports, self.delivery_settings())
 
     def open_events(self, **client_options: Any) -> OpenSource:

@@ -1,4 +1,4 @@
-"""What a run does by the state of a stream of alerts: none, one that a person spoiled, one that has a gap before it."""
+"""Runs of the alert DAG by their stored state: no state, an invalid one, and one after a gap."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ALERTS = event_variable(DEFAULT_TAG)
 
 @pytest.fixture
 def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Both services, as Airflow's connections; Flashpoint has data in four periods, Devo has none, nor has Airflow."""
+    """Both services as Airflow connections; Flashpoint has data in four periods, Devo and Airflow have none."""
     with services(monkeypatch) as running:
         yield running
     forget(ALERTS)
@@ -47,8 +47,10 @@ def run_alerts(run_dag: RunDag, tmp_path: Path) -> Callable[..., str]:
     return runner(dag_of("alert", tmp_path), run_dag)
 
 
-def test_alerts_are_not_sent_twice_when_their_state_is_gone(sandbox: Sandbox, run_alerts: Callable[..., str]) -> None:
-    """The next run reads from the initial start time, and the ledger knows what was sent."""
+def test_alerts_are_not_sent_twice_after_their_state_is_deleted(
+    sandbox: Sandbox, run_alerts: Callable[..., str]
+) -> None:
+    """The next run reads from the initial start time, and the ledger skips the events that were sent."""
     assert run_alerts(1) == "success"
     forget(ALERTS)
     assert run_alerts(PERIODS - 1) == "success"
@@ -57,10 +59,10 @@ def test_alerts_are_not_sent_twice_when_their_state_is_gone(sandbox: Sandbox, ru
     assert verdict.is_good, verdict
 
 
-def test_a_spoiled_state_of_alerts_fails_at_once_and_says_how_to_reset(
+def test_an_invalid_state_of_alerts_fails_at_once_and_says_how_to_reset(
     sandbox: Sandbox, run_alerts: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The task is not tried again, nothing is sent, and the command that resets is in the error."""
+    """The task is not retried, nothing is sent, and the error has the command that resets the state."""
     remember(ALERTS, NONSENSE)
     assert run_alerts(1) == "failed"
     assert f"`airflow variables delete {ALERTS}`" in failure(
@@ -72,7 +74,7 @@ def test_a_spoiled_state_of_alerts_fails_at_once_and_says_how_to_reset(
 def test_alerts_before_a_first_explicit_window_are_sent_by_the_next_run(
     sandbox: Sandbox, run_alerts: Callable[..., str]
 ) -> None:
-    """None is lost for having come before the window, and none of the window is sent twice."""
+    """No alert before the window is lost, and none of the window is sent twice."""
     assert run_alerts(0, **explicit(2, 3)) == "success"
     assert run_alerts(3) == "success"
     verdict = judge_alerts(sandbox, DEFAULT_TAG)
@@ -82,7 +84,7 @@ def test_alerts_before_a_first_explicit_window_are_sent_by_the_next_run(
 def test_a_run_without_a_date_reads_the_last_complete_period(
     sandbox: Sandbox, run_alerts: Callable[..., str], capfd: Any
 ) -> None:
-    """On Airflow 3 a run by hand can have no date; its log names the rule, and it begins at the initial start time."""
+    """A manual run of Airflow 3 can lack a date; its log names the rule, and it begins at the initial start time."""
     from airflow import __version__
 
     if __version__.startswith("2."):

@@ -1,4 +1,4 @@
-"""Alerts from the sandbox Flashpoint to the sandbox Devo over each transport, and those too long for it."""
+"""Alerts from the sandbox Flashpoint to the sandbox Devo over each transport; alerts that are too long."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sandbox(_running: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pull:
-    """A function that runs the operator for the period, with these extras in the connection to Devo."""
+    """A function that runs the operator for the period, with given extras in the Devo connection."""
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", lambda kind, variable: None)
@@ -82,14 +82,14 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     ids=["tls", "tcp", "counted", "dated", "http"],
 )
 def test_alerts_arrive(sandbox: Sandbox, pull: Pull, extra: dict[str, Any]) -> None:
-    """Whatever the connection asks for, every alert is in its table once and as Flashpoint gave it."""
+    """With every setting of the connection, each alert is in its table once, as Flashpoint gave it."""
     assert pull(extra)["sent"] == COUNT
     verdict = judge_alerts(sandbox, TAG)
     assert verdict.is_good, verdict
 
 
 def test_alerts_are_dated_by_their_own_time(sandbox: Sandbox, pull: Pull) -> None:
-    """With a field for the date, Devo is told the time of each alert."""
+    """With `event_date_field`, each event has the time of its alert."""
     pull({"event_date_field": "ts"})
     headers = [event.header for event in sandbox.devo.tables.events(TAG)]
     dates = [header.date for header in headers if header is not None and header.date_form == "(usd)"]
@@ -98,7 +98,7 @@ def test_alerts_are_dated_by_their_own_time(sandbox: Sandbox, pull: Pull) -> Non
 
 
 def test_lost_answer_costs_a_repetition(sandbox: Sandbox, pull: Pull) -> None:
-    """By HTTP a lost answer repeats alerts and loses none."""
+    """Over HTTP a lost answer repeats alerts and loses none."""
     sandbox.devo.faults.add(Fault("reset", "POST /stream", when="after"))
     assert pull({"event_transport": "http"})["sent"] == COUNT
     verdict = judge_alerts(sandbox, TAG)
@@ -106,8 +106,8 @@ def test_lost_answer_costs_a_repetition(sandbox: Sandbox, pull: Pull) -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"event_transport": "http"}], ids=["tls", "http"])
-def test_too_long_alerts_are_set_aside(sandbox: Sandbox, pull: Pull, extra: dict[str, Any], tmp_path: Path) -> None:
-    """Alerts longer than `max_line_bytes` are kept with the reason, and the others are delivered."""
+def test_too_long_alerts_are_rejected(sandbox: Sandbox, pull: Pull, extra: dict[str, Any], tmp_path: Path) -> None:
+    """Alerts longer than `max_line_bytes` are rejected with the reason, and the others are delivered."""
     lengths = [len(encode(alert)) for alert in alerts(7, COUNT, START, START + PERIOD)]
     limit = max(1024, sorted(lengths)[COUNT // 2])
     too_long = sum(length > limit for length in lengths)
@@ -121,7 +121,7 @@ def test_too_long_alerts_are_set_aside(sandbox: Sandbox, pull: Pull, extra: dict
 
 
 def test_no_token_in_any_log(sandbox: Sandbox, pull: Pull, caplog: pytest.LogCaptureFixture) -> None:
-    """A run by HTTP, with a refusal in it, logs the token at no level."""
+    """A run over HTTP, with a refused request, logs the token at no level."""
     caplog.set_level(logging.DEBUG)
     sandbox.devo.faults.add(Fault("status", "POST /stream", status=503), Fault("reset", "POST /stream"))
     pull({"event_transport": "http"})

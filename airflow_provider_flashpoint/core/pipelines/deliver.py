@@ -81,10 +81,9 @@ class DeliveryPorts:
 class DeliverySummary:
     """Counts of one delivery.
 
-    ``repeated`` events were confirmed before and not sent again, ``rejected`` ones cannot be sent as they are, and
-    ``undated`` ones have no time of their own. ``unsent`` events were kept by an earlier run and sent first; they are
-    not part of the other counts. ``verified`` events were seen in Devo's table, ``sent_again`` ones were missing there
-    first.
+    ``repeated`` events were confirmed before and not sent again. ``undated`` ones have no time of their own. ``unsent``
+    ones were kept by an earlier run and sent first; they are not part of the other counts. ``verified`` ones were seen
+    in Devo's table, ``sent_again`` ones were missing there first.
     """
 
     read: int = 0
@@ -98,12 +97,11 @@ class DeliverySummary:
     sent_again: int = 0
 
 
-def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings | None = None) -> DeliverySummary:
+def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) -> DeliverySummary:
     """Deliver kept lines and then ``window``, and return the counts once everything is confirmed and recorded.
 
     :raises: errors of the source and the writer. Recorded events stay delivered, and the rest is kept.
     """
-    settings = settings or DeliverySettings()
     store = ports.store
     prune_before = ports.clock.now() - settings.ledger_retention
     if window.start < prune_before:
@@ -141,13 +139,7 @@ class _Delivery:
         self._summary = DeliverySummary()
         self._verification: Verification | None = None
         if ports.table:
-            self._verification = Verification(
-                table=ports.table,
-                store=ports.store,
-                writer=sender_log,
-                settings=settings.verify,
-                clock=ports.clock,
-            )
+            self._verification = Verification(ports.table, ports.store, sender_log, settings.verify, ports.clock)
 
     def run(self, window: Window) -> DeliverySummary:
         ports, summary, verification = self._ports, self._summary, self._verification
@@ -159,7 +151,7 @@ class _Delivery:
         try:
             self._deliver_pages(ports.source.pages(window))
         except BaseException:
-            self._keep_batch()
+            ports.store.unsent.keep_after_error(self._batch.pairs, at=ports.clock.now())
             raise
         if verification:
             verification.complete()
@@ -255,25 +247,3 @@ class _Delivery:
             self._verification.add(pairs, sent_from=sent_from)
         else:
             self._ledger.add([entry for entry, _ in pairs], at=now())
-
-    def _keep_batch(self) -> None:
-        """Keep the lines that were not delivered. A failure here is only logged, since an error is being raised."""
-        pairs, unsent = self._batch.pairs, self._ports.store.unsent
-        if not pairs:
-            return
-        try:
-            reason = None if unsent.keep(pairs, at=self._ports.clock.now()) else f"{unsent.uri} is full"
-        except OSError as error:
-            reason = str(error)
-        if reason is None:
-            _log.warning(
-                "%d events were not delivered. They are kept in %s; the next run sends them first.",
-                len(pairs),
-                unsent.uri,
-            )
-        else:
-            _log.warning(
-                "%d events were not delivered and cannot be kept (%s): their window must be read again.",
-                len(pairs),
-                reason,
-            )

@@ -93,13 +93,7 @@ class Verification:
     """
 
     def __init__(
-        self,
-        *,
-        table: EventTable,
-        store: EventStore,
-        writer: SenderLog,
-        settings: VerifySettings,
-        clock: Clock,
+        self, table: EventTable, store: EventStore, writer: SenderLog, settings: VerifySettings, clock: Clock
     ) -> None:
         self.verified = 0
         self.sent_again = 0
@@ -141,8 +135,9 @@ class Verification:
             if not pending.by_id:
                 break
             if sends == settings.max_sends or clock.monotonic() >= deadline_s:
+                shown = pending.count - pending.missing
                 raise DeliveryError(
-                    f"Devo's table shows {pending.count - pending.missing} of {pending.count} confirmed events after {sends} sends and "
+                    f"Devo's table shows {shown} of {pending.count} confirmed events after {sends} sends and "
                     f"{settings.timeout_s + clock.monotonic() - deadline_s:.0f} s. The other {pending.missing} are "
                     f"kept in {self._store.unverified.uri}; the next run queries for them first.",
                     unconfirmed=pending.missing,

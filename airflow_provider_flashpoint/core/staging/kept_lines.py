@@ -11,7 +11,8 @@ tells which of its lines another run has delivered.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +30,8 @@ from airflow_provider_flashpoint.errors import StageError
 
 MAX_BATCHES = 100
 _SUFFIX = ".lines"
+
+_log = logging.getLogger(__name__)
 
 Pair = tuple[Entry, bytes]
 
@@ -67,6 +70,19 @@ class KeptLines:
         content = b"".join(f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
         write_whole(self._directory / new_name(at, _SUFFIX), content)
         return True
+
+    def keep_after_error(self, pairs: Sequence[Pair], *, at: datetime) -> None:
+        """Keep undelivered lines and log the outcome. A failure is only logged, since an error is being raised."""
+        if not pairs:
+            return
+        try:
+            problem = "" if self.keep(pairs, at=at) else f"{self.uri} is full"
+        except OSError as error:
+            problem = str(error)
+        outcome = f"They are kept in {self.uri}; the next run sends them first."
+        if problem:
+            outcome = f"They cannot be kept ({problem}): their window must be read again."
+        _log.warning("%d events were not delivered. %s", len(pairs), outcome)
 
     def batches(self) -> Iterator[KeptBatch]:
         """Yield the kept batches, oldest first, one in memory at a time.

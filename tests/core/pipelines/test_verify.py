@@ -92,11 +92,11 @@ class Scene:
         store = EventStore(self.directory, work="one", at=START)
         store.lock = lock or store.lock
         return Verification(
-            table=EventTable(queries=self.devo, tag="t", id_field="id", by_event_time=by_event_time),
-            store=store,
-            writer=SenderLog(self.devo, period_s=None, clock=clock),
-            settings=VerifySettings(**options),
-            clock=clock,
+            EventTable(queries=self.devo, tag="t", id_field="id", by_event_time=by_event_time),
+            store,
+            SenderLog(self.devo, period_s=None, clock=clock),
+            VerifySettings(**options),
+            clock,
         )
 
     def sleep(self, seconds: float) -> None:
