@@ -63,16 +63,12 @@ class Span(Allowed):
         return cls(text, unit=timedelta(**{unit: 1}), minimum=minimum, maximum=maximum)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return how pydantic reads and writes the span."""
-        count = handler.generate_schema(Annotated[Count, Field(ge=self.minimum, le=self.maximum)])
-        return core_schema.no_info_after_validator_function(
-            self.unit.__mul__,
-            core_schema.no_info_before_validator_function(self._count, count),
-            serialization=core_schema.plain_serializer_function_ser_schema(self._count),
-        )
+        """Return how pydantic reads the span."""
+        count = Annotated[int, Field(ge=self.minimum, le=self.maximum), BeforeValidator(self._count)]
+        return core_schema.no_info_after_validator_function(self.unit.__mul__, handler.generate_schema(count))
 
     def _count(self, value: Any) -> Any:
-        return value // self.unit if isinstance(value, timedelta) else value
+        return value // self.unit if isinstance(value, timedelta) else _no_flag(value)
 
 
 def _flag(value: object) -> object:

@@ -69,8 +69,8 @@ class StartSettings(Settings):
 
     initial_start_time: Instant | None = Field(
         None,
-        description="Start of a new stream: records that changed since then are read. Default: the start date of the "
-        "DAG, 2023-02-07.",
+        description="A new stream starts with the records that changed since then. Default: the start date of the DAG, "
+        "2023-02-07.",
     )
 
 

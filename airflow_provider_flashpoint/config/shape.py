@@ -31,7 +31,8 @@ UNUSED = {
 FEEDS = ("keywords", "keyword_classes")
 _OF_INPUT = frozenset({"environment", "id"})
 INPUT_KEYS = _OF_INPUT | {"enabled", "services"}
-INDICATOR_KEYS = (IndicatorInput.keys() | LookupConfig.shared_keys() | {"lookup_name"}) - _OF_INPUT
+SHARED_KEYS = LookupConfig.shared_keys() | {"lookup_name"}
+INDICATOR_KEYS = (IndicatorInput.keys() | SHARED_KEYS) - _OF_INPUT
 ALERT_KEYS = (AlertInput.keys() | {"override_tag"}) - _OF_INPUT - set(FEEDS)
 
 
