@@ -144,7 +144,7 @@ def test_goodbye_without_an_end_is_believed(
             secured.unwrap()
             over.wait()
 
-    monkeypatch.setattr(half_close, "_FAREWELL_S", 0.01)
+    monkeypatch.setattr(half_close, "_RESET_PATIENCE_S", 0.01)
     with tls(peer(stay), authority).connect() as connection:
         connection.sendall(b"x" * 1000)
         try:

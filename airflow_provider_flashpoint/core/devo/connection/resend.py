@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
 import tenacity
 
@@ -25,8 +25,8 @@ class Resending:
     The first wait is 1 s, each further one twice as long, up to 30 s; or as long as the peer asks for, up to 5 minutes.
 
     :param what: returns what is sent, such as "3 lines", for messages.
+    :param max_attempts: the most failures in a row, also of several calls, without `confirmed` between them.
     :param unconfirmed: returns the number of lines for the DeliveryError.
-    :param max_attempts: the most failures in a row, also across calls, without `confirmed` between them.
     """
 
     def __init__(
@@ -38,25 +38,44 @@ class Resending:
         unconfirmed: Callable[[], int] = lambda: 0,
     ) -> None:
         self._what = what
-        self._unconfirmed = unconfirmed
         self._max_attempts = max_attempts
+        self._unconfirmed = unconfirmed
         self._failures = 0
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             after=self._count_failure,
             wait=_wait_s,
-            stop=self._is_over,
+            stop=lambda state: self._failures >= max_attempts or (_asked_s(state) or 0.0) > _LONGEST_ASKED_WAIT_S,
             sleep=sleep,
             before_sleep=self._log_wait,
-            retry_error_callback=self._give_up,
         )
 
-    def __call__(self, call: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    def __call__(self, call: Callable[[], Result]) -> Result:
         """Return the result of ``call``.
 
         :raises DeliveryError: too many calls have failed, or the peer asks for too long a wait.
         """
-        return self._retrying(call, *args, **options)
+        # Calls that succeed at once do not pay for tenacity, which would cost a tenth of the CPU of a send.
+        try:
+            return call()
+        except TransientError as error:
+            failures = [error]
+
+        def attempt() -> Result:
+            if failures:
+                raise failures.pop()
+            return call()
+
+        try:
+            return self._retrying(attempt)
+        except tenacity.RetryError as error:
+            attempts, self._failures = self._failures, 0
+            reason = error.last_attempt.exception()
+            raise DeliveryError(
+                f"Devo did not confirm {self._what()} in {attempts} attempts. {reason} "
+                "They count as not sent: run the task again once Devo can be reached.",
+                unconfirmed=self._unconfirmed(),
+            ) from reason
 
     def confirmed(self) -> None:
         """Forget the failures so far: data arrived."""
@@ -66,27 +85,19 @@ class Resending:
         self._failures += 1
         state.attempt_number = self._failures
 
-    def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= self._max_attempts or (_asked_s(state) or 0.0) > _LONGEST_ASKED_WAIT_S
-
     def _log_wait(self, state: tenacity.RetryCallState) -> None:
         _log.warning(
             "%s Sending %s again in %.0f s (attempt %d of %d).",
             _error_of(state),
             self._what(),
             state.upcoming_sleep,
-            state.attempt_number + 1,
+            self._failures + 1,
             self._max_attempts,
         )
 
-    def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
-        self._failures = 0
-        error = _error_of(state)
-        raise DeliveryError(
-            f"Devo did not confirm {self._what()} in {state.attempt_number} attempts. {error} "
-            "They count as not sent: run the task again once Devo can be reached.",
-            unconfirmed=self._unconfirmed(),
-        ) from error
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
@@ -95,9 +106,4 @@ def _wait_s(state: tenacity.RetryCallState) -> float:
 
 
 def _asked_s(state: tenacity.RetryCallState) -> float | None:
-    asked_s: float | None = getattr(_error_of(state), "retry_after_s", None)
-    return asked_s
-
-
-def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
+    return getattr(_error_of(state), "retry_after_s", None)

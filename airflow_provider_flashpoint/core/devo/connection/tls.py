@@ -1,8 +1,7 @@
-"""TLS towards Devo: who we are, whom we trust, and nothing less.
+"""TLS to Devo with certificates on both sides.
 
-Devo gives each sender a certificate, its key, and the chain of the authority that vouches for Devo's own
-servers. All three are needed; connecting without one of them would mean a connection that anyone could
-have answered, so an incomplete set is refused.
+Devo issues each sender a certificate, its key, and the chain of the authority that signed the certificates of Devo's
+own servers. An incomplete set is refused: without the chain, anyone could answer the connection.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ _PEM_START = "-----BEGIN "
 
 @dataclass(frozen=True)
 class Identity:
-    """What proves the sender to Devo, and Devo to the sender.
+    """The certificates of a sender.
 
-    ``cert``, ``key`` and ``chain`` are paths or PEM texts; ``pkcs12`` is a path, the bytes, or their
-    base64, and takes the place of ``cert`` and ``key``, and of ``chain`` too where it holds authorities.
+    ``cert``, ``key`` and ``chain`` are paths or PEM texts. ``pkcs12`` is a path, the bytes, or their base64; it
+    replaces ``cert`` and ``key``, and also ``chain`` where it holds authorities.
     """
 
     cert: str | None = field(default=None, repr=False)  # a file of certificates often holds the key too
@@ -38,13 +37,13 @@ class Identity:
 def client_context(
     identity: Identity, *, security_level: int | None = None, now: datetime.datetime | None = None
 ) -> ssl.SSLContext:
-    """Return a context for TLS 1.2 or later that checks the server's chain and host name.
+    """Return a context for TLS 1.2 or later that verifies the server's chain and host name.
 
     Only the authorities of ``chain`` are trusted, not those of the machine.
 
     :param security_level: OpenSSL's level, 0 to 5, for certificates weaker than this machine allows.
-    :param now: the time against which the client certificate is checked; given by tests.
-    :raises ConfigurationError: a part is missing, unreadable, expired, or belongs to another.
+    :param now: the time at which the client certificate must be valid; given by tests.
+    :raises ConfigurationError: a part is missing, unreadable, expired, or does not match another one.
     """
     cert, key, chain = pem_parts(identity)
     _check_period(cert, now or datetime.datetime.now(datetime.UTC))
@@ -63,7 +62,7 @@ def client_context(
 def pem_parts(identity: Identity) -> tuple[str, str, str]:
     """Return the certificate, the key and the chain of ``identity`` as PEM texts.
 
-    :raises ConfigurationError: one of them is missing, or cannot be read.
+    :raises ConfigurationError: one of them is missing or unreadable.
     """
     if identity.pkcs12:
         cert, key, chain = _unpacked(identity.pkcs12, identity.pkcs12_password)
@@ -85,7 +84,7 @@ def _pem(name: str, given: str | None) -> str:
     if not given or not given.strip():
         return ""
     if _PEM_START in given:
-        # In a URI or an environment variable a newline often survives only as backslash and n.
+        # In a URI or an environment variable a newline is often written as backslash and n.
         return given if "\n" in given.strip() else given.replace("\\n", "\n")
     return _read(name, given).decode("utf-8", "replace")
 
@@ -120,7 +119,7 @@ def _pkcs12_bytes(given: str) -> bytes:
         content = base64.b64decode("".join(given.split()), validate=True)
     except ValueError:
         content = b""
-    # A bundle is an ASN.1 sequence; a path that happens to be base64 too is not.
+    # A bundle is an ASN.1 sequence, unlike a path that happens to be valid base64.
     return content if content.startswith(b"\x30") else _read("pkcs12", given)
 
 
@@ -143,8 +142,7 @@ def _check_period(cert: str, now: datetime.datetime) -> None:
 
 
 def _load_own(context: ssl.SSLContext, cert: str, key: str) -> None:
-    # The ssl module reads files only. mkstemp makes one that its owner alone can read, and it is gone
-    # before anything else happens.
+    # The ssl module reads only files. mkstemp makes one that only its owner can read, and it is removed at once.
     descriptor, path = tempfile.mkstemp(prefix="devo-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -157,7 +155,7 @@ def _load_own(context: ssl.SSLContext, cert: str, key: str) -> None:
 
 
 def _refuse_encrypted() -> str:
-    # Without a callback OpenSSL would ask on the terminal, and wait.
+    # Without a callback OpenSSL would prompt on the terminal, and wait.
     raise ConfigurationError("`key` is encrypted: decrypt it, or use `pkcs12` with `pkcs12_password`.")
 
 

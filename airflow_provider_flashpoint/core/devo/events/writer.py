@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -124,7 +125,7 @@ class EventWriter:
         """
         self._send_buffer()
         if self._batch:
-            self._resending(self._transfer, confirm=True)
+            self._resending(partial(self._transfer, confirm=True))
         confirmed = self.statistics.confirmed - self._reported
         self._reported = self.statistics.confirmed
         return confirmed
@@ -159,7 +160,7 @@ class EventWriter:
         if not self._buffer:
             return
         if self._batch and self._batch_bytes + self._buffer_bytes > self._batch_limit:
-            self._resending(self._transfer, confirm=True, goes_on=True)
+            self._resending(partial(self._transfer, confirm=True, goes_on=True))
         self._batch.append(_Send(self._buffer, self._buffer_bytes))
         self._batch_bytes += self._buffer_bytes
         self.statistics.lines += len(self._buffer)

@@ -1,15 +1,15 @@
-"""What the Lookups API says about jobs, read without relying on one shape of it.
+"""Jobs of the Lookups API, read without relying on one shape of the answers.
 
-The vendor names the calls and not the shapes of their answers: ids may come under several names, the
-history of a job in several forms, and its states in words of which only some are known (``create.start``,
-``create.ok`` and ``create.err`` on an old page). So a word that is not known means: not finished yet.
+The vendor documents the calls and not the shapes of their answers: ids come under several names, the history of a job
+in several forms, and few of its states are known (``create.start``, ``create.ok`` and ``create.err`` on an old page).
+An unknown word therefore means: not finished yet.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,12 @@ _UNDER_WAY = frozenset(
     {"creating", "deleting", "pending", "processing", "progress", "queued", "running"}
     | {"scheduled", "start", "started", "starting", "submitted", "updating", "waiting"}
 )
+_MAX_WORD_CHARACTERS = 80
 _MAX_REASON_CHARACTERS = 300
 
 
 class JobState(enum.Enum):
-    """Where a job stands."""
+    """Whether a job runs, or how it ended."""
 
     RUNNING = "running"
     DONE = "done"
@@ -50,30 +51,32 @@ class JobState(enum.Enum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The present status of a job: the word is Devo's own, the reason too, empty where none was given."""
+    """One status of a job, with Devo's own word for it and its reason, empty where Devo gave none."""
 
     state: JobState
     word: str
     reason: str = ""
 
 
+_NO_STATUS = JobStatus(JobState.RUNNING, "none")
+
+
 def job_id(answer: Any) -> str | None:
-    """Return the id of the job that an answer names, or None."""
-    if not isinstance(answer, Mapping):
-        return None
-    for name in _ID_NAMES:
-        value = answer.get(name)
-        if isinstance(value, Mapping):
-            return job_id(value)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            return str(value)
+    """Return the id of the job in an answer, or None."""
+    if isinstance(answer, Mapping):
+        for name in _ID_NAMES:
+            value = answer.get(name)
+            if isinstance(value, Mapping):
+                return job_id(value)
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                return str(value)
     return None
 
 
 def job_ids(listing: Any) -> list[str]:
-    """Return the ids of a list of jobs, in its order; empty where no list is found."""
+    """Return the ids of a list of jobs, in its order; empty where there is no list."""
     if isinstance(listing, Mapping):
-        listing = next((listing[name] for name in _LIST_NAMES if isinstance(listing.get(name), list)), [])
+        listing = next((listing[name] for name in _LIST_NAMES if isinstance(listing.get(name), list)), None)
     if not isinstance(listing, list):
         return []
     found = (each if isinstance(each, str) else job_id(each) for each in listing)
@@ -81,33 +84,32 @@ def job_ids(listing: Any) -> list[str]:
 
 
 def job_status(answer: Any) -> JobStatus:
-    """Return the present status out of a job's history, or out of the one status that was answered.
+    """Return the latest status in a job's history, or the only one in the answer.
 
-    The latest status is the one with the greatest time. Without times it is at one of the two ends,
-    and what is finished there is finished.
+    The latest status has the greatest time. Without times it is at one of the two ends of the history, where a finished
+    status takes precedence.
     """
     history = _history(answer)
     if not history:
-        return JobStatus(JobState.RUNNING, "none")
+        return _NO_STATUS
     latest = _latest_by_time(history)
     if latest is not None:
         return _status(latest)
-    ends = [_status(history[-1]), _status(history[0])]
-    finished = [each for each in ends if each.state is not JobState.RUNNING]
-    failed = [each for each in map(_status, history) if each.state is JobState.FAILED]
-    return next(iter(finished + failed), ends[0])
+    statuses = [_status(each) for each in history]
+    ends = [each for each in (statuses[-1], statuses[0]) if each.state is not JobState.RUNNING]
+    failed = [each for each in statuses if each.state is JobState.FAILED]
+    return next(iter(ends + failed), statuses[-1])
 
 
 def lookup_status(metadata: Any) -> JobStatus:
-    """Return the status that the metadata of a lookup tell, such as ``Available`` or ``Updating``."""
+    """Return the status in the metadata of a lookup, such as ``Available`` or ``Updating``."""
     if not isinstance(metadata, Mapping):
-        return JobStatus(JobState.RUNNING, "none")
-    word = next((metadata[name] for name in LOOKUP_WORD_NAMES if isinstance(metadata.get(name), str)), "none")
-    return _status({"status": word, "reason": error_reason(metadata)})
+        return _NO_STATUS
+    return _status({"status": _text_of(metadata, LOOKUP_WORD_NAMES, "none"), "reason": error_reason(metadata)})
 
 
 def is_under_way(status: JobStatus) -> bool:
-    """Return whether the word is one of those that say so; an unknown word is neither that nor an end."""
+    """Return whether the word is known to mean a running job; an unknown word means neither that nor an end."""
     return status.state is JobState.RUNNING and not _UNDER_WAY.isdisjoint(_parts(status.word))
 
 
@@ -126,19 +128,22 @@ def _latest_by_time(history: list[Any]) -> Any:
         times = [epoch_us(each.get(name)) if isinstance(each, Mapping) else None for each in history]
         known = [each for each in times if each is not None]
         if len(known) == len(history):
-            # Of several at one moment the last listed is the latest.
-            return max(zip(known, range(len(history)), history, strict=True), key=lambda each: each[:2])[2]
+            latest = max(known)
+            # Of several at one time the last in the list is the latest.
+            return next(each for each, time in zip(reversed(history), reversed(known), strict=True) if time == latest)
     return None
 
 
 def _status(entry: Any) -> JobStatus:
     word, reason = str(entry), ""
     if isinstance(entry, Mapping):
-        word = next((str(entry[name]) for name in _WORD_NAMES if isinstance(entry.get(name), str)), "none")
-        reason = error_reason(entry) or next(
-            (entry[name] for name in _REASON_NAMES if isinstance(entry.get(name), str)), ""
-        )
-    return JobStatus(_state(word), word[:80], " ".join(reason.split())[:_MAX_REASON_CHARACTERS])
+        word = _text_of(entry, _WORD_NAMES, "none")
+        reason = error_reason(entry) or _text_of(entry, _REASON_NAMES, "")
+    return JobStatus(_state(word), word[:_MAX_WORD_CHARACTERS], " ".join(reason.split())[:_MAX_REASON_CHARACTERS])
+
+
+def _text_of(entry: Mapping[str, Any], names: Sequence[str], default: str) -> str:
+    return next((entry[name] for name in names if isinstance(entry.get(name), str)), default)
 
 
 def _state(word: str) -> JobState:
@@ -151,4 +156,4 @@ def _state(word: str) -> JobState:
 
 
 def _parts(word: str) -> list[str]:
-    return [part for part in re.split(r"[^a-z]+", word.lower()) if part]
+    return re.findall(r"[a-z]+", word.lower())

@@ -18,6 +18,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connection.connector import uses_tls
@@ -107,7 +108,7 @@ class SyslogLookups:
             name,
         )
         resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self._max_attempts, sleep=self._sleep)
-        rows = resending(self._upload, name, header, csv_file, operation)
+        rows = resending(partial(self._upload, name, header, csv_file, operation))
         _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
 
     def _upload(self, name: str, header: str, csv_file: IO[bytes], operation: Operation) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import tenacity
@@ -60,7 +60,6 @@ class LookupWatch:
         self._sleep = sleep
         self._deadline = clock() + timeout_s
         self._known: list[str] = []
-        self._word = "none"
 
     def start(self, call: Callable[[], Result], *, busy: Collection[int] = (BUSY,)) -> Result:
         """Make ``call`` once no job runs on the lookup, and return its result.
@@ -80,13 +79,13 @@ class LookupWatch:
         def is_busy(error: BaseException) -> bool:
             return isinstance(error, RejectedError) and error.status in busy
 
-        def give_up(state: tenacity.RetryCallState) -> NoReturn:
-            error = state.outcome.exception() if state.outcome else None
+        try:
+            return self._polling(tenacity.retry_if_exception(is_busy))(attempt)
+        except tenacity.RetryError as error:
+            refusal = error.last_attempt.exception()
             raise TransientError(
-                f"Lookup {self._name}: another job keeps it busy for {self._timeout_s:.0f} s. {error}"
-            ) from error
-
-        return self._polling(tenacity.retry_if_exception(is_busy), give_up)(attempt)
+                f"Lookup {self._name}: another job keeps it busy for {self._timeout_s:.0f} s. {refusal}"
+            ) from refusal
 
     def wait(self, job: str | None, left: str) -> JobStatus:
         """Return the last status of ``job`` once it has ended; without an id, of the jobs that are new.
@@ -97,30 +96,29 @@ class LookupWatch:
         :raises RejectedError: the job failed; the message has Devo's reason.
         :raises TransientError: the time is up, or there is no sign of a job; it may still succeed.
         """
-        self._word = "none"
+        word = "none"
         unseen_until = self._clock() + _UNSEEN_S
 
-        def ended() -> JobStatus | None:
+        def ended() -> list[JobStatus]:
+            nonlocal word
             statuses = self._statuses(job)
             if not statuses and (change := self._change_of_metadata(is_late=self._clock() >= unseen_until)):
                 statuses = [change]
             for status in statuses:
-                self._word = status.word
+                word = status.word
                 if status.state is JobState.FAILED:
                     reason = f": {status.reason}" if status.reason else " and gave no reason"
-                    raise RejectedError(f"Lookup {self._name}: Devo's job ended with {status.word}{reason}. {left}")
-            are_done = statuses and all(status.state is JobState.DONE for status in statuses)
-            return statuses[-1] if are_done else None
+                    raise RejectedError(f"Lookup {self._name}: Devo's job ended with {word}{reason}. {left}")
+            return statuses if all(status.state is JobState.DONE for status in statuses) else []
 
-        def give_up(_: tenacity.RetryCallState) -> NoReturn:
+        try:
+            status = self._polling(tenacity.retry_if_not_result(bool))(ended)[-1]
+        except tenacity.RetryError as error:
             raise TransientError(
                 f"Lookup {self._name}: Devo's job has not ended within {self._timeout_s:.0f} s. Its last status is "
-                f"{self._word}. Until it ends: {left}"
-            )
-
-        status = self._polling(tenacity.retry_if_result(lambda status: status is None), give_up)(ended)
-        assert status is not None  # noqa: S101  otherwise `give_up` has raised
-        _log.info("Lookup %s: Devo's job ended with %s.", self._name, status.word)
+                f"{word}. Until it ends: {left}"
+            ) from error
+        _log.info("Lookup %s: Devo's job ended with %s.", self._name, word)
         return status
 
     def _statuses(self, job: str | None) -> list[JobStatus]:
@@ -155,15 +153,12 @@ class LookupWatch:
     def _job_ids(self) -> list[str]:
         return job_ids(self._read(f"{self._path}/job"))
 
-    def _polling(
-        self, retry: tenacity.retry_base, give_up: Callable[[tenacity.RetryCallState], NoReturn]
-    ) -> tenacity.Retrying:
+    def _polling(self, retry: tenacity.retry_base) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=retry,
             wait=tenacity.wait_exponential(multiplier=_FIRST_POLL_S, max=_LONGEST_POLL_S),
             stop=lambda state: self._clock() + state.upcoming_sleep > self._deadline,
             sleep=self._sleep,
-            retry_error_callback=give_up,
         )
 
 
