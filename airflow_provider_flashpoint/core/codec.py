@@ -1,7 +1,7 @@
-"""JSON in and out, quick where it can be and faithful where it cannot.
+"""JSON in and out, fast for strict JSON and lossless for the rest.
 
-`msgspec` refuses what strict JSON forbids but services send: lone surrogates, ``NaN``, numbers beyond a
-double, integers of any length. For these the standard library takes over, so that one odd record never costs a page.
+`msgspec` refuses values that strict JSON forbids but services send: lone surrogates, ``NaN``, numbers beyond a double,
+integers of any length. The standard library reads and writes these.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import msgspec
 
 from airflow_provider_flashpoint.errors import DataError
 
-_TOO_DEEP = "Values are nested more deeply than can be read or written."
+_TOO_DEEP = "A JSON value is nested too deeply to be read or written."
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
 
-def decode(text: bytes) -> Any:
-    """Return the value of a JSON text. Integers keep every digit; what Python takes for no number stays text.
+def decode(text: bytes | msgspec.Raw) -> Any:
+    """Return the value of a JSON text. Integers keep every digit; numbers beyond a double become text.
 
     :raises ValueError: the text is not JSON.
-    :raises DataError: it is nested more deeply than can be read, about 1,000 levels.
+    :raises DataError: it is nested more deeply than about 1,000 levels.
     """
     try:
         return _decoder.decode(text)
@@ -36,11 +36,11 @@ def decode(text: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Return ``value`` as one JSON text without a raw control character, hence without a line break.
+    """Return ``value`` as compact JSON without a raw control character, hence without a line break.
 
-    Lone surrogates, which UTF-8 cannot hold, leave as their ``\\udXXX`` escapes.
+    Lone surrogates, which UTF-8 cannot hold, are written as ``\\udXXX`` escapes.
 
-    :raises DataError: the value is nested more deeply than can be written.
+    :raises DataError: the value is nested too deeply.
     """
     try:
         try:
@@ -62,7 +62,7 @@ def encode_lines(values: Sequence[Any]) -> bytes:
 def decode_lines(lines: bytes) -> list[Any]:
     """Return the values of whole lines of JSON.
 
-    :raises ValueError, DataError: a line is not JSON, or cannot be read, as in `decode`.
+    :raises ValueError, DataError: as `decode`.
     """
     try:
         return _decoder.decode_lines(lines)
@@ -70,8 +70,8 @@ def decode_lines(lines: bytes) -> list[Any]:
         return [decode(line) for line in lines.splitlines() if line]
 
 
-def _decode_odd(text: bytes) -> Any:
-    plain = text.decode("utf-8", "replace")
+def _decode_odd(text: bytes | msgspec.Raw) -> Any:
+    plain = bytes(text).decode("utf-8", "replace")
     try:
         return json.loads(plain, parse_float=_finite, parse_int=_whole, parse_constant=str)
     except RecursionError as error:
@@ -81,7 +81,7 @@ def _decode_odd(text: bytes) -> Any:
 def _whole(digits: str) -> int | str:
     try:
         return int(digits)
-    except ValueError:  # Python refuses more than 4,300 digits, since reading them takes quadratic time
+    except ValueError:  # Python refuses more than 4,300 digits
         return digits
 
 

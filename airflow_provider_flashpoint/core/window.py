@@ -1,6 +1,6 @@
-"""A half-open span of time ``[from, to)`` in UTC, and the texts in which instants are written.
+"""Windows: half-open spans of time ``[from, to)`` in UTC; and the formats of times.
 
-Airflow's data intervals come in as windows; Flashpoint is asked in windows; checkpoints are the ends of windows.
+A run reads the window of its data interval from Flashpoint, and its end becomes the checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MILLISECONDS_FROM = 1e11  # an epoch number this large, read as seconds, would 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """The instants ``start <= t < end``, both aware and in UTC.
+    """The times ``start <= t < end``, both aware and in UTC.
 
     :raises ConfigurationError: the window is empty or runs backwards.
     """
@@ -42,7 +42,7 @@ class Window:
         return f"[{format_instant(self.start)}, {format_instant(self.end)})"
 
     def to_dict(self) -> dict[str, str]:
-        """Return ``{"from": ..., "to": ...}``, as a summary tells it."""
+        """Return ``{"from": ..., "to": ...}``, as in a summary."""
         return {"from": format_instant(self.start), "to": format_instant(self.end)}
 
     def widened_to(self, start: datetime) -> Window:
@@ -50,7 +50,7 @@ class Window:
         return Window(min(self.start, as_utc(start)), self.end)
 
     def halves(self) -> tuple[Window, Window] | None:
-        """Return the two halves of the window, met on a whole second, or None where it holds no whole second inside."""
+        """Return the two halves of the window, cut at a whole second; None where none lies inside."""
         middle = (self.start + (self.end - self.start) / 2).replace(microsecond=0)
         if middle <= self.start:
             middle += ONE_SECOND
@@ -58,12 +58,11 @@ class Window:
             return None
         return Window(self.start, middle), Window(middle, self.end)
 
-    def asked(self) -> tuple[str, str]:
-        """Return the bounds to ask a server with: whole seconds, and one second early at the start.
+    def request_bounds(self) -> tuple[datetime, datetime]:
+        """Return the bounds for a request: whole seconds, and one second early at the start.
 
-        Whether a server's bounds are inclusive is not known for every endpoint. Asking from one second early
-        makes neighbouring windows overlap whatever the answer; what is read twice is harmless. The first and the
-        last second that a datetime can hold stay as they are.
+        Not every endpoint documents whether its bounds are inclusive. With one second more, neighbouring windows
+        overlap in any case, and reading a record twice is harmless. The first and the last second of datetime stay.
         """
         start = self.start.replace(microsecond=0)
         if start > _EARLIEST:
@@ -71,13 +70,13 @@ class Window:
         end = self.end.replace(microsecond=0)
         if end < self.end and end < _LATEST:
             end += ONE_SECOND
-        return format_instant(start), format_instant(end)
+        return start, end
 
 
 def as_utc(instant: datetime) -> datetime:
-    """Return ``instant`` as a plain aware datetime in UTC; a naive one is taken as UTC."""
+    """Return ``instant`` as a plain datetime in UTC; a naive one counts as UTC."""
     moved = instant if instant.tzinfo is None else instant.astimezone(UTC)
-    return datetime(*moved.timetuple()[:6], moved.microsecond, tzinfo=UTC)  # sheds pendulum's subclass
+    return datetime(*moved.timetuple()[:6], moved.microsecond, tzinfo=UTC)  # removes the subclass of pendulum
 
 
 def format_instant(instant: datetime) -> str:
@@ -86,10 +85,10 @@ def format_instant(instant: datetime) -> str:
 
 
 def parse_instant(text: str, *, name: str = "time") -> datetime:
-    """Return the instant that an ISO 8601 text names; without an offset it is UTC.
+    """Return the time of an ISO 8601 text; without an offset it is UTC.
 
-    :param name: the argument or key that the text came from, for the message.
-    :raises ConfigurationError: the text is no such instant.
+    :param name: the argument or key of the text, for the message.
+    :raises ConfigurationError: the text is not a time in ISO 8601.
     """
     try:
         return as_utc(datetime.fromisoformat(text.strip()))
@@ -100,10 +99,10 @@ def parse_instant(text: str, *, name: str = "time") -> datetime:
 
 
 def epoch_us(value: object) -> int | None:
-    """Return the microseconds since 1970 of any of the forms in which payloads write time, or None.
+    """Return the microseconds since 1970 of a time in a record, None where the value is not a time.
 
-    Forms: epoch seconds as int, float or text, epoch milliseconds, ISO 8601 with or without fraction and offset,
-    ``YYYY-MM-DD hh:mm:ss``; a text without offset is UTC.
+    Formats: epoch seconds or milliseconds as int, float or text; ISO 8601 with or without fraction and offset;
+    ``YYYY-MM-DD hh:mm:ss``. A text without an offset is UTC.
     """
     if isinstance(value, bool) or value is None:
         return None

@@ -42,19 +42,19 @@ def test_halves_meet_on_a_second(window: Window) -> None:
 
 
 @given(windows())
-def test_asked_covers(window: Window) -> None:
-    """The bounds asked for hold the window strictly at the start, so exclusive bounds lose nothing."""
-    start, end = map(parse_instant, window.asked())
+def test_request_bounds_cover(window: Window) -> None:
+    """The bounds of a request start before the window, so exclusive bounds lose nothing."""
+    start, end = window.request_bounds()
     assert start < window.start
     assert window.end <= end
 
 
 @given(windows())
-def test_asked_whole_seconds(window: Window) -> None:
-    """The bounds asked for are whole seconds, at most two further out than the window."""
-    for text, edge in zip(window.asked(), (window.start, window.end), strict=True):
-        assert len(text) == len("2024-01-01T00:00:00Z")
-        assert abs(parse_instant(text) - edge) < timedelta(seconds=2)
+def test_request_bounds_are_whole_seconds(window: Window) -> None:
+    """The bounds of a request are whole seconds, less than two seconds outside the window."""
+    for bound, edge in zip(window.request_bounds(), (window.start, window.end), strict=True):
+        assert len(format_instant(bound)) == len("2024-01-01T00:00:00Z")
+        assert abs(bound - edge) < timedelta(seconds=2)
 
 
 def test_naive_is_utc() -> None:
@@ -125,7 +125,7 @@ def test_epoch_us(value: object, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "asked"),
+    ("window", "bounds"),
     [
         (
             Window(datetime.min.replace(tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
@@ -138,9 +138,9 @@ def test_epoch_us(value: object, expected: int) -> None:
     ],
     ids=["first", "last"],
 )
-def test_asked_at_the_ends_of_time(window: Window, asked: tuple[str, str]) -> None:
-    """A window that begins or ends where datetime does is asked for up to there."""
-    assert window.asked() == asked
+def test_request_bounds_at_the_ends_of_time(window: Window, bounds: tuple[str, str]) -> None:
+    """A window that starts or ends where datetime does is requested up to there."""
+    assert tuple(map(format_instant, window.request_bounds())) == bounds
 
 
 NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400, "9" * 400, 10**15, -(7 * 10**10)]

@@ -23,6 +23,10 @@ class DataSet(StrEnum):
     KEYWORD_CLASSES = "keyword_classes"
 
 
+EVENT_DATA_SETS = tuple(data_set for data_set in DataSet if data_set is not DataSet.INDICATORS)
+"""The data sets that are delivered as events; indicators become lookups."""
+
+
 _HOSTS = {"fp.tools": Api.LEGACY, "api.flashpoint.io": Api.IGNITE_V2}
 
 

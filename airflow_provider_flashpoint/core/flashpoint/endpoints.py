@@ -1,104 +1,141 @@
-"""The table of what can be read from Flashpoint: one row for each data set of each API generation.
+"""Endpoint table: how each data set of each API generation is read.
 
-A new data set is a row here and, where it is paged in a way of its own, a walk in `walks`.
-Source of every value: the public clients of these APIs; what is not known for sure is a setting of the connection.
+A further data set or API generation is a row here and, where it is paged in a new way, a class in `paginators`.
+The values come from public clients of these APIs; a value that is not certain is a setting of the connection.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
+from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Paginator, Scroll
+from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 
-class Api(StrEnum):
-    """The generation of the API: which paths and parameters the host understands."""
-
-    LEGACY = "legacy"
-    IGNITE_V1 = "ignite_v1"
-    IGNITE_V2 = "ignite_v2"
-
-
-class DataSet(StrEnum):
-    """What is read. The value is the collector's own name of it."""
-
-    INDICATORS = "indicators"
-    ALERTS = "alerts"
-    KEYWORDS = "keywords"
-    KEYWORD_CLASSES = "keyword_classes"
-
-
-class Walk(StrEnum):
-    """How the pages of a window are walked through, see `walks`."""
-
-    OFFSETS = "offsets"
-    LINKS = "links"
-
-
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How one data set is asked for, and which fields of its records have a meaning.
+class Filter:
+    """A filter that an endpoint accepts: its request parameter, and the type of its value."""
 
-    ``window_parameters`` names the two bounds of the window. ``version_fields`` are flattened names of what grows with
-    each version of a record, most telling first. ``scroll_path`` is where a window beyond ``ceiling`` is scrolled.
-    ``time_field`` is None where records carry no time of their own. ``type_parameter`` asks for one type of record.
+    parameter: str
+    kind: type = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A row of the endpoint table.
+
+    :param path: empty where it is not public; then it is a setting.
+    :param records_key: the key of the list of records in an answer; None where the answer is that list.
+    :param window_parameters: the names of the start and the end of the window.
+    :param format_time: writes a time in requests.
+    :param id_field: the identity of a record; empty where records have none, and all of a record identifies it.
+    :param time_field: the time of a record, None where it has none.
+    :param version_fields: flattened names of fields that grow with each version of a record, the best one first.
+    :param type_parameter: selects records of one type; None where records have no type.
+    :param type_names: names of types in requests, where they differ from those of the configuration.
+    :param filters: the filters by their names in the configuration.
+    :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
 
     path: str
-    walk: Walk
+    paginator: Paginator
     records_key: str | None
     window_parameters: tuple[str, str]
+    format_time: Callable[[datetime], str] = format_instant
     size_parameter: str
     page_size: int
     max_page_size: int
+    fixed_parameters: Mapping[str, str] = field(default_factory=dict)
     id_field: str
     time_field: str | None
     version_fields: tuple[str, ...] = ()
     type_parameter: str | None = None
-    ceiling: int = 0
-    scroll_path: str | None = None
-    fixed_parameters: tuple[tuple[str, str], ...] = ()
+    type_names: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
-        """Return the row with a connection's own page size and path in place.
+        """Return the row with the page size and the path of a connection; a larger page size is lowered to the maximum.
 
-        :raises ConfigurationError: the page size is out of the endpoint's bounds, or its path is not known.
+        :raises ConfigurationError: the page size is too small, or the path is not known.
         """
         if not (path or self.path):
             raise ConfigurationError(
-                "No public document tells the path of this data set: set base_path_keywords or "
-                "base_path_keyword_classes in the Flashpoint connection, or `path` in the configuration file."
+                "The path of this data set is not public: set base_path_keywords or base_path_keyword_classes in the "
+                "Flashpoint connection, or `path` in the configuration file."
             )
-        size = self.page_size if page_size is None else page_size
-        if not 2 <= size <= self.max_page_size:
+        size = min(page_size or self.page_size, self.max_page_size)
+        if size < 2:
             raise ConfigurationError(
                 f"page_size is {size}; for {self.path} it must be between 2 and {self.max_page_size} records."
             )
         return replace(self, page_size=size, path=path or self.path)
 
+    def parameters(self, window: Window) -> dict[str, Any]:
+        """Return the request parameters of a page of ``window``, without those of the paginator."""
+        bounds = map(self.format_time, window.request_bounds())
+        times = dict(zip(self.window_parameters, bounds, strict=True))
+        return {**times, self.size_parameter: self.page_size, **self.fixed_parameters}
+
+    def selection(self, record_type: str | None, filters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request parameters that select records of one type and by filters.
+
+        :raises ConfigurationError: a filter does not exist here, or its value has another type.
+        """
+        selection: dict[str, Any] = {}
+        if self.type_parameter and record_type:
+            selection[self.type_parameter] = self.type_names.get(record_type, record_type)
+        for name, value in filters.items():
+            accepted = self.filters.get(name)
+            if accepted is None:
+                allowed = ", ".join(sorted(self.filters)) or "none"
+                raise ConfigurationError(f"{name!r} is not a filter of {self.path}; allowed are: {allowed}.")
+            if not isinstance(value, accepted.kind):
+                raise ConfigurationError(
+                    f"The filter {name} of {self.path} is {value!r}; it must be of type {accepted.kind.__name__}."
+                )
+            selection[accepted.parameter] = value
+        return selection
+
+    def identity(self, record: Record) -> str | bytes:
+        """Return the identity of a record: its id, or all of it where it has none."""
+        found = record.get(self.id_field)
+        return found if isinstance(found, str) else codec.encode(record)
+
 
 _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     (Api.LEGACY, DataSet.INDICATORS): Endpoint(
         path="/api/v4/indicators/attribute",
-        walk=Walk.OFFSETS,
+        paginator=Offsets(
+            parameter="skip",
+            total_header="x-fp-total-hits",
+            ceiling=10_000,
+            fallback=Scroll(path="/api/v4/indicators/scroll", records_key="results"),
+        ),
         records_key=None,
         window_parameters=("updated_since", "updated_until"),
         size_parameter="limit",
         page_size=1000,
         max_page_size=1000,
+        fixed_parameters={"sort_timestamp": "asc"},
         id_field="fpid",
         time_field=None,
         version_fields=("header_.indexed_at", "timestamp"),
         type_parameter="types",
-        ceiling=10_000,
-        scroll_path="/api/v4/indicators/scroll",
-        fixed_parameters=(("sort_timestamp", "asc"),),
+        filters={"query": Filter("query")},
+        raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
         path="/api/alerting/v1/alerts",
-        walk=Walk.LINKS,
+        paginator=Links(parameter="scroll_id"),
         records_key="data",
         window_parameters=("since", "until"),
         size_parameter="size",
@@ -110,38 +147,19 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
 }
 
 _LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]
-# Named by the collector, and shown by no public client: the path is a setting, and the content is the identity.
+# The collector names these data sets, but no public client shows them: the path is a setting, and records have no id.
 _UNKNOWN = replace(_LEGACY_ALERTS, path="", id_field="", time_field=None)
 _TABLE[Api.LEGACY, DataSet.KEYWORDS] = _TABLE[Api.LEGACY, DataSet.KEYWORD_CLASSES] = _UNKNOWN
-
-_HOSTS = {"fp.tools": Api.LEGACY, "api.flashpoint.io": Api.IGNITE_V2}
-
-
-def api_of(host: str, setting: str | None) -> Api:
-    """Return the API generation: the connection's ``api`` setting, or what its host is known to serve, or legacy.
-
-    :raises ConfigurationError: the setting is no generation.
-    """
-    if setting is not None:
-        try:
-            return Api(setting)
-        except ValueError as error:
-            allowed = ", ".join(Api)
-            raise ConfigurationError(
-                f"api is {setting!r} in the Flashpoint connection; allowed are {allowed}."
-            ) from error
-    name = (urlsplit(host).hostname or "").lower()
-    return _HOSTS.get(name, Api.LEGACY)
 
 
 def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
     """Return the row of the table.
 
-    :raises ConfigurationError: this generation is not served, or not with this data set.
+    :raises ConfigurationError: the table has no such row.
     """
     endpoint = _TABLE.get((api, data_set))
     if endpoint is None:
-        served = ", ".join(sorted({str(key[0]) for key in _TABLE if key[1] == data_set})) or "no generation yet"
+        served = ", ".join(sorted(str(api) for api, served in _TABLE if served is data_set)) or "no generation yet"
         raise ConfigurationError(
             f"{data_set} cannot be read with api {api}; it can be with: {served}. "
             "Set `api` in the Flashpoint connection."
@@ -150,5 +168,5 @@ def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
 
 
 def endpoints_of(data_set: DataSet) -> list[Endpoint]:
-    """Return the rows of a data set, of every generation that serves it."""
+    """Return the rows of a data set, one for each API generation that serves it."""
     return [endpoint for (_, served), endpoint in _TABLE.items() if served is data_set]

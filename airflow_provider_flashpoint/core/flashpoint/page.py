@@ -1,21 +1,27 @@
-"""One answer of a list endpoint: its records and where the walk goes on."""
+"""Pages: the answers of a list endpoint, as they arrive and with their records decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import MalformedPageError
 
 Record = dict[str, Any]
 
+_DECODED_AT_ONCE = 100  # records; decoded, they need several times the memory of their text
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records in the server's order, and the ``next`` token where the endpoint hands one out.
+    """Records of one answer, or of a part of it, in the server's order.
 
-    ``total`` is the number of records in the whole window by the server's word, None where it does not say.
+    ``next`` is the token of the next page where the endpoint sends one. ``total`` is the number of records in the whole
+    window by the server's count, None where it sends none.
     """
 
     records: list[Record]
@@ -23,18 +29,50 @@ class Page:
     total: int | None = None
 
 
-def records_of(body: Any, *, key: str | None, path: str) -> list[Record]:
-    """Return the list of records of a page: the body itself, or what stands under ``key``.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page before its records are decoded.
 
-    :raises MalformedPageError: the body has another shape; the message tells the shape, never the content.
+    :param items: the records, as `msgspec.Raw` or already decoded.
+    :param body: all of the answer; the items of its lists may be raw.
+    :param path: names the endpoint in errors.
+    :param size: bytes of the answer.
+    :param decode: decodes one raw record.
+    """
+
+    items: list[Any]
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    size: int = 0
+    decode: Callable[[msgspec.Raw], Any] = codec.decode
+
+    def record(self, number: int) -> Record:
+        """Return one decoded record; a negative number counts from the end.
+
+        :raises MalformedPageError: it is not an object; the message has its type, never its content.
+        """
+        item = self.items[number]
+        record = self.decode(item) if isinstance(item, msgspec.Raw) else item
+        if not isinstance(record, dict):
+            raise MalformedPageError(f"{self.path}: element {number} of the page is {_shape(record)}, not an object.")
+        return record
+
+    def records(self, start: int = 0) -> Iterator[list[Record]]:
+        """Yield the decoded records from number ``start`` on, in parts; errors as in `record`."""
+        for first in range(start, len(self.items), _DECODED_AT_ONCE):
+            yield [self.record(number) for number in range(first, min(first + _DECODED_AT_ONCE, len(self.items)))]
+
+
+def items_of(body: Any, *, key: str | None, path: str) -> list[Any]:
+    """Return the list of records of a page: the body itself, or the list under ``key``.
+
+    :raises MalformedPageError: the body has another shape; the message has its shape, never its content.
     """
     found = body if key is None else body.get(key) if isinstance(body, Mapping) else None
     if not isinstance(found, list):
         expected = "a list" if key is None else f"an object with a list under `{key}`"
-        raise MalformedPageError(f"{path} answered {_shape(body)} where {expected} was due.")
-    for number, record in enumerate(found):
-        if not isinstance(record, dict):
-            raise MalformedPageError(f"{path}: element {number} of the page is {_shape(record)}, not an object.")
+        raise MalformedPageError(f"{path} answered {_shape(body)}; expected {expected}.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Pages that are asked for before it is their turn, so that a slow answer does not hold up all that follow."""
+"""Pages that are requested before their turn, so that a slow answer does not delay all that follow."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from airflow_provider_flashpoint.core.flashpoint.page import Page
+from airflow_provider_flashpoint.core.flashpoint.page import Answer
 from airflow_provider_flashpoint.core.window import Window
+
+MAX_BYTES_AHEAD = 32 << 20
 
 Place = tuple[Window, int]
 """A page: its window, and how many records of it are skipped."""
-ReadAt = Callable[[Window, int], Page]
+ReadAt = Callable[[Window, int], Answer]
 
 
 class ReadAhead:
-    """Reads pages, and meanwhile those that are likely to be asked for next. Use as a context manager.
+    """Reads pages, and meanwhile those that are likely to follow. Use as a context manager.
 
-    At most ``limit`` requests are under way at once, and twice as many pages are kept: a page that waits long for its
-    turn, such as the first of a later window, must not keep others from being asked for.
+    At most ``limit`` requests are under way at once, and at most twice as many pages are kept: a page that waits long
+    for its turn, such as the first one of a later window, does not keep others from being requested. Pages that wait or
+    are under way have at most ``max_bytes`` together, as far as the largest page so far can tell.
 
     :param read: returns a page; called from several threads.
     """
 
-    def __init__(self, read: ReadAt, limit: int) -> None:
+    def __init__(self, read: ReadAt, limit: int, max_bytes: int = MAX_BYTES_AHEAD) -> None:
         self._read = read
         self._limit = limit
+        self._max_bytes = max_bytes
+        self._largest = 0
         self._pool = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="flashpoint-page")
-        self._begun: dict[Place, Future[Page]] = {}
+        self._begun: dict[Place, Future[Answer]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -35,27 +40,36 @@ class ReadAhead:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, window: Window, skip: int, following: Iterable[Place]) -> Page:
-        """Return a page, and begin to read those of ``following``, in their order, as far as the limit allows.
+    def read(self, window: Window, skip: int, following: Iterable[Place]) -> Answer:
+        """Return a page, and start reading those of ``following``, in their order, as far as the limits allow.
 
-        :raises: what reading this page has raised.
+        :raises: the error of reading this page.
         """
         wanted = self._begun.pop((window, skip), None) or self._pool.submit(self._read, window, skip)
         for place in following:
-            under_way = sum(not begun.done() for begun in (wanted, *self._begun.values()))
-            if under_way >= self._limit or len(self._begun) >= 2 * self._limit:
+            if not self._has_room(wanted):
                 break
             if place not in self._begun:
                 self._begun[place] = self._pool.submit(self._read, *place)
-        return wanted.result()
+        answer = wanted.result()
+        self._largest = max(self._largest, answer.size)
+        return answer
 
-    def known(self, window: Window, skip: int) -> Page | None:
-        """Return a page that was read ahead and waits for its turn, None where it is not there."""
+    def known(self, window: Window, skip: int) -> Answer | None:
+        """Return a page that waits for its turn, None where it has not arrived."""
         begun = self._begun.get((window, skip))
         return begun.result() if begun and begun.done() and not begun.exception() else None
 
     def forget(self) -> None:
-        """Drop what was read ahead."""
+        """Drop all pages that were read ahead."""
         for begun in self._begun.values():
             begun.cancel()
         self._begun.clear()
+
+    def _has_room(self, wanted: Future[Answer]) -> bool:
+        under_way = sum(not begun.done() for begun in (wanted, *self._begun.values()))
+        return (
+            under_way < self._limit
+            and len(self._begun) < 2 * self._limit
+            and (len(self._begun) + 2) * self._largest <= self._max_bytes
+        )

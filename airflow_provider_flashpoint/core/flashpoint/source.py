@@ -1,17 +1,24 @@
-"""The port through which pipelines read records."""
+"""Sources: pages of one data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_flashpoint.core import codec, raw_json
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
-from airflow_provider_flashpoint.core.flashpoint.page import Page
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
+from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.window import Window
+
+if TYPE_CHECKING:
+    from requests import Response
 
 
 class Source(Protocol):
-    """Pages of one data set."""
+    """The port through which pipelines read records."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -19,3 +26,67 @@ class Source(Protocol):
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Yield the pages of ``window``: each record at least once, in the server's order."""
+
+
+class HttpSource:
+    """A `Source` over HTTP, which also counts what it reads.
+
+    ``requests`` is the number of accepted answers so far, ``first_url`` the URL of the first one with its query, and
+    ``total`` the server's count of records in that answer, None where it sent none.
+
+    :param selection: parameters that select records, by type or by filters.
+    :param requests_ahead: how many requests may be under way at once.
+    """
+
+    def __init__(
+        self, http: HttpClient, endpoint: Endpoint, selection: Mapping[str, Any], *, requests_ahead: int
+    ) -> None:
+        self.endpoint = endpoint
+        self.requests_ahead = requests_ahead
+        self.requests = 0
+        self.first_url: str | None = None
+        self.total: int | None = None
+        self._http = http
+        self._selection = selection
+        self._decode = raw_json.decode_record if endpoint.raw_lists else codec.decode
+        self._lock = threading.Lock()
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """Yield the pages of ``window``: each record at least once, in the server's order."""
+        return self.endpoint.paginator.pages(window, self)
+
+    def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
+        """Return the request of a page, see `PageReader`."""
+        return Request(
+            "GET", self.endpoint.path, params={**self.endpoint.parameters(window), **self._selection, **parameters}
+        )
+
+    def read(self, request: Request, *, records_key: str | None) -> Answer:
+        """Return the answer to a request, see `PageReader`."""
+        response, size, body = self._http.read(replace(request, stream=True), _split)
+        answer = Answer(
+            items_of(body, key=records_key, path=request.path),
+            body=body,
+            headers=response.headers,
+            path=request.path,
+            size=size,
+            decode=self._decode,
+        )
+        self._count(response, self.endpoint.paginator.total(answer))
+        return answer
+
+    def send(self, request: Request) -> None:
+        """Send a request whose answer holds no records."""
+        self._count(self._http.send(request), None)
+
+    def _count(self, response: Response, total: int | None) -> None:
+        with self._lock:
+            if not self.requests:
+                self.first_url, self.total = response.url, total
+            self.requests += 1
+
+
+def _split(response: Response) -> tuple[Response, int, Any]:
+    """Return the response, the size of its body, and the body split into records."""
+    text = response.raw.read(decode_content=True)  # in one piece: the blocks of requests cost more CPU and memory
+    return response, len(text), raw_json.split(text)

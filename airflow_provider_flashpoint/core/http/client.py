@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 
 import requests
 import tenacity
+import urllib3
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
@@ -141,6 +142,8 @@ class HttpClient:
             response = self._send_once(request)
             try:
                 return parse(response)
+            except urllib3.exceptions.HTTPError as error:  # while the body of a stream was read
+                raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from error
             except ValueError as error:
                 raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
 

@@ -9,9 +9,10 @@ from typing import Any, get_args
 import pytest
 import requests
 
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Api, DataSet
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.raw_json import plain
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
@@ -58,7 +59,7 @@ def client_of(server: FlashpointServer, *, token: str | None = None, **settings:
 def read(
     client: FlashpointClient, window: Window = WINDOW, data_set: DataSet = DataSet.INDICATORS, **filters: Any
 ) -> list[dict[str, Any]]:
-    return [record for page in client.pages(data_set, window, **filters) for record in page.records]
+    return [plain(record) for page in client.source(data_set, **filters).pages(window) for record in page.records]
 
 
 def fpids(records: Any) -> set[str]:
@@ -126,7 +127,7 @@ def test_touched_while_read(server_of: ServerOf, at: datetime, with_total: bool)
     everything = fpids(indicators(1, COUNT, FROM, TO))
     found: set[str] = set()
     moved: set[str] = set()
-    pages = client_of(server, page_size=7, requests_ahead=1).pages(DataSet.INDICATORS, WINDOW)
+    pages = client_of(server, page_size=7, requests_ahead=1).source(DataSet.INDICATORS).pages(WINDOW)
     for number, page in enumerate(pages):
         found |= fpids(page.records)
         if number < 3:

@@ -1,9 +1,10 @@
-"""The walks bring every record, whatever the server holds, says or does meanwhile."""
+"""Paginators read every record, whatever the server holds, sends or does meanwhile."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -12,14 +13,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.flashpoint.page import Page, records_of
-from airflow_provider_flashpoint.core.flashpoint.walks import walk_links, walk_offsets, walk_scroll
+from airflow_provider_flashpoint.core import codec, raw_json
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
+from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Scroll
+from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError, PagingLoopError, RejectedError
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN_S = 16
 WINDOW = Window(START, START + timedelta(seconds=SPAN_S))
+TOTAL = "x-total"
 
 
 class Shelf:
@@ -39,6 +46,7 @@ class Shelf:
         self.cap = cap
         self.excess = excess
         self.scrolled: list[Window] = []
+        self.requests_ahead = 1
         # Called after each answer, to move records meanwhile.
         self.on_read: Callable[[], None] = lambda: None
         # Orders what was updated in the same second.
@@ -52,29 +60,50 @@ class Shelf:
         )
         return [{"fpid": number, "at": second} for second, _, number in found]
 
-    def by_offset(self, window: Window, skip: int) -> Page:
+    @property
+    def endpoint(self) -> Endpoint:
+        row = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
+        offsets = Offsets(parameter="skip", total_header=TOTAL, ceiling=self.ceiling, fallback=Fallback(self))
+        return replace(row, page_size=self.page_size, paginator=offsets)
+
+    def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
+        return Request("GET", "/", params=parameters, json=window)
+
+    def read(self, request: Request, *, records_key: str | None) -> Answer:
+        assert request.params is not None
+        return self.by_offset(request.json, request.params["skip"])
+
+    def send(self, request: Request) -> None:
+        raise AssertionError
+
+    def by_offset(self, window: Window, skip: int) -> Answer:
         assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
         held = self.held(window)
-        total = max(0, len(held) + self.excess) if self.with_total else None
-        page = Page(held[skip : skip + min(self.page_size, self.cap)], total=total)
+        headers = {TOTAL: str(max(0, len(held) + self.excess))} if self.with_total else {}
+        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], headers=headers)
         self.on_read()
-        return page
+        return answer
 
-    def by_scroll(self, window: Window) -> Iterator[Page]:
-        self.scrolled.append(window)
-        yield Page(self.held(window))
+    def pages(self, *, ahead: int = 1) -> Iterator[Page]:
+        self.requests_ahead = ahead
+        return self.endpoint.paginator.pages(WINDOW, self)
 
     def walk(self, *, ahead: int = 1) -> list[int]:
-        pages = walk_offsets(
-            WINDOW,
-            self.by_offset,
-            page_size=self.page_size,
-            ceiling=self.ceiling,
-            id_of=lambda record: record["fpid"],
-            otherwise=self.by_scroll,
-            ahead=ahead,
-        )
-        return [record["fpid"] for page in pages for record in page.records]
+        return [record["fpid"] for page in self.pages(ahead=ahead) for record in page.records]
+
+
+class Fallback:
+    """Reads a whole window in one page."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def pages(self, window: Window, reader: Any) -> Iterator[Page]:
+        self.shelf.scrolled.append(window)
+        yield Page(self.shelf.held(window))
+
+    def total(self, answer: Answer) -> int | None:
+        return None
 
 
 SECONDS = st.lists(st.integers(0, SPAN_S - 1), max_size=60)
@@ -169,7 +198,7 @@ def test_read_ahead_keeps_order() -> None:
     later_answered = threading.Event()
     plain = shelf.by_offset
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         if skip == 2:
             assert later_answered.wait(10), "nothing was read ahead"
         page = plain(window, skip)
@@ -191,7 +220,7 @@ def test_read_ahead_stays_within_its_number() -> None:
     under_way = 0
     most = 0
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         nonlocal under_way, most
         if skip == 0:
             return plain(window, skip)
@@ -216,7 +245,7 @@ def test_the_parts_of_a_window_are_begun_together() -> None:
     together = threading.Barrier(allowed)
     whole: list[Window] = []
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         if window == WINDOW:
             whole.append(window)
         else:
@@ -235,21 +264,13 @@ def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
     plain = shelf.by_offset
     asked = 0
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         nonlocal asked
         asked += 1
         return plain(window, skip)
 
     shelf.by_offset = read  # type: ignore[method-assign]
-    pages = walk_offsets(
-        WINDOW,
-        shelf.by_offset,
-        page_size=3,
-        ceiling=100,
-        id_of=lambda record: record["fpid"],
-        otherwise=shelf.by_scroll,
-        ahead=allowed,
-    )
+    pages = shelf.pages(ahead=allowed)
     for taken, _ in enumerate(pages, start=1):
         assert asked <= taken + 2 * allowed
 
@@ -260,7 +281,7 @@ def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same(
     plain = shelf.by_offset
     read_ahead = threading.Event()
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         if window.end < WINDOW.end and skip:
             assert read_ahead.wait(10), "the second part was not read ahead"
             shelf.at[5] = 10  # from the first part into the second
@@ -278,7 +299,7 @@ def test_read_ahead_raises() -> None:
     shelf = Shelf([0] * 20, page_size=3, ceiling=100, with_total=True)
     plain = shelf.by_offset
 
-    def read(window: Window, skip: int) -> Page:
+    def read(window: Window, skip: int) -> Answer:
         if skip:
             raise MalformedPageError("broken")
         return plain(window, skip)
@@ -289,23 +310,40 @@ def test_read_ahead_raises() -> None:
 
 
 class Script:
-    """Answers with pages or errors one after another, and keeps the tokens it was asked with."""
+    """Replies with answers or errors one after another, and keeps the tokens of the requests."""
 
-    def __init__(self, *answers: Page | Exception) -> None:
+    endpoint = endpoint_of(Api.LEGACY, DataSet.ALERTS)
+    requests_ahead = 1
+
+    def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = iter(answers)
         self.asked: list[str | None] = []
         self.closed: list[str] = []
 
-    def __call__(self, window: Window, token: str | None) -> Page:
-        self.asked.append(token)
+    def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
+        return Request("GET", "/", params=parameters)
+
+    def read(self, request: Request, *, records_key: str | None) -> Answer:
+        self.asked.append((request.json or request.params or {}).get("scroll_id"))
         answer = next(self.answers)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    def send(self, request: Request) -> None:
+        assert request.method == "DELETE"
+        self.closed.append(request.json["scroll_id"])
 
-def page(*ids: int, next: str | None = None) -> Page:
-    return Page([{"fpid": each} for each in ids], next=next)
+    def links(self) -> Iterator[Page]:
+        return Links().pages(WINDOW, self)
+
+    def scroll(self) -> Iterator[Page]:
+        return Scroll(path="/scroll", records_key="results").pages(WINDOW, self)
+
+
+def page(*ids: int, next: str | None = None) -> Answer:
+    link = {"href": f"/v1/alerts?scroll_id={next}"} if next else None
+    return Answer([{"fpid": each} for each in ids], body={"links": {"next": link}, "scroll_id": next})
 
 
 def ids_of(pages: Iterator[Page]) -> list[int]:
@@ -314,37 +352,39 @@ def ids_of(pages: Iterator[Page]) -> list[int]:
 
 def test_links_through_an_empty_page() -> None:
     """An empty page that names a next one is not the end."""
-    assert ids_of(walk_links(WINDOW, Script(page(1, next="a"), page(next="b"), page(2)))) == [1, 2]
+    script = Script(page(1, next="a"), page(next="b"), page(2))
+    assert ids_of(script.links()) == [1, 2]
+    assert script.asked == [None, "a", "b"]
 
 
 def test_links_loop() -> None:
-    """Being sent to the same page twice is an error, not an endless walk."""
+    """A next page that was read before is an error, not an endless loop."""
     script = Script(page(1, next="a"), page(2, next="b"), page(3, next="a"))
     with pytest.raises(PagingLoopError, match="after 2 pages"):
-        ids_of(walk_links(WINDOW, script))
+        ids_of(script.links())
 
 
 def test_scroll_uses_latest_id() -> None:
     """Each request of a scroll carries the id of the latest answer, and an answer without one keeps it."""
     script = Script(page(1, next="a"), page(2), page(3, next="b"), page())
-    assert ids_of(walk_scroll(WINDOW, script, script.closed.append)) == [1, 2, 3]
+    assert ids_of(script.scroll()) == [1, 2, 3]
     assert (script.asked, script.closed) == ([None, "a", "a", "b"], ["b"])
 
 
 def test_scroll_that_breaks_each_time() -> None:
-    """A scroll that never comes to its end raises what broke it."""
+    """A scroll that never completes raises the error that broke it."""
     broken = [page(1, next="a"), NetworkError("cut short")]
     script = Script(*broken * 5)
     with pytest.raises(NetworkError, match="cut short"):
-        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+        ids_of(script.scroll())
     assert script.closed == ["a"] * 5
 
 
-def test_refused_scroll_is_not_begun_anew() -> None:
-    """A refusal will be one again."""
+def test_refused_scroll_is_not_restarted() -> None:
+    """A refusal would come again."""
     script = Script(page(1, next="a"), RejectedError("no such scroll"))
     with pytest.raises(RejectedError):
-        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+        ids_of(script.scroll())
     assert script.asked == [None, "a"]
 
 
@@ -352,14 +392,14 @@ def test_scroll_loop_is_closed() -> None:
     """A page that comes twice is an error, and the scroll is closed all the same."""
     script = Script(page(1, next="a"), page(1, next="a"))
     with pytest.raises(PagingLoopError):
-        ids_of(walk_scroll(WINDOW, script, script.closed.append))
+        ids_of(script.scroll())
     assert script.closed == ["a"]
 
 
 def test_abandoned_scroll_is_closed() -> None:
-    """A scroll that nobody reads to its end is closed."""
+    """A scroll that is not read to its end is closed."""
     script = Script(page(1, next="a"), page(2, next="b"))
-    walk = walk_scroll(WINDOW, script, script.closed.append)
+    walk = script.scroll()
     next(walk)
     walk.close()  # type: ignore[attr-defined]
     assert script.closed == ["a"]
@@ -370,39 +410,21 @@ def test_abandoned_scroll_is_closed() -> None:
     [({"detail": "top-secret"}, None), ("top-secret", None), (["top-secret"], None), ({"data": "top-secret"}, "data")],
 )
 def test_malformed_page(body: Any, key: str | None) -> None:
-    """A body of another shape is told by its shape, without its content."""
+    """The error of a body of another shape has its shape, without its content."""
     with pytest.raises(MalformedPageError) as raised:
-        records_of(body, key=key, path="/path")
+        Answer(items_of(raw_json.split(codec.encode(body)), key=key, path="/path")).record(0)
     assert "top-secret" not in str(raised.value)
 
 
-def test_pages_smaller_than_asked_for_are_no_end() -> None:
-    """A server that caps its pages below the page size asked for still gives up all of its records."""
-    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-    records = [{"id": number} for number in range(23)]
-
-    def capped(_: Window, skip: int) -> Page:
-        return Page(records[skip : skip + 5], total=len(records))
-
-    pages = walk_offsets(
-        window, capped, page_size=10, ceiling=100, id_of=lambda record: record["id"], otherwise=lambda _: iter(())
-    )
-    assert [record["id"] for page in pages for record in page.records] == list(range(23))
+def test_pages_smaller_than_requested_are_not_the_end() -> None:
+    """A server that caps its pages below the requested page size still gives all of its records."""
+    shelf = Shelf([0] * 23, page_size=10, ceiling=100, with_total=True, cap=5)
+    assert shelf.walk() == list(range(23))
 
 
-def test_a_scroll_whose_answer_was_lost_is_begun_anew() -> None:
-    """No page is skipped where the answer to a scroll id did not arrive, since its page cannot be asked for again."""
-    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-    pages = {None: Page([{"id": 1}], next="a"), "a": Page([{"id": 2}], next="b"), "b": Page([], next="c")}
-    lost = ["a"]
-    closed: list[str] = []
-
-    def read(_: Window, scroll_id: str | None) -> Page:
-        if scroll_id in lost:
-            lost.remove(str(scroll_id))
-            raise NetworkError("the answer was cut short.")
-        return pages[scroll_id]
-
-    ids = [record["id"] for page in walk_scroll(window, read, closed.append) for record in page.records]
-    assert ids == [1, 1, 2]
-    assert closed == ["a", "c"]
+def test_a_scroll_whose_answer_was_lost_is_restarted() -> None:
+    """No page is skipped where an answer was lost, since no page of a scroll can be requested twice."""
+    lost = NetworkError("the answer was cut short.")
+    script = Script(page(1, next="a"), lost, page(1, next="a"), page(2, next="b"), page(next="c"))
+    assert ids_of(script.scroll()) == [1, 1, 2]
+    assert script.closed == ["a", "c"]

@@ -1,0 +1,167 @@
+"""Pages by number of records skipped, with a limit on how many records can be skipped."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Paginator
+from airflow_provider_flashpoint.core.flashpoint.read_ahead import Place, ReadAhead
+from airflow_provider_flashpoint.core.window import Window
+
+_log = logging.getLogger(__name__)
+
+
+class _Incomplete(Exception):
+    """The pages of a window may not show all of its records; those of so many ``parts`` of it may."""
+
+    def __init__(self, reason: str, *, parts: int = 2) -> None:
+        self.parts = parts
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offsets:
+    """Pages by offset, read ahead.
+
+    Each page starts with the last record of the page before. Where that record is unchanged, none between the two was
+    missed. Where it differs, a record was updated meanwhile and left its place, so another may have been missed. Then,
+    and where the window holds more than ``ceiling`` records, the window is read again in parts, down to one second.
+    ``fallback`` reads a window of one second. It also reads a window whose pages showed fewer records than the server
+    counts, as happens where equal records change their order with every request. Records that are read again come more
+    than once.
+
+    :param parameter: the number of records skipped.
+    :param total_header: the header with the server's count of records.
+    :param ceiling: the server's limit on records skipped plus page size.
+    """
+
+    parameter: str
+    total_header: str
+    ceiling: int
+    fallback: Paginator
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages with each record of ``window`` at least once, in the server's order."""
+
+        def read(part: Window, skip: int) -> Answer:
+            request = reader.request(part, {self.parameter: skip})
+            return reader.read(request, records_key=reader.endpoint.records_key)
+
+        with ReadAhead(read, reader.requests_ahead) as ahead:
+            yield from _Walk(self, reader, ahead).pages(window)
+
+    def total(self, answer: Answer) -> int | None:
+        """Return the server's count of records in the whole window, None where it sends none."""
+        total = answer.headers.get(self.total_header, "")
+        return int(total) if total.isdecimal() else None
+
+
+class _Walk:
+    """One reading of a window and its parts."""
+
+    def __init__(self, offsets: Offsets, reader: PageReader, ahead: ReadAhead) -> None:
+        self._offsets = offsets
+        self._reader = reader
+        self._ahead = ahead
+        self._page_size = reader.endpoint.page_size
+        self._later: deque[Window] = deque()
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        self._later.append(window)
+        while self._later:
+            current = self._later.popleft()
+            try:
+                yield from self._pages_by_offset(current)
+            except _Incomplete as reason:
+                self._ahead.forget()  # a record may have moved to a page that was already read
+                parts = _split(current, reason.parts)
+                if len(parts) == 1:
+                    _log.info("%s %s; it is read by scroll.", current, reason)
+                    yield from self._offsets.fallback.pages(current, self._reader)
+                else:
+                    _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
+                    self._later.extendleft(reversed(parts))
+
+    def _pages_by_offset(self, window: Window) -> Iterator[Page]:
+        answer = self._ahead.read(window, 0, self._following(window, ()))
+        size = self._full_page(answer)
+        skips = self._skips(answer)
+        seen: set[str | bytes] = set()
+        yield from self._decoded(answer, 0, seen)
+        first_total = self._offsets.total(answer)
+        total = first_total or 0
+        for number, skip in enumerate(skips, start=1):
+            if len(answer.items) < size:
+                break
+            following = self._following(window, skips[number:]) if first_total is not None else ()
+            last = answer.record(-1)
+            answer = self._ahead.read(window, skip, following)
+            if not answer.items or answer.record(0) != last:
+                raise _Incomplete("changed while it was read")
+            yield from self._decoded(answer, 1, seen)
+            total = max(total, self._offsets.total(answer) or 0)
+        else:
+            if len(answer.items) >= size:
+                raise _Incomplete("holds more records than can be paged through")
+        if len(seen) < total:
+            raise _Incomplete(f"showed {len(seen)} of {total} records", parts=1)
+
+    def _decoded(self, answer: Answer, start: int, seen: set[str | bytes]) -> Iterator[Page]:
+        total = self._offsets.total(answer)
+        for records in answer.records(start):
+            seen.update(map(self._reader.endpoint.identity, records))
+            yield Page(records, total=total)
+
+    def _following(self, window: Window, skips: Iterable[int]) -> Iterator[Place]:
+        """Yield the pages that are likely to be read next: those at ``skips``, then those of later windows."""
+        yield from ((window, skip) for skip in skips)
+        for later in self._later:
+            yield later, 0
+            first = self._ahead.known(later, 0)
+            if first is not None and self._offsets.total(first) is not None:
+                with contextlib.suppress(_Incomplete):
+                    yield from ((later, skip) for skip in self._skips(first))
+
+    def _full_page(self, first: Answer) -> int:
+        """Return the number of records in a full page, which may be fewer than requested."""
+        total = self._offsets.total(first)
+        if total is not None and 2 <= len(first.items) < min(total, self._page_size):
+            return len(first.items)
+        return self._page_size
+
+    def _skips(self, first: Answer) -> range:
+        """Return the number of records that each page after the first skips.
+
+        :raises _Incomplete: the window holds more records than can be paged through.
+        """
+        size = self._full_page(first)
+        step = size - 1
+        skips = range(step, self._offsets.ceiling - self._page_size + 1, step)
+        total = self._offsets.total(first)
+        if total is None:
+            return skips
+        within_reach = (skips[-1] if skips else 0) + size
+        if total > within_reach:
+            raise _Incomplete(
+                f"holds {total} records, more than the {within_reach} that can be paged through",
+                parts=max(2, -(-total // within_reach)),
+            )
+        return range(step, min(skips.stop, max(total, size)), step)
+
+
+def _split(window: Window, parts: int) -> list[Window]:
+    """Return so many parts of a window, cut at whole seconds; fewer where there are fewer seconds."""
+    if parts == 1:
+        return [window]
+    span = window.end - window.start
+    cuts = {(window.start + span * number / parts).replace(microsecond=0) for number in range(1, parts)}
+    bounds = [window.start, *sorted(cut for cut in cuts if cut > window.start), window.end]
+    if len(bounds) == 2:  # no cut lies inside
+        return list(window.halves() or (window,))
+    return [Window(start, end) for start, end in itertools.pairwise(bounds)]

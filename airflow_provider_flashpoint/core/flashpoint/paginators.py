@@ -1,0 +1,168 @@
+"""Paginators: each reads all pages of one window, and knows where an answer holds its total and the next page.
+
+`Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, has a module of its own.
+A paginator of a further kind is a class with the two methods of `Paginator`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.http.client import Request
+from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import (
+    FlashpointProviderError,
+    MalformedPageError,
+    PagingLoopError,
+    TransientError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
+
+_SCROLL_ATTEMPTS = 5
+
+_log = logging.getLogger(__name__)
+
+
+class PageReader(Protocol):
+    """Sends the requests of a paginator to one endpoint."""
+
+    endpoint: Endpoint
+    requests_ahead: int
+
+    def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
+        """Return the request of a page: the parameters of the endpoint and the window, and those of the paginator."""
+
+    def read(self, request: Request, *, records_key: str | None) -> Answer:
+        """Return the answer, whose records stand under ``records_key``; may be called from several threads."""
+
+    def send(self, request: Request) -> None:
+        """Send a request whose answer holds no records."""
+
+
+class Paginator(Protocol):
+    """Reads the pages of a window."""
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages with each record of ``window`` at least once, in the server's order."""
+
+    def total(self, answer: Answer) -> int | None:
+        """Return the server's count of records in the whole window, None where it sends none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
+
+    :param parameter: the token, in the link and in the next request.
+    """
+
+    parameter: str = "scroll_id"
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages until one has no next page. An empty page is not the end.
+
+        :raises PagingLoopError: a next page was read before.
+        """
+        seen: set[str] = set()
+        parameters: dict[str, Any] = {}
+        while True:
+            answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
+            token = self._next(answer)
+            for records in answer.records():
+                yield Page(records, next=token)
+            if token is None:
+                return
+            if token in seen:
+                raise PagingLoopError(
+                    f"{answer.path} sent the same next page of {window} twice, after {len(seen)} pages."
+                )
+            seen.add(token)
+            parameters = {self.parameter: token}
+
+    def total(self, answer: Answer) -> int | None:
+        """Return None: these endpoints send no total."""
+        return None
+
+    def _next(self, answer: Answer) -> str | None:
+        links = answer.body.get("links")
+        following = links.get("next") if isinstance(links, Mapping) else None
+        if not following:
+            return None
+        link = following.get("href") if isinstance(following, Mapping) else following
+        tokens = parse_qs(str(link).partition("?")[2]).get(self.parameter)
+        if not tokens:
+            raise MalformedPageError(f"{answer.path} names a next page without a {self.parameter} in its link.")
+        return tokens[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Scroll:
+    """Pages by a scroll that the server holds, without a limit on the number of records.
+
+    :param path: continues a scroll with POST, and closes it with DELETE.
+    :param records_key: where the records of a scroll stand.
+    """
+
+    path: str
+    records_key: str
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages until an empty one, always with the latest scroll id; then close the scroll.
+
+        No page of a scroll can be requested twice. A scroll whose answer was lost is restarted, and its pages come
+        more than once.
+
+        :raises PagingLoopError: a page came twice in one scroll.
+        :raises TransientError: the scroll broke `_SCROLL_ATTEMPTS` times.
+        """
+        for attempt in range(1, _SCROLL_ATTEMPTS + 1):
+            try:
+                yield from self._scroll(window, reader)
+            except TransientError as error:
+                if attempt == _SCROLL_ATTEMPTS:
+                    raise
+                _log.warning("%s The scroll over %s is restarted.", error, window)
+            else:
+                return
+
+    def total(self, answer: Answer) -> int | None:
+        """Return None: a scroll sends no total."""
+        return None
+
+    def _scroll(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        seen: set[bytes] = set()
+        scroll_id: str | None = None
+        request = reader.request(window, {"scroll": "True"})
+        try:
+            while True:
+                answer = reader.read(request, records_key=self.records_key)
+                scroll_id = answer.body.get("scroll_id") or scroll_id
+                if not answer.items:
+                    return
+                if scroll_id is None:
+                    raise MalformedPageError(f"{answer.path} started a scroll without a scroll_id.")
+                digest = hashlib.sha256(codec.encode(answer.items)).digest()
+                if digest in seen:
+                    raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
+                seen.add(digest)
+                for records in answer.records():
+                    yield Page(records, next=scroll_id)
+                request = Request("POST", self.path, json={"scroll_id": scroll_id}, retry=False)
+        finally:
+            if scroll_id is not None:
+                self._close(scroll_id, reader)
+
+    def _close(self, scroll_id: str, reader: PageReader) -> None:
+        try:
+            reader.send(Request("DELETE", self.path, json={"scroll_id": scroll_id}, accept=(200, 202, 204, 404)))
+        except FlashpointProviderError as error:
+            _log.warning("%s The scroll stays open until it expires.", error)
