@@ -1,4 +1,4 @@
-"""The DAG flashpoint_alert: alerts from Flashpoint into a Devo table, as flashpoint_collector.yaml says."""
+"""The DAG flashpoint_alert: alerts from Flashpoint to a Devo table, configured by flashpoint_collector.yaml."""
 
 from __future__ import annotations
 

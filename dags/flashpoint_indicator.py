@@ -1,4 +1,4 @@
-"""The DAG flashpoint_indicator: indicators from Flashpoint into Devo lookups, as flashpoint_collector.yaml says."""
+"""The DAG flashpoint_indicator: indicators from Flashpoint to Devo lookups, configured by flashpoint_collector.yaml."""
 
 from __future__ import annotations
 
