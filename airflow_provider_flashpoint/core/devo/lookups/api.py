@@ -152,13 +152,10 @@ class LookupsClient:
         :raises TransientError: the time is up; the job may still succeed.
         """
         watch = self._watch(name)
-        existed = False
 
         def delete() -> requests.Response | None:
-            nonlocal existed
-            if watch.before is None:
+            if not self.exists(name):
                 return None
-            existed = True
             return self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED))
 
         # 404 may mean that an earlier call, whose answer was lost, removed it: the next attempt reads whether it did.
@@ -166,7 +163,7 @@ class LookupsClient:
         if response is not None:
             _log.info("Lookup %s: drop accepted.", name)
             watch.wait(_job_id(response), "The lookup stays.")
-        return existed
+        return watch.before is not None
 
     def _submit(
         self, name: str, config: Mapping[str, Any], part: CsvPart, operation: Operation, watch: LookupWatch

@@ -26,6 +26,7 @@ _LONGEST_POLL_S = 10.0
 # The longest time without any sign of the change, neither a job nor a change of the metadata.
 _UNSEEN_S = 60.0
 
+_UNREAD = object()
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class LookupWatch:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self.before: Any = None
+        self.before: Any = _UNREAD
         self._name = name
         self._read = read
         self._path = path
@@ -73,7 +74,8 @@ class LookupWatch:
             if self._known and is_under_way(job_status(self._job(self._known[-1]))):
                 _log.info("Lookup %s: waiting for the end of another job.", self._name)
                 raise RejectedError("Its last job has not ended.", status=BUSY)
-            self.before = self._read(self._path)
+            if self.before is _UNREAD:  # an earlier attempt may have changed it, though its answer was lost
+                self.before = self._read(self._path)
             return call()
 
         def is_busy(error: BaseException) -> bool:
