@@ -19,6 +19,7 @@ from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataInterval
 from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
 from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
+from airflow_provider_flashpoint.config.shape import FEEDS
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
@@ -98,7 +99,8 @@ def alert_dag(config: AlertInput) -> DAG:
         setup = _setup(ALERT_DAG_ID, "alerts", config, query_tag=query_tag)
         settings = config.arguments(SourceSettings, AlertSettings)
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
-        for kind, feed in (("keywords", config.keywords), ("keyword_classes", config.keyword_classes)):
+        for kind in FEEDS:
+            feed = getattr(config, kind, None)
             if feed:  # keywords have no known id, so no query can find them
                 streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": Verify.CONFIRM.value}
         for kind, own in streams.items():

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.config.model import (
     OnRerun,
     Verify,
 )
-from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -46,7 +46,7 @@ class PullAlertsOperator(WindowedOperator):
     ``max_active_tis_per_dag=1``, as the DAG factory does.
 
     :param tag: (templated) the Devo table.
-    :param kind: the data set to read, such as ``alerts``; see `event_kinds`.
+    :param kind: the data set to read, such as ``alerts``; one of `EVENT_DATA_SETS`.
     :param path: path of the data set at Flashpoint; by default that of the connection or of the endpoint table.
     :param devo_conn_id: (templated) the connection to Devo.
 
@@ -62,7 +62,7 @@ class PullAlertsOperator(WindowedOperator):
         self,
         *,
         tag: str = DEFAULT_TAG,
-        kind: str = "alerts",
+        kind: str = DataSet.ALERTS.value,
         path: str | None = None,
         devo_conn_id: str = "devo_default",
         on_rerun: str = "skip",
@@ -195,7 +195,7 @@ class PullAlertsOperator(WindowedOperator):
 
         :raises ConfigurationError: an argument is not allowed; the message has its value and what is allowed.
         """
-        for name, allowed in (("on_rerun", OnRerun), ("kind", event_kinds()), ("verify", Verify)):
+        for name, allowed in (("on_rerun", OnRerun), ("kind", EVENT_DATA_SETS), ("verify", Verify)):
             value = getattr(self, name)
             if value not in tuple(allowed):
                 raise ConfigurationError(
@@ -215,8 +215,3 @@ class PullAlertsOperator(WindowedOperator):
     def _work(self, context: Any) -> str:
         map_index = getattr(context.get("ti"), "map_index", -1)
         return f"{self.dag_id} {self.task_id} {context.get('run_id')} {map_index}"
-
-
-def event_kinds() -> tuple[str, ...]:
-    """Return the data sets that are delivered as events: all that are not read into lookups."""
-    return tuple(data_set.value for data_set in DataSet if data_set is not DataSet.INDICATORS)
