@@ -1,102 +1,28 @@
-"""The client reads whole windows from the sandbox, whatever the server's habits."""
+"""The client beyond the contract: paginators against the sandbox, types, filters, and settings of the connection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
+from requests_mock import Mocker
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.raw_json import plain
+from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    ForbiddenError,
-    MalformedPageError,
-)
-from sandbox.dataset.documents import alerts, bulk_indicators, indicators
-from sandbox.flashpoint.server import FlashpointServer
-from sandbox.flashpoint.settings import FlashpointSettings
-from sandbox.flashpoint.store import Bounds
+from airflow_provider_flashpoint.errors import ConfigurationError, MalformedPageError
+from sandbox.dataset.documents import bulk_indicators, indicators
 from sandbox.http_service.faults import Fault
+from tests.core.flashpoint.reading import COUNT, FROM, TO, WINDOW, ServerOf, client_of, read
 
-FROM = datetime(2024, 1, 1, tzinfo=UTC)
-TO = datetime(2024, 1, 1, 1, tzinfo=UTC)
-WINDOW = Window(FROM, TO)
-COUNT = 60
 CEILING = 10_000
-
-ServerOf = Callable[..., FlashpointServer]
-
-
-@pytest.fixture
-def server_of() -> Iterator[ServerOf]:
-    """Make servers with these settings."""
-    servers: list[FlashpointServer] = []
-
-    def make(**settings: Any) -> FlashpointServer:
-        servers.append(FlashpointServer(FlashpointSettings(**settings)).start())
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.stop()
-
-
-def client_of(server: FlashpointServer, *, token: str | None = None, **settings: Any) -> FlashpointClient:
-    session = requests.Session()
-    session.auth = BearerAuth(token or server.settings.token)
-    http = HttpClient(session, base_url=server.url, service="Flashpoint", sleep=lambda _: None)
-    return FlashpointClient(http, **{"api": Api.LEGACY, **settings})
-
-
-def read(
-    client: FlashpointClient, window: Window = WINDOW, data_set: DataSet = DataSet.INDICATORS, **filters: Any
-) -> list[dict[str, Any]]:
-    return [plain(record) for page in client.source(data_set, **filters).pages(window) for record in page.records]
 
 
 def fpids(records: Any) -> set[str]:
     return {record["fpid"] for record in records}
-
-
-@pytest.mark.parametrize("with_total", [True, False])
-@pytest.mark.parametrize("bounds", get_args(Bounds))
-def test_every_indicator(server_of: ServerOf, bounds: Bounds, with_total: bool) -> None:
-    """Every indicator of the window comes as it was sent, whichever ends belong to a window."""
-    server = server_of(bounds=bounds, total_hits_header=with_total)
-    documents = list(indicators(1, COUNT, FROM, TO))
-    server.store.publish_indicators(documents)
-    read_by_id = {record["fpid"]: record for record in read(client_of(server, page_size=7))}
-    assert read_by_id == {document["fpid"]: document for document in documents}
-
-
-@pytest.mark.parametrize("bounds", get_args(Bounds))
-def test_neighbouring_windows(server_of: ServerOf, bounds: Bounds) -> None:
-    """Windows that meet lose nothing at their border, even where a record lies exactly on it."""
-    server = server_of(bounds=bounds)
-    documents = list(indicators(1, COUNT, FROM, TO))
-    server.store.publish_indicators(documents)
-    border = datetime.fromtimestamp(documents[COUNT // 2]["header_"]["indexed_at"], UTC)
-    client = client_of(server)
-    halves = read(client, Window(FROM, border)) + read(client, Window(border, TO))
-    assert fpids(halves) == fpids(documents)
-
-
-@pytest.mark.parametrize("bounds", get_args(Bounds))
-@pytest.mark.parametrize("order", ["asc", "desc"])
-def test_every_alert(server_of: ServerOf, bounds: Bounds, order: str) -> None:
-    """Every alert of the window comes through the links, in either order of the server."""
-    server = server_of(bounds=bounds, alert_order=order)
-    server.store.publish_alerts(alerts(1, COUNT, FROM, TO))
-    found = read(client_of(server, page_size=7), data_set=DataSet.ALERTS)
-    assert {alert["alert_id"] for alert in found} == set(server.store.expected_alerts())
 
 
 def test_one_type(server_of: ServerOf) -> None:
@@ -136,21 +62,6 @@ def test_touched_while_read(server_of: ServerOf, at: datetime, with_total: bool)
     assert everything - moved <= found
 
 
-def test_nothing_there(server_of: ServerOf) -> None:
-    """A window without records is read without an error."""
-    assert read(client_of(server_of())) == []
-
-
-@pytest.mark.parametrize("kind", ["status", "reset", "cut", "malformed", "html"])
-def test_faults_on_the_way(server_of: ServerOf, kind: Any) -> None:
-    """Faults in the middle of a window cost no record."""
-    server = server_of()
-    server.store.publish_indicators(indicators(1, COUNT, FROM, TO))
-    server.faults.add(Fault(kind, times=3, skip=2, match="/attribute"))
-    assert fpids(read(client_of(server, page_size=7))) == fpids(indicators(1, COUNT, FROM, TO))
-    assert server.faults.fired() == 3
-
-
 def test_lost_answers_of_a_scroll(server_of: ServerOf) -> None:
     """Answers lost in the middle of a scroll cost no record, though no page of it can be asked for twice."""
     server = server_of()
@@ -159,17 +70,6 @@ def test_lost_answers_of_a_scroll(server_of: ServerOf) -> None:
     server.faults.add(Fault("cut", skip=3, match="POST"), Fault("malformed", skip=3, match="POST"))
     assert len(fpids(read(client_of(server)))) == len(block)
     assert server.faults.fired() == 2
-
-
-@pytest.mark.parametrize("kind", ["status", "reset", "cut", "malformed", "html"])
-def test_faults_among_alerts(server_of: ServerOf, kind: Any) -> None:
-    """Faults between pages of alerts cost no alert."""
-    server = server_of()
-    server.store.publish_alerts(alerts(1, COUNT, FROM, TO))
-    server.faults.add(Fault(kind, times=3, skip=2, match="/alerts"))
-    found = read(client_of(server, page_size=7), data_set=DataSet.ALERTS)
-    assert {alert["alert_id"] for alert in found} == set(server.store.expected_alerts())
-    assert server.faults.fired() == 3
 
 
 @pytest.mark.parametrize(
@@ -203,38 +103,11 @@ def test_scroll_without_an_id(server_of: ServerOf) -> None:
         read(client_of(server), Window(FROM, FROM + timedelta(seconds=1)))
 
 
-@pytest.mark.parametrize("data_set", [DataSet.INDICATORS, DataSet.ALERTS])
-def test_check(server_of: ServerOf, data_set: DataSet) -> None:
-    """The check asks once, and passes where the token is good."""
-    server = server_of()
-    client_of(server).check(data_set)
-    assert server.log.to_json()["count"] == 1
-
-
-def test_check_with_a_wrong_token(server_of: ServerOf) -> None:
-    """The check of a token that is not known says so."""
-    with pytest.raises(AuthenticationError, match="401"):
-        client_of(server_of(), token="another").check(DataSet.INDICATORS)
-
-
-def test_check_with_a_token_without_rights(server_of: ServerOf) -> None:
-    """The check of a token that lacks the right says so."""
-    server = server_of()
-    with pytest.raises(ForbiddenError, match="403"):
-        client_of(server, token=server.settings.forbidden_token).check(DataSet.INDICATORS)
-
-
 def test_generation_that_is_not_served() -> None:
     """A generation without this data set is told with those that have it."""
     client = FlashpointClient(HttpClient(requests.Session(), base_url="", service="Flashpoint"), api=Api.IGNITE_V2)
     with pytest.raises(ConfigurationError, match="it can be with: legacy"):
         client.endpoint(DataSet.INDICATORS)
-
-
-@pytest.mark.parametrize(("asked", "given"), [(None, 1000), (7, 7), (5000, 1000)])
-def test_page_size(server_of: ServerOf, asked: int | None, given: int) -> None:
-    """The page size is the connection's, within what the endpoint allows."""
-    assert client_of(server_of(), page_size=asked).endpoint(DataSet.INDICATORS).page_size == given
 
 
 def test_page_size_too_small(server_of: ServerOf) -> None:
@@ -247,3 +120,32 @@ def test_own_path(server_of: ServerOf) -> None:
     """A path of the connection's own takes the place of the table's."""
     client = client_of(server_of(), paths={DataSet.ALERTS: "/own"})
     assert client.endpoint(DataSet.ALERTS).path == "/own"
+
+
+def test_path_of_a_source(server_of: ServerOf) -> None:
+    """A path given for one source replaces that of the connection."""
+    client = client_of(server_of(), paths={DataSet.ALERTS: "/own"})
+    assert client.source(DataSet.ALERTS, path="/nearer").endpoint.path == "/nearer"
+
+
+def test_filter(requests_mock: Mocker) -> None:
+    """A filter of the row becomes its request parameter."""
+    requests_mock.get("https://service.example/api/v4/indicators/attribute", json=[])
+    http = HttpClient(requests.Session(), base_url="https://service.example", service="Flashpoint")
+    source = FlashpointClient(http, api=Api.LEGACY).source(DataSet.INDICATORS, filters={"query": "made up"})
+    assert list(source.pages(WINDOW)) == []
+    assert requests_mock.last_request.qs["query"] == ["made up"]
+
+
+@pytest.mark.parametrize(
+    ("data_set", "filters", "said"),
+    [
+        (DataSet.INDICATORS, {"querry": "x"}, "'querry' is not a filter .* allowed are: query"),
+        (DataSet.INDICATORS, {"query": 7}, "query .* is 7; it must be of type str"),
+        (DataSet.ALERTS, {"query": "x"}, "allowed are: none"),
+    ],
+)
+def test_wrong_filter(server_of: ServerOf, data_set: DataSet, filters: dict[str, Any], said: str) -> None:
+    """A filter that the row does not accept is an error that names those it accepts."""
+    with pytest.raises(ConfigurationError, match=said):
+        client_of(server_of()).source(data_set, filters=filters)
