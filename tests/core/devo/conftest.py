@@ -36,7 +36,7 @@ def devo(certificates_directory: Path) -> Iterator[DevoServer]:
 
 @pytest.fixture
 def peer() -> Iterator[Callable[[Callable[[socket.socket], None]], Peer]]:
-    """A function that makes peers, which are closed at the end."""
+    """Return a function that makes peers; they are closed at the end."""
     peers: list[Peer] = []
 
     def make(behave: Callable[[socket.socket], None]) -> Peer:

@@ -1,4 +1,4 @@
-"""What the tests of the Devo side share: odd peers, a clock, and certificates made to order."""
+"""Helpers of the Devo tests: odd peers, a fake clock, and certificates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sandbox.devo.server import DevoServer
 
 
 class FakeClock:
-    """Seconds that pass only when somebody sleeps."""
+    """A clock that advances only when somebody sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -86,7 +86,7 @@ def issue(name: str, authority: Issued | None = None, *, days_from: int = -1, da
 
 
 class Peer:
-    """A listener that does with each connection what it is told, in a thread of its own."""
+    """A listener that handles each connection with ``behave``, in its own thread."""
 
     def __init__(self, behave: Callable[[socket.socket], None]) -> None:
         self._behave = behave
@@ -113,7 +113,7 @@ class Peer:
 
 
 def sandbox_connector(devo: DevoServer, transport: str, **timeouts: float) -> Connector:
-    """Return what connects to the sandbox over ``tls`` or ``tcp``."""
+    """Return a connector to the sandbox over ``tls`` or ``tcp``."""
     if transport == "tcp":
         return Connector("127.0.0.1", devo.plain_port, None, **timeouts)
     return Connector("localhost", devo.syslog_port, client_context(sandbox_identity(devo)), **timeouts)
@@ -126,7 +126,7 @@ def sandbox_identity(devo: DevoServer) -> Identity:
 
 
 def server_context(server: Issued, directory: Path, clients: Issued | None = None) -> ssl.SSLContext:
-    """Return the context of a TLS server, which asks for certificates of ``clients`` where given."""
+    """Return the context of a TLS server, which requires certificates of ``clients`` where given."""
     path = directory / "server.pem"
     path.write_text(server.cert + server.private_key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -138,7 +138,7 @@ def server_context(server: Issued, directory: Path, clients: Issued | None = Non
 
 
 def read_to_end(connection: Any) -> int:
-    """Read until the other side has ended, and return how many bytes came."""
+    """Read until the other side has ended, and return the number of bytes."""
     count = 0
     while data := connection.recv(65536):
         count += len(data)

@@ -1,4 +1,4 @@
-"""Connections to Devo's event port, and what is said where there is none."""
+"""Connections to Devo's event port, and the errors where connecting fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PeerMaker = Callable[[Callable[[socket.socket], None]], Peer]
 
 
 def shake_hands(context: ssl.SSLContext) -> Callable[[socket.socket], None]:
-    """Return a behaviour that does the handshake, reads to the end, and does not mind a failure."""
+    """Return a behaviour that does the handshake, reads to the end, and ignores failures."""
 
     def behave(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
@@ -37,7 +37,7 @@ def connector_to(peer: Peer, authority: Issued, **options: Any) -> Connector:
 
 
 def test_connection_is_set_up_for_sending(peer: PeerMaker) -> None:
-    """A connection sends without delay, notices a peer that is gone, and blocks no longer than asked."""
+    """A connection sends without delay, has keep-alive, and blocks no longer than its timeout."""
     with Connector("127.0.0.1", peer(read_to_end).port, None, send_timeout_s=7.0).connect() as connection:
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -45,7 +45,7 @@ def test_connection_is_set_up_for_sending(peer: PeerMaker) -> None:
 
 
 def test_ipv6_is_spoken() -> None:
-    """A host with an IPv6 address is reached."""
+    """A host with an IPv6 address can be connected."""
     try:
         listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:
@@ -57,7 +57,7 @@ def test_ipv6_is_spoken() -> None:
 def test_tls_is_new_names_the_host_and_shows_the_certificate(
     peer: PeerMaker, authority: Issued, tmp_path: Path
 ) -> None:
-    """The handshake is TLS 1.2 or later, with the host's name in it and our certificate."""
+    """The handshake uses TLS 1.2 or later, sends the host name, and presents the client certificate."""
     context = server_context(issue("localhost", authority), tmp_path, clients=authority)
     seen: dict[str, Any] = {}
     context.sni_callback = lambda _, name, __: seen.update(name=name)
@@ -74,7 +74,7 @@ def test_tls_is_new_names_the_host_and_shows_the_certificate(
 
 
 def test_each_form_of_identity_is_shown_to_the_server(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
-    """Texts, paths and a PKCS12 bundle prove the same client to a server that asks for a certificate."""
+    """Texts, paths and a PKCS12 bundle authenticate the same client."""
     client = issue("client", authority)
     context = server_context(issue("localhost", authority), tmp_path, clients=authority)
     paths = {name: tmp_path / name for name in ("cert", "key", "chain")}
@@ -100,7 +100,7 @@ def test_each_form_of_identity_is_shown_to_the_server(peer: PeerMaker, authority
 
 
 def test_older_tls_is_refused(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
-    """A server that speaks only what came before TLS 1.2 is not talked to."""
+    """A server that supports only versions before TLS 1.2 is refused."""
     context = server_context(issue("localhost", authority), tmp_path)
     with pytest.warns(DeprecationWarning):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
@@ -111,13 +111,13 @@ def test_older_tls_is_refused(peer: PeerMaker, authority: Issued, tmp_path: Path
 
 
 def test_unknown_host() -> None:
-    """A name without an address says that it cannot be resolved."""
+    """The error for a name without an address is that it cannot be resolved."""
     with pytest.raises(NetworkError, match=r"no\.\.such:443: the host name cannot be resolved"):
         Connector("no..such", 443, None).connect()
 
 
 def test_unresolved_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the resolver does not know says the same."""
+    """An unknown name gives the same error."""
 
     def unknown(*_: object, **__: object) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -128,7 +128,7 @@ def test_unresolved_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_refused_connection(peer: PeerMaker) -> None:
-    """A port where nobody listens says that the connection was refused."""
+    """The error for a closed port is that the connection was refused."""
     gone = peer(read_to_end)
     gone.close()
     with pytest.raises(NetworkError, match="the connection was refused; check the host and the port"):
@@ -136,19 +136,19 @@ def test_refused_connection(peer: PeerMaker) -> None:
 
 
 def test_silent_server(peer: PeerMaker, authority: Issued) -> None:
-    """A server that does not answer the handshake says that there was none in time."""
+    """A server that does not answer the handshake gives a timeout error."""
     with pytest.raises(NetworkError, match="no TLS handshake in time"):
         connector_to(peer(read_to_end), authority, connect_timeout_s=0.1).connect()
 
 
 def test_server_that_hangs_up(peer: PeerMaker, authority: Issued) -> None:
-    """A server that closes in the middle of the handshake is a break that may pass."""
+    """A server that closes during the handshake gives a transient error."""
     with pytest.raises(NetworkError, match="broke during the TLS handshake"):
         connector_to(peer(lambda connection: None), authority).connect()
 
 
 def test_server_without_tls(peer: PeerMaker, authority: Issued) -> None:
-    """A server that answers in clear text is the wrong one."""
+    """A server without TLS gives a configuration error."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -171,13 +171,13 @@ def test_server_without_tls(peer: PeerMaker, authority: Issued) -> None:
 def test_server_that_cannot_be_trusted(
     peer: PeerMaker, authority: Issued, tmp_path: Path, make_server: Callable[[Issued], Issued], message: str
 ) -> None:
-    """A certificate for another host, out of date, or of an unknown authority, is a configuration error."""
+    """A certificate for another host, expired, or of an unknown authority gives a configuration error."""
     context = server_context(make_server(authority), tmp_path)
     with pytest.raises(ConfigurationError, match=message):
         connector_to(peer(shake_hands(context)), authority).connect()
 
 
 def test_ordinary_break_is_no_refusal() -> None:
-    """Only the alerts about certificates count as a refusal of ours."""
+    """Only TLS alerts about certificates count as a refusal of the client certificate."""
     assert refusal(ConnectionResetError("reset")) is None
     assert refusal(None) is None

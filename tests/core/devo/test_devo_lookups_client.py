@@ -1,4 +1,4 @@
-"""Lookups brought into the sandbox Devo, and what is done where its answers are late, odd or missing."""
+"""Lookups over the API of the sandbox Devo, including late, odd and missing answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MakeClient = Callable[..., LookupsClient]
 
 
 class NotedSession(requests.Session):
-    """A session that keeps what it was asked to send."""
+    """A session that keeps the requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def session() -> Iterator[NotedSession]:
 
 @pytest.fixture
 def make_client(session: NotedSession, clock: FakeClock) -> MakeClient:
-    """A function that makes clients of a sandbox; their time passes by waiting alone."""
+    """Return a function that makes clients of a sandbox; their time advances only by waiting."""
 
     def make(devo: DevoServer, *, domain: str = "", token: str = "", **options: Any) -> LookupsClient:
         session.auth = BearerAuth(token or devo.settings.api_token)
@@ -94,7 +94,7 @@ def content(devo: DevoServer) -> dict[str, str]:
 
 
 def test_create(devo: DevoServer, client: LookupsClient) -> None:
-    """CREATE makes the lookup, its key first and the column for extras last, and returns the job's end."""
+    """CREATE makes the lookup, its key first and the column for extras last, and returns the status of the job."""
     status = deploy(client, Operation.CREATE, red="Red")
     assert (status.state, status.word) == (JobState.DONE, "COMPLETED")
     assert devo.lookups["Colors"].columns == ["KEY", "COLOR", "_extra"]
@@ -103,13 +103,13 @@ def test_create(devo: DevoServer, client: LookupsClient) -> None:
 
 
 def test_replace(colors: DevoServer, client: LookupsClient) -> None:
-    """REPLACE leaves nothing of the old content."""
+    """REPLACE removes the old content."""
     deploy(client, Operation.REPLACE, green="Green")
     assert content(colors) == {"green": "Green"}
 
 
 def test_append(colors: DevoServer, client: LookupsClient) -> None:
-    """APPEND adds rows, and changes those whose key is there."""
+    """APPEND adds rows, and updates those whose key exists."""
     deploy(client, Operation.APPEND, green="Green", red="Crimson")
     assert content(colors) == {"red": "Crimson", "blue": "Blue", "green": "Green"}
 
@@ -121,7 +121,7 @@ def test_delete(colors: DevoServer, client: LookupsClient) -> None:
 
 
 def test_drop(colors: DevoServer, client: LookupsClient) -> None:
-    """A drop ends with no lookup there, and tells whether there was one."""
+    """A drop removes the lookup, and returns whether it existed."""
     assert client.drop("Colors")
     assert not client.exists("Colors")
     assert not client.drop("Colors")
@@ -129,7 +129,7 @@ def test_drop(colors: DevoServer, client: LookupsClient) -> None:
 
 @pytest.mark.parametrize("fault", [Fault("reset", "DELETE", when="after"), Fault("status", "DELETE", status=503)])
 def test_drop_whose_answer_is_lost(colors: DevoServer, client: LookupsClient, fault: Fault) -> None:
-    """A drop that must be asked for twice still ends well."""
+    """A drop whose answer is lost is repeated and succeeds."""
     colors.faults.add(fault)
     assert client.drop("Colors")
     assert not client.exists("Colors")
@@ -144,7 +144,7 @@ def test_failed_drop(colors: DevoServer, client: LookupsClient) -> None:
 
 
 def test_types_of_columns(devo: DevoServer, client: LookupsClient) -> None:
-    """A column gets the type that is named for it, and the others are texts."""
+    """A column gets the type given for it; the others are texts."""
     with tempfile.TemporaryFile() as file:
         write_csv([{"KEY": 7, "COLOR": "Red"}], COLUMNS, "KEY", file)
         client.deploy(
@@ -154,14 +154,14 @@ def test_types_of_columns(devo: DevoServer, client: LookupsClient) -> None:
 
 
 def test_create_of_what_is_there_replaces(colors: DevoServer, client: LookupsClient) -> None:
-    """CREATE on an existing lookup goes on as REPLACE."""
+    """CREATE on an existing lookup continues as REPLACE."""
     deploy(client, Operation.CREATE, green="Green")
     assert content(colors) == {"green": "Green"}
 
 
 @pytest.mark.parametrize("operation", [Operation.REPLACE, Operation.APPEND])
 def test_change_of_what_is_not_there(devo: DevoServer, client: LookupsClient, operation: Operation) -> None:
-    """REPLACE and APPEND do not make a lookup: Devo's refusal is passed on."""
+    """REPLACE and APPEND do not create a lookup: Devo's refusal is raised."""
     with pytest.raises(RejectedError, match="There is no lookup Colors") as caught:
         deploy(client, operation, red="Red")
     assert caught.value.status == 404
@@ -169,14 +169,14 @@ def test_change_of_what_is_not_there(devo: DevoServer, client: LookupsClient, op
 
 
 def test_refused_create_is_not_repeated_as_replace(devo: DevoServer, client: LookupsClient) -> None:
-    """A CREATE that Devo refuses for another reason, with no lookup there, is an error with that reason."""
+    """If Devo refuses a CREATE for another reason and the lookup does not exist, the error has that reason."""
     devo.faults.add(Fault("status", UPLOAD, status=400, body={"message": "quota exceeded"}))
     with pytest.raises(RejectedError, match="quota exceeded"):
         deploy(client, Operation.CREATE, red="Red")
 
 
 def test_failed_job(colors: DevoServer, client: LookupsClient) -> None:
-    """A job that fails is an error with Devo's own reason, and the old content stays."""
+    """A failed job raises an error with Devo's reason, and the old content stays."""
     colors.lookups.plan_jobs(JobPlan(failure="line 7: out of space"))
     with pytest.raises(RejectedError, match=r"Lookup Colors.*FAILED: line 7: out of space\. The old content stays"):
         deploy(client, Operation.REPLACE, green="Green")
@@ -184,7 +184,7 @@ def test_failed_job(colors: DevoServer, client: LookupsClient) -> None:
 
 
 def test_busy_lookup_is_waited_for(colors: DevoServer, client: LookupsClient, clock: FakeClock) -> None:
-    """While another job keeps the lookup busy, the deployment waits, longer each time, and then goes through."""
+    """While another job keeps the lookup busy, the deployment waits, longer each time, and then succeeds."""
     busy = Fault("status", UPLOAD, times=3, status=409, body={"message": "busy"})
     colors.faults.add(busy)
     clock.sleeps.clear()
@@ -195,7 +195,7 @@ def test_busy_lookup_is_waited_for(colors: DevoServer, client: LookupsClient, cl
 
 
 def test_busy_beyond_the_time(colors: DevoServer, make_client: MakeClient, clock: FakeClock) -> None:
-    """A lookup that stays busy for the whole time is an error that may pass, and no wait goes beyond it."""
+    """A lookup that stays busy raises a transient error, and no wait exceeds the time limit."""
     colors.faults.add(Fault("status", UPLOAD, times=None, status=409, body={"message": "A job is running"}))
     start = clock.now
     with pytest.raises(TransientError, match=r"keeps it busy for 60 s.*A job is running"):
@@ -204,7 +204,7 @@ def test_busy_beyond_the_time(colors: DevoServer, make_client: MakeClient, clock
 
 
 def test_job_without_end(colors: DevoServer, make_client: MakeClient, clock: FakeClock) -> None:
-    """A job that does not end in time is an error that may pass, with the last word that Devo said."""
+    """A job that does not end in time raises a transient error with Devo's last status."""
     colors.lookups.plan_jobs(JobPlan(polls=10_000))
     start = clock.now
     with pytest.raises(TransientError, match=r"not ended within 60 s\. Its last status is RUNNING"):
@@ -228,7 +228,7 @@ ANSWERS = {
 def test_answers_about_jobs(
     certificates_directory: Path, make_client: MakeClient, answers: JobAnswers, with_id: bool
 ) -> None:
-    """Success and failure are told apart in every shape and wording, with the job's id in the answer or without."""
+    """Success and failure are recognized in every shape and wording, with or without the job's id in the answer."""
     settings = DevoSettings(directory=certificates_directory, job_answers=replace(answers, with_id=with_id))
     with DevoServer(settings) as devo:
         client = make_client(devo)
@@ -241,7 +241,7 @@ def test_answers_about_jobs(
 
 
 def test_earlier_failure_is_not_taken_for_this_job(certificates_directory: Path, make_client: MakeClient) -> None:
-    """Without an id in the answer, jobs that were listed before are not counted."""
+    """Without an id in the answer, jobs that were listed before are ignored."""
     settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(with_id=False))
     with DevoServer(settings) as devo:
         client = make_client(devo)
@@ -252,14 +252,14 @@ def test_earlier_failure_is_not_taken_for_this_job(certificates_directory: Path,
 
 
 def test_id_that_is_no_job_s(devo: DevoServer, client: LookupsClient) -> None:
-    """Where what the answer calls an id leads to no job, the job is found in the list."""
+    """If the id in the answer is not that of a job, the job is found in the list."""
     devo.faults.add(Fault("status", UPLOAD, when="after", status=200, body={"id": "of something else"}))
     assert deploy(client, Operation.CREATE, red="Red").state is JobState.DONE
     assert content(devo) == {"red": "Red"}
 
 
 def test_unknown_last_word_is_no_success(certificates_directory: Path, make_client: MakeClient) -> None:
-    """A word that is not known never counts as done: the time runs out, and the word is told."""
+    """An unknown word never counts as done: the time runs out, and the error has the word."""
     settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(("A", "B", "XYZZY", "D")))
     with DevoServer(settings) as devo, pytest.raises(TransientError, match="XYZZY"):
         deploy(make_client(devo, job_timeout_s=30.0), Operation.CREATE, red="Red")
@@ -276,14 +276,14 @@ def test_reset_upload_is_repeated(colors: DevoServer, client: LookupsClient, ses
 
 
 def test_reset_create_that_took_effect(devo: DevoServer, client: LookupsClient) -> None:
-    """A CREATE whose answer was lost ends with the content, although the repeated call finds the lookup there."""
+    """A CREATE whose answer was lost succeeds, although the repeated call finds that the lookup exists."""
     devo.faults.add(Fault("reset", UPLOAD, when="after"))
     deploy(client, Operation.CREATE, red="Red")
     assert content(devo) == {"red": "Red"}
 
 
 class NotedFile(io.FileIO):
-    """A file that keeps how much was read of it at once."""
+    """A file that records the largest read."""
 
     longest_read = 0
 
@@ -294,7 +294,7 @@ class NotedFile(io.FileIO):
 
 
 def test_upload_is_streamed(devo: DevoServer, client: LookupsClient, session: NotedSession, tmp_path: Path) -> None:
-    """A file is sent in pieces; neither the file nor the body around it is ever held as one text."""
+    """A file is sent in pieces; neither the file nor the body is ever in memory as a whole."""
     path = tmp_path / "rows.csv"
     path.write_bytes(b"KEY,COLOR,_extra\n" + (b'"red","' + b"x" * 985 + b'",""\n') * 5000)
     with NotedFile(str(path)) as file:
@@ -305,7 +305,7 @@ def test_upload_is_streamed(devo: DevoServer, client: LookupsClient, session: No
 
 
 def test_listing(colors: DevoServer, client: LookupsClient) -> None:
-    """The lookups of the domain are listed, and each is told about by its name."""
+    """The lookups of the domain are listed, and the metadata of each can be read by its name."""
     assert "Colors" in json.dumps(list(client.lookups()))
     assert client.exists("Colors")
     assert client.metadata("Colors")
@@ -314,13 +314,13 @@ def test_listing(colors: DevoServer, client: LookupsClient) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "../x", "ä", "a.b", "x\n"])
 def test_name_that_cannot_be(client: LookupsClient, name: str) -> None:
-    """A name that could change the address of the call is refused before anything is sent."""
+    """A name that could change the URL is refused before anything is sent."""
     with pytest.raises(ConfigurationError, match="is not allowed"):
         client.metadata(name)
 
 
 def test_check_passes(client: LookupsClient) -> None:
-    """The check is silent where the API can be used."""
+    """The check raises nothing where the API can be used."""
     client.check()
 
 
@@ -330,7 +330,7 @@ def test_check_passes(client: LookupsClient) -> None:
 def test_check_tells_what_is_wrong(
     devo: DevoServer, make_client: MakeClient, wrong: dict[str, str], error: type[FlashpointProviderError]
 ) -> None:
-    """A wrong token and a wrong domain are different errors, and the token is in neither."""
+    """A wrong token and a wrong domain give different errors, without the token."""
     with pytest.raises(error) as caught:
         make_client(devo, **wrong).check()
     assert "guess" not in str(caught.value)
@@ -350,7 +350,7 @@ def test_check_tells_what_is_wrong(
     ],
 )
 def test_job_id(answer: Any, expected: str | None) -> None:
-    """The id is found under each of its names, and is None where there is none."""
+    """The id is found under each of its names; it is None where there is none."""
     assert job_id(answer) == expected
 
 
@@ -364,7 +364,7 @@ def test_job_id(answer: Any, expected: str | None) -> None:
     ],
 )
 def test_job_ids(listing: Any, expected: list[str]) -> None:
-    """The ids of a list are found in each of its shapes, and none where it is no list."""
+    """The ids of a list are found in each of its shapes; there are none where it is not a list."""
     assert job_ids(listing) == expected
 
 
@@ -394,12 +394,12 @@ DONE, FAILED, RUNNING = JobState.DONE, JobState.FAILED, JobState.RUNNING
     ],
 )
 def test_job_status(answer: Any, state: JobState) -> None:
-    """The latest status decides; what is not known to be an end is none."""
+    """The latest status decides; an unknown word is not an end."""
     assert job_status(answer).state is state
 
 
 def test_reason_is_short_and_of_one_line() -> None:
-    """A reason of Devo is cut, and its line breaks are blanks."""
+    """A reason of Devo is truncated, and its line breaks become blanks."""
     reason = job_status({"status": "FAILED", "message": "a\nb" + "x" * 1000}).reason
     assert reason.startswith("a bx")
     assert len(reason) == 300

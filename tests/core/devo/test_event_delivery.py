@@ -1,4 +1,4 @@
-"""Events to the sandbox Devo over TLS and plain TCP, through every way in which a connection can break."""
+"""Events to the sandbox Devo over TLS and plain TCP, with every way in which a connection can break."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ both_transports = pytest.mark.parametrize("transport", ["tls", "tcp"])
 
 
 def writer_to(devo: DevoServer, transport: str, *, confirm_timeout_s: float = 30.0, **options: Any) -> EventWriter:
-    """Return a writer that waits for nothing between attempts."""
+    """Return a writer that does not wait between attempts."""
     connector = sandbox_connector(devo, transport, send_timeout_s=options.pop("send_timeout_s", 60.0))
     channel = SyslogChannel(connector.connect, syslog_frame(TAG), confirm_timeout_s=confirm_timeout_s)
     return EventWriter(channel, **({"sleep": lambda _: None, "batch_bytes": BATCH_BYTES} | options))
 
 
 def assert_arrived(devo: DevoServer, events: list[bytes], *, repeated_at_most: int) -> None:
-    """Each of ``events`` is at the sink, and no more than so many came again."""
+    """Check that all of ``events`` arrived, with a limit of repetitions."""
     count = devo.tables.ids(TAG, "id")
     assert count.distinct == len(events)
     assert count.duplicates <= repeated_at_most
@@ -41,7 +41,7 @@ def assert_arrived(devo: DevoServer, events: list[bytes], *, repeated_at_most: i
 
 @both_transports
 def test_healthy_peer_gets_each_event_once(devo: DevoServer, transport: str) -> None:
-    """Without a break every event arrives once and in order."""
+    """Without a break, every event arrives once and in order."""
     with writer_to(devo, transport) as writer:
         writer.write(EVENTS)
         assert writer.confirm() == len(EVENTS)
@@ -60,7 +60,7 @@ def test_healthy_peer_gets_each_event_once(devo: DevoServer, transport: str) -> 
     ],
 )
 def test_break_loses_nothing(devo: DevoServer, transport: str, action: Any, details: dict[str, float]) -> None:
-    """However a connection breaks, of 60,000 events none is lost and at most one batch is repeated."""
+    """However a connection breaks, none of 60,000 events is lost and at most one batch is repeated."""
     devo.syslog_faults.add(None, SyslogFault(action, after_bytes=BATCH_BYTES // 2, **details))
     # On plain TCP an early end can be told from an orderly one only while there is more to send than hosts hold.
     events_in_batch = len(EVENTS) if (action, transport) == ("half_close", "tcp") else EVENTS_IN_BATCH
@@ -80,7 +80,7 @@ def test_break_loses_nothing(devo: DevoServer, transport: str, action: Any, deta
     [("stall", {"stall_s": 0.2}), ("trickle", {"chunk_bytes": 8 * 1024, "pause_s": 0.001})],
 )
 def test_slow_peer_is_waited_for(devo: DevoServer, transport: str, action: Any, details: dict[str, float]) -> None:
-    """A peer that stalls or trickles within the timeouts gets each event once."""
+    """A peer that stalls or reads slowly within the timeouts gets each event once."""
     devo.syslog_faults.add(SyslogFault(action, after_bytes=BATCH_BYTES // 2, **details))
     with writer_to(devo, transport) as writer:
         writer.write(EVENTS)
@@ -90,7 +90,7 @@ def test_slow_peer_is_waited_for(devo: DevoServer, transport: str, action: Any, 
 
 @both_transports
 def test_break_on_every_third_connection_loses_nothing(devo: DevoServer, transport: str) -> None:
-    """Many breaks in one run cost one batch each, and no event."""
+    """Each of many breaks in one run repeats at most one batch, and loses no event."""
     breaking = SyslogFault("reset", after_bytes=BATCH_BYTES // 2)
     # A connection that was made ahead is dropped with the one that breaks.
     devo.syslog_faults.add(*[breaking, None, None] * 10)
@@ -102,7 +102,7 @@ def test_break_on_every_third_connection_loses_nothing(devo: DevoServer, transpo
 
 
 def test_end_without_a_word_is_a_break_over_tls(devo: DevoServer) -> None:
-    """A peer that ends its half before it has read what its host holds is found out, since others end politely."""
+    """A peer that ends its half before it has read everything is detected, since its empty connections end in order."""
     few = EVENTS[:3]
     devo.syslog_faults.add(SyslogFault("half_close", after_bytes=len(few[0])))
     with writer_to(devo, "tls") as writer:
@@ -116,7 +116,7 @@ def test_end_without_a_word_is_a_break_over_tls(devo: DevoServer) -> None:
 def test_peer_that_never_closes_is_believed_with_a_warning(
     devo: DevoServer, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A peer whose habit is to keep connections open gets each event once, and the log says once what that proves."""
+    """A peer that keeps all connections open gets each event once; one warning says what that proves."""
     devo.syslog_faults.add(*[SyslogFault("never_close") for _ in range(20)])
     with (
         caplog.at_level(logging.WARNING),
@@ -136,7 +136,7 @@ def test_peer_that_never_closes_is_believed_with_a_warning(
 
 @both_transports
 def test_peer_that_closes_others_but_not_this_one_has_not_read(devo: DevoServer, transport: str) -> None:
-    """Where the peer ends an empty connection but not the one with events, those are sent again."""
+    """If the peer ends an empty connection but not the one with events, the events are sent again."""
     devo.syslog_faults.add(SyslogFault("stall", after_bytes=10))
     few = EVENTS[:5]
     with writer_to(devo, transport, confirm_timeout_s=1.0) as writer:
@@ -147,7 +147,7 @@ def test_peer_that_closes_others_but_not_this_one_has_not_read(devo: DevoServer,
 
 
 def test_peer_that_takes_nothing_more_ends_in_an_error(devo: DevoServer, clock: FakeClock) -> None:
-    """A peer that stalls every connection costs a bounded number of attempts, then an error with the count."""
+    """A peer that stalls every connection costs a limited number of attempts, then raises an error with the count."""
     devo.syslog_faults.add(*[SyslogFault("stall", after_bytes=1) for _ in range(3)])
     writer = writer_to(
         devo,

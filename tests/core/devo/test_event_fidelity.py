@@ -1,4 +1,4 @@
-"""What goes in comes out, over each transport and framing, and on the wire it is what devo-sdk sends."""
+"""Events arrive unchanged over each transport and framing, with the bytes of devo-sdk."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def sdk_sender(devo: DevoServer, extra: dict[str, Any]) -> Sender:
 def test_any_text_arrives_unchanged_as_one_event(
     devo: DevoServer, extra: dict[str, Any], fields: list[tuple[str, str]], value: Any
 ) -> None:
-    """Any text in any field comes out as it went in, and never makes a second event or another table."""
+    """Any text in any field arrives unchanged, and never makes a second event or another table."""
     devo.tables.clear()
     records = [
         dict(fields),
@@ -101,7 +101,7 @@ def test_any_text_arrives_unchanged_as_one_event(
 @settings(deadline=None)
 @given(texts=st.lists(ANY_TEXT, min_size=1, max_size=5))
 def test_any_text_that_is_no_json_is_one_event(devo: DevoServer, extra: dict[str, Any], texts: list[str]) -> None:
-    """Texts that are not JSON arrive as their lines, one event each."""
+    """Texts that are not JSON arrive as lines, one event each."""
     devo.tables.clear()
     lines = [encode_text(text) for text in texts]
     with writer_to(devo, extra) as writer:
@@ -117,7 +117,7 @@ def test_any_text_that_is_no_json_is_one_event(devo: DevoServer, extra: dict[str
 def test_stream_is_the_sdks(
     devo: DevoServer, extra: dict[str, Any], framing: str, texts: list[str], records: list[Any]
 ) -> None:
-    """For every message that devo-sdk sends right, the bytes on the wire are the same, in both framings."""
+    """For every message that devo-sdk sends correctly, the bytes are the same, in both framings."""
     devo.tables.clear()
     texts = [*texts, "", 'a"b",c\td', "ñ€😀", "back\\slash", "a" * 70_000]
     lines = [*map(encode_text, texts), *map(encode, records)]

@@ -1,4 +1,4 @@
-"""Rules of tags, headers and lines."""
+"""Tags, headers and lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON_VALUES = st.recursive(
 
 
 def as_utf16(value: Any) -> Any:
-    """Return ``value`` with each surrogate pair as the character it stands for, as JSON's escapes have it."""
+    """Return ``value`` with each surrogate pair as one character, as JSON escapes are read."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     if isinstance(value, list):
@@ -35,26 +35,26 @@ def as_utf16(value: Any) -> Any:
 
 
 def test_header_is_the_sdks() -> None:
-    """The header of a tag has the bytes that devo-sdk composes."""
+    """The header of a tag has the bytes of devo-sdk."""
     tag = "threatintel.flashpoint.intelligence.alerts"
     assert syslog_header(tag) == Sender.compose_mem(tag).encode()
 
 
 def test_header_names_the_host_it_is_given() -> None:
-    """A host that is given replaces this machine's name."""
+    """A given host replaces the name of this machine."""
     assert syslog_header("my.app.a.b", host="elsewhere") == b"<14>Jan  1 00:00:00 elsewhere my.app.a.b: "
     assert syslog_header("my.app.a.b").split()[3] == socket.gethostname().encode()
 
 
 @pytest.mark.parametrize("host", ["a b", "a\nb", "a\0\tb", "a\udcffb", "a\u2028b"])
 def test_host_cannot_forge_an_event(host: str) -> None:
-    """What no name of a host has becomes a dash, so that the tag stays where it is."""
+    """Characters that host names do not have become a dash, so that the tag keeps its position."""
     assert syslog_header("my.app.a.b", host=host) == b"<14>Jan  1 00:00:00 a-b my.app.a.b: "
 
 
 @pytest.mark.parametrize("tag", ["my.app.a.b", "(usd)my.app.a.b", "a-b_c.D9", "a" * MAX_TAG_CHARACTERS])
 def test_tag_is_taken(tag: str) -> None:
-    """Letters, digits and the six other characters of tags pass, up to the greatest length."""
+    """Letters, digits and the six other characters of tags are valid, up to the greatest length."""
     assert check_tag(tag) == tag
 
 
@@ -63,14 +63,14 @@ def test_tag_is_taken(tag: str) -> None:
     ["", "a b", "a\n<14>x", "a.b\n", "a:b", "ä.b", "a\0b", "a" * (MAX_TAG_CHARACTERS + 1), None],
 )
 def test_tag_that_could_forge_an_event_is_refused(tag: Any) -> None:
-    """A tag with any other character, or none, is an error that says what is allowed."""
+    """An empty tag, or one with another character, raises an error with the allowed characters."""
     with pytest.raises(ConfigurationError, match="letters, digits"):
         syslog_header(tag)
 
 
 @given(ANY_TEXT | st.from_regex(r"[a-z.() :\n-]{1,12}"))
 def test_tag_is_itself_or_refused(tag: str) -> None:
-    """Whatever a tag holds, it either stands in its header as it is, in one line, or is refused."""
+    """A tag is either written unchanged, in one line, or refused."""
     try:
         header = syslog_header(tag, host="web1")
     except ConfigurationError:
@@ -81,7 +81,7 @@ def test_tag_is_itself_or_refused(tag: str) -> None:
 
 @given(JSON_VALUES)
 def test_record_is_one_line_and_reads_back(record: Any) -> None:
-    """Whatever a record holds, its line has one newline, at its end, no carriage return or NUL, and the same JSON."""
+    """The line of any record has one newline, at its end, no carriage return or NUL, and the same JSON."""
     line = encode(record)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
@@ -91,7 +91,7 @@ def test_record_is_one_line_and_reads_back(record: Any) -> None:
 
 @given(ANY_TEXT)
 def test_text_is_one_line(text: str) -> None:
-    """Whatever a text holds, its line has one newline, at its end, and no carriage return or NUL."""
+    """The line of any text has one newline, at its end, and no carriage return or NUL."""
     line = encode_text(text)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
@@ -99,7 +99,7 @@ def test_text_is_one_line(text: str) -> None:
 
 
 def test_text_shows_what_it_cannot_hold() -> None:
-    """Line breaks, NUL and lone surrogates become visible, and nothing else changes."""
+    """Line breaks, NUL and lone surrogates become visible; nothing else changes."""
     assert encode_text("a\nb\r\nc\0d\ud83d\t\\ñ😀") == "a\\nb\\r\\nc\\0d\\ud83d\t\\ñ😀\n".encode()
 
 

@@ -1,4 +1,4 @@
-"""Rules of sends, batches, confirmation and repetition, without a network."""
+"""Sends, batches, confirmation and repetition, without a network."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def lines_of(count: int, size: int = 100) -> list[bytes]:
 
 
 def test_lines_are_collected_into_sends() -> None:
-    """A send goes out before it would grow too long, and holds whole lines in their order."""
+    """A send goes out before it would grow too long, and holds whole lines in order."""
     channel = FakeChannel()
     writer = EventWriter(channel, send_bytes=1000)
     lines = lines_of(25)
@@ -92,7 +92,7 @@ def test_lines_are_collected_into_sends() -> None:
 
 
 def test_default_send_is_what_suits_the_channel() -> None:
-    """With the defaults each send is as long as the channel likes, less what would be the next line."""
+    """By default, each send has the best size for the channel, less the next line."""
     channel = FakeChannel()
     writer = EventWriter(channel)
     writer.write(lines_of(2000, size=1000))
@@ -101,7 +101,7 @@ def test_default_send_is_what_suits_the_channel() -> None:
 
 
 def test_send_is_never_longer_than_the_channel_can_carry() -> None:
-    """A size that is asked for does not make a send that would be refused."""
+    """A larger ``send_bytes`` does not make a send that would be refused."""
     channel = FakeChannel()
     channel.max_line_bytes = 1000
     EventWriter(channel, send_bytes=5000).write(lines_of(25))
@@ -127,7 +127,7 @@ def test_line_longer_than_send_and_batch_is_sent_alone() -> None:
 
 
 def test_confirm_sends_the_rest() -> None:
-    """Lines that did not fill a send are sent and confirmed by confirm."""
+    """Confirm also sends and confirms lines that did not fill a send."""
     channel = FakeChannel()
     writer = EventWriter(channel)
     writer.write(lines_of(3))
@@ -137,7 +137,7 @@ def test_confirm_sends_the_rest() -> None:
 
 
 def test_confirm_counts_lines_since_the_last_call() -> None:
-    """Confirm returns what was written since it was last called, also what a full batch confirmed before."""
+    """Confirm returns the number of lines since its last call, including those that a full batch confirmed before."""
     writer = EventWriter(FakeChannel(), send_bytes=100, batch_bytes=1000)
     writer.write(lines_of(50))
     assert writer.statistics.confirms > 0
@@ -148,7 +148,7 @@ def test_confirm_counts_lines_since_the_last_call() -> None:
 
 
 def test_full_batch_confirms_by_itself() -> None:
-    """What was sent and is not confirmed never exceeds the batch."""
+    """Sent and unconfirmed lines never exceed the batch."""
     channel = FakeChannel()
     writer = EventWriter(channel, send_bytes=100, batch_bytes=1000)
     for line in lines_of(95):
@@ -158,7 +158,7 @@ def test_full_batch_confirms_by_itself() -> None:
 
 
 def test_break_sends_the_unconfirmed_again(clock: FakeClock) -> None:
-    """After a break all that is unconfirmed goes over a new connection, and are counted as repeated."""
+    """After a break, all unconfirmed lines are sent over a new connection, and are counted as repeated."""
     channel = FakeChannel(breaks=[None, None, 0.0])
     writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     writer.write(lines_of(20))
@@ -169,7 +169,7 @@ def test_break_sends_the_unconfirmed_again(clock: FakeClock) -> None:
 
 
 def test_first_attempts_are_not_repeats(clock: FakeClock) -> None:
-    """What was never handed to a connection before does not count as repeated."""
+    """Lines that were never sent before do not count as repeated."""
     channel = FakeChannel(breaks=[None, 0.0])
     writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     writer.write(lines_of(30))
@@ -178,7 +178,7 @@ def test_first_attempts_are_not_repeats(clock: FakeClock) -> None:
 
 
 def test_attempts_run_out(clock: FakeClock) -> None:
-    """After the last attempt the error counts all unconfirmed lines, those never sent included."""
+    """After the last attempt the error counts all unconfirmed lines, including those never sent."""
     channel = FakeChannel(breaks=[0.0] * 3)
     writer = EventWriter(channel, send_bytes=1000, max_attempts=3, sleep=clock.sleep)
     with pytest.raises(DeliveryError, match=r"10 lines in 3 attempts.*reset") as caught:
@@ -197,7 +197,7 @@ def test_waits_grow_to_a_limit(clock: FakeClock) -> None:
 
 
 def test_lines_are_kept_when_attempts_run_out(clock: FakeClock) -> None:
-    """After a DeliveryError the lines can still be seen, and another confirm delivers them."""
+    """After a DeliveryError the lines can be read, and the next confirm delivers them."""
     channel = FakeChannel(breaks=[0.0] * 2)
     writer = EventWriter(channel, max_attempts=2, sleep=clock.sleep)
     writer.write(lines_of(5))
@@ -209,7 +209,7 @@ def test_lines_are_kept_when_attempts_run_out(clock: FakeClock) -> None:
 
 
 def test_batch_bounds_what_a_break_repeats(clock: FakeClock) -> None:
-    """A break repeats lines of one batch only, wherever it strikes."""
+    """A break repeats lines of one batch only, at any point."""
     for strikes_at in range(60):
         channel = FakeChannel(breaks=[None] * strikes_at + [1.0])
         writer = EventWriter(channel, send_bytes=300, batch_bytes=1000, sleep=clock.sleep)
@@ -220,7 +220,7 @@ def test_batch_bounds_what_a_break_repeats(clock: FakeClock) -> None:
 
 
 def test_send_that_is_confirmed_is_not_repeated(clock: FakeClock) -> None:
-    """Where each send is confirmed by itself, a break repeats one send, and nothing confirmed is kept."""
+    """Where each send is confirmed by itself, a break repeats one send, and confirmed lines are forgotten."""
     channel = FakeChannel(breaks=[None, None, 1.0], confirms_each_send=True)
     writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     writer.write(lines_of(31))
@@ -231,7 +231,7 @@ def test_send_that_is_confirmed_is_not_repeated(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize(("asked_s", "sleeps"), [(7.5, [7.5]), (0.0, [0.0]), (301.0, [])])
 def test_wait_that_was_asked_for(clock: FakeClock, asked_s: float, sleeps: list[float]) -> None:
-    """The wait that the peer asks for is kept, but one beyond five minutes is left to the next run."""
+    """The wait that the peer asks for is respected; one beyond five minutes raises an error."""
     error = NetworkError("Devo asks to wait.")
     error.retry_after_s = asked_s
     writer = EventWriter(FakeChannel(breaks=[0.0], error=error), sleep=clock.sleep)
@@ -243,7 +243,7 @@ def test_wait_that_was_asked_for(clock: FakeClock, asked_s: float, sleeps: list[
 
 @pytest.mark.parametrize(("own", "channels"), [(None, 10), (10, None), (10, 20), (20, 10)])
 def test_longest_line_is_the_lesser_limit(own: int | None, channels: int | None) -> None:
-    """A line longer than the connection allows, or than the channel can carry, is refused when it is made."""
+    """A line longer than the limit of the connection or of the channel is refused when it is encoded."""
     channel = FakeChannel()
     channel.max_line_bytes = channels
     writer = EventWriter(channel, max_line_bytes=own)
@@ -262,7 +262,7 @@ def test_each_call_has_all_attempts(clock: FakeClock) -> None:
 
 
 def test_confirmation_forgives_earlier_breaks(clock: FakeClock) -> None:
-    """Breaks count in a row only: a long run with a break now and then goes on."""
+    """Only failures in a row count: a long run with occasional breaks continues."""
     writer = EventWriter(FakeChannel(breaks=[0.0, None, None] * 20), max_attempts=2, sleep=clock.sleep)
     for line in lines_of(20):
         writer.write(line)
@@ -281,7 +281,7 @@ def test_refusal_is_not_repeated(clock: FakeClock) -> None:
 
 
 def test_nothing_follows_a_send_that_was_cut(clock: FakeClock) -> None:
-    """After an interrupt in the middle of a send the next one goes over a new connection, from the start."""
+    """After an interrupt during a send, the next send uses a new connection, from the start of the batch."""
     channel = FakeChannel(breaks=[0.0], error=KeyboardInterrupt())
     writer = EventWriter(channel, send_bytes=1000, sleep=clock.sleep)
     with pytest.raises(KeyboardInterrupt):
@@ -293,7 +293,7 @@ def test_nothing_follows_a_send_that_was_cut(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"no end", b"two\nlines\n", b"\n\n", b"two\nlines"])
 def test_what_is_no_line_is_refused(line: bytes) -> None:
-    """Bytes that do not end with their only newline would forge or fuse events: a DataError, nothing sent."""
+    """Bytes that do not end with their only newline, and would forge or merge events, raise a DataError."""
     channel = FakeChannel()
     writer = EventWriter(channel)
     with pytest.raises(DataError):
@@ -303,7 +303,7 @@ def test_what_is_no_line_is_refused(line: bytes) -> None:
 
 
 def test_context_confirms_at_its_end() -> None:
-    """Leaving the context in good order confirms."""
+    """Leaving the context without an error confirms."""
     channel = FakeChannel()
     with EventWriter(channel) as writer:
         writer.write(b"x\n")
@@ -312,7 +312,7 @@ def test_context_confirms_at_its_end() -> None:
 
 
 def test_context_does_not_pretend_after_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    """After an error inside, nothing more is sent or confirmed, and the log counts what stays."""
+    """After an error in the context, nothing more is sent or confirmed, and the log counts the unconfirmed lines."""
     channel = FakeChannel()
     with caplog.at_level(logging.INFO), pytest.raises(ZeroDivisionError), EventWriter(channel) as writer:
         writer.write(lines_of(3))
@@ -323,7 +323,7 @@ def test_context_does_not_pretend_after_an_error(caplog: pytest.LogCaptureFixtur
 
 
 def test_closed_writer_takes_nothing() -> None:
-    """Writing after close is an error; closing again is none."""
+    """Writing after close raises an error; closing again does nothing."""
     writer = EventWriter(FakeChannel())
     writer.close()
     writer.close()

@@ -1,4 +1,4 @@
-"""Rules of headers, counts and dates around the lines of a syslog stream."""
+"""Headers, counts and dates of the lines on a syslog stream."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HEADER = syslog_header(TAG)
 
 
 def test_lines_stand_behind_headers() -> None:
-    """Each line has the header of its tag in front."""
+    """Each line follows the header of its tag."""
     assert syslog_frame(TAG)([b"a\n", b"b\n"]) == HEADER + b"a\n" + HEADER + b"b\n"
 
 
 def test_counted_lines_stand_behind_their_length() -> None:
-    """The count is of the bytes of header and line, newline included, in decimal digits and a blank."""
+    """The count is the number of bytes of header and line, newline included, in digits, with a blank after it."""
     frame = syslog_frame(TAG, octet_counted=True, host="web1")
     assert frame(["ñ\n".encode(), b"b\n"]) == (
         "43 <14>Jan  1 00:00:00 web1 my.app.test.x: ñ\n42 <14>Jan  1 00:00:00 web1 my.app.test.x: b\n".encode()
@@ -34,7 +34,7 @@ def test_counted_lines_stand_behind_their_length() -> None:
 
 @given(st.lists(st.binary().map(lambda content: content.replace(b"\n", b"") + b"\n"), max_size=20))
 def test_counted_stream_is_taken_apart_by_its_counts(lines: list[bytes]) -> None:
-    """Whatever bytes the lines hold, following the counts gives them back."""
+    """Any lines can be read back by following the counts."""
     rest, found = syslog_frame(TAG, octet_counted=True)(lines), []
     while rest:
         count, _, rest = rest.partition(b" ")
@@ -55,7 +55,7 @@ def test_counted_stream_is_taken_apart_by_its_counts(lines: list[bytes]) -> None
     ],
 )
 def test_date_of_the_record(moment: object, date: str) -> None:
-    """With a field for the date, its time stands in the header, in UTC, and the tag takes the form for that."""
+    """With a date field, the header has its time in UTC, and the tag has the prefix for dated events."""
     frame = syslog_frame(TAG, event_date_field="created_at", host="web1")
     line = encode({"created_at": moment})
     assert frame([line]) == f"<14>{date} web1 (usd)my.app.test.x: ".encode() + line
@@ -74,12 +74,12 @@ def test_date_of_the_record(moment: object, date: str) -> None:
     ],
 )
 def test_line_without_a_date_arrives_when_it_arrives(line: bytes) -> None:
-    """A line whose field holds no time has the header of the time of arrival."""
+    """A line without a time in that field has the header of the time of arrival."""
     assert syslog_frame(TAG, event_date_field="created_at")([line]) == HEADER + line
 
 
 def test_form_of_a_tag_is_not_doubled() -> None:
-    """A tag that is given in the form for dates keeps it for dated lines only."""
+    """A given prefix for dated events is kept for dated lines only."""
     frame = syslog_frame("(usd)my.app.test.x", event_date_field="t", host="web1")
     assert frame([encode({"t": 0})]).startswith(b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: ")
     assert frame([b"{}\n"]) == b"<14>Jan  1 00:00:00 web1 my.app.test.x: {}\n"
@@ -87,7 +87,7 @@ def test_form_of_a_tag_is_not_doubled() -> None:
 
 @given(st.datetimes() | st.integers() | st.floats() | st.text(), st.booleans())
 def test_any_time_makes_a_date_or_none(moment: object, as_text: bool) -> None:
-    """Whatever the field holds, the header has a date of the one form, or is that of the time of arrival."""
+    """For any value of the field, the header has a date in the one format, or is that of the time of arrival."""
     line = encode({"t": str(moment) if as_text or isinstance(moment, datetime) else moment})
     event = syslog_frame(TAG, event_date_field="t", host="web1")([line])
     dated = rb"<14>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} web1 \(usd\)my\.app\.test\.x: "
@@ -96,7 +96,7 @@ def test_any_time_makes_a_date_or_none(moment: object, as_text: bool) -> None:
 
 
 def test_dated_lines_can_be_counted() -> None:
-    """Dates and counts go together."""
+    """Dates and counts can be combined."""
     line = encode({"t": 0})
     event = b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: " + line
     assert syslog_frame(TAG, octet_counted=True, event_date_field="t", host="web1")([line]) == b"%d %b" % (
@@ -106,14 +106,14 @@ def test_dated_lines_can_be_counted() -> None:
 
 
 def test_date_is_off_by_default() -> None:
-    """Without being asked for, no record's own time changes a header."""
+    """Without a date field, no time of a record changes a header."""
     line = json.dumps({"created_at": 0}).encode() + b"\n"
     assert syslog_frame(TAG)([line]) == HEADER + line
 
 
 @pytest.mark.parametrize("octet_counted", [False, True])
 def test_longest_tag_is_framed(octet_counted: bool) -> None:
-    """A tag of the greatest length is taken."""
+    """A tag of the greatest length is valid."""
     tag = "a" * MAX_TAG_CHARACTERS
     assert syslog_frame(tag, octet_counted=octet_counted)([b"x\n"]).endswith(syslog_header(tag) + b"x\n")
 

@@ -1,4 +1,4 @@
-"""What the end of a connection proves, against peers that end in ways the sandbox does not."""
+"""The end of a connection and its proof, against peers that end in ways the sandbox does not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def reset(connection: socket.socket) -> None:
 
 
 def wait_for_their_end(connection: socket.socket) -> None:
-    """Wait until the other side's FIN is here, without reading what came before it."""
+    """Wait until the other side's FIN has arrived, without reading what came before it."""
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)
     poll.poll()
@@ -60,7 +60,7 @@ def writer_over(connector: Connector, **options: Any) -> EventWriter:
 
 
 def test_plain_end_is_bare(peer: PeerMaker) -> None:
-    """A plain peer that reads to the end and closes ends BARE, the best that TCP can tell."""
+    """A plain peer that reads to the end and closes ends BARE, the best on TCP."""
     connection = plain(peer(read_to_end)).connect()
     with connection:
         connection.sendall(b"x" * 1000)
@@ -69,7 +69,7 @@ def test_plain_end_is_bare(peer: PeerMaker) -> None:
 
 
 def test_polite_tls_end_is_notified(devo: DevoServer) -> None:
-    """A TLS peer that answers our end with close_notify ends NOTIFIED, the best there is."""
+    """A TLS peer that answers our end with close_notify ends NOTIFIED, the best end."""
     with sandbox_connector(devo, "tls").connect() as connection:
         connection.sendall(b"x" * 1000)
         assert half_close.end(connection, patience_s=30.0) is End.NOTIFIED
@@ -77,7 +77,7 @@ def test_polite_tls_end_is_notified(devo: DevoServer) -> None:
 
 
 def test_end_before_ours_is_a_break(peer: PeerMaker) -> None:
-    """A peer that has closed before we end has not answered our end."""
+    """A peer that closed before our end has not answered it."""
     closed = threading.Event()
 
     def close_at_once(connection: socket.socket) -> None:
@@ -96,7 +96,7 @@ def test_end_before_ours_is_a_break(peer: PeerMaker) -> None:
 def test_reset_after_our_end_is_a_break(
     peer: PeerMaker, transport: str, last_words: bytes, authority: Issued, tmp_path: Path
 ) -> None:
-    """A reset is never taken for an end, though the peer's host had acknowledged every byte."""
+    """A reset never counts as an end, even if the peer's host acknowledged every byte."""
     context = server_context(issue("localhost", authority), tmp_path)
 
     def reset_at_the_end(connection: socket.socket) -> None:
@@ -115,7 +115,7 @@ def test_reset_after_our_end_is_a_break(
 
 
 def test_goodbye_of_a_program_that_has_not_read_is_a_break(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
-    """A TLS peer that says close_notify and closes while bytes wait in its host is found out by its reset."""
+    """A TLS peer that sends close_notify and closes with unread bytes is detected by its reset."""
     context = server_context(issue("localhost", authority), tmp_path)
 
     def leave_politely(connection: socket.socket) -> None:
@@ -134,7 +134,7 @@ def test_goodbye_of_a_program_that_has_not_read_is_a_break(peer: PeerMaker, auth
 def test_goodbye_without_an_end_is_believed(
     peer: PeerMaker, authority: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A TLS peer that has read everything and says so, but keeps the TCP connection, has ended NOTIFIED."""
+    """A TLS peer that has read everything and sends close_notify, but keeps the TCP connection, ends NOTIFIED."""
     context = server_context(issue("localhost", authority), tmp_path)
     over = threading.Event()
 
@@ -154,7 +154,7 @@ def test_goodbye_without_an_end_is_believed(
 
 
 def fill(connection: socket.socket) -> int:
-    """Send until neither host takes more, and return how many bytes that were."""
+    """Send until neither host takes more, and return the number of bytes."""
     sent = 0
     connection.settimeout(0.2)
     with contextlib.suppress(TimeoutError):
@@ -167,7 +167,7 @@ def fill(connection: socket.socket) -> int:
 def test_end_is_noticed_while_a_send_stands_still(
     peer: PeerMaker, transport: str, authority: Issued, tmp_path: Path
 ) -> None:
-    """A peer that ends its half and stops reading is found out at once, not when the time for sending is over."""
+    """A peer that ends its half and stops reading is detected at once, not after the send timeout."""
     context = server_context(issue("localhost", authority), tmp_path)
     over = threading.Event()
 
@@ -191,7 +191,7 @@ def test_end_is_noticed_while_a_send_stands_still(
 
 @pytest.mark.parametrize("transport", ["tls", "tcp"])
 def test_long_send_arrives_whole(devo: DevoServer, transport: str) -> None:
-    """What is far longer than the hosts hold arrives byte for byte, however often the peer's host is full."""
+    """Data far longer than the hosts' buffers arrives byte for byte, however often the peer's host is full."""
     data = bytes(range(256)) * 100_000
     with sandbox_connector(devo, transport).connect() as connection:
         half_close.send(connection, data)
@@ -201,7 +201,7 @@ def test_long_send_arrives_whole(devo: DevoServer, transport: str) -> None:
 
 
 def test_end_that_crossed_our_last_bytes_is_no_answer(peer: PeerMaker) -> None:
-    """An end that comes while bytes are still on their way is found at once not to be an answer to them."""
+    """An end that comes while bytes are in flight is detected at once: it does not answer them."""
     ours_is_ended, over = threading.Event(), threading.Event()
 
     def end_without_reading(connection: socket.socket) -> None:
@@ -223,7 +223,7 @@ def test_end_that_crossed_our_last_bytes_is_no_answer(peer: PeerMaker) -> None:
 
 
 def test_bytes_that_nobody_takes_are_a_break(peer: PeerMaker) -> None:
-    """A peer that neither reads nor ends is given up when patience ends, not believed."""
+    """A peer that neither reads nor ends is given up after the patience, and nothing is confirmed."""
     over = threading.Event()
     with plain(peer(lambda connection: bool(over.wait()))).connect() as connection:
         fill(connection)
@@ -235,7 +235,7 @@ def test_bytes_that_nobody_takes_are_a_break(peer: PeerMaker) -> None:
 
 
 def test_peer_that_takes_more_is_waited_for(peer: PeerMaker) -> None:
-    """Patience begins anew whenever the peer's host has taken some more bytes, however long it all takes."""
+    """The patience starts again whenever the peer's host has taken more bytes."""
     ticks = itertools.count()
     turns = threading.Semaphore(0)
 
@@ -260,7 +260,7 @@ def test_peer_that_takes_more_is_waited_for(peer: PeerMaker) -> None:
 
 
 def test_peer_known_to_keep_open_is_not_waited_for_again(devo: DevoServer) -> None:
-    """Once the habit of a peer is known, a confirmation does not take the whole time any more."""
+    """Once the habit of a peer is known, a confirmation no longer takes the whole time."""
     devo.syslog_faults.add(*[SyslogFault("never_close") for _ in range(3)])
     ticks = itertools.count()
     connect = sandbox_connector(devo, "tcp").connect
@@ -275,7 +275,7 @@ def test_peer_known_to_keep_open_is_not_waited_for_again(devo: DevoServer) -> No
 
 
 def test_next_connection_is_made_while_the_peer_reads(devo: DevoServer) -> None:
-    """Where more will follow, the next connection is there before the end of the last one is."""
+    """If more will follow, the next connection is made before the end of the last one."""
     channel = SyslogChannel(sandbox_connector(devo, "tls").connect, b"".join)
     channel.send(b"one\n")
     channel.confirm(goes_on=True)
@@ -287,7 +287,7 @@ def test_next_connection_is_made_while_the_peer_reads(devo: DevoServer) -> None:
 
 
 def test_next_connection_may_fail_without_harm(devo: DevoServer) -> None:
-    """Where the next connection cannot be had, what was sent is confirmed all the same, and the next send tells why."""
+    """If the next connection fails, the data is confirmed all the same, and the next send raises the reason."""
     connect = sandbox_connector(devo, "tcp").connect
     answers = iter([connect, raise_unreachable, raise_unreachable])
     channel = SyslogChannel(lambda: next(answers)(), b"".join)
@@ -302,7 +302,7 @@ def raise_unreachable() -> socket.socket:
 
 
 def test_chatter_of_the_peer_is_dropped(peer: PeerMaker) -> None:
-    """What a peer says on a one-way connection is neither an end nor an error."""
+    """Data from the peer on a one-way connection is neither an end nor an error."""
 
     def chatter(connection: socket.socket) -> None:
         connection.sendall(b"hello")
@@ -315,7 +315,7 @@ def test_chatter_of_the_peer_is_dropped(peer: PeerMaker) -> None:
 
 
 def test_chatter_cannot_hold_up_a_confirmation(peer: PeerMaker) -> None:
-    """A peer that talks on and on after our end is as one that never closes."""
+    """A peer that keeps sending after our end counts as one that never closes."""
 
     def talk_on(connection: socket.socket) -> None:
         read_to_end(connection)
@@ -331,7 +331,7 @@ def test_chatter_cannot_hold_up_a_confirmation(peer: PeerMaker) -> None:
 def test_tls_peer_that_never_says_goodbye_is_believed(
     peer: PeerMaker, authority: Issued, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A TLS peer whose habit is a bare FIN gets each line once, and the log says once what that proves."""
+    """A TLS peer that always ends with a bare FIN gets each line once; one warning says what that proves."""
     context = server_context(issue("localhost", authority), tmp_path)
     received: list[int] = []
 
@@ -373,7 +373,7 @@ def test_refused_certificate_is_said_at_once(
 
 
 def test_check_finds_a_refused_certificate_without_sending(peer: PeerMaker, authority: Issued, tmp_path: Path) -> None:
-    """Checking a connection finds what TLS 1.3 tells only after the handshake."""
+    """The check finds a refusal that TLS 1.3 sends only after the handshake."""
     import ssl
 
     context = server_context(issue("localhost", authority), tmp_path, clients=authority)
@@ -388,14 +388,14 @@ def test_check_finds_a_refused_certificate_without_sending(peer: PeerMaker, auth
 
 
 def test_check_sends_nothing(devo: DevoServer) -> None:
-    """Checking makes a connection and ends it in good order, without a byte of an event."""
+    """The check makes a connection and ends it in order, without a byte of an event."""
     SyslogChannel(sandbox_connector(devo, "tls").connect, syslog_frame("my.app.a.b")).check()
     assert devo.tables.wait_until_idle(10.0)
     assert [(len(each.wire), each.ended) for each in devo.tables.connections()] == [(0, "eof")]
 
 
 def test_peer_that_is_gone_ends_in_an_error(peer: PeerMaker) -> None:
-    """Where nobody listens any more the error says so and counts the lines."""
+    """If nobody listens any more, the error says so and counts the lines."""
     gone = peer(read_to_end)
     gone.close()
     connector = plain(gone)

@@ -1,4 +1,4 @@
-"""Events to the sandbox Devo by HTTP, through every way in which a request can fail."""
+"""Events to the sandbox Devo over HTTP, with every way in which a request can fail."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _running(certificates_directory: Path) -> Iterator[DevoServer]:
 
 @pytest.fixture
 def devo(_running: DevoServer) -> Iterator[DevoServer]:
-    """A sandbox Devo that holds nothing, and whose token and domain have what must be quoted in a URL."""
+    """A sandbox Devo without events, whose token and domain must be quoted in a URL."""
     yield _running
     _running.faults.clear()
     _running.tables.clear()
@@ -63,14 +63,14 @@ def writer_to(devo: DevoServer, **options: Any) -> EventWriter:
 
 
 def assert_arrived(devo: DevoServer, *, repeated: int) -> None:
-    """Each event is at the sink, and exactly so many came again."""
+    """Check that each event arrived, and exactly so many were repeated."""
     count = devo.tables.ids(TAG, "id")
     assert count.distinct == len(EVENTS)
     assert count.duplicates == repeated
 
 
 def test_healthy_peer_gets_each_event_once(devo: DevoServer) -> None:
-    """Without a fault every event arrives once and in order, many in a request."""
+    """Without a fault, every event arrives once and in order, many in a request."""
     with writer_to(devo) as writer:
         writer.write(EVENTS)
         assert writer.confirm() == len(EVENTS)
@@ -92,7 +92,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "repeated"), FAULTS.values(), ids=list(FAULTS))
 def test_fault_loses_nothing(devo: DevoServer, fault: Fault, repeated: int) -> None:
-    """However a request fails, of 60,000 events none is lost, and one request at most is there twice."""
+    """However a request fails, none of 60,000 events is lost, and at most one request arrives twice."""
     devo.faults.add(fault)
     with writer_to(devo) as writer:
         writer.write(EVENTS)
@@ -101,7 +101,7 @@ def test_fault_loses_nothing(devo: DevoServer, fault: Fault, repeated: int) -> N
 
 
 def test_every_other_answer_lost(devo: DevoServer) -> None:
-    """Many lost answers in one run cost one request each, and no event."""
+    """Each of many lost answers in one run repeats one request, and loses no event."""
     devo.faults.add(*[Fault("reset", "POST /stream", skip=2 * turn, when="after") for turn in range(5)])
     with writer_to(devo) as writer:
         writer.write(EVENTS)
@@ -109,7 +109,7 @@ def test_every_other_answer_lost(devo: DevoServer) -> None:
 
 
 def test_wait_is_as_long_as_devo_asks(devo: DevoServer, clock: FakeClock) -> None:
-    """Retry-After of a refusal that may pass is the wait before the next attempt."""
+    """Retry-After of a transient refusal is the wait before the next attempt."""
     devo.faults.add(Fault("status", status=429, headers={"Retry-After": "17"}), Fault("status", status=503))
     with writer_to(devo, sleep=clock.sleep) as writer:
         writer.write(EVENTS[:1])
@@ -128,7 +128,7 @@ def test_wait_is_as_long_as_devo_asks(devo: DevoServer, clock: FakeClock) -> Non
     ],
 )
 def test_refusal_is_not_repeated(devo: DevoServer, status: int, kind: type[Exception]) -> None:
-    """What Devo refuses for good is raised at once, and the events stay unconfirmed."""
+    """A permanent refusal is raised at once, and the events stay unconfirmed."""
     devo.faults.add(Fault("status", status=status, times=None))
     writer = writer_to(devo)
     writer.write(EVENTS[:3])
@@ -140,7 +140,7 @@ def test_refusal_is_not_repeated(devo: DevoServer, status: int, kind: type[Excep
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitedError), (503, ServerError)])
 def test_error_counts_the_events_when_attempts_run_out(devo: DevoServer, status: int, kind: type[Exception]) -> None:
-    """After the last attempt the error has the count of events, and Devo's last word as its cause."""
+    """After the last attempt, the error has the number of lines and Devo's last answer."""
     devo.faults.add(Fault("status", status=status, times=None))
     writer = writer_to(devo, max_attempts=3)
     writer.write(EVENTS[:3])
@@ -151,7 +151,7 @@ def test_error_counts_the_events_when_attempts_run_out(devo: DevoServer, status:
 
 
 def test_silence_is_a_break(devo: DevoServer) -> None:
-    """An answer that does not come in time has the request sent again."""
+    """If an answer does not come in time, the request is sent again."""
     devo.faults.add(Fault("stall", "POST /stream", when="after"))
     with EventWriter(channel_to(devo.url, timeout_s=(10.0, 2.0)), sleep=lambda _: None) as writer:
         writer.write(EVENTS[:3])
@@ -159,7 +159,7 @@ def test_silence_is_a_break(devo: DevoServer) -> None:
 
 
 def test_longest_line_is_what_a_request_may_hold(devo: DevoServer) -> None:
-    """A line as long as a request may be is sent by itself; a longer one is refused when it is made."""
+    """A line as long as a request is sent by itself; a longer one is refused when it is encoded."""
     writer = writer_to(devo)
     longest = writer.encode("x" * (MAX_REQUEST_BYTES - 3))
     with pytest.raises(DataError, match=f"{MAX_REQUEST_BYTES + 1} bytes"):
@@ -175,13 +175,13 @@ def test_longest_line_is_what_a_request_may_hold(devo: DevoServer) -> None:
 
 
 def test_tag_is_checked_before_anything_is_sent(devo: DevoServer) -> None:
-    """A tag that would lead elsewhere is refused."""
+    """A tag that would change the URL is refused."""
     with pytest.raises(ConfigurationError, match="Invalid Devo tag"):
         channel_to(devo.url, tag="my.app/../x")
 
 
 def test_no_connection_stays_open(peer: Callable[[Callable[[socket.socket], None]], Peer]) -> None:
-    """A writer that is closed ends its connection to Devo, and so does a check."""
+    """Closing a writer closes its connection to Devo, and so does a check."""
     ended: queue.Queue[int] = queue.Queue()
 
     def answer_to_the_end(connection: socket.socket) -> None:
@@ -204,7 +204,7 @@ def test_no_connection_stays_open(peer: Callable[[Callable[[socket.socket], None
 
 
 def test_host_cannot_lead_elsewhere(devo: DevoServer) -> None:
-    """What no name of a host has becomes a dash."""
+    """Characters that host names do not have become a dash."""
     HttpChannel(ingestion_client(devo.url, TOKEN), domain="a domain", tag=TAG, host="a b/../c").send(
         gzip.compress(b"x\n")
     )
@@ -214,20 +214,20 @@ def test_host_cannot_lead_elsewhere(devo: DevoServer) -> None:
 
 
 def test_check_sends_no_event(devo: DevoServer) -> None:
-    """Checking asks once, and leaves nothing in Devo."""
+    """The check sends one request, and leaves nothing in Devo."""
     channel_to(devo.url).check()
     assert devo.tables.names() == []
     assert [request.status for request in devo.http.log.requests("POST")] == [200]
 
 
 def test_check_finds_a_wrong_token(devo: DevoServer) -> None:
-    """Checking finds that the token is not known."""
+    """The check finds an unknown token."""
     with pytest.raises(AuthenticationError, match="status 401"):
         channel_to(devo.url, token="guess").check()
 
 
 def test_check_tolerates_that_nothing_was_sent(devo: DevoServer) -> None:
-    """A front end that refuses a request for being empty has accepted the token."""
+    """A front end that refuses a request because it is empty has accepted the token."""
     devo.faults.add(Fault("status", status=400))
     channel_to(devo.url).check()
 
@@ -246,7 +246,7 @@ def test_check_tolerates_that_nothing_was_sent(devo: DevoServer) -> None:
     ids=["none", "reset", "cut", "html", "302", "401", "500"],
 )
 def test_token_is_never_told(devo: DevoServer, fault: Fault | None, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither a log of any level nor an error with all its causes holds the token, as it is or quoted."""
+    """No log of any level, and no error with its causes, contains the token, plain or quoted."""
     caplog.set_level(logging.DEBUG)
     told = ""
     devo.faults.add(*([fault] if fault else []))
@@ -262,7 +262,7 @@ def test_token_is_never_told(devo: DevoServer, fault: Fault | None, caplog: pyte
 
 
 def test_token_is_never_told_where_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
-    """Errors of the connection itself do not hold the token either."""
+    """Errors of the connection itself do not contain the token either."""
     caplog.set_level(logging.DEBUG)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
@@ -276,7 +276,7 @@ def test_token_is_never_told_where_nobody_answers(caplog: pytest.LogCaptureFixtu
 def test_token_stays_hidden_behind_a_proxy(
     devo: DevoServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through a proxy events arrive as well, and no log holds the token."""
+    """Through a proxy events arrive as well, and no log contains the token."""
     caplog.set_level(logging.DEBUG)
     for name, value in {"http_proxy": devo.url, "no_proxy": "", "NO_PROXY": ""}.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""The Lookups API where answers are lost, odd or late, and values that try to break it."""
+"""The Lookups API with lost, odd or late answers, and hostile values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def devo(certificates_directory: Path) -> Any:
 
 @pytest.fixture
 def client(devo: DevoServer, clock: FakeClock) -> ClientMaker:
-    """A function that makes clients of the sandbox which wait in no time."""
+    """Return a function that makes clients of the sandbox which do not wait."""
 
     def make(*, token: str = TOKEN, domain: str = "sandbox", url: str | None = None, **options: Any) -> LookupsClient:
         session = requests.Session()
@@ -72,19 +72,19 @@ def deploy(client: LookupsClient, rows: Sequence[Mapping[str, Any]], operation: 
 
 
 def content(devo: DevoServer) -> dict[str, str]:
-    """Return the values of the lookup by their keys."""
+    """Return the values of the lookup by key."""
     return {row[0]: row[1] for row in devo.lookups[NAME].rows()}
 
 
 def test_hostile_values_arrive_unchanged(devo: DevoServer, client: ClientMaker) -> None:
-    """Any value arrives as it was, a megabyte of it too."""
+    """Any value arrives unchanged, also one of a megabyte."""
     rows = {value: value[::-1] for value in HOSTILE} | {"big": 'x,"\n' * 250_000}
     deploy(client(), [{"key": key, "value": value} for key, value in rows.items()], Operation.CREATE)
     assert content(devo) == rows
 
 
 def test_polls_become_rarer(devo: DevoServer, client: ClientMaker, clock: FakeClock) -> None:
-    """Waits between polls double up to ten seconds."""
+    """Waits between polls double, up to ten seconds."""
     devo.lookups.plan_jobs(JobPlan(polls=9))
     deploy(client(), [{"key": "a"}], Operation.CREATE)
     assert clock.sleeps[:6] == [0.5, 1, 2, 4, 8, 10]
@@ -107,7 +107,7 @@ def test_polls_become_rarer(devo: DevoServer, client: ClientMaker, clock: FakeCl
 )
 @pytest.mark.parametrize("operation", list(Operation))
 def test_lost_answers_change_nothing(devo: DevoServer, client: ClientMaker, operation: Operation, fault: Fault) -> None:
-    """Wherever an upload or an answer is lost, the lookup ends with the content it should have."""
+    """Wherever an upload or an answer is lost, the lookup ends with the right content."""
     lookups = client()
     rows = [{"key": f"{number}", "value": "x" * 100} for number in range(5000)]
     if operation is not Operation.CREATE:
@@ -121,7 +121,7 @@ def test_lost_answers_change_nothing(devo: DevoServer, client: ClientMaker, oper
 
 
 def test_answer_that_is_no_json_is_still_an_acceptance(devo: DevoServer, client: ClientMaker) -> None:
-    """An accepted deployment whose answer cannot be read is followed through the list of jobs."""
+    """An accepted deployment whose answer cannot be read is found in the list of jobs."""
     devo.faults.add(Fault("malformed", match="deploy-csv", when="after"))
     deploy(client(), [{"key": "a", "value": "1"}], Operation.CREATE)
     assert content(devo) == {"a": "1"}
@@ -129,21 +129,21 @@ def test_answer_that_is_no_json_is_still_an_acceptance(devo: DevoServer, client:
 
 
 def test_retry_after_is_honoured(devo: DevoServer, client: ClientMaker, clock: FakeClock) -> None:
-    """A 429 waits as long as Devo asks."""
+    """After a 429 the wait is as long as Devo asks."""
     devo.faults.add(Fault("status", match="deploy-csv", status=429, headers={"Retry-After": "17"}))
     deploy(client(), [{"key": "a"}], Operation.CREATE)
     assert clock.sleeps[0] == 17
 
 
 def test_web_page_in_place_of_the_api(devo: DevoServer, client: ClientMaker) -> None:
-    """A page for people is not taken for an answer."""
+    """A web page is not taken for an answer."""
     devo.faults.add(Fault("html", status=200, times=None))
     with pytest.raises(ServerError, match="web page"):
         client().check()
 
 
 class FakeHttp:
-    """Gives scripted answers to GETs in turn, and notes what was asked."""
+    """Returns scripted answers to GETs, and records the requests."""
 
     def __init__(self, *answers: Any) -> None:
         self._answers = iter(answers)
@@ -157,7 +157,7 @@ class FakeHttp:
 
 
 def test_list_goes_on_to_the_last_page() -> None:
-    """Pages are asked for with the token of the page before, until there is none or one comes twice."""
+    """Pages are requested with the token of the page before, until there is none or one comes twice."""
     http = FakeHttp(
         {"lookups": [{"name": "a"}], "pageToken": "1"},
         {"lookups": [{"name": "b"}], "nextPageToken": "2"},
@@ -169,7 +169,7 @@ def test_list_goes_on_to_the_last_page() -> None:
 
 
 def test_domain_stays_one_part_of_the_path() -> None:
-    """A domain with odd characters cannot lead to another path."""
+    """A domain with odd characters cannot change the path."""
     http = FakeHttp({"lookups": []})
     LookupsClient(http, domain="../a b?c").check()  # type: ignore[arg-type]
     assert http.paths == ["/lookup/..%2Fa%20b%3Fc"]
@@ -177,14 +177,14 @@ def test_domain_stays_one_part_of_the_path() -> None:
 
 @given(JSON)
 def test_no_answer_is_too_odd(answer: Any) -> None:
-    """Whatever JSON comes, it is read without an error."""
+    """Any JSON is read without an error."""
     job_id(answer)
     job_ids(answer)
     job_status(answer)
 
 
 def test_no_secret_is_told(devo: DevoServer, client: ClientMaker, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the token nor a value is in a log or an error, when all goes well and when nothing does."""
+    """No log and no error contains the token or a value, with and without failures."""
     lookups = client()
     caplog.set_level(logging.DEBUG)
     rows = [{"key": "k", "value": "a-private-value"}]

@@ -1,4 +1,4 @@
-"""Large lookups go in parts, in memory that does not grow, and a failed part is mended by doing all again."""
+"""Large lookups are sent in parts, in constant memory, and deploying all again repairs a failed part."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def csv_of(rows: dict[str, str]) -> io.BytesIO:
 
 @pytest.fixture
 def deploy(devo: DevoServer, clock: FakeClock) -> Deploy:
-    """A function that deploys rows to the sandbox in small parts."""
+    """Return a function that deploys rows to the sandbox in small parts."""
     session = requests.Session()
     session.auth = BearerAuth(devo.settings.api_token)
     http = HttpClient(session, base_url=devo.api_url, service="Devo", sleep=clock.sleep)
@@ -62,7 +62,7 @@ def operations(devo: DevoServer) -> list[str]:
 
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.REPLACE])
 def test_first_part_builds_and_the_others_append(devo: DevoServer, deploy: Deploy, operation: Operation) -> None:
-    """A build in three parts leaves all rows, and nothing of what was there."""
+    """A build in three parts leaves all rows, and nothing of the old content."""
     if operation is Operation.REPLACE:
         deploy(Operation.CREATE, {"old": "gone"})
     deploy(operation, ROWS)
@@ -82,7 +82,7 @@ def test_parts_of_a_deletion_all_delete(devo: DevoServer, deploy: Deploy) -> Non
 def test_retry_mends_what_a_failed_part_left(
     devo: DevoServer, deploy: Deploy, operation: Operation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the second of three parts failed, the log says what is there, and the same deployment leaves all rows."""
+    """After a failure of the second of three parts, the log says so, and the same deployment leaves all rows."""
     if operation is not Operation.CREATE:
         deploy(Operation.CREATE, {"old": "1"})
     devo.lookups.plan_jobs(JobPlan(), JobPlan(failure="out of space"))
@@ -95,7 +95,7 @@ def test_retry_mends_what_a_failed_part_left(
 
 
 class Uploads:
-    """Takes uploads as they are read from the encoder, piece by piece, and keeps none."""
+    """Reads uploads from the encoder in pieces, and keeps none."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -128,7 +128,7 @@ def peak_of_upload(path: Path, *, kilobytes: int, max_csv_bytes: int) -> int:
 
 @pytest.mark.parametrize("max_csv_bytes", [1 << 30, 1 << 20])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, max_csv_bytes: int) -> None:
-    """An upload of sixteen times the size, whole or in parts, takes no more memory, but for some kilobytes."""
+    """An upload of sixteen times the size, whole or in parts, takes no more memory, except some kilobytes."""
     small = peak_of_upload(tmp_path / "small.csv", kilobytes=512, max_csv_bytes=max_csv_bytes)
     large = peak_of_upload(tmp_path / "large.csv", kilobytes=8192, max_csv_bytes=max_csv_bytes)
     assert large < small + 64 * 1024
@@ -139,7 +139,7 @@ TEXTS = st.text(st.sampled_from('",\n\r x'), max_size=6)
 
 @given(st.dictionaries(TEXTS.filter(bool), TEXTS, max_size=12), st.integers(0, 200))
 def test_parts_are_whole_rows_under_the_header(rows: dict[str, str], max_bytes: int) -> None:
-    """The parts hold all rows in their order, each begins with the header, and none beyond the limit holds two rows."""
+    """The parts hold all rows in order, each begins with the header, and none beyond the limit holds two rows."""
     file = csv_of(rows)
     header, *each_row = rows_of(file)
     assert b"".join([header, *each_row]) == file.getvalue()
@@ -158,7 +158,7 @@ def test_parts_are_whole_rows_under_the_header(rows: dict[str, str], max_bytes: 
 
 
 def test_row_beyond_the_limit_goes_alone() -> None:
-    """A row that is longer than a part may be is a part of its own."""
+    """A row longer than a part is a part by itself."""
     with tempfile.TemporaryFile() as file:
         write_csv([{"key": "a"}, {"key": "b" * 300}, {"key": "c"}], [], "key", file)
         assert [part.size > 100 for part in parts_of(file, 100)] == [False, True, False]

@@ -1,4 +1,4 @@
-"""One job at a time on a lookup, and the end of jobs of which Devo tells little."""
+"""One job at a time on a lookup, and the end of jobs that Devo hardly shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "Colors"
 
 @pytest.fixture
 def client(devo: DevoServer, clock: FakeClock) -> LookupsClient:
-    """A client of the sandbox; waiting takes no time."""
+    """A client of the sandbox that does not wait."""
     session = requests.Session()
     session.auth = BearerAuth(devo.settings.api_token)
     http = HttpClient(session, base_url=devo.api_url, service="Devo", sleep=clock.sleep)
@@ -34,7 +34,7 @@ def client(devo: DevoServer, clock: FakeClock) -> LookupsClient:
 
 @pytest.fixture
 def deploy(client: LookupsClient) -> Callable[..., Any]:
-    """A function that deploys rows to the sandbox."""
+    """Return a function that deploys rows to the sandbox."""
 
     def run(operation: Operation, **rows: str) -> Any:
         file = io.BytesIO()
@@ -49,7 +49,7 @@ def content(devo: DevoServer) -> dict[str, str]:
 
 
 def start_foreign_job(devo: DevoServer, **rows: str) -> None:
-    """Begin a deployment that nobody waits for."""
+    """Start a deployment that nobody waits for."""
     body = {
         "columns": [{"name": name, "type": "STRING"} for name in ("key", "value", "_extra")],
         "key": {"type": "first-column"},
@@ -66,7 +66,7 @@ def start_foreign_job(devo: DevoServer, **rows: str) -> None:
 
 
 def test_running_job_is_waited_for(devo: DevoServer, deploy: Callable[..., Any]) -> None:
-    """A job of somebody else is let end before ours is asked for, so that Devo refuses nothing."""
+    """Our job starts only after another one has ended, so that Devo refuses nothing."""
     deploy(Operation.CREATE, red="Red")
     devo.lookups.plan_jobs(JobPlan(polls=6))
     start_foreign_job(devo, blue="Blue")
@@ -76,7 +76,7 @@ def test_running_job_is_waited_for(devo: DevoServer, deploy: Callable[..., Any])
 
 
 def test_job_that_never_ends_is_an_error(devo: DevoServer, deploy: Callable[..., Any]) -> None:
-    """Where somebody else's job does not end in time, nothing is sent, and the error says why."""
+    """If another job does not end in time, nothing is sent, and the error says why."""
     deploy(Operation.CREATE, red="Red")
     devo.lookups.plan_jobs(JobPlan(polls=10_000))
     start_foreign_job(devo, blue="Blue")
@@ -87,14 +87,14 @@ def test_job_that_never_ends_is_an_error(devo: DevoServer, deploy: Callable[...,
 
 @pytest.fixture
 def mute(devo: DevoServer) -> DevoServer:
-    """A sandbox that tells neither the id of a job nor a list of them."""
+    """A sandbox that shows neither the id of a job nor a list of jobs."""
     devo.faults.add(Fault("status", "GET .*/job", times=None, status=404))
     devo.faults.add(Fault("malformed", "(POST|PUT|DELETE) ", times=None, when="after"))
     return devo
 
 
 def test_change_of_the_metadata_is_an_end(mute: DevoServer, deploy: Callable[..., Any]) -> None:
-    """Where no job can be seen, a lookup that has changed and is available is the end of the job."""
+    """If no job is visible, a lookup that has changed and is available shows the end of the job."""
     assert deploy(Operation.CREATE, red="Red").state is JobState.DONE
     deploy(Operation.APPEND, blue="Blue")
     assert content(mute) == {"red": "Red", "blue": "Blue"}
@@ -103,7 +103,7 @@ def test_change_of_the_metadata_is_an_end(mute: DevoServer, deploy: Callable[...
 def test_drop_ends_where_the_lookup_is_gone(
     mute: DevoServer, deploy: Callable[..., Any], client: LookupsClient
 ) -> None:
-    """Where no job can be seen, a lookup that is not there any more is the end of its drop."""
+    """If no job is visible, a lookup that no longer exists shows the end of its drop."""
     deploy(Operation.CREATE, red="Red")
     assert client.drop(NAME)
     assert NAME not in mute.lookups
@@ -113,7 +113,7 @@ def test_drop_ends_where_the_lookup_is_gone(
 def test_unseen_failure_is_told_soon(
     mute: DevoServer, deploy: Callable[..., Any], clock: FakeClock, operation: Operation
 ) -> None:
-    """Where no job can be seen and the lookup does not change, the error comes long before the time of a job is up."""
+    """If no job is visible and the lookup does not change, the error comes long before the time limit of a job."""
     if operation is Operation.APPEND:
         deploy(Operation.CREATE, red="Red")
     mute.lookups.plan_jobs(JobPlan(failure="out of space"))
@@ -124,7 +124,7 @@ def test_unseen_failure_is_told_soon(
 
 
 def test_failure_that_the_metadata_tell() -> None:
-    """A status of the lookup that is a failure is one of the job."""
+    """A failed status of the lookup means that the job failed."""
     answers = iter([None, {"status": "Available", "rows": 1}, None, {"status": "Error", "message": "out of space"}])
 
     class Http:
@@ -153,7 +153,7 @@ def test_failure_that_the_metadata_tell() -> None:
     ],
 )
 def test_times_of_jobs_are_compared_as_instants(first: Any, second: Any) -> None:
-    """The latest status is the one with the later instant, whatever forms the times have."""
+    """The latest status has the latest time, whatever the formats of the times."""
     earlier = {"status": "RUNNING", "timestamp": first}
     later = {"status": "COMPLETED", "timestamp": second}
     for history in ([earlier, later], [later, earlier]):
@@ -168,5 +168,5 @@ def test_times_of_jobs_are_compared_as_instants(first: Any, second: Any) -> None
     [("RUNNING", True), ("create.start", True), ("IN_PROGRESS", True), ("XYZZY", False), ("create.ok", False)],
 )
 def test_unknown_word_keeps_nobody_waiting(word: str, expected: bool) -> None:
-    """Only a known word says that an earlier job still runs."""
+    """Only a known word shows that an earlier job still runs."""
     assert is_under_way(job_status(word)) is expected

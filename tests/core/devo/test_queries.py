@@ -1,4 +1,4 @@
-"""The query client against the sandbox Devo: what it asks, what it reads, and what it refuses to ask."""
+"""The query client against the sandbox Devo: its queries, answers and refusals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def client_of(settings: ConnectionSettings) -> QueryClient:
 
 
 def test_ids_of_a_table_are_counted(devo: DevoServer) -> None:
-    """Each id comes once with the number of its events, however odd it is; events without one are left out."""
+    """Each id comes once with its number of events; events without an id are ignored."""
     ids = ["a", "b", "b", "ü", 'quo"te', "new\nline", ""]
     with EventWriter(event_channel(settings_of(devo), TAG)) as writer:
         writer.write([writer.encode({"alert_id": each}) for each in ids] + [writer.encode({"other": 1})])
@@ -67,7 +67,7 @@ def test_ids_of_a_table_are_counted(devo: DevoServer) -> None:
 
 
 def test_form_of_dates_is_no_part_of_the_table(devo: DevoServer) -> None:
-    """A tag with a form of dates before it names the table behind it."""
+    """A prefix for dated events is not part of the table's name."""
     client = client_of(settings_of(devo))
     plain = list(client.id_counts(TAG, "alert_id", since=SINCE))
     assert list(client.id_counts(f"(usd){TAG}", "alert_id", since=SINCE)) == plain
@@ -88,7 +88,7 @@ def test_table_that_is_empty(devo: DevoServer) -> None:
     ids=["token", "column", "address"],
 )
 def test_refusals(devo: DevoServer, changes: dict[str, Any], error: type[Exception]) -> None:
-    """A wrong token, a column that is not there and a missing address are errors of their groups, without secrets."""
+    """A wrong token, a missing column and a missing base URL raise errors of their groups, without secrets."""
     if changes.get("extra", {}).get("query_base_url"):
         changes["extra"]["query_base_url"] = devo.url
     with pytest.raises(error) as raised:
@@ -106,7 +106,7 @@ def test_refusals(devo: DevoServer, changes: dict[str, Any], error: type[Excepti
     ],
 )
 def test_address_follows_from_the_host(host: str, url: str) -> None:
-    """Of Devo's own hosts the region is known, and so is the address of its query API."""
+    """The base URL of the query API follows from a host of Devo's cloud."""
     settings = read_settings(ConnectionSettings, {}, conn_id="c", host=host, password="x")
     assert settings.query_base_url == url
 
@@ -116,7 +116,7 @@ NAMES = st.text(st.sampled_from("ab.-_()\"' \n;/*"), max_size=8)
 
 @given(NAMES, NAMES, NAMES)
 def test_no_name_says_something_else_in_a_query(tag: str, id_field: str, message_column: str) -> None:
-    """Whatever names are given, the query has the shape it must have, or is not made."""
+    """For any names, the query has the right shape, or is refused."""
     try:
         query = ids_query(tag, id_field, message_column=message_column)
     except ConfigurationError:
@@ -142,7 +142,7 @@ def answered(body: str, **options: Any) -> list[tuple[str, int]]:
 
 
 def test_columns_are_found_by_their_index() -> None:
-    """The first line tells where a column is; lines that only keep the connection alive are passed over."""
+    """The first line names the columns; lines that only keep the connection alive are ignored."""
     assert answered(META + '\r\n  \r\n{"d":["a",3]}\r\n') == [("a", 3)]
 
 
@@ -158,13 +158,13 @@ def test_columns_are_found_by_their_index() -> None:
     ],
 )
 def test_answer_that_is_not_one(body: str) -> None:
-    """An answer that breaks off or has another shape is an error of the server, which may pass."""
+    """An answer that breaks off or has another shape raises a transient server error."""
     with pytest.raises(ServerError):
         answered(body)
 
 
 def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> None:
-    """An answer whose connection breaks is an error of the network."""
+    """An answer whose connection breaks raises a network error."""
 
     class Broken:
         def iter_lines(self, chunk_size: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Lookups over the tables `my.lookup`: the bytes of devo-sdk where it is right, whole uploads through every break."""
+"""Lookups over the tables `my.lookup`: devo-sdk's bytes where they are right, whole uploads after every break."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ both_transports = pytest.mark.parametrize("transport", ["tls", "tcp"])
 
 
 class Stream:
-    """Keeps the bytes that are sent, and notes what else was asked of it."""
+    """Keeps the bytes, and counts the confirmations."""
 
     def __init__(self) -> None:
         self.sent = b""
@@ -56,7 +56,7 @@ class Stream:
 
 
 class SdkConnection:
-    """Stands for devo-sdk's connection: keeps the bytes that devo-sdk would send."""
+    """Replaces devo-sdk's connection and keeps the bytes."""
 
     def __init__(self) -> None:
         self.tag = ""
@@ -81,7 +81,7 @@ def sent_by_us(rows: Sequence[Mapping[str, Any]], operation: Operation, **option
 
 
 def sent_by_sdk(rows: Sequence[Mapping[str, Any]], **options: Any) -> bytes:
-    """Return what devo-sdk sends of the same CSV, with all of its escaping."""
+    """Return the bytes that devo-sdk sends for the same CSV, with all of its escaping."""
     connection = SdkConnection()
     lookup = Lookup(NAME, con=connection, delay=0, escape_quotes=True, escape_newline=True)
     lookup.lookup_id = str(STARTED_S)
@@ -110,12 +110,12 @@ ROWS = [
     ],
 )
 def test_upload_is_devo_sdk_s_byte_for_byte(operation: Operation, action: str) -> None:
-    """START, rows and END of values that devo-sdk keeps whole are the very bytes of its `send_csv`."""
+    """START, rows and END of values that devo-sdk keeps intact have the bytes of its `send_csv`."""
     assert sent_by_us(ROWS, operation) == sent_by_sdk(ROWS, action=action)
 
 
 def test_deletion_is_devo_sdk_s_byte_for_byte() -> None:
-    """Rows to delete go under the tag that devo-sdk gives them, within an INC."""
+    """Rows to delete are sent with devo-sdk's tag for them, within an INC."""
     connection = SdkConnection()
     lookup = Lookup(NAME, con=connection, delay=0)
     lookup.lookup_id = str(STARTED_S)
@@ -133,7 +133,7 @@ def is_right_in_devo_sdk(text: str) -> bool:
 
 @given(st.lists(st.text(st.characters(codec="utf-8") | st.sampled_from('",\n|\\ 0123456789.-')), min_size=1))
 def test_cells_are_devo_sdk_s_where_it_keeps_them_whole(cells: list[str]) -> None:
-    """Any row of texts that devo-sdk keeps whole is encoded as devo-sdk encodes it."""
+    """Any row of texts that devo-sdk keeps intact is encoded as devo-sdk does."""
     cells = [text for text in cells if is_right_in_devo_sdk(text)] or ["x"]
     columns = [f"c{number}" for number in range(len(cells))]
     file = io.BytesIO()
@@ -144,7 +144,7 @@ def test_cells_are_devo_sdk_s_where_it_keeps_them_whole(cells: list[str]) -> Non
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=4), min_size=1, max_size=4))
 def test_any_text_is_one_line_and_reads_back(rows: list[list[str]]) -> None:
-    """Whatever texts rows hold, each is one line, and CSV gives them back, but for what a line cannot hold."""
+    """Any row of texts is one line, which CSV reads back, except for characters that a line cannot hold."""
     columns = [f"c{number}" for number in range(4)]
     file = io.BytesIO()
     write_csv([dict(zip(columns, cells, strict=False)) for cells in rows], columns, "c0", file)
@@ -172,7 +172,7 @@ def test_any_text_is_one_line_and_reads_back(rows: list[list[str]]) -> None:
     ],
 )
 def test_cells_in_which_we_differ(text: str, sdk: str, ours: str) -> None:
-    """Where devo-sdk, with all of its escaping, changes or endangers a value, ours differs in just this."""
+    """Where devo-sdk, with all of its escaping, changes or endangers a value, only this differs."""
     assert Lookup.clean_field(text, escape_quotes=True, escape_newline=True) == sdk
     lines = b"".join(lines for _, lines in row_lines(csv_of([{"KEY": text}], []), b"|"))
     assert lines == f'|{ours},""\n'.encode()
@@ -186,13 +186,13 @@ def test_cells_in_which_we_differ(text: str, sdk: str, ours: str) -> None:
     ],
 )
 def test_escaping_is_not_a_choice(text: str, sdk: str, ours: str) -> None:
-    """Devo-sdk escapes quotes and newlines on request only, and else breaks the row; ours always does."""
+    """Devo-sdk escapes quotes and newlines only on request, and otherwise breaks the row; this provider always does."""
     assert Lookup.clean_field(text) == sdk
     assert b"".join(lines for _, lines in row_lines(csv_of([{"KEY": text}], []), b"")) == f'{ours},""\n'.encode()
 
 
 def test_key_column_is_found_by_its_name() -> None:
-    """Devo-sdk takes the next column for the key where one to delete by stood left of it; ours cannot."""
+    """Devo-sdk deletes by the next column where a column stands left of the key; this provider does not."""
     headers = ["ACTION", "KEY", "COLOR"]
     key_index = headers.index("KEY")
     del headers[0]
@@ -201,7 +201,7 @@ def test_key_column_is_found_by_its_name() -> None:
 
 
 def test_types_reach_every_column() -> None:
-    """Devo-sdk gives a detected type to the key alone and none to a key named by name; ours go by column."""
+    """Devo-sdk gives a detected type to the key only, and none to a key given by name; ours are by column."""
     sdk = Lookup.list_to_headers(["KEY", "N"], key="KEY", types=["int4", "float"])
     assert '{"KEY":{"type":"str"' in sdk
     ours = control_header(("KEY", "N"), {"KEY": "int4", "N": "float"})
@@ -211,7 +211,7 @@ def test_types_reach_every_column() -> None:
 
 
 def test_names_of_columns_are_json() -> None:
-    """Devo-sdk does not escape the names of columns, so that its header may be no JSON; ours always is."""
+    """Devo-sdk does not escape column names, so its header may be invalid JSON; this provider's is always valid."""
     name = 'say "hi" \\ ñ'
     with pytest.raises(ValueError, match="delimiter"):
         json.loads(Lookup.list_to_headers(["KEY", name], key="KEY"))
@@ -220,13 +220,13 @@ def test_names_of_columns_are_json() -> None:
 
 
 def test_only_operations_can_be_asked_for() -> None:
-    """Devo-sdk takes any action but INC for FULL, which wipes the lookup; ours has an action for each operation."""
+    """Devo-sdk treats any action but INC as FULL, which wipes the lookup; ours has an action for each operation."""
     assert b".FULL: " in sent_by_sdk(ROWS, action="inc")
     assert b".FULL: " not in sent_by_us(ROWS, Operation.DELETE) + sent_by_us(ROWS, Operation.APPEND)
 
 
 def test_sdk_pauses_are_kept(clock: FakeClock) -> None:
-    """After START and before END there is a pause, as long as devo-sdk's by default."""
+    """After START and before END there is a pause, by default as long as devo-sdk's."""
     SyslogLookups(Stream(), sleep=clock.sleep).deploy(
         NAME, columns=COLUMNS, key="KEY", csv_file=csv_of(ROWS), operation=Operation.APPEND
     )
@@ -234,7 +234,7 @@ def test_sdk_pauses_are_kept(clock: FakeClock) -> None:
 
 
 def test_deprecation_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    """Each upload warns that Devo has deprecated this way, and since when."""
+    """Each upload warns that Devo has deprecated this transport, and since when."""
     sent_by_us(ROWS, Operation.APPEND)
     assert [record.levelname for record in caplog.records if "deprecated as of 2026-01-01" in record.message] == [
         "WARNING"
@@ -272,7 +272,7 @@ def content(devo: DevoServer) -> dict[str, str]:
 
 @both_transports
 def test_operations(devo: DevoServer, transport: str, clock: FakeClock) -> None:
-    """A lookup is built, added to, changed, deleted from and replaced, each on one connection."""
+    """A lookup is built, appended to, updated, deleted from and replaced, each on one connection."""
     lookups = lookups_of(devo, transport, clock)
     deploy(lookups, Operation.CREATE, red="Red", blue='B,l"ue')
     deploy(lookups, Operation.APPEND, red="Crimson", green="Green")
@@ -296,7 +296,7 @@ BREAKS = [
 
 
 def test_devo_sdk_leaves_the_same_lookup(devo: DevoServer, clock: FakeClock) -> None:
-    """What devo-sdk itself sends over a connection makes the lookup that ours makes."""
+    """An upload by devo-sdk itself makes the same lookup."""
     sender = Sender(SenderConfigTCP(address=("localhost", devo.plain_port)), timeout=20)
     lookup = Lookup(NAME, con=sender, delay=0, escape_quotes=True, escape_newline=True)
     with tempfile.NamedTemporaryFile(suffix=".csv") as file, pytest.warns(DeprecationWarning, match="January 2026"):
@@ -315,7 +315,7 @@ def test_devo_sdk_leaves_the_same_lookup(devo: DevoServer, clock: FakeClock) -> 
 @both_transports
 @pytest.mark.parametrize("fault", BREAKS, ids=lambda fault: f"{fault.action}-{fault.after_bytes}")
 def test_break_sends_the_whole_again(devo: DevoServer, transport: str, clock: FakeClock, fault: SyslogFault) -> None:
-    """After a break between START and END all goes again on one connection, and the lookup ends as it should."""
+    """After a break between START and END the whole upload is sent again on one connection, and the lookup is right."""
     lookups = lookups_of(devo, transport, clock)
     deploy(lookups, Operation.CREATE, old="1")
     rows = {f"key {number}": "x" * 1000 for number in range(20_000)}
@@ -328,7 +328,7 @@ def test_break_sends_the_whole_again(devo: DevoServer, transport: str, clock: Fa
 
 
 def test_uploads_have_names_of_their_own(devo: DevoServer, clock: FakeClock) -> None:
-    """What a broken upload left cannot be taken for a part of the one that is sent in its place."""
+    """A broken upload and the one sent in its place have different names."""
     devo.syslog_faults.add(SyslogFault("reset", after_bytes=400))
     deploy(lookups_of(devo, "tcp", clock), Operation.CREATE, red="x" * 2000, blue="Blue")
     controls = devo.tables.messages(f"my.lookup.control.{NAME}.FULL")
@@ -338,7 +338,7 @@ def test_uploads_have_names_of_their_own(devo: DevoServer, clock: FakeClock) -> 
 
 
 def test_attempts_run_out(devo: DevoServer, clock: FakeClock) -> None:
-    """An upload that breaks each time is given up with what to do, after waits that grow."""
+    """An upload that breaks each time raises an error with the remedy, after growing waits."""
     devo.syslog_faults.add(*[SyslogFault("refuse")] * 3)
     lookups = lookups_of(devo, "tls", clock, max_attempts=3, pause_s=0.0)
     with pytest.raises(DeliveryError, match=rf"rows of lookup {NAME} in 3 attempts.*run the task again"):
@@ -348,7 +348,7 @@ def test_attempts_run_out(devo: DevoServer, clock: FakeClock) -> None:
 
 
 def test_own_failure_leaves_no_open_upload(devo: DevoServer, clock: FakeClock, tmp_path: Path) -> None:
-    """Where reading the rows fails, the connection is dropped without an END, and nothing is loaded."""
+    """If reading the rows fails, the connection is dropped without an END, and nothing is loaded."""
 
     class Failing(io.BytesIO):
         def __next__(self) -> bytes:
@@ -365,7 +365,7 @@ def test_own_failure_leaves_no_open_upload(devo: DevoServer, clock: FakeClock, t
 
 
 def test_nothing_can_be_asked(devo: DevoServer, clock: FakeClock) -> None:
-    """Whether a lookup is there is not known, and the check sends nothing."""
+    """Whether a lookup exists is not known, and the check sends nothing."""
     lookups = lookups_of(devo, "tls", clock)
     assert lookups.exists(NAME) is None
     lookups.check()

@@ -1,4 +1,4 @@
-"""Certificates, keys and chains, in every form in which they may be given."""
+"""Certificates, keys and chains in every accepted form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def client(authority: Issued) -> Issued:
 
 @pytest.fixture(autouse=True)
 def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which temporary files are made during a test."""
+    """The directory of temporary files during a test."""
     directory = tmp_path / "temporary"
     directory.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(directory))
@@ -37,12 +37,12 @@ def identity_of(client: Issued, authority: Issued) -> dict[str, str]:
 
 
 def authorities(context: ssl.SSLContext) -> list[str]:
-    """Return the common names of those whom a context trusts."""
+    """Return the common names of the authorities that a context trusts."""
     return [dict(pair[0] for pair in each["subject"])["commonName"] for each in context.get_ca_certs()]
 
 
 def test_context_checks_everything(client: Issued, authority: Issued) -> None:
-    """The server must prove itself under its host name, with TLS 1.2 or later, to the given chain alone."""
+    """The server must prove its host name, with TLS 1.2 or later, by the given chain alone."""
     context = client_context(Identity(**identity_of(client, authority)))
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -60,7 +60,7 @@ def test_paths_are_read(client: Issued, authority: Issued, tmp_path: Path) -> No
 
 
 def test_pem_text_with_escaped_newlines_is_read(client: Issued, authority: Issued) -> None:
-    """PEM text whose newlines became backslash and n, as in a URI, is understood."""
+    """PEM text whose newlines became backslash and n, as in a URI, is read."""
     escaped = {name: pem.replace("\n", "\\n") for name, pem in identity_of(client, authority).items()}
     assert authorities(client_context(Identity(**escaped))) == ["Test authority"]
 
@@ -69,7 +69,7 @@ def test_pem_text_with_escaped_newlines_is_read(client: Issued, authority: Issue
     "missing", [names for count in (1, 2, 3) for names in itertools.combinations(("cert", "key", "chain"), count)]
 )
 def test_incomplete_set_is_refused(client: Issued, authority: Issued, missing: tuple[str, ...]) -> None:
-    """Without any one of certificate, key and chain there is no context, and the error names what is missing."""
+    """Without certificate, key or chain there is no context, and the error names the missing part."""
     given = {name: pem for name, pem in identity_of(client, authority).items() if name not in missing}
     expected = "there is no " + " and no ".join(f"`{name}`" for name in missing) + r"\. Download"
     with pytest.raises(ConfigurationError, match=expected):
@@ -77,7 +77,7 @@ def test_incomplete_set_is_refused(client: Issued, authority: Issued, missing: t
 
 
 def test_unreadable_path_is_named_by_its_part(client: Issued, authority: Issued) -> None:
-    """A path that leads nowhere is an error that names the part and not the path."""
+    """A path that does not exist raises an error that names the part and not the path."""
     with pytest.raises(ConfigurationError, match=r"`chain` is neither PEM text nor a file.*No such file") as caught:
         client_context(Identity(cert=client.cert, key=client.private_key, chain="/nowhere/chain.pem"))
     assert "/nowhere" not in str(caught.value)
@@ -85,27 +85,27 @@ def test_unreadable_path_is_named_by_its_part(client: Issued, authority: Issued)
 
 @pytest.mark.parametrize("part", ["cert", "key", "chain"])
 def test_text_that_is_no_certificate_is_named_by_its_part(client: Issued, authority: Issued, part: str) -> None:
-    """Garbage in PEM's clothing is an error that names the part."""
+    """Invalid PEM text raises an error that names the part."""
     garbage = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
     with pytest.raises(ConfigurationError, match=f"`{part}`"):
         client_context(Identity(**identity_of(client, authority) | {part: garbage}))
 
 
 def test_key_of_another_certificate(client: Issued, authority: Issued) -> None:
-    """A key that does not belong to the certificate is said to be that."""
+    """A key that does not match the certificate raises an error that says so."""
     other = issue("client", authority)
     with pytest.raises(ConfigurationError, match="`key` does not belong to `cert`"):
         client_context(Identity(cert=client.cert, key=other.private_key, chain=authority.cert))
 
 
 def test_encrypted_key(client: Issued, authority: Issued) -> None:
-    """A key that needs a password is refused, rather than asked for on a terminal."""
+    """A key that needs a password is refused, without a prompt on a terminal."""
     with pytest.raises(ConfigurationError, match=r"`key` is encrypted.*pkcs12"):
         client_context(Identity(cert=client.cert, key=client.encrypted_key, chain=authority.cert))
 
 
 def test_expired_certificate(authority: Issued) -> None:
-    """An expired client certificate is found before anything is connected."""
+    """An expired client certificate is found before connecting."""
     expired = issue("client", authority, days_from=-9, days_to=-2)
     day = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"
     with pytest.raises(ConfigurationError, match=f"expired on {day}: get a new one"):
@@ -113,14 +113,14 @@ def test_expired_certificate(authority: Issued) -> None:
 
 
 def test_certificate_of_the_future(client: Issued, authority: Issued) -> None:
-    """A certificate that is not valid yet raises the question of the clock."""
+    """For a certificate that is not valid yet, the error mentions the clock."""
     before = datetime.now(UTC) - timedelta(days=30)
     with pytest.raises(ConfigurationError, match="not valid before"):
         client_context(Identity(**identity_of(client, authority)), now=before)
 
 
 def test_pkcs12_in_each_form(client: Issued, authority: Issued, tmp_path: Path) -> None:
-    """A PKCS12 bundle may be bytes, their base64, broken into lines or not, or a path."""
+    """A PKCS12 bundle may be bytes, their base64, with or without line breaks, or a path."""
     bundle = client.pkcs12(PASSWORD, authority)
     path = tmp_path / "client"
     path.write_bytes(bundle)
@@ -131,7 +131,7 @@ def test_pkcs12_in_each_form(client: Issued, authority: Issued, tmp_path: Path) 
 
 
 def test_pkcs12_with_the_wrong_password(client: Issued, authority: Issued) -> None:
-    """A bundle that cannot be opened raises the question of the password, without it."""
+    """For a bundle that cannot be opened, the error mentions the password field, not its value."""
     with pytest.raises(ConfigurationError, match="is `pkcs12_password` right") as caught:
         client_context(Identity(pkcs12=client.pkcs12(PASSWORD, authority), pkcs12_password="guess"))
     assert "guess" not in str(caught.value)
@@ -146,7 +146,7 @@ def test_pkcs12_without_authorities_needs_a_chain(client: Issued, authority: Iss
 
 
 def test_chain_outranks_the_one_in_pkcs12(client: Issued, authority: Issued) -> None:
-    """Where both are given, only the authorities of `chain` are trusted."""
+    """If both are given, only the authorities of `chain` are trusted."""
     other = issue("Other authority")
     bundle = client.pkcs12(PASSWORD, authority)
     context = client_context(Identity(pkcs12=bundle, pkcs12_password=PASSWORD, chain=other.cert))
@@ -154,7 +154,7 @@ def test_chain_outranks_the_one_in_pkcs12(client: Issued, authority: Issued) -> 
 
 
 def test_no_key_stays_in_a_file(client: Issued, authority: Issued, temporary_files: Path) -> None:
-    """Nothing is left on disk, whether the key could be used or not."""
+    """No file is left on disk, whether the key could be used or not."""
     client_context(Identity(**identity_of(client, authority)))
     client_context(Identity(pkcs12=client.pkcs12(PASSWORD, authority), pkcs12_password=PASSWORD))
     with pytest.raises(ConfigurationError):
@@ -165,7 +165,7 @@ def test_no_key_stays_in_a_file(client: Issued, authority: Issued, temporary_fil
 def test_key_file_is_the_owners_alone(
     client: Issued, authority: Issued, temporary_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the key has to be in a file, nobody else can read it."""
+    """While the key is in a file, nobody else can read it."""
     modes = []
     load = ssl.SSLContext.load_cert_chain
 
@@ -179,7 +179,7 @@ def test_key_file_is_the_owners_alone(
 
 
 def test_secrets_are_not_shown(client: Issued, authority: Issued) -> None:
-    """The text of an identity shows neither keys nor passwords."""
+    """The repr of an identity contains neither keys nor passwords."""
     bundle = base64.b64encode(client.pkcs12(PASSWORD, authority)).decode()
     shown = repr(Identity(cert=client.private_key, key=client.private_key, pkcs12=bundle, pkcs12_password=PASSWORD))
     assert "PRIVATE" not in shown

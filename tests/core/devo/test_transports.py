@@ -1,4 +1,4 @@
-"""The transports that a connection can ask for, as far as they are served."""
+"""The transports that a connection can choose."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def settings_of(devo: DevoServer, **extra: Any) -> DevoSettings:
 
 
 def test_tag_is_checked_before_connecting(devo: DevoServer) -> None:
-    """A tag that is none is refused before anything is connected."""
+    """An invalid tag is refused before connecting."""
     with pytest.raises(ConfigurationError, match="Invalid Devo tag"):
         event_channel(settings_of(devo, port=1), "no tag")
 
 
 @pytest.mark.parametrize("insecure", [False, True])
 def test_events_go_where_the_settings_say(devo: DevoServer, insecure: bool, clock: FakeClock) -> None:
-    """Events arrive over TLS, or over plain TCP where that is asked for."""
+    """Events arrive over TLS, or over plain TCP where it is enabled."""
     port = devo.plain_port if insecure else devo.syslog_port
     channel = event_channel(settings_of(devo, port=port, insecure=insecure), TAG)
     with EventWriter(channel, sleep=clock.sleep) as writer:
@@ -42,7 +42,7 @@ def test_events_go_where_the_settings_say(devo: DevoServer, insecure: bool, cloc
 
 
 def test_plain_tcp_is_never_a_fallback(devo: DevoServer, clock: FakeClock) -> None:
-    """Without `insecure` no event goes to a port without TLS."""
+    """Without `insecure`, no event is sent to a port without TLS."""
     channel = event_channel(settings_of(devo, port=devo.plain_port, connect_timeout_s=0.2), TAG)
     writer = EventWriter(channel, max_attempts=1, sleep=clock.sleep)
     writer.write(b"x\n")
