@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,9 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, parents=[shared], help=text, description=text)
         action.add_argument("file", nargs="?", type=Path, help=_FILE_HELP)
         action.set_defaults(run=run)
+    text = "Print the JSON schema of the file, with which editors complete and check it."
+    schema = actions.add_parser("schema", parents=[shared], help=text, description=text)
+    schema.set_defaults(run=_schema)
 
 
 def add_file_option(parser: argparse.ArgumentParser) -> None:
@@ -94,20 +98,28 @@ def _validate(options: argparse.Namespace) -> Report:
     return Report.of({"file": str(file), "problems": [], "notes": list(config.notes)}, lines)
 
 
+def _schema(options: argparse.Namespace) -> Report:
+    from airflow_provider_flashpoint.config.reference import json_schema
+
+    schema = json_schema()
+    return Report.of({"schema": schema}, json.dumps(schema, indent=2).split("\n"))
+
+
 def _explain(options: argparse.Namespace) -> Report:
     file = find_file(options.file)
     config = load_collector_config(file)
     database.start()
     inputs = dict(zip(_INPUTS, (config.indicators, config.alerts), strict=True))
-    dags = [_dag_dict(dag, inputs[dag.dag_id]) for dag in dags_of(config)]
+    explained, lines = [], [f"{file}"]
+    for dag in dags_of(config):
+        explained.append(_dag_dict(dag, inputs[dag.dag_id]))
+        lines += ["", *_dag_lines(explained[-1])]
     without_dag = [name for name, part in inputs.items() if part is None]
-    lines = [f"{file}"]
-    for dag in dags:
-        lines += ["", *_dag_lines(dag)]
     lines += [""] if without_dag or config.notes else []
     lines += [f"{name} is off or not in the file: it has no DAG." for name in without_dag]
     lines += [f"note: {note}" for note in config.notes]
-    return Report.of({"file": str(file), "dags": dags, "without_dag": without_dag, "notes": list(config.notes)}, lines)
+    data = {"file": str(file), "dags": explained, "without_dag": without_dag, "notes": list(config.notes)}
+    return Report.of(data, lines)
 
 
 def _dag_dict(dag: Any, source: Any) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
     now, first = (period.to_read(build=build, checkpoint=None).asked.to_dict() for build in (False, True))
     return {
         "name": stream.name,
-        "kind" if not stream.is_lookup else "indicator_type": stream.content,
+        "indicator_type" if stream.is_lookup else "kind": stream.content,
         "variable": stream.variable,
         "task_id": task.task_id,
         "window_now": now,
@@ -143,7 +155,7 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
 
 def _settings(*, is_lookup: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the settings of a stream: the key in the file, the name of the operator's argument, and the description."""
-    models = (LookupConfig, ObfuscationSettings) if is_lookup else (AlertSettings, KeywordFeed, ObfuscationSettings)
+    models = (LookupConfig, ObfuscationSettings) if is_lookup else (KeywordFeed, AlertSettings, ObfuscationSettings)
     fields = {name: field for model in models for name, field in model.model_fields.items() if name != "enabled"}
     for name, field in fields.items():
         yield field.alias or name, name, field.description or ""
@@ -159,52 +171,26 @@ def _plain(value: Any, key: str) -> Any:
 
 
 def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
-    yield f"DAG {dag['dag_id']}: a run every {dag['period_s']} s"
-    yield from table(
-        [
-            ("start", f"{dag['start_date']}, {'with' if dag['catchup'] else 'without'} catch-up of missed runs"),
-            ("runs at once", f"{dag['max_active_runs']}"),
-            ("connections", f"{dag['flashpoint_conn_id']}, {dag['devo_conn_id']}"),
-            ("staging", dag["staging_uri"] or "[flashpoint] staging_uri of Airflow's configuration"),
-            ("tags", ", ".join(dag["tags"])),
-            *(("task", _task_text(task)) for task in dag["tasks"]),
-        ],
-        indent="  ",
-    )
+    yield f"DAG {dag['dag_id']}"
+    settings = [(key, _text(value)) for key, value in dag.items() if key not in {"dag_id", "tasks", "streams"}]
+    yield from table(settings, indent="  ")
+    for task in dag["tasks"]:
+        yield f"  task {' after '.join([task['task_id'], *task['after']])}"
     for stream in dag["streams"]:
-        yield from ("", *_stream_lines(stream))
+        is_lookup = "indicator_type" in stream
+        target = f"lookup {stream['name']}" if is_lookup else f"table {stream['tag']}"
+        now, build = stream["window_now"], stream["window_of_a_build"]
+        yield ""
+        yield f"  {stream['indicator_type'] if is_lookup else stream['kind']} into the {target}"
+        yield f"    state: the Airflow Variable {stream['variable']}"
+        yield f"    a run now reads [{now['from']}, {now['to']}), the first run [{build['from']}, {build['to']})"
+        rows = [(key, _text(stream[key]), description) for key, _, description in _settings(is_lookup=is_lookup)]
+        yield from table(rows, indent="    ")
 
 
-def _task_text(task: Mapping[str, Any]) -> str:
-    return f"{task['task_id']}{' after ' + ', '.join(task['after']) if task['after'] else ''}"
-
-
-def _stream_lines(stream: Mapping[str, Any]) -> Iterator[str]:
-    is_lookup = "indicator_type" in stream
-    if is_lookup:
-        yield f"  {stream['indicator_type']} into the lookup {stream['name']}"
-    else:
-        yield f"  {stream['kind']} into the table {stream['tag']}"
-    now, build = stream["window_now"], stream["window_of_a_build"]
-    yield from table(
-        [
-            ("state", f"the Airflow Variable {stream['variable']}"),
-            ("a run now reads", f"[{now['from']}, {now['to']}), including a lag of {stream['lag_s']} s"),
-            ("the first run reads", f"[{build['from']}, {build['to']})"),
-        ],
-        indent="    ",
-    )
-    yield from table(
-        [(key, _setting_text(stream[key]), description) for key, _, description in _settings(is_lookup=is_lookup)],
-        indent="    ",
-    )
-
-
-def _setting_text(value: Any) -> str:
-    if value is None or value == []:
-        return "-"
+def _text(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(
-            f"{'.'.join(each['path'])} ({each['action']})" if isinstance(each, dict) else each for each in value
-        )
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ", ".join(map(_text, value)) or "-"
+    if isinstance(value, dict):  # a rule of obfuscation
+        return f"{'.'.join(value['path'])} ({value['action']})"
+    return "-" if value is None else str(value)

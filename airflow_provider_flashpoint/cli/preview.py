@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
@@ -31,17 +31,13 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(metavar="kind", required=True)
     text = f"Show the rows that a window would bring into a lookup. {_NOTHING_SENT}"
     indicators = kinds.add_parser("indicators", parents=[shared], help="rows of a lookup", description=text)
-    indicators.add_argument("--type", required=True, help="the indicator type, or the name of its lookup")
-    indicators.set_defaults(run=_indicators)
+    indicators.add_argument("--type", dest="name", required=True, help="the indicator type, or the name of its lookup")
+    indicators.set_defaults(run=_run, option="--type")
     text = f"Show the events that a window would bring into a table. {_NOTHING_SENT}"
     alerts = kinds.add_parser("alerts", parents=[shared], help="events of a table", description=text)
-    alerts.add_argument(
-        "--kind",
-        choices=("alerts", "keywords", "keyword_classes"),
-        default="alerts",
-        help="the data set (%(default)s)",
-    )
-    alerts.set_defaults(run=_alerts)
+    choices = ("alerts", "keywords", "keyword_classes")
+    alerts.add_argument("--kind", dest="name", choices=choices, default="alerts", help="the data set (%(default)s)")
+    alerts.set_defaults(run=_run, option="--kind")
     for kind in (indicators, alerts):
         kind.add_argument("--from", dest="start", metavar="TIME", help="start of the window, in ISO 8601; needs --to")
         kind.add_argument("--to", dest="end", metavar="TIME", help="end of the window; needs --from")
@@ -58,22 +54,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _indicators(options: argparse.Namespace) -> Report:
+def _run(options: argparse.Namespace) -> Report:
     conf = _explicit_window(options)
-    task = _task(options, "type", options.type, lambda stream: stream.is_lookup)
-    from airflow_provider_flashpoint.streams.preview import preview_lookup
+    stream = _stream(options)
+    from airflow_provider_flashpoint.streams.preview import preview_events, preview_lookup
 
-    found = preview_lookup(task, conf, limit=options.limit, rows=options.rows)
-    return _report(found, _lookup_lines(found))
-
-
-def _alerts(options: argparse.Namespace) -> Report:
-    conf = _explicit_window(options)
-    task = _task(options, "kind", options.kind, lambda stream: not stream.is_lookup)
-    from airflow_provider_flashpoint.streams.preview import preview_events
-
-    found = preview_events(task, conf, limit=options.limit, rows=options.rows)
-    return _report(found, _event_lines(found))
+    task: Any = stream.task
+    preview, lines_of = (preview_lookup, _lookup_lines) if stream.is_lookup else (preview_events, _event_lines)
+    found = preview(task, conf, limit=options.limit, rows=options.rows)
+    good = found["rejected"] <= found["max_rejects"]
+    verdict = [] if good else ["", f"A run would fail after this delivery: max_rejects is {found['max_rejects']}."]
+    return Report.of(found, [*lines_of(found), *verdict, "", "Nothing was sent."], good=good)
 
 
 def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
@@ -90,24 +81,19 @@ def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def _task(options: argparse.Namespace, option: str, name: str, is_wanted: Callable[[Stream], bool]) -> Any:
+def _stream(options: argparse.Namespace) -> Stream:
     from airflow_provider_flashpoint.config import load_collector_config
 
     database.start()
     database.state_variables()  # fails without a database; reading one Variable would not
     file = find_file(options.config)
-    streams = [each for each in configured_streams(dags_of(load_collector_config(file))) if is_wanted(each)]
+    configured = configured_streams(dags_of(load_collector_config(file)))
+    streams = [stream for stream in configured if stream.is_lookup == (options.option == "--type")]
     for stream in streams:
-        if stream.matches(name):
-            return stream.task
-    known = ", ".join(str(each.content) for each in streams)
-    raise WrongUsage(f"--{option} {name!r} is not in {file}; there is: {known or 'none'}.")
-
-
-def _report(found: Mapping[str, Any], lines: Iterator[str]) -> Report:
-    good = found["rejected"] <= found["max_rejects"]
-    verdict = [] if good else ["", f"A run would fail after this delivery: max_rejects is {found['max_rejects']}."]
-    return Report.of(found, [*lines, *verdict, "", "Nothing was sent."], good=good)
+        if stream.matches(options.name):
+            return stream
+    known = ", ".join(str(stream.content) for stream in streams)
+    raise WrongUsage(f"{options.option} {options.name!r} is not in {file}; there is: {known or 'none'}.")
 
 
 def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -126,10 +112,8 @@ def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
     )
     for number, row in enumerate(found["rows"], start=1):
         yield from ("", f"row {number}")
-        yield from table(
-            [(name, cut(text, _MAX_CELL_CHARACTERS)) for name, text in row.items() if text],
-            indent="  ",
-        )
+        filled = [(name, cut(text, _MAX_CELL_CHARACTERS)) for name, text in row.items() if text]
+        yield from table(filled, indent="  ")
     yield from _reject_lines(found)
 
 

@@ -36,6 +36,7 @@ from airflow_provider_flashpoint.streams.readiness import settings_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
+    from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.run_window import RunWindow
     from airflow_provider_flashpoint.core.window import Window
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -72,8 +73,7 @@ def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
     return {
         "lookup": task.lookup_name,
         "indicator_type": task.indicator_type,
-        **_window_dict(result.run_window),
-        **source.to_dict(),
+        **_run_dict(result.run_window, source, opened.obfuscator),
         "status": result.status.value,
         "operation": "build" if result.status is LookupStatus.NEW else "add",
         "lookup_key": task.lookup_key,
@@ -83,7 +83,6 @@ def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
         "extra_values": summary.extra_values,
         "rejected": summary.rejected,
         "max_rejects": task.max_rejects,
-        "obfuscated": {str(rule): count for rule, count in opened.obfuscator.counts.items()},
         "rows": kept.rows,
         "rejects": rejects,
     }
@@ -115,8 +114,7 @@ def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     return {
         "tag": task.tag,
         "kind": task.kind,
-        **_window_dict(run_window),
-        **source.to_dict(),
+        **_run_dict(run_window, source, opened.obfuscator),
         "sent": summary.sent,
         "bytes": summary.bytes,
         "repeated": summary.repeated,
@@ -124,7 +122,6 @@ def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
         "rejected": summary.rejected,
         "max_rejects": task.max_rejects,
         "devo_problem": devo_problem,
-        "obfuscated": {str(rule): count for rule, count in opened.obfuscator.counts.items()},
         "lines": writer.lines,
         "rejects": rejects,
     }
@@ -213,8 +210,13 @@ def _encoder(task: PullAlertsOperator) -> tuple[Callable[[Record], bytes], str |
         return encode, str(error)
 
 
-def _window_dict(run_window: RunWindow) -> dict[str, Any]:
-    return {"window": run_window.asked.to_dict(), "rule": run_window.rule}
+def _run_dict(run_window: RunWindow, source: _LimitedSource, obfuscator: Obfuscator) -> dict[str, Any]:
+    return {
+        "window": run_window.asked.to_dict(),
+        "rule": run_window.rule,
+        **source.to_dict(),
+        "obfuscated": {str(rule): count for rule, count in obfuscator.counts.items()},
+    }
 
 
 def _rejects(uri: str, limit: int) -> list[Any]:

@@ -66,23 +66,18 @@ def check_flashpoint(hook: FlashpointHook, data_set: DataSet, *, path: str | Non
 
     :param path: a path of the data set that replaces the connection's.
     :param options: as for `FlashpointHook.client`, such as ``max_attempts``.
-    :raises: as `FlashpointClient.check`; ConfigurationError where the connection is missing or wrong.
     """
-    settings_of(hook)
     client = hook.client(paths={data_set: path} if path else None, **options)
     client.check(data_set)
     return f"Flashpoint answers, and the token is good (api {client.api})."
 
 
 def check_events(hook: DevoHook) -> str:
-    """Connect to Devo as for sending events.
-
-    :raises: as `DevoHook.check_events`; ConfigurationError where the connection is missing or wrong.
-    """
+    """Connect to Devo as for sending events."""
     from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS
 
-    settings = settings_of(hook)
     hook.check_events()
+    settings = hook.settings()
     return EVENT_TRANSPORTS[settings.event_transport].ready(settings)
 
 
@@ -90,29 +85,24 @@ def check_lookups(hook: DevoHook, **options: Any) -> str:
     """Connect to Devo as for deploying lookups.
 
     :param options: as for `DevoHook.lookups`, such as ``max_attempts``.
-    :raises: as `DevoHook.check_lookups`; ConfigurationError where the connection is missing or wrong.
     """
     from airflow_provider_flashpoint.core.devo.transports import LOOKUP_TRANSPORTS
 
-    settings = settings_of(hook)
     hook.check_lookups(**options)
+    settings = hook.settings()
     return LOOKUP_TRANSPORTS[settings.lookup_transport].ready(settings)
 
 
 def check_queries(hook: DevoHook, tag: str) -> str:
-    """Query the table ``tag`` for events younger than now.
-
-    :raises: as `DevoHook.check_queries`; ConfigurationError where the connection is missing or wrong.
-    """
-    settings_of(hook)
+    """Query the table ``tag`` for events younger than now."""
     hook.check_queries(tag)
     return f"ready: {tag} can be queried."
 
 
 def settings_of(hook: FlashpointHook | DevoHook) -> Any:
-    """Return the settings of a hook's connection.
+    """Return the settings of a hook's connection, for a person.
 
-    :raises ConfigurationError: the connection is missing or wrong; the message says how to add it.
+    :raises ConfigurationError: the connection is wrong, or missing; then the message says how to add it.
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
@@ -151,8 +141,8 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
         if alerts and feed:
             reads.append((alerts.flashpoint_conn_id, data_set, feed.path))
     for conn_id, data_set, path in reads:
-        check = partial(check_flashpoint, FlashpointHook(conn_id), data_set, path=path, max_attempts=1)
-        yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", partial(_as_setup, check))
+        check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path)
+        yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", check)
     query_tag = alerts.tag if alerts and alerts.verify is Verify.QUERY else None
     for conn_id, data_sets in delivers.items():
         has_events = DataSet.ALERTS in data_sets
@@ -164,9 +154,10 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
         )
 
 
-def _as_setup(check: Callable[[], str]) -> str:
+def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None) -> str:
+    settings_of(hook)
     try:
-        return check()
+        return check_flashpoint(hook, data_set, path=path, max_attempts=1)
     except FlashpointProviderError as error:
         raise as_setup_error(error) from error
 
@@ -182,10 +173,11 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str 
         yield Finding(f"{conn_id}: fields", False, reason_of(error))
         return
     of_events, of_lookups = EVENT_TRANSPORTS[settings.event_transport], LOOKUP_TRANSPORTS[settings.lookup_transport]
-    if (events and of_events.uses_tls(settings)) or (lookups and of_lookups.uses_tls(settings)):
+    uses_tls = of_events.uses_tls(settings)
+    if (events and uses_tls) or (lookups and of_lookups.uses_tls(settings)):
         yield from _certificate_findings(conn_id, settings.identity)
     if events:
-        yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook))
+        yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook, uses_tls=uses_tls))
     if lookups:
         yield examine(f"{conn_id}: lookups", partial(check_lookups, hook, max_attempts=1))
     if query_tag:
@@ -206,11 +198,8 @@ def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
     yield examine(f"{conn_id}: chain", partial(describe_certificates, chain, "chain"))
 
 
-def _check_events_and_server(hook: DevoHook) -> str:
-    from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS
+def _check_events_and_server(hook: DevoHook, *, uses_tls: bool) -> str:
     from airflow_provider_flashpoint.streams.certificates import describe_server_certificate
 
     sentence = check_events(hook)
-    settings = settings_of(hook)
-    is_tls = EVENT_TRANSPORTS[settings.event_transport].uses_tls(settings)
-    return f"{sentence} {describe_server_certificate(settings)}" if is_tls else sentence
+    return f"{sentence} {describe_server_certificate(hook.settings())}" if uses_tls else sentence

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_flashpoint.config import LookupConfig
 from tests.cli.conftest import LOOKUPS, TAG, call, document
 
 
@@ -89,6 +90,22 @@ def test_validate_does_not_start_airflow(config: Path) -> None:
         "sys.exit(code or any(name.split('.')[0] == 'airflow' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_the_schema_is_printed_for_editors() -> None:
+    """The output is the JSON schema itself, and with --json it is under one key."""
+    schema = json.loads(call("config", "schema").out)
+    assert "flashpoint_alert" in schema["properties"]["inputs"]["properties"]
+    assert call("config", "schema", "--json").json == {"good": True, "schema": schema}
+
+
+@pytest.mark.airflow
+def test_explain_describes_each_setting_by_its_key(config: Path, airflow: None) -> None:
+    """Each setting of a stream has its key in the file, its value, and the description of the model."""
+    (line,) = [line for line in call("config", "explain").out.splitlines() if line.startswith("    lookup_key  ")][:1]
+    key, value, description = line.split(maxsplit=2)
+    assert (key, value) == ("lookup_key", "value.domain")
+    assert description == LookupConfig.model_fields["lookup_key"].description
 
 
 @pytest.mark.airflow

@@ -32,6 +32,7 @@ COMMANDS = (
     ("config",),
     ("config", "validate"),
     ("config", "explain"),
+    ("config", "schema"),
 )
 
 
