@@ -89,13 +89,6 @@ def _once_and_without_extra(columns: tuple[str, ...]) -> tuple[str, ...]:
 class LookupSyncSettings(Settings):
     """Settings of the sync of a lookup alone."""
 
-    lookup_key: Annotated[
-        Text,
-        Allowed(
-            "a text that is not empty",
-            missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
-        ),
-    ] = Field(description="Key of the flattened indicator whose value tells the rows apart.")
     columns: (
         Annotated[
             tuple[Annotated[str, Field(pattern=r"\S")], ...],
@@ -117,6 +110,13 @@ class LookupSyncSettings(Settings):
 class LookupPullSettings(StreamSettings):
     """Settings that the pull and the sync of a lookup share."""
 
+    lookup_key: Annotated[
+        Text,
+        Allowed(
+            "a text that is not empty",
+            missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
+        ),
+    ] = Field(description="Key of the flattened indicator whose value tells the rows apart.")
     indicator_type: Text = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
     lookup_name: LookupName = Field(
         description="Name of the lookup in Devo. A name for all lookups is taken as it is by one, and gets the type "

@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import NewestVersions, RowKey, Superseded
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
@@ -74,6 +75,7 @@ def columns_of(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tuple
     return lookup_columns(wanted if wanted is not None else found[:_MAX_COLUMNS], key)
 
 
+@rare_collections()
 def deploy_stage(
     stage: Stage,
     deployment: Deployment,

@@ -9,8 +9,10 @@ from datetime import timedelta
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
+from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, prune_stages
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.window import Window
@@ -33,21 +35,23 @@ class PullSettings:
     """Options of a pull.
 
     :param stage_retention: stages of earlier pulls are removed after this time.
-    :param lookup_key: the column of the lookup's key, if known.
+    :param lookup_key: the column of the lookup's key; with it the stage holds the versions of its rows.
     """
 
     stage_retention: timedelta
     lookup_key: str | None = None
 
 
+@rare_collections()
 def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
     """Read ``window`` into a new stage and return it; a failure leaves no stage.
 
     :raises: whatever the source or the staging storage raises.
     """
     pulled_at = ports.clock.now()
+    key = RowKey(settings.lookup_key, ports.source.endpoint.version_fields) if settings.lookup_key else None
     hide, memory_log = ports.obfuscator.hide, MemoryLog()
-    with StageWriter(ports.stages, window=window, pulled_at=pulled_at) as writer:
+    with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key) as writer:
         for page in ports.source.pages(window):
             memory_log.look()
             writer.add([flatten(hide(record)) for record in page.records])

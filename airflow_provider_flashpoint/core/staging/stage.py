@@ -1,30 +1,31 @@
-"""A stage: the flattened rows of one pull, kept between the pull and the sync.
+"""A stage: the flattened rows of one pull, kept for the sync.
 
 ::
 
-    <directory>/<from>_<to>/<pulled at>-<random>/part-00000.jsonl.gz ...
-                                                 manifest.json          written last
+    <directory>/<from>_<to>/<pulled at>-<random>/part-00000.jsonl.gz ...    see `stage_part`
+                                                 part-00000.versions ...
+                                                 manifest.json              written last
 
 A stage without a manifest does not exist. Every pull writes a stage of its own and then removes older ones of the
-same window, so that no reader ever sees two pulls mixed.
+same window, so a reader never sees a mix of two pulls.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import io
 import secrets
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Any, Self
+from typing import Any, Self, TypeVar
+
+from isal.igzip_lib import IsalError
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
+from airflow_provider_flashpoint.core.staging.stage_part import OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
     StoragePath,
     list_names,
@@ -38,10 +39,10 @@ from airflow_provider_flashpoint.errors import StageError
 
 MANIFEST = "manifest.json"
 _ROWS_PER_PART = 100_000
-_READ_BYTES = 1 << 20
-_QUICK_COMPRESSION = 1  # a stage lives for days and is read once or twice: time matters more than size
-_GZIP = 31
+_MANIFEST_VERSION = 2  # 1 had no key and no versions
 _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,45 +93,45 @@ class StageSummary:
             raise StageError(f"Invalid stage summary: {type(error).__name__} at {error}.") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    name: str
-    records: int
-    bytes: int
-    sha256: str
-
-
-def _digest_over(parts: Iterable[_Part]) -> str:
-    return hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+def _digest_over(parts: Iterable[Part]) -> str:
+    return hashlib.sha256("".join(part.sha256 + part.versions_sha256 for part in parts).encode()).hexdigest()
 
 
 class StageWriter:
-    """Writes one stage; nothing of it exists for readers before `finish`.
+    """Writes one stage, which exists for readers only after `finish`. Use as a context manager: an error removes it.
 
-    :param directory: where the stages of one kind of rows lie.
-    :param window: the window that was pulled.
-    :param pulled_at: when the pull began, so that all that is staged is at least as new.
+    :param directory: the directory of the stages of one indicator type.
+    :param window: the window that is pulled.
+    :param pulled_at: when the pull began; all rows are at least as new.
+    :param key: where rows have their key and version; None if the sync must find them itself.
     """
 
     def __init__(
-        self, directory: StoragePath, *, window: Window, pulled_at: datetime, rows_per_part: int = _ROWS_PER_PART
+        self,
+        directory: StoragePath,
+        *,
+        window: Window,
+        pulled_at: datetime,
+        key: RowKey | None = None,
+        rows_per_part: int = _ROWS_PER_PART,
     ) -> None:
         self.window = window
         self.pulled_at = as_utc(pulled_at)
         self._siblings = directory / f"{window.start.strftime(_NAME_TIME)}_{window.end.strftime(_NAME_TIME)}"
         self.directory = self._siblings / f"{self.pulled_at.strftime(_NAME_TIME)}-{secrets.token_hex(4)}"
         self._rows_per_part = rows_per_part
-        self._parts: list[_Part] = []
+        self._key = key
+        self._parts: list[Part] = []
         self._columns: set[str] = set()
-        self._open: _OpenPart | None = None
+        self._open: OpenPart | None = None
 
     def add(self, rows: Sequence[Row]) -> None:
         """Append rows, at best a page at a time."""
         if not rows:
             return
         if self._open is None:
-            self._open = _OpenPart(self.directory, len(self._parts))
-        self._open.write(codec.encode_lines(rows), len(rows))
+            self._open = OpenPart(self.directory, len(self._parts), self._key)
+        self._open.write(rows)
         for row in rows:
             if not self._columns.issuperset(row):
                 self._columns.update(row)
@@ -149,7 +150,12 @@ class StageWriter:
             pulled_at=self.pulled_at,
             columns=tuple(sorted(self._columns)),
         )
-        manifest = {"version": 1, **summary.to_dict(), "parts": [asdict(part) for part in self._parts]}
+        manifest = {
+            "version": _MANIFEST_VERSION,
+            **summary.to_dict(),
+            "key": asdict(self._key) if self._key else None,
+            "parts": [asdict(part) for part in self._parts],
+        }
         write_whole(self.directory / MANIFEST, codec.encode(manifest))
         for name in list_names(self._siblings):
             if name < self.directory.name:
@@ -175,38 +181,10 @@ class StageWriter:
             self._open = None
 
 
-class _OpenPart:
-    def __init__(self, directory: StoragePath, number: int) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.name = f"part-{number:05d}.jsonl.gz"
-        self.records = 0
-        self._bytes = 0
-        self._file: IO[bytes] = (directory / self.name).open("wb")
-        self._compress = zlib.compressobj(_QUICK_COMPRESSION, zlib.DEFLATED, _GZIP)
-        self._sha256 = hashlib.sha256()
-
-    def write(self, lines: bytes, records: int) -> None:
-        self._put(self._compress.compress(lines))
-        self.records += records
-
-    def close(self) -> _Part:
-        self._put(self._compress.flush())
-        self._file.close()
-        return _Part(self.name, self.records, self._bytes, self._sha256.hexdigest())
-
-    def discard(self) -> None:
-        self._file.close()
-
-    def _put(self, compressed: bytes) -> None:
-        self._file.write(compressed)
-        self._sha256.update(compressed)
-        self._bytes += len(compressed)
-
-
 class Stage:
-    """A finished stage, to be read as often as needed.
+    """A finished stage.
 
-    :raises StageError: there is no such stage, or it is not the one of the summary.
+    :raises StageError: the stage does not exist, or is not the one of the summary.
     """
 
     def __init__(self, directory: StoragePath, summary: StageSummary) -> None:
@@ -214,7 +192,8 @@ class Stage:
         self.summary = summary
         try:
             manifest = codec.decode(read_whole(directory / MANIFEST))
-            self._parts = [_Part(**part) for part in manifest["parts"]]
+            self._parts = [Part(**part) for part in manifest["parts"]]
+            self._key = manifest.get("key")
             found = _digest_over(self._parts)
         except FileNotFoundError as error:
             raise StageError(f"The stage {summary.uri} is gone; its window must be pulled again.") from error
@@ -224,52 +203,33 @@ class Stage:
             raise StageError(f"The stage {summary.uri} is not the one that was pulled.")
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows in the order they were staged; the digest of each part is proved after its last row.
+        """Yield the rows in the order they were staged; the digest of each part is checked after its last row.
 
         :raises StageError: a part is missing, cut or changed.
         """
-        for part in self._parts:
-            try:
-                with (self.directory / part.name).open("rb") as file:
-                    yield from _read_part(file, part)
-            except (OSError, EOFError, zlib.error, ValueError) as error:
-                raise StageError(f"{part.name} of the stage {self.summary.uri} is missing or damaged.") from error
+        return self._read(Part.rows)
 
     def versions(self, key: RowKey) -> Iterator[Known | None]:
-        """Yield the digest of the key and the version of each row in order, None for a row without a key."""
+        """Yield the digest of the key and the version of each row in order, None for a row without a key.
+
+        They are read from the rows if the stage was written for another key, or by a version without `Part.versions`.
+
+        :raises StageError: a part is missing, cut or changed.
+        """
+        if self._key == {"column": key.column, "version_fields": list(key.version_fields)}:
+            return self._read(Part.versions)
         return map(key.entry_of, self.rows())
 
-
-def _read_part(file: IO[bytes], part: _Part) -> Iterator[Row]:
-    digested = _Digested(file)
-    rest = b""
-    with gzip.GzipFile(fileobj=io.BufferedReader(digested, _READ_BYTES // 4)) as lines:
-        while block := lines.read(_READ_BYTES):
-            whole, newline, rest = (rest + block).rpartition(b"\n")
-            yield from codec.decode_lines(whole + newline)
-    if rest or digested.sha256.hexdigest() != part.sha256:
-        raise ValueError("its digest differs")
-
-
-class _Digested(io.RawIOBase):
-    """Passes a file through, and digests what went by."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        read = self._file.read(len(buffer))
-        buffer[: len(read)] = read
-        self.sha256.update(read)
-        return len(read)
+    def _read(self, read: Callable[[Part, StoragePath], Iterator[Item]]) -> Iterator[Item]:
+        for part in self._parts:
+            try:
+                yield from read(part, self.directory)
+            except (OSError, ValueError, IsalError) as error:  # type: ignore[misc]  # its stub calls it an instance
+                raise StageError(f"{part.name} of the stage {self.summary.uri} is missing or damaged.") from error
 
 
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:
-    """Remove the stages that were pulled before an instant; return how many. Unfinished ones go by the same rule."""
+    """Remove the stages that were pulled before an instant, finished or not; return their number."""
     limit = as_utc(before).strftime(_NAME_TIME)
     removed = 0
     for window in list_names(directory):
@@ -279,6 +239,6 @@ def prune_stages(directory: StoragePath, *, before: datetime) -> int:
             remove_tree(directory / window / name)
         removed += len(old)
         if len(old) == len(names):
-            with contextlib.suppress(OSError):  # a stage of this window may have been begun meanwhile
+            with contextlib.suppress(OSError):  # another pull may have begun a stage of this window
                 (directory / window).rmdir()
     return removed

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.staging.newest import RowKey, digest_of
 from airflow_provider_flashpoint.core.staging.stage import (
     MANIFEST,
     Stage,
@@ -30,8 +31,13 @@ ROWS = [{"fpid": str(number), "value": f"é {number}\n"} for number in range(10)
 VALUES = st.none() | st.booleans() | st.integers(-(1 << 80), 1 << 80) | st.text()
 
 
-def writer_in(directory: Path, *, pulled_at: datetime = WINDOW.end, rows_per_part: int = 100) -> StageWriter:
-    return StageWriter(directory, window=WINDOW, pulled_at=pulled_at, rows_per_part=rows_per_part)
+def writer_in(
+    directory: Path, *, pulled_at: datetime = WINDOW.end, rows_per_part: int = 100, **more: Any
+) -> StageWriter:
+    return StageWriter(directory, window=WINDOW, pulled_at=pulled_at, rows_per_part=rows_per_part, **more)
+
+
+KEY = RowKey("fpid", ("timestamp",))
 
 
 def staged(directory: Path, rows: Sequence[dict[str, Any]], page_size: int = 2, **options: Any) -> Stage:
@@ -141,6 +147,52 @@ def test_damaged_part_is_noticed(data: st.DataObject) -> None:
             part.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         with pytest.raises(StageError, match=part.name):
             list(stage.rows())
+
+
+KEYED_ROWS = [{"fpid": "a", "timestamp": 5}, {"fpid": None, "timestamp": 5}, {"timestamp": 5}, {"fpid": 7}]
+
+
+@pytest.mark.parametrize("rows_per_part", [1, 3, 100])
+def test_versions_are_those_of_the_rows(tmp_path: Path, rows_per_part: int) -> None:
+    """A stage that was written with a key has the key and version of each row in a file; a row may have no key."""
+    stage = staged(tmp_path, KEYED_ROWS, 1, rows_per_part=rows_per_part, key=KEY)
+    assert list(stage.versions(KEY)) == [(*digest_of("a"), 5_000_000), None, None, (*digest_of("7"), 0)]
+    for part in stage.directory.glob("part-*.jsonl.gz"):
+        part.unlink()
+    assert len(list(stage.versions(KEY))) == len(KEYED_ROWS)
+
+
+@pytest.mark.parametrize("key", [None, RowKey("other", ("timestamp",)), RowKey("fpid", ("indexed",))])
+def test_versions_for_another_key_are_read_from_the_rows(tmp_path: Path, key: RowKey | None) -> None:
+    """A stage that was written without a key, or with another one, serves every key all the same."""
+    stage = staged(tmp_path, KEYED_ROWS, key=key)
+    assert list(stage.versions(KEY)) == [(*digest_of("a"), 5_000_000), None, None, (*digest_of("7"), 0)]
+
+
+def test_a_stage_of_the_first_manifest_is_read(tmp_path: Path) -> None:
+    """A stage that the version before this one wrote, without versions of rows, is read as it was."""
+    stage = staged(tmp_path, KEYED_ROWS)
+    manifest = codec.decode((stage.directory / MANIFEST).read_bytes())
+    parts = [{name: part[name] for name in ("name", "records", "bytes", "sha256")} for part in manifest["parts"]]
+    old = {**manifest, "version": 1, "parts": parts}
+    del old["key"]
+    (stage.directory / MANIFEST).write_bytes(codec.encode(old))
+    old_stage = Stage(stage.directory, stage.summary)
+    assert list(old_stage.rows()) == KEYED_ROWS
+    assert len(list(old_stage.versions(KEY))) == len(KEYED_ROWS)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
+def test_damaged_versions_are_noticed(tmp_path: Path, damage: str) -> None:
+    """Versions of rows that are missing, cut or changed never pass for whole ones."""
+    stage = staged(tmp_path, KEYED_ROWS, key=KEY)
+    file = stage.directory / "part-00000.versions"
+    content = file.read_bytes()
+    file.unlink()
+    if damage != "missing":
+        file.write_bytes(content[:24] if damage == "cut" else bytes(len(content)))
+    with pytest.raises(StageError, match="part-00000"):
+        list(stage.versions(KEY))
 
 
 def test_rerun_replaces_the_stage(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""A part of a stage: a file of rows, and beside it the versions of these rows.
+
+``part-00000.jsonl.gz``    the rows as compressed JSON lines
+``part-00000.versions``    24 bytes for each row: the digest of its key, and its version; if the key is known
+
+With the versions a sync finds the newest rows without decoding them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from isal import isal_zlib
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
+
+_BLOCK_BYTES = 1 << 20
+_COMPRESSED_BYTES = 1 << 16
+_LEVEL = 1  # a stage lives for days and is read once or twice: time matters more than size
+_GZIP = 31
+_ENTRY = 3
+_NO_KEY = -(1 << 63)  # in place of a version
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The manifest's record of a part. Digests are those of the files; ``versions_sha256`` is empty without versions.
+
+    :param bytes: size of the compressed rows.
+    """
+
+    name: str
+    records: int
+    bytes: int
+    sha256: str
+    versions_sha256: str = ""
+
+    def rows(self, directory: StoragePath) -> Iterator[Row]:
+        """Yield the rows in order; the digest is checked after the last one.
+
+        :raises OSError, ValueError, isal_zlib.IsalError: the file is missing, cut or changed.
+        """
+        with (directory / self.name).open("rb") as file:
+            digest, rest = hashlib.sha256(), b""
+            for block in _decompressed(file, digest.update):
+                lines, newline, rest = (rest + block).rpartition(b"\n")
+                yield from codec.decode_lines(lines + newline)
+        if rest or digest.hexdigest() != self.sha256:
+            raise ValueError("its digest differs")
+
+    def versions(self, directory: StoragePath) -> Iterator[Known | None]:
+        """Yield the digest of the key and the version of each row in order, None for a row without a key.
+
+        :raises OSError, ValueError: the file is missing, cut or changed.
+        """
+        content = read_whole(directory / _versions_name(self.name))
+        if hashlib.sha256(content).hexdigest() != self.versions_sha256:
+            raise ValueError("its digest differs")
+        numbers = array("q", content)
+        for entry in zip(*(numbers[at::_ENTRY] for at in range(_ENTRY)), strict=True):
+            yield None if entry[2] == _NO_KEY else entry
+
+
+class OpenPart:
+    """A part that is being written. It belongs to no stage before `close`.
+
+    :param key: where rows have their key and version; None writes no versions.
+    """
+
+    def __init__(self, directory: StoragePath, number: int, key: RowKey | None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.records = 0
+        self._directory = directory
+        self._name = f"part-{number:05d}.jsonl.gz"
+        self._key = key
+        self._versions = array("q")
+        self._bytes = 0
+        self._file: IO[bytes] = (directory / self._name).open("wb")
+        self._compress = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+        self._sha256 = hashlib.sha256()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append rows."""
+        self._put(self._compress.compress(codec.encode_lines(rows)))
+        self.records += len(rows)
+        if self._key is not None:
+            for row in rows:
+                self._versions.extend(self._key.entry_of(row) or (0, 0, _NO_KEY))
+
+    def close(self) -> Part:
+        """Write the rest and return the manifest's record."""
+        self._put(self._compress.flush())
+        self._file.close()
+        versions_sha256 = ""
+        if self._key is not None:
+            content = self._versions.tobytes()
+            write_whole(self._directory / _versions_name(self._name), content)
+            versions_sha256 = hashlib.sha256(content).hexdigest()
+        return Part(self._name, self.records, self._bytes, self._sha256.hexdigest(), versions_sha256)
+
+    def discard(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def _put(self, compressed: bytes) -> None:
+        self._file.write(compressed)
+        self._sha256.update(compressed)
+        self._bytes += len(compressed)
+
+
+def _versions_name(part_name: str) -> str:
+    return part_name.removesuffix(".jsonl.gz") + ".versions"
+
+
+def _decompressed(file: IO[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    """Yield the content of a gzip file in blocks, and pass its compressed bytes to ``update``."""
+    decompress = isal_zlib.decompressobj(_GZIP)
+    while compressed := file.read(_COMPRESSED_BYTES):
+        update(compressed)
+        while compressed and not decompress.eof:
+            yield decompress.decompress(compressed, _BLOCK_BYTES)
+            compressed = decompress.unconsumed_tail
