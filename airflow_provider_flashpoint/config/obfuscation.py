@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, TypeAdapter, 
 from pydantic_core import CoreSchema, core_schema
 
 from airflow_provider_flashpoint.config.fields import Settings
-from airflow_provider_flashpoint.config.problems import Located, Problems
+from airflow_provider_flashpoint.config.problems import Problems
+from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.validation import Allowed, validated
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 
@@ -68,15 +69,14 @@ def rules_of(
     :raises ConfigurationError: a rule is wrong, or hides a value that the work needs.
     """
     problems = Problems(source)
-    given = Located()
-    given["obfuscation"] = list(values or ())
+    given = Section({"obfuscation": list(values or ())}, "", problems)
     settings = validated(ObfuscationSettings, given, problems)
     problems.add_all(problems_of_rules(given, data_set, lookup_keys))
     problems.raise_if_any()
     return settings.obfuscation if settings else ()
 
 
-def problems_of_rules(settings: Located, data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield path and text of each rule of ``settings`` that meets another one, or hides a value that the work needs.
 
     Rules that cannot be read are passed over: the model reports them.
@@ -85,7 +85,7 @@ def problems_of_rules(settings: Located, data_set: str, lookup_keys: Mapping[str
     if not given or not isinstance(given, list):
         return
     adapter: TypeAdapter[ObfuscationRule] = TypeAdapter(Rule)
-    needed = dict.fromkeys((*_needed_of(data_set), *_needed_keys(lookup_keys)))
+    needed = dict.fromkeys(_needed(data_set, lookup_keys))
     rules: list[ObfuscationRule] = []
     for index, value in enumerate(given):
         try:
@@ -126,7 +126,7 @@ class _Needed:
         return f"hash {self.name!r} itself, or leave it" if self.is_hashable else "leave it as it is"
 
 
-def _needed_of(data_set: str) -> Iterator[_Needed]:
+def _needed(data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[_Needed]:
     # Only rules need the endpoint table, which imports the HTTP client.
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoints_of
@@ -137,8 +137,5 @@ def _needed_of(data_set: str) -> Iterator[_Needed]:
         for name in (endpoint.time_field, *endpoint.version_fields):
             if name:
                 yield _Needed(name, f"time {name!r} of {data_set}, which is needed as it is", is_hashable=False)
-
-
-def _needed_keys(lookup_keys: Mapping[str, str]) -> Iterator[_Needed]:
     for indicator_type, key in lookup_keys.items():
         yield _Needed(key, f"lookup_key {key!r} of {indicator_type}", is_hashable=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -49,22 +48,6 @@ class Problems:
         if self._lines:
             count = f"{len(self._lines)} problems" if len(self._lines) > 1 else "1 problem"
             raise ConfigurationError("\n  ".join([f"{self._source}: {count} found.", *self._lines]))
-
-
-class Located(dict[str, Any]):
-    """A mapping that knows the path of each key in its source, for messages.
-
-    :param path: the path of the mapping itself.
-    """
-
-    def __init__(self, path: str = "") -> None:
-        super().__init__()
-        self.path = path
-        self.places: dict[str, str] = {}
-
-    def place(self, key: str) -> str:
-        """Return the path of a key in the source."""
-        return self.places.get(key) or child_path(self.path, key)
 
 
 def unknown_key(name: str, known: Iterable[str], *, refused_secrets: tuple[str, ...] = _SECRET_NAMES) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow_provider_flashpoint.config.problems import (
     NO_SECRETS,
-    Located,
     Problems,
     child_path,
     is_secret_name,
@@ -16,20 +15,27 @@ from airflow_provider_flashpoint.config.problems import (
 )
 
 
-class Section(Located):
-    """A mapping and the path of each of its keys. Wrong keys and shapes become problems, never errors.
+class Section(dict[str, Any]):
+    """A mapping that knows the path of each of its keys. Wrong keys and shapes become problems, never errors.
 
     :param values: the mapping as the file has it, which stays as it is.
+    :param path: the path of the mapping itself.
     """
 
     def __init__(self, values: Mapping[Any, Any], path: str, problems: Problems) -> None:
-        super().__init__(path)
+        super().__init__()
+        self.path = path
+        self.places: dict[str, str] = {}
         self.problems = problems
         for key, value in values.items():
             if isinstance(key, str):
                 self[key] = value
             else:
                 problems.add(path, f"the key {shown(key)} is not a text; put it in quotes")
+
+    def place(self, key: str) -> str:
+        """Return the path of a key in the source: here, or where it is inherited from."""
+        return self.places.get(key) or child_path(self.path, key)
 
     def section(self, key: str) -> Section | None:
         """Return the mapping under a key, empty if it is null, None if it is absent."""
@@ -75,15 +81,15 @@ class Section(Located):
         result = Section({name: value for name, value in self.items() if name not in dotted}, self.path, self.problems)
         for name in dotted:
             *outer_keys, last = name.split(".")
-            holder: dict[str, Any] | None = result
+            holder: dict[str, Any] = result
             for key in outer_keys:
-                inner = holder.get(key) if holder is not None else 0
-                if holder is None or not (inner is None or isinstance(inner, Mapping)):
-                    holder = None
-                    break
+                inner = holder.get(key)
+                if inner is not None and not isinstance(inner, Mapping):
+                    break  # the wrong shape is refused where it is read
                 holder[key] = holder = dict(inner or {})
-            if holder is not None and last in holder:
-                self.problems.add(child_path(self.path, name), "the key is there twice; keep one")
-            elif holder is not None:
-                holder[last] = self[name]
+            else:
+                if last in holder:
+                    self.problems.add(child_path(self.path, name), "the key is there twice; keep one")
+                else:
+                    holder[last] = self[name]
         return result

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.config.model import (
     KeywordFeed,
     LookupConfig,
 )
-from airflow_provider_flashpoint.config.problems import Located, Problems, shown
+from airflow_provider_flashpoint.config.problems import Problems, shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
 
@@ -37,13 +37,13 @@ INDICATOR_KEYS = (IndicatorInput.keys() | SHARED_KEYS) - _OF_INPUT
 ALERT_KEYS = (AlertInput.keys() | {"override_tag"}) - _OF_INPUT - set(FEEDS)
 
 
-def folded(document: Any, problems: Problems) -> Located:
+def folded(document: Any, problems: Problems) -> Section:
     """Return a document in the shape of `CollectorConfig`, with the place of each key in the file.
 
     :param document: a mapping in the collector's shape, as `read_document` returns it; stays as it is.
     :param problems: where unknown keys, secrets and wrong shapes are added.
     """
-    result = Located()
+    result = Section({}, "", problems)
     if not isinstance(document, Mapping):
         problems.add("", f"the file holds {shown(document)}; it must hold a mapping with the key inputs")
         return result

@@ -12,7 +12,8 @@ from enum import Enum
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from airflow_provider_flashpoint.config.problems import Located, Problems, child_path, close_match, shown, unknown_key
+from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match, shown, unknown_key
+from airflow_provider_flashpoint.config.section import Section
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -52,7 +53,7 @@ def validated(model: type[M], document: Mapping[str, Any], problems: Problems) -
 def problems_of(error: ValidationError, model: type[BaseModel], document: Any) -> Iterator[tuple[str, str]]:
     """Yield the path and text of each problem that ``model`` found in ``document``.
 
-    :param document: the value that was validated. Paths come from its `Located` mappings, and from the keys of others.
+    :param document: the value that was validated. Paths come from its sections, and from the keys of others.
     """
     for each in error.errors(include_url=False):
         yield _problem(each, model, document)
@@ -67,7 +68,7 @@ def _problem(error: ErrorDetails, kind: Any, value: Any) -> tuple[str, str]:
         kind = mark.model if mark and mark.model else kind
         if _is_model(kind):
             fields = fields_of(kind)
-            path = value.place(str(step)) if isinstance(value, Located) else child_path(path, str(step))
+            path = value.place(str(step)) if isinstance(value, Section) else child_path(path, str(step))
             if step not in fields:
                 return path, unknown_key(str(step), fields)
             if error["type"] == "missing" and step not in value:
@@ -80,8 +81,6 @@ def _problem(error: ErrorDetails, kind: Any, value: Any) -> tuple[str, str]:
             kind, metadata = item, of_item
             path = getattr(value[step], "path", f"{path}[{step}]")
         value = value.get(step) if isinstance(value, Mapping) else value[step]
-    if error["type"] == "problem":
-        return path, error["msg"]
     return path, not_allowed(value, kind, metadata)
 
 
