@@ -1,4 +1,4 @@
-"""The lab drives a real scheduler of whichever Airflow line the tests run on."""
+"""The lab drives a real scheduler of the Airflow line that the tests run on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERIOD = timedelta(minutes=5)
 
 @pytest.fixture(scope="module")
 def start() -> datetime:
-    """The beginning of the third whole interval before this one."""
+    """The start of the third whole interval before this one."""
     this_minute = datetime.now(UTC).replace(second=0, microsecond=0)
     return this_minute - timedelta(minutes=this_minute.minute % 5) - 3 * PERIOD
 
@@ -40,34 +40,34 @@ def test_catching_up_covers_the_time_since_the_start_without_a_gap(lab: AirflowL
 
 
 def test_a_manual_run_gets_its_conf(lab: AirflowLab) -> None:
-    """What is given to `trigger` is what the run carries."""
+    """The run has the conf that `trigger` received."""
     run_id = lab.trigger(DAG_ID, {"from": "somewhere"})
     assert lab.wait_for_run(DAG_ID, run_id)["conf"] == {"from": "somewhere"}
 
 
 def test_a_backfill_runs_the_intervals_of_both_its_ends(lab: AirflowLab, start: datetime) -> None:
-    """Both ends of a backfill are dates of intervals that run."""
+    """A backfill includes the intervals at both of its ends."""
     runs = lab.backfill(DAG_ID, start - 2 * PERIOD, start - PERIOD)
     assert [run["logical_date"] for run in runs] == [start - 2 * PERIOD, start - PERIOD]
 
 
 def test_a_cleared_run_runs_again_with_the_same_interval(lab: AirflowLab) -> None:
-    """Clearing makes a second try of the same run."""
+    """Clearing starts a second attempt of the same run."""
     first = next(run for run in lab.runs(DAG_ID) if run["run_type"] == "scheduled")
     lab.clear(DAG_ID, first["run_id"])
     lab.wait_until(lambda: lab.tasks(DAG_ID, first["run_id"])[0]["try_number"] == 2, 30, "a second try")
     assert lab.wait_for_run(DAG_ID, first["run_id"])["interval"] == first["interval"]
 
 
-def test_a_failed_run_is_reported_with_what_its_task_said(lab: AirflowLab) -> None:
-    """Waiting for a run that fails ends at once, and quotes the log."""
+def test_a_failed_run_is_reported_with_its_log(lab: AirflowLab) -> None:
+    """A failed run ends the wait at once, with the log in the error."""
     run_id = lab.trigger(DAG_ID, {"fail": True})
     with pytest.raises(LabError, match="a tick that was told to fail"):
         lab.wait_for_run(DAG_ID, run_id)
 
 
 def test_variables_can_be_set_changed_and_deleted(lab: AirflowLab) -> None:
-    """A Variable's name may hold any character."""
+    """The name of a Variable may contain any character."""
     lab.set_variable("ticks|a/b", "1")
     lab.set_variable("ticks|a/b", "2")
     assert lab.variables()["ticks|a/b"] == "2"

@@ -10,8 +10,8 @@ from demo.airflow_lab import LabError
 from demo.airflow_lab.postgresql import PostgresServer
 
 
-def test_a_machine_without_postgresql_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the package, before anything is made."""
+def test_missing_postgresql_is_an_error_that_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the package to install, before anything is created."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("demo.airflow_lab.postgresql._DEBIAN", tmp_path)
     with pytest.raises(LabError, match="apt install postgresql"):

@@ -1,4 +1,4 @@
-"""The lab's processes, without an Airflow: none is forgotten, none outlives its owner."""
+"""The lab's processes, without an Airflow: all are found, and none outlives its owner."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def printed_id(log: Path) -> int:
-    """Return the id that the parent has printed, once it has."""
+    """Wait until the parent has printed an id, and return it."""
     until(lambda: log.exists() and log.read_text().endswith("\n"))
     return int(log.read_text())
 
 
 def test_stop_ends_a_child_that_left_its_parents_session(processes: Processes) -> None:
-    """Neither group nor session decides what belongs to a lab."""
+    """A process belongs to its lab in any group and session."""
     processes.start("parent", [sys.executable, "-c", LOST_CHILD], os.environ)
     child = psutil.Process(printed_id(processes.log_file("parent")))
     processes.stop()
@@ -63,7 +63,7 @@ def test_stop_ends_a_child_that_left_its_parents_session(processes: Processes) -
 def test_a_component_that_ignores_the_request_to_end_is_killed(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asking is bounded; then nothing is left."""
+    """The grace period is bounded, and no process is left after it."""
     monkeypatch.setattr("demo.airflow_lab.marks._GRACE_S", 0.2)
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(0, flush=True); time.sleep(600)"
     processes.start("deaf", [sys.executable, "-c", deaf], os.environ)
@@ -72,8 +72,8 @@ def test_a_component_that_ignores_the_request_to_end_is_killed(
     assert processes.alive() == []
 
 
-def test_a_dead_component_is_reported_with_its_last_words(processes: Processes) -> None:
-    """The error holds the exit code and the end of the log."""
+def test_a_dead_component_is_reported_with_its_log(processes: Processes) -> None:
+    """The error contains the exit code and the end of the log."""
     processes.start("scheduler", [sys.executable, "-c", "print('no database'); exit(3)"], os.environ)
     until(lambda: not processes.alive())
     with pytest.raises(LabError, match=r"(?s)scheduler ended with code 3.*no database"):
@@ -81,14 +81,14 @@ def test_a_dead_component_is_reported_with_its_last_words(processes: Processes) 
 
 
 def test_a_command_that_takes_too_long_is_killed(processes: Processes) -> None:
-    """A command's time is bounded, and its processes end with it."""
+    """The time of a command is bounded, and its processes end with it."""
     with pytest.raises(LabError, match="took longer"):
         processes.run([sys.executable, "-c", "import time; time.sleep(600)"], os.environ, timeout_s=0.2)
     assert processes.alive() == []
 
 
 def test_the_processes_of_a_killed_owner_end_too(tmp_path: Path) -> None:
-    """A lab that is killed outright leaves nothing behind."""
+    """A killed lab leaves no process behind."""
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)]) as owner:
         child = psutil.Process(printed_id(tmp_path / "parent.log"))
         owner.send_signal(signal.SIGKILL)
@@ -96,7 +96,7 @@ def test_the_processes_of_a_killed_owner_end_too(tmp_path: Path) -> None:
 
 
 def test_a_component_that_lost_a_race_for_sqlite_is_started_again(processes: Processes, tmp_path: Path) -> None:
-    """What a service manager would restart is restarted, and reported only when it keeps dying."""
+    """A component that dies of a locked database is restarted, and reported if it keeps dying."""
     starts = tmp_path / "starts"
     dying = f"open({str(starts)!r}, 'a').write('x'); print('StaleDataError'); exit(1)"
     processes.start("scheduler", [sys.executable, "-c", dying], os.environ)

@@ -1,4 +1,4 @@
-"""The benchmarks run to their end and lose nothing; what they find of speed depends on the machine."""
+"""The benchmarks run to their end and lose nothing. Their speed depends on the machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +[\d,]+ +\d+ +[\d.]+ +-?
 
 @pytest.fixture(scope="module")
 def printed() -> str:
-    """What a run of a little work prints."""
+    """The output of a small run."""
     command = [sys.executable, "-m", "benchmarks", "--runs", "1", "--scale", "0.002", "--only", *_RUN]
     done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in (0, 1), done.stderr
@@ -32,7 +32,7 @@ def printed() -> str:
 
 @pytest.mark.parametrize("name", _RUN)
 def test_every_contender_of_a_case_prints_its_figures(printed: str, name: str) -> None:
-    """Below the title of a case there is a line for each contender: what was done, times, memory, what was lost."""
+    """Below the title of a case each contender has a line with amount, times, memory and losses."""
     case = CASES[name]
     block = printed.split(f"{case.title} [{name}]\n")[1]
     lines = block.splitlines()[: len(case.contenders)]
@@ -41,14 +41,14 @@ def test_every_contender_of_a_case_prints_its_figures(printed: str, name: str) -
 
 
 @pytest.mark.parametrize("name", _RUN)
-def test_every_bar_is_told(printed: str, name: str) -> None:
-    """Each bar has a line that says whether it was reached, what was found, and what was wanted."""
+def test_every_bar_is_printed(printed: str, name: str) -> None:
+    """Each bar has a line with its result, the value and the bound."""
     for bar in CASES[name].bars:
         assert re.search(rf"^(PASS |below)  {re.escape(bar.text)}: [\d.e+-]+ \(at (least|most) ", printed, re.MULTILINE)
 
 
 def test_nothing_is_lost(printed: str) -> None:
-    """Whatever the machine, all that ours sent has arrived."""
+    """On any machine, everything that ours sent arrives."""
     lost = re.findall(r"^(PASS |below)  .*lost: ", printed, re.MULTILINE)
     assert len(lost) >= 6
     assert set(lost) == {"PASS "}
@@ -69,7 +69,7 @@ def figures(**changes: float) -> Figures:
     ],
 )
 def test_a_bar_is_judged_by_medians_and_by_the_most_that_was_lost(bar: Bar, value: float, held: bool) -> None:
-    """One slow run moves no ratio; one lost event fails."""
+    """One slow run does not change a ratio; one lost event fails a bar."""
     runs = {
         "ours": [figures(seconds=1.0), figures(seconds=9.0), figures(seconds=1.0, lost=3)],
         "other": [figures(seconds=2.0)],

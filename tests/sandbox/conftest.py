@@ -1,4 +1,4 @@
-"""Servers that the tests of the sandbox share."""
+"""Servers for the tests of the sandbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _running_devo(certificates: Certificates) -> Iterator[DevoServer]:
 
 @pytest.fixture
 def devo(_running_devo: DevoServer) -> Iterator[DevoServer]:
-    """A sandbox Devo that holds nothing."""
+    """An empty sandbox Devo."""
     yield _running_devo
     _running_devo.syslog_faults.clear()
     _running_devo.faults.clear()

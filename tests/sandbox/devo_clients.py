@@ -1,4 +1,4 @@
-"""Clients of a sandbox Devo for its tests: of the Lookups API, and of the syslog listeners."""
+"""Clients of a sandbox Devo for tests: for the Lookups API, and for the syslog listeners."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TCP_CLOSE_WAIT = 8
 
 
 class LookupsClient:
-    """Calls the Lookups API with nothing but requests."""
+    """Calls the Lookups API with requests."""
 
     def __init__(self, devo: DevoServer, token: str = SETTINGS.api_token, domain: str = "acme") -> None:
         self.base = f"{devo.api_url}/lookup/{domain}"
@@ -73,7 +73,7 @@ class LookupsClient:
 
 
 class Ingestion:
-    """A listener and a client of it."""
+    """A listener and its client."""
 
     def __init__(self, certificates: Certificates, transport: str) -> None:
         self.certificates = certificates
@@ -130,7 +130,7 @@ def send_whole(ingestion: Ingestion) -> None:
 
 
 def send_in_background(client: socket.socket, data: bytes) -> threading.Thread:
-    """Send all of it and end our half. Join the thread before reading: a TLS socket of CPython bears one thread."""
+    """Send all and end our half. Join the thread before reading: a TLS socket of CPython allows one thread."""
 
     def send() -> None:
         client.sendall(data)

@@ -19,7 +19,7 @@ def load(path: Path) -> x509.Certificate:
 
 
 def test_only_the_owner_reads_a_file(certificates: Certificates) -> None:
-    """No key, and nothing else of the set, is readable by another user."""
+    """No file of the set is readable by other users."""
     assert {stat.S_IMODE(path.stat().st_mode) for path in certificates.files()} == {0o600}
 
 
@@ -28,7 +28,7 @@ CERTIFICATES = ["chain", "server_cert", "client_cert", "foreign_chain", "foreign
 
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_a_certificate_is_valid_from_yesterday_for_a_year(certificates: Certificates, name: str) -> None:
-    """A clock a few hours off does not make a certificate invalid, and a year from now it still is valid."""
+    """Certificates stay valid for clocks that are some hours off, and for a year."""
     certificate = load(getattr(certificates, name))
     now = datetime.now(UTC)
     assert certificate.not_valid_before_utc < now - timedelta(hours=20)
@@ -36,7 +36,7 @@ def test_a_certificate_is_valid_from_yesterday_for_a_year(certificates: Certific
 
 
 def test_the_clients_are_signed_by_their_own_authorities(certificates: Certificates) -> None:
-    """The client belongs to the chain, the foreign client does not."""
+    """The client's certificate verifies against the chain, the foreign client's does not."""
     load(certificates.client_cert).verify_directly_issued_by(load(certificates.chain))
     load(certificates.foreign_client_cert).verify_directly_issued_by(load(certificates.foreign_chain))
     with pytest.raises(ValueError, match="Issuer"):
@@ -44,7 +44,7 @@ def test_the_clients_are_signed_by_their_own_authorities(certificates: Certifica
 
 
 def test_the_bundle_holds_the_client(certificates: Certificates) -> None:
-    """The PKCS12 file gives, for its password, the same certificate and chain as the PEM files."""
+    """With its password the PKCS12 file has the same certificate and chain as the PEM files."""
     key, certificate, more = pkcs12.load_key_and_certificates(
         certificates.client_pkcs12.read_bytes(), certificates.pkcs12_password.encode()
     )
@@ -54,27 +54,27 @@ def test_the_bundle_holds_the_client(certificates: Certificates) -> None:
 
 
 def test_the_bundle_needs_its_password(certificates: Certificates) -> None:
-    """A wrong password opens nothing."""
+    """A wrong password fails."""
     with pytest.raises(ValueError, match="password"):
         pkcs12.load_key_and_certificates(certificates.client_pkcs12.read_bytes(), b"other")
 
 
 @pytest.mark.parametrize("kind", ["server", "client", "foreign_client"])
 def test_a_key_belongs_to_its_certificate(certificates: Certificates, kind: str) -> None:
-    """OpenSSL takes each certificate with the key that lies beside it."""
+    """OpenSSL accepts each certificate with its key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_cert_chain(getattr(certificates, f"{kind}_cert"), getattr(certificates, f"{kind}_key"))
 
 
 def test_the_set_is_made_once(certificates: Certificates) -> None:
-    """A second call returns the files that are there, unchanged."""
+    """A second call returns the existing files unchanged."""
     before = [path.read_bytes() for path in certificates.files()]
     again = make_certificates(certificates.directory)
     assert [path.read_bytes() for path in again.files()] == before
 
 
 def test_an_incomplete_set_is_made_anew(tmp_path: Path) -> None:
-    """When one file is missing the whole set is replaced, so that all files fit together."""
+    """If one file is missing the whole set is replaced, so that all files belong together."""
     first = make_certificates(tmp_path)
     serial = load(first.chain).serial_number
     first.client_key.unlink()

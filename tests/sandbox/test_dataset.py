@@ -1,4 +1,4 @@
-"""The made-up data: reproducible, within its interval, and as awkward as it must be."""
+"""The invented data: reproducible, within its interval, and irregular."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def updated_at(document: dict[str, Any]) -> int:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Yield all texts within a value."""
+    """Yield all texts in a value."""
     if isinstance(value, str):
         yield value
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -49,7 +49,7 @@ def test_identities_differ() -> None:
 
 
 def test_indicators_lie_in_the_interval() -> None:
-    """Updates lie in the half-open interval, spread over it, the first on its start."""
+    """Updates are spread over the half-open interval, the first on its start."""
     times = [updated_at(each) for each in INDICATORS]
     assert times[0] == FROM.timestamp()
     assert all(FROM.timestamp() <= each < TO.timestamp() for each in times)
@@ -57,7 +57,7 @@ def test_indicators_lie_in_the_interval() -> None:
 
 
 def test_some_indicators_lie_on_edges() -> None:
-    """A few updates fall exactly on an edge of five minutes, where windows meet."""
+    """Some updates are exactly on a multiple of five minutes, where windows meet."""
     assert 20 < sum(updated_at(each) % 300 == 0 for each in INDICATORS) < COUNT // 10
 
 
@@ -69,8 +69,8 @@ def test_every_type_is_there() -> None:
     assert all(isinstance(each["value"][each["type"]], str) for each in INDICATORS)
 
 
-def test_a_type_nobody_knows_gets_values() -> None:
-    """Types outside the known ones are made too."""
+def test_unknown_types_get_values() -> None:
+    """Unknown types get values too."""
     assert [each["value"]["x509"] for each in indicators(1, 3, FROM, TO, types=("x509",))] == [
         "x509 1 0", "x509 1 1", "x509 1 2",
     ]  # fmt: skip
@@ -79,7 +79,7 @@ def test_a_type_nobody_knows_gets_values() -> None:
 @pytest.mark.parametrize("minutes", [5, 24 * 60])
 @pytest.mark.parametrize("types", [("domain",), ("domain", "url", "md5", "text", "yara"), INDICATOR_TYPES])
 def test_some_values_repeat_under_another_identity(types: tuple[str, ...], minutes: int) -> None:
-    """A small share repeats a value, never in the same second, so that one of them is the newest."""
+    """Some records repeat a value, never in the same second, so that one of them is the newest."""
     times: dict[tuple[str, str], list[int]] = {}
     for each in indicators(7, COUNT, FROM, FROM + timedelta(minutes=minutes), types=types):
         times.setdefault((each["type"], each["value"][each["type"]]), []).append(updated_at(each))
@@ -89,7 +89,7 @@ def test_some_values_repeat_under_another_identity(types: tuple[str, ...], minut
 
 
 def test_every_hostile_text_is_in_both() -> None:
-    """Each hostile text is found in the indicators and in the alerts."""
+    """Each hostile text is in the indicators and in the alerts."""
     for documents in (INDICATORS, ALERTS):
         found = {text for document in documents for text in texts(document)}
         assert not [text for text in HOSTILE_TEXTS if not any(text in each for each in found)]
@@ -97,7 +97,7 @@ def test_every_hostile_text_is_in_both() -> None:
 
 @pytest.mark.parametrize("types", [("domain",), ("domain", "url", "md5", "text", "yara"), INDICATOR_TYPES])
 def test_hostile_shapes_are_in_every_type(types: tuple[str, ...]) -> None:
-    """Each type has records without an event or a header, with keys that collide, and with huge numbers."""
+    """Each type has records without event or header, with colliding keys, and with huge numbers."""
     shapes: dict[str, set[str]] = {}
     for each in indicators(7, 4 * COUNT, FROM, TO, types=types):
         found = shapes.setdefault(each["type"], set())
@@ -109,7 +109,7 @@ def test_hostile_shapes_are_in_every_type(types: tuple[str, ...]) -> None:
 
 
 def test_new_keys_come_late() -> None:
-    """Keys that no record had before appear in the last third."""
+    """New keys appear in the last third."""
     having = [number for number, each in enumerate(INDICATORS) if "late_key" in each]
     assert having[0] > COUNT * 2 // 3
     assert len(having) > 50
@@ -117,7 +117,7 @@ def test_new_keys_come_late() -> None:
 
 @pytest.mark.parametrize("make", [indicators, alerts])
 def test_one_large_value_on_request(make: Any) -> None:
-    """Exactly one text of about 1 MB, and only on request."""
+    """There is exactly one text of about 1 MB, and only on request."""
     large = [
         sum(len(text) > 500_000 for each in make(7, 40, FROM, TO, with_large_value=wanted) for text in texts(each))
         for wanted in (False, True)
@@ -126,18 +126,18 @@ def test_one_large_value_on_request(make: Any) -> None:
 
 
 def test_every_document_is_json() -> None:
-    """Each document survives JSON, which has no NaN."""
+    """Each document survives JSON without NaN."""
     for each in INDICATORS + ALERTS:
         assert json.loads(json.dumps(each, allow_nan=False)) == each
 
 
 def test_alerts_lie_in_the_interval() -> None:
-    """Each ``ts`` lies in the half-open interval."""
+    """Each ``ts`` is in the half-open interval."""
     assert all(FROM.timestamp() <= each["ts"] < TO.timestamp() for each in ALERTS)
 
 
 def test_alerts_share_seconds_and_whole_times() -> None:
-    """Some alerts share their second with the one before, some their whole ``ts``; some ``ts`` are ints."""
+    """Some alerts share the second of the one before, some its whole ``ts``; some ``ts`` are ints."""
     pairs = [(before["ts"], after["ts"]) for before, after in pairwise(ALERTS)]
     assert sum(before == after for before, after in pairs) > 100
     assert sum(before != after and int(before) == int(after) for before, after in pairs) > 100
@@ -145,12 +145,12 @@ def test_alerts_share_seconds_and_whole_times() -> None:
 
 
 def test_alert_kinds_rotate() -> None:
-    """Messages, code files and an unknown kind are all there."""
+    """There are messages, code files and an unknown kind."""
     assert set(Counter(each["basetypes"][0] for each in ALERTS)) == {"conversation", "code", "unknown-kind"}
 
 
 def test_one_alert_goes_without_ts_on_request() -> None:
-    """Exactly one alert lacks its ``ts``, and its source tells a time within the interval."""
+    """Exactly one alert lacks its ``ts``, and the time in its source is within the interval."""
     (lacking,) = (each for each in alerts(7, 30, FROM, TO, without_ts=True) if "ts" not in each)
     assert FROM.timestamp() <= lacking["source"]["first_observed_at"]["timestamp"] < TO.timestamp()
 
@@ -163,18 +163,18 @@ def flat_names(value: Any, path: str = "") -> list[str]:
 
 @pytest.mark.parametrize("columns", [6, 20])
 def test_bulk_indicators_have_their_columns(columns: int) -> None:
-    """A bulk indicator has as many columns, flattened, as asked for."""
+    """A flattened bulk indicator has the requested number of columns."""
     assert len(flat_names(bulk_indicators("ip-dst|port", 10, FROM, TO, columns=columns)[3])) == columns
 
 
 def test_bulk_indicators_need_their_columns() -> None:
-    """Fewer columns than an indicator cannot do without are refused."""
+    """Fewer columns than the minimum are refused."""
     with pytest.raises(InvalidSettingError, match="6"):
         bulk_indicators("domain", 10, FROM, TO, columns=5)
 
 
 def test_bulk_indicators_know_their_identities() -> None:
-    """Each bulk indicator is found by its id, and only there."""
+    """Each bulk indicator is found by its id, and only in its own block."""
     block = bulk_indicators("domain", 100, FROM, TO)
     other = bulk_indicators("domain", 100, FROM, TO, seed=1)
     assert [block.offset(each["fpid"]) for each in block] == list(range(100))
@@ -182,7 +182,7 @@ def test_bulk_indicators_know_their_identities() -> None:
 
 
 def test_bulk_indicators_lie_in_the_interval() -> None:
-    """Bulk updates rise evenly over the half-open interval."""
+    """The update times of a block ascend evenly over the half-open interval."""
     times = [each["header_"]["indexed_at"] for each in bulk_indicators("domain", 1000, FROM, TO)]
     assert times == sorted(times)
     assert (times[0], times[-1] < TO.timestamp()) == (FROM.timestamp(), True)
@@ -204,7 +204,7 @@ def test_realistic_indicators_have_realistic_size_and_shape() -> None:
 
 
 def test_realistic_indicators_differ_in_identity_and_value() -> None:
-    """No two share their ids or their value, and each is found by its ``fpid``."""
+    """No two share an id or a value, and each is found by its ``fpid``."""
     documents = REALISTIC[:]
     assert len({each["fpid"] for each in documents}) == len({each["value"]["domain"] for each in documents}) == 10_000
     assert REALISTIC.offset(documents[77]["fpid"]) == 77

@@ -1,4 +1,4 @@
-"""Scripted faults: what is due when, and what a plain client sees of each kind."""
+"""Scripted faults: when each fires, and its effect on a plain client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 10
 
 
 class Counter:
-    """A service with one effect: it adds up what is posted."""
+    """A service with one effect: it sums up posted numbers."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -54,7 +54,7 @@ def client() -> Iterator[requests.Session]:
 
 
 def test_skip_and_times_bound_when_a_fault_fires() -> None:
-    """A fault lets ``skip`` matching occasions pass, fires ``times`` times, and is spent."""
+    """A fault skips ``skip`` matching occasions, then fires ``times`` times."""
     fault = Fault("status", match="GET /a", skip=2, times=2)
     script = FaultScript([fault])
     occasions = ["GET /a", "GET /b", "GET /a", "GET /a", "GET /b", "GET /a", "GET /a"]
@@ -76,14 +76,14 @@ def test_a_fault_without_times_never_ends() -> None:
 
 
 def test_the_next_fault_follows_when_the_first_is_spent() -> None:
-    """Faults fire in the order of the script, one for each occasion."""
+    """Faults fire in the order of the script, one per occasion."""
     script = FaultScript([Fault("status", status=500), Fault("html")])
     kinds = [fault.kind if (fault := script.take("GET /")) else None for _ in range(3)]
     assert kinds == ["status", "html", None]
 
 
 def test_firings_are_counted_one_by_one_across_threads() -> None:
-    """Threads that take at once never take more than ``times``."""
+    """Concurrent threads never take more than ``times``."""
     script = FaultScript([Fault("status", times=40)])
     taken: list[Fault | None] = []
     threads = [threading.Thread(target=lambda: taken.extend(script.take("GET /") for _ in range(20))) for _ in range(8)]
@@ -95,7 +95,7 @@ def test_firings_are_counted_one_by_one_across_threads() -> None:
 
 
 def test_a_fault_survives_json() -> None:
-    """What ``to_json`` tells, ``from_json`` reads back."""
+    """``from_json`` reads the output of ``to_json``."""
     fault = Fault("status", match="POST", times=None, skip=3, status=429, headers={"Retry-After": "7"}, body={"a": 1})
     assert Fault.from_json(fault.to_json()) == fault
 
@@ -117,7 +117,7 @@ def test_a_fault_survives_json() -> None:
     ],
 )
 def test_a_wrong_fault_is_refused_by_name(value: object, named: str) -> None:
-    """A fault that cannot be meant is refused with a message that names what is wrong."""
+    """An invalid fault is refused with a message that names the error."""
     with pytest.raises(InvalidSettingError, match=named):
         Fault.from_json(value)
 
@@ -125,7 +125,7 @@ def test_a_wrong_fault_is_refused_by_name(value: object, named: str) -> None:
 def test_status_keeps_the_request_from_having_an_effect(
     server: HttpServer, counter: Counter, client: requests.Session
 ) -> None:
-    """A status fault answers in the place of the handler, headers and body as scripted."""
+    """A status fault replaces the handler's answer with the scripted status, headers and body."""
     server.faults.add(Fault("status", status=429, headers={"Retry-After": "3"}, body={"detail": "slow down"}))
     answer = client.post(f"{server.url}/total", data=b"x" * 100_000, timeout=TIMEOUT_S)
     assert (answer.status_code, answer.headers["Retry-After"], answer.json(), counter.total) == (
@@ -143,13 +143,13 @@ def test_status_after_lets_the_request_have_its_effect(
 
 
 def test_retry_after_date_lies_ahead() -> None:
-    """The HTTP-date for Retry-After is the delay from now, to the second."""
+    """The HTTP-date for Retry-After is now plus the delay, to the second."""
     ahead = parsedate_to_datetime(retry_after_date(3600)) - datetime.now(UTC)
     assert timedelta(seconds=3590) < ahead <= timedelta(seconds=3600)
 
 
 def test_the_connection_lives_on_behind_a_status(server: HttpServer) -> None:
-    """An upload refused unread is not taken for the next request on the same connection."""
+    """The unread body of a refused upload is not read as the next request on the connection."""
     server.faults.add(Fault("status", status=503))
     upload = b"POST /total HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
@@ -162,7 +162,7 @@ def test_the_connection_lives_on_behind_a_status(server: HttpServer) -> None:
 def test_html_looks_like_a_proxy(
     server: HttpServer, client: requests.Session, status: int | None, expected: int
 ) -> None:
-    """An html fault answers a page for people, with 502 or the status given."""
+    """An html fault answers an HTML page, with 502 or the given status."""
     server.faults.add(Fault("html", status=status))
     answer = client.get(f"{server.url}/total", timeout=TIMEOUT_S)
     assert answer.status_code == expected
@@ -170,8 +170,8 @@ def test_html_looks_like_a_proxy(
     assert answer.text.startswith("<html>")
 
 
-def test_malformed_is_a_success_that_is_no_json(server: HttpServer, client: requests.Session) -> None:
-    """A malformed fault says 200 and JSON, and breaks off inside."""
+def test_malformed_is_a_success_without_valid_json(server: HttpServer, client: requests.Session) -> None:
+    """A malformed fault answers 200 with truncated JSON."""
     server.faults.add(Fault("malformed"))
     answer = client.get(f"{server.url}/total", timeout=TIMEOUT_S)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
@@ -181,7 +181,7 @@ def test_malformed_is_a_success_that_is_no_json(server: HttpServer, client: requ
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_reset_breaks_the_connection(server: HttpServer, counter: Counter, client: requests.Session, when: str) -> None:
-    """A reset leaves the client without an answer, before or after the request had its effect."""
+    """A reset leaves the client without an answer, before or after the effect of the request."""
     server.faults.add(Fault.from_json({"kind": "reset", "when": when}))
     with pytest.raises(requests.ConnectionError):
         client.post(f"{server.url}/total", data=b"x" * 10, timeout=TIMEOUT_S)
@@ -189,7 +189,7 @@ def test_reset_breaks_the_connection(server: HttpServer, counter: Counter, clien
 
 
 def test_reset_is_a_reset(server: HttpServer) -> None:
-    """A reset ends the connection with RST, which a client can tell from an end in order."""
+    """A reset ends the connection with RST, which a client can distinguish from an orderly end."""
     server.faults.add(Fault("reset"))
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
         connection.sendall(b"GET /total HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -198,14 +198,14 @@ def test_reset_is_a_reset(server: HttpServer) -> None:
 
 
 def test_reset_inside_the_body(server: HttpServer, client: requests.Session) -> None:
-    """A reset after some bytes breaks a body that has begun."""
+    """A reset after some bytes breaks the body of an answer."""
     server.faults.add(Fault("reset", after_bytes=10))
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         client.get(f"{server.url}/total", timeout=TIMEOUT_S).json()
 
 
 def test_reset_inside_an_upload(server: HttpServer, counter: Counter, client: requests.Session) -> None:
-    """A reset after received bytes ends an upload half-way, without an effect."""
+    """A reset after received bytes ends an upload without an effect."""
     server.faults.add(Fault("reset", after_received_bytes=200_000))
     with pytest.raises(requests.ConnectionError):
         client.post(f"{server.url}/total", data=b"x" * 5_000_000, timeout=TIMEOUT_S)
@@ -216,14 +216,14 @@ def test_reset_inside_an_upload(server: HttpServer, counter: Counter, client: re
 def test_cut_sends_less_than_it_promised(
     server: HttpServer, client: requests.Session, after_bytes: int | None, read: int
 ) -> None:
-    """A cut body ends in order after half of its Content-Length, or after the bytes given."""
+    """A cut body ends in order after half of its Content-Length, or after the given bytes."""
     server.faults.add(Fault("cut", after_bytes=after_bytes))
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match=rf"IncompleteRead\({read} bytes read"):
         client.get(f"{server.url}/total", timeout=TIMEOUT_S)
 
 
 def test_stall_outlasts_a_client_that_gives_up(server: HttpServer, counter: Counter, client: requests.Session) -> None:
-    """A stall without an end holds the answer until it is released; then the request goes on."""
+    """A stall without a duration delays the answer until it is released; then the request goes on."""
     server.faults.add(Fault("stall"))
     with pytest.raises(requests.ReadTimeout):
         client.post(f"{server.url}/total", data=b"x", timeout=0.2)
@@ -233,13 +233,13 @@ def test_stall_outlasts_a_client_that_gives_up(server: HttpServer, counter: Coun
 
 
 def test_stall_with_seconds_goes_on_by_itself(server: HttpServer, counter: Counter, client: requests.Session) -> None:
-    """A stall of some seconds ends in the answer of the handler."""
+    """A stall of some seconds is followed by the handler's answer."""
     server.faults.add(Fault("stall", stall_s=0.01))
     assert client.post(f"{server.url}/total", data=b"xy", timeout=TIMEOUT_S).json() == {"total": 2}
 
 
 def test_stall_inside_the_body_is_released_by_its_event(server: HttpServer, client: requests.Session) -> None:
-    """A stall after some bytes lets the rest follow once its own event is set."""
+    """After a stall within the body, its own event releases the rest."""
     released = threading.Event()
     server.faults.add(Fault("stall", after_bytes=5, released=released))
     with client.get(f"{server.url}/total", stream=True, timeout=TIMEOUT_S) as answer:
@@ -249,7 +249,7 @@ def test_stall_inside_the_body_is_released_by_its_event(server: HttpServer, clie
 
 
 def test_stopping_ends_a_stall() -> None:
-    """A server that stops does not wait for a stall; its client sees the end of the connection."""
+    """A server that stops does not wait for a stall; the client sees the end of the connection."""
     failures: list[Exception] = []
 
     def ask(url: str) -> None:
@@ -269,7 +269,7 @@ def test_stopping_ends_a_stall() -> None:
 
 
 def test_faults_are_scripted_over_the_control_plane(server: HttpServer, client: requests.Session) -> None:
-    """POST adds faults, GET tells how often each fired, DELETE forgets them, and none strikes the control."""
+    """POST adds faults, GET counts their firings, DELETE forgets them; none applies to the control plane."""
     control = f"{server.url}/__sandbox__/faults"
     added = client.post(control, json=[{"kind": "status", "match": "GET", "times": None}], timeout=TIMEOUT_S)
     statuses = [client.get(f"{server.url}/total", timeout=TIMEOUT_S).status_code for _ in range(2)]
@@ -285,7 +285,7 @@ def test_faults_are_scripted_over_the_control_plane(server: HttpServer, client: 
 
 
 def test_a_wrong_fault_over_the_control_plane_adds_nothing(server: HttpServer, client: requests.Session) -> None:
-    """One wrong fault in a list refuses the whole list."""
+    """One invalid fault refuses the whole list."""
     faults = [{"kind": "status"}, {"kind": "explode"}]
     answer = client.post(f"{server.url}/__sandbox__/faults", json=faults, timeout=TIMEOUT_S)
     assert (answer.status_code, server.faults.to_json()) == (400, [])

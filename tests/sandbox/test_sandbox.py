@@ -1,4 +1,4 @@
-"""The sandbox as a whole, from Python and from the command line."""
+"""The whole sandbox, from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "sandbox"]
 
 @contextmanager
 def running(path: Path, *arguments: str) -> Generator[tuple[subprocess.Popen[str], dict[str, Any]], None, None]:
-    """Run the command until it says that it is up; kill it at the end, where it still runs."""
+    """Run the command until it is up, and kill it at the end if it still runs."""
     ready = path / "ready.json"
     process = subprocess.Popen(
         [*COMMAND, "--ready-file", str(ready), *arguments],
@@ -46,7 +46,7 @@ def running(path: Path, *arguments: str) -> Generator[tuple[subprocess.Popen[str
 
 
 def test_both_services_are_reached_by_their_connections() -> None:
-    """The connections are JSON with what it takes to reach both servers, the token included."""
+    """The connections are JSON with all that is needed to reach both servers, tokens included."""
     with Sandbox() as sandbox:
         connections = {name: json.loads(text) for name, text in sandbox.airflow_connections().items()}
         flashpoint = connections["AIRFLOW_CONN_FLASHPOINT_DEFAULT"]
@@ -61,7 +61,7 @@ def test_both_services_are_reached_by_their_connections() -> None:
 
 
 def test_the_control_planes_are_where_the_summary_says() -> None:
-    """Both addresses of the summary answer with what can be asked."""
+    """Both addresses in the summary answer with their routes."""
     with Sandbox() as sandbox:
         told = sandbox.summary()
         listed = [
@@ -71,7 +71,7 @@ def test_the_control_planes_are_where_the_summary_says() -> None:
 
 
 def test_where_one_server_cannot_start_none_stays() -> None:
-    """A port in use keeps the sandbox from starting, and stopping it again is harmless."""
+    """A port in use prevents the start, and stopping again does nothing."""
     with Sandbox() as first:
         second = Sandbox(port=first.flashpoint.port)
         with pytest.raises(OSError, match="in use"):
@@ -103,7 +103,7 @@ def test_faults_go_to_the_service_they_are_for() -> None:
     ],
 )
 def test_wrong_faults_add_nothing(faults: Any) -> None:
-    """Faults for nobody, or of no shape, are refused as a whole."""
+    """Faults for an unknown service, or of a wrong shape, are refused as a whole."""
     sandbox = Sandbox()
     with pytest.raises(InvalidSettingError):
         sandbox.add_faults(faults)
@@ -112,7 +112,7 @@ def test_wrong_faults_add_nothing(faults: Any) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_and_ends_in_order(tmp_path: Path, ending: signal.Signals) -> None:
-    """The command serves what it was asked for, tells how to reach it, and ends cleanly on a signal."""
+    """The command serves the requested data, prints how to reach it, and ends cleanly on a signal."""
     faults = tmp_path / "faults.json"
     faults.write_text('{"flashpoint": [{"kind": "status", "status": 418, "match": "alerts"}]}')
     arguments = [
@@ -140,7 +140,7 @@ def test_the_command_serves_and_ends_in_order(tmp_path: Path, ending: signal.Sig
 
 
 def test_the_exports_survive_a_shell(tmp_path: Path) -> None:
-    """The lines that the command prints give a shell exactly the connections."""
+    """The printed lines give a shell exactly the connections."""
     with running(tmp_path, "--indicators", "0", "--alerts", "0") as (process, told):
         process.terminate()
         output, _ = process.communicate(timeout=TIMEOUT_S)
@@ -155,7 +155,7 @@ def test_the_exports_survive_a_shell(tmp_path: Path) -> None:
 
 
 def test_wrong_faults_end_the_command_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of faults that cannot be meant ends the command before it serves."""
+    """A file with invalid faults ends the command before it serves."""
     faults = tmp_path / "faults.json"
     faults.write_text('{"flashpoint": [{"kind": "explode"}]}')
     assert main(["--faults", str(faults), "--indicators", "0"]) == 2
@@ -167,7 +167,7 @@ def test_wrong_faults_end_the_command_with_a_reason(tmp_path: Path, capsys: pyte
     [["--from", "2024-01-02", "--to", "2024-01-01"], ["--from", "yesterday"], ["--types", "domain,,url"]],
 )
 def test_wrong_arguments_end_the_command(arguments: list[str]) -> None:
-    """An interval that is none, a time that is none, and an empty type are refused."""
+    """An empty interval, an invalid time and an empty type are refused."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""A DAG of five-minute intervals whose runs do as their conf says."""
+"""A DAG of five-minute intervals whose runs follow their conf."""
 
 from __future__ import annotations
 

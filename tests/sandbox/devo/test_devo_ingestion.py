@@ -1,4 +1,4 @@
-"""The HTTP ingestion of the sandbox: what it takes, what it refuses, and what is recorded."""
+"""The HTTP ingestion of the sandbox: accepted and refused requests, and the recorded lines."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ GZIP = {"Content-Encoding": "gzip"}
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """The client of these tests is none of ours, and would log each address with its token."""
+    """Silence the client of these tests, which logs each address with its token."""
     caplog.set_level(logging.INFO, "urllib3")
 
 
 def post(devo: DevoServer, body: bytes, *, headers: Any = None, **path: str) -> requests.Response:
-    """Send a body to the ingestion; ``path`` replaces parts of the address."""
+    """Post a body to the ingestion; ``path`` replaces parts of the address."""
     parts = {"mode": "stream", "domain": "acme", "token": SETTINGS.http_token, "host": "web1", "tag": TAG} | path
     url = "{}/{mode}/{domain}/token!{token}/{host}/{tag}".format(devo.url, **parts)
     return requests.post(url, data=body, headers=headers, timeout=20)
 
 
 def test_each_line_is_an_event(devo: DevoServer) -> None:
-    """The lines of a stream are events of the table in the address, from the host in the address, in order."""
+    """The lines of a stream are events of the table and host in the address, in order."""
     assert post(devo, "one\nzwei ñ€😀\r\nthree".encode()).status_code == 200
     assert devo.tables.messages(TAG) == ["one", "zwei ñ€😀\r", "three"]
     header = devo.tables.events(TAG)[0].header
@@ -42,32 +42,32 @@ def test_each_line_is_an_event(devo: DevoServer) -> None:
 
 
 def test_gzip_is_inflated(devo: DevoServer) -> None:
-    """A gzipped body is taken for what is in it."""
+    """The content of a gzipped body counts."""
     assert post(devo, gzip.compress(b"one\ntwo\n"), headers=GZIP).status_code == 200
     assert devo.tables.messages(TAG) == ["one", "two"]
 
 
 def test_empty_stream_is_no_event(devo: DevoServer) -> None:
-    """A stream without a line is accepted and leaves nothing."""
+    """A stream without lines is accepted and has no effect."""
     assert post(devo, b"").status_code == 200
     assert devo.tables.names() == []
 
 
 def test_empty_line_is_an_event(devo: DevoServer) -> None:
-    """A line without a message is an event without one, as it is by syslog."""
+    """A line without a message is an event without a message, as over syslog."""
     assert post(devo, b"\n\none\n").status_code == 200
     assert devo.tables.messages(TAG) == ["", "", "one"]
 
 
 def test_event_is_one_line(devo: DevoServer) -> None:
-    """The mode for one event answers 204, and takes no second one."""
+    """The mode for one event answers 204 and refuses a second event."""
     assert post(devo, b"one", mode="event").status_code == 204
     assert post(devo, b"one\ntwo", mode="event").status_code == 400
     assert devo.tables.messages(TAG) == ["one"]
 
 
 def test_event_may_stand_in_the_query(devo: DevoServer) -> None:
-    """One event may be given in the address."""
+    """One event may be in the query of the address."""
     url = f"{devo.url}/event/acme/token!{SETTINGS.http_token}/web1/{TAG}?a%20b%3Dc"
     assert requests.get(url, timeout=20).status_code == 204
     assert devo.tables.messages(TAG) == ["a b=c"]
@@ -92,19 +92,19 @@ REFUSALS: dict[str, tuple[int, bytes, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("status", "body", "options"), REFUSALS.values(), ids=list(REFUSALS))
 def test_refusal_takes_nothing(devo: DevoServer, status: int, body: bytes, options: dict[str, Any]) -> None:
-    """What is wrong with a request is told by its status, and no line of it is recorded."""
+    """The status names the error of a request, and none of its lines is recorded."""
     assert post(devo, body, **options).status_code == status
     assert devo.tables.names() == []
 
 
 def test_longest_body_is_taken(devo: DevoServer) -> None:
-    """A body of exactly the limit passes."""
+    """A body of exactly the limit is accepted."""
     assert post(devo, b"x" * MAX_BODY_BYTES).status_code == 200
     assert devo.tables.count(TAG) == 1
 
 
 def test_break_in_the_body_takes_nothing(devo: DevoServer) -> None:
-    """Of a request that broke off no line is recorded."""
+    """No line of an interrupted request is recorded."""
     devo.faults.add(Fault("reset", "POST /stream", after_received_bytes=10))
     with pytest.raises(requests.ConnectionError):
         post(devo, b"one\ntwo\nthree\n" * 1000)
@@ -112,7 +112,7 @@ def test_break_in_the_body_takes_nothing(devo: DevoServer) -> None:
 
 
 def test_lost_answer_takes_all(devo: DevoServer) -> None:
-    """A request whose answer is lost was taken."""
+    """A request whose answer is lost has taken effect."""
     devo.faults.add(Fault("reset", "POST /stream", when="after"))
     with pytest.raises(requests.ConnectionError):
         post(devo, b"one\ntwo\n")
@@ -120,7 +120,7 @@ def test_lost_answer_takes_all(devo: DevoServer) -> None:
 
 
 def test_log_of_requests_has_no_token(devo: DevoServer) -> None:
-    """What the control plane shows of requests does not hold the token."""
+    """The control plane shows requests without the token."""
     post(devo, b"one\n")
     shown = requests.get(f"{devo.url}/__sandbox__/requests", timeout=20).text
     assert "/stream/acme/token!***/web1" in shown
@@ -128,6 +128,6 @@ def test_log_of_requests_has_no_token(devo: DevoServer) -> None:
 
 
 def test_addresses_name_the_ingestion(devo: DevoServer) -> None:
-    """The connection that the sandbox offers has what the HTTP transport needs."""
+    """The connection of the sandbox has the fields of the HTTP transport."""
     extra = json.loads(json.dumps(devo.airflow_connection()))["extra"]
     assert (extra["http_base_url"], extra["http_token"]) == (devo.url, SETTINGS.http_token)

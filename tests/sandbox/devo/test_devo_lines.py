@@ -1,4 +1,4 @@
-"""How the bytes of a syslog connection are cut into lines, and where a line's tag is found."""
+"""Cutting the bytes of a syslog connection into lines, and finding the tag of a line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cutter(wire: bytes) -> LineCutter:
 
 
 def cut(wire: bytes) -> tuple[list[bytes], bytes]:
-    """Return the lines and the remainder of a connection that brought ``wire``."""
+    """Return the lines and the remainder of a connection that received ``wire``."""
     one = cutter(wire)
     lines = [line.content for line in one.advance(len(wire))]
     return lines, one.remainder()
@@ -51,7 +51,7 @@ def cut(wire: bytes) -> tuple[list[bytes], bytes]:
     ],
 )
 def test_frames(wire: bytes, lines: list[bytes], remainder: bytes) -> None:
-    """Lines, counted frames and gzip members follow each other, and what is incomplete remains."""
+    """Lines, counted frames and gzip members follow each other, and an incomplete one remains."""
     assert cut(wire) == (lines, remainder)
 
 
@@ -72,8 +72,8 @@ def encode(kind: str, content: bytes) -> bytes:
 
 
 @given(st.lists(FRAME, max_size=8), st.lists(st.integers(0, 400), max_size=5))
-def test_frames_are_cut_alike_however_they_arrive(frames: list[tuple[str, bytes]], stops: list[int]) -> None:
-    """Looking in between, in the midst of any frame, changes nothing in what is found at the end."""
+def test_frames_are_cut_the_same_way_however_they_arrive(frames: list[tuple[str, bytes]], stops: list[int]) -> None:
+    """Cutting in between, even within a frame, does not change the result."""
     wire = b"".join(encode(*frame) for frame in frames)
     one = cutter(wire)
     lines = [line for stop in [*sorted(stops), len(wire)] for line in one.advance(min(stop, len(wire)))]
@@ -82,8 +82,8 @@ def test_frames_are_cut_alike_however_they_arrive(frames: list[tuple[str, bytes]
 
 
 @given(st.lists(FRAME, max_size=8))
-def test_a_line_is_found_again_where_it_is_said_to_lie(frames: list[tuple[str, bytes]]) -> None:
-    """The offset of a line leads to its content, on the wire or in what was inflated."""
+def test_a_line_is_found_at_its_offset(frames: list[tuple[str, bytes]]) -> None:
+    """The offset of a line leads to its content, in received or in inflated bytes."""
     wire = b"".join(encode(*frame) for frame in frames)
     budget = MemoryBudget(2**30)
     spool, inflated = Spool(budget), Spool(budget)
@@ -96,7 +96,7 @@ def test_a_line_is_found_again_where_it_is_said_to_lie(frames: list[tuple[str, b
 @pytest.mark.parametrize("size", [4 * 1024 * 1024 - 1, 4 * 1024 * 1024, 20_000_000])
 @pytest.mark.parametrize("kind", ["line", "counted"])
 def test_a_line_longer_than_a_block_is_one_line(size: int, kind: str) -> None:
-    """The length of a line is not limited by the size in which the bytes are read."""
+    """A line may be longer than a block of read bytes."""
     wire = encode("line", b"first") + encode(kind, b"x" * size) + encode("line", b"last")
     lines, remainder = cut(wire)
     assert [len(line) - len(HEADER) for line in lines] == [5, size, 4]
@@ -123,7 +123,7 @@ def test_dates(date: str) -> None:
 
 
 def test_the_form_of_the_date_is_no_part_of_the_tag() -> None:
-    """A tag that says where its date is from names the same table as without."""
+    """A tag with a date form names the same table as a tag without one."""
     header, _ = parse_header(b"<14>2024-01-02 03:04:05 host (usd)my.app.x: message")
     assert header is not None
     assert (header.date_form, header.tag) == ("(usd)", "my.app.x")
@@ -148,18 +148,18 @@ def test_the_form_of_the_date_is_no_part_of_the_tag() -> None:
     ],
 )
 def test_a_line_without_a_proper_header_is_unknown(line: bytes) -> None:
-    """Nothing is guessed: such a line goes whole to the table of the unknown."""
+    """A line without a valid header goes whole to the table of unknown lines."""
     assert TagFinder().find(line) == (UNKNOWN_TAG, 0)
 
 
 def test_a_message_is_found_behind_its_header() -> None:
-    """A message begins after one space and may hold what separates headers."""
+    """A message begins after one space and may contain header separators."""
     line = HEADER + b"  a: b: c"
     assert TagFinder().find(line) == ("my.app.test.x", len(HEADER))
 
 
 def test_headers_are_remembered_by_their_whole_text() -> None:
-    """Two headers of equal length do not get each other's tag."""
+    """Two headers of equal length have separate tags."""
     finder = TagFinder()
     found = [finder.find(HEADER.replace(b"test", tag) + b"m")[0] for tag in (b"aaaa", b"bbbb", b"aaaa")]
     assert found == ["my.app.aaaa.x", "my.app.bbbb.x", "my.app.aaaa.x"]

@@ -1,4 +1,4 @@
-"""Forms that are read as a stream."""
+"""Reading forms from a stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.errors import InvalidSettingError
 
 
 class Trickle(io.RawIOBase):
-    """A body that comes in pieces of a few bytes."""
+    """A body that arrives in pieces of a few bytes."""
 
     def __init__(self, body: bytes, piece_bytes: int) -> None:
         self._body = io.BytesIO(body)
@@ -42,7 +42,7 @@ def read(body: bytes, content_type: str, piece_bytes: int = 10**9) -> list[tuple
     st.integers(1, 50),
 )
 def test_parts_come_out_as_they_went_in(bodies: list[bytes], piece_bytes: int) -> None:
-    """Whatever a part holds and however it arrives, it is given back unchanged."""
+    """Any part, arriving in any pieces, is returned unchanged."""
     fields = [(f"part{i}", (f"file{i}", body, "text/csv")) for i, body in enumerate(bodies)]
     encoder = MultipartEncoder(fields, boundary="boundary!")
     expected = [(f"part{i}", "text/csv", body) for i, body in enumerate(bodies)]
@@ -50,7 +50,7 @@ def test_parts_come_out_as_they_went_in(bodies: list[bytes], piece_bytes: int) -
 
 
 def test_a_part_left_unread_is_skipped() -> None:
-    """The next part begins at its own first byte, whatever was read of the one before."""
+    """The next part starts at its own first byte, however much was read of the one before."""
     encoder = MultipartEncoder([("a", ("a", b"x" * 1_000_000, "text/csv")), ("b", ("b", b"y", "text/csv"))])
     parts = read_parts(io.BytesIO(encoder.to_string()), headers(encoder.content_type))
     assert [(part.name, part.body.read(3)) for part in parts] == [("a", b"xxx"), ("b", b"y")]
@@ -67,7 +67,7 @@ def test_a_part_left_unread_is_skipped() -> None:
         (b"--b\r\n" + b"x" * 100_000, "multipart/form-data; boundary=b"),
     ],
 )
-def test_a_form_that_is_none_is_refused(body: bytes, content_type: str) -> None:
-    """A wrong type, no boundary, a missing end, a part without a name or without an end of its headers."""
+def test_an_invalid_form_is_refused(body: bytes, content_type: str) -> None:
+    """A wrong type, no boundary, a missing end, a part without a name or without an end of headers is refused."""
     with pytest.raises(InvalidSettingError):
         read(body, content_type)

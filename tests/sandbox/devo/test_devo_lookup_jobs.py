@@ -1,4 +1,4 @@
-"""The jobs of the Lookups API: how they pass, fail, wait for each other and are told."""
+"""The jobs of the Lookups API: their states, failures, order and answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_job_passes_through_its_states(client: LookupsClient) -> None:
 
 
 def test_nothing_changes_before_the_job_is_done(colors: DevoServer, client: LookupsClient) -> None:
-    """The new content appears with the word COMPLETED."""
+    """The new content appears with the state COMPLETED."""
     job = client.deploy("PUT", "Colors", "KEY,COLOR\n3,Green\n").json()["jobId"]
     client.words("Colors", job)
     assert colors.lookups["Colors"].count == 2
@@ -44,7 +44,7 @@ def test_nothing_changes_before_the_job_is_done(colors: DevoServer, client: Look
 def test_bad_rows_fail_the_job_and_leave_the_old_content(
     colors: DevoServer, client: LookupsClient, csv: str, reason: str
 ) -> None:
-    """The request is accepted, the job fails with a reason, and the lookup is as it was."""
+    """The request is accepted, the job fails with a reason, and the lookup does not change."""
     last = client.put(csv, APPEND)
     assert last["status"] == "FAILED"
     assert last["message"].startswith(reason)
@@ -64,7 +64,7 @@ def test_bad_rows_fail_the_job_and_leave_the_old_content(
 def test_cells_are_of_their_column_s_type(
     devo: DevoServer, client: LookupsClient, kind: str, good: list[str], bad: list[str]
 ) -> None:
-    """A cell of another type fails the job; an empty one is no value, which each type may have."""
+    """A cell of another type fails the job; an empty cell is valid for each type."""
     config = {"columns": [COLUMNS[0], {"name": "V", "type": kind}], "key": {"type": "first-column"}}
     for state, values in (("COMPLETED", good), ("FAILED", bad)):
         for number, value in enumerate(values):
@@ -74,14 +74,14 @@ def test_cells_are_of_their_column_s_type(
 
 
 def test_a_failed_creation_leaves_no_lookup(devo: DevoServer, client: LookupsClient) -> None:
-    """After a failed POST there is nothing to change, and the next POST may succeed."""
+    """After a failed POST no lookup exists, and the next POST may succeed."""
     client.wait("Colors", client.deploy("POST", "Colors", "KEY,COLOR\nx,Red\n"))
     assert client.deploy("PUT", "Colors", CSV).status_code == 404
     assert client.wait("Colors", client.deploy("POST", "Colors", CSV))["status"] == "COMPLETED"
 
 
 def test_a_job_can_be_made_to_fail(colors: DevoServer, client: LookupsClient) -> None:
-    """A planned failure strikes one job, with its reason; the next one succeeds."""
+    """A planned failure applies to one job, with its reason; the next job succeeds."""
     colors.lookups.plan_jobs(JobPlan(failure="out of space"))
     last = client.put("KEY,COLOR\n3,Green\n")
     assert (last["status"], last["message"]) == ("FAILED", "out of space")
@@ -96,15 +96,15 @@ def test_a_job_can_be_made_to_take_long(devo: DevoServer, client: LookupsClient)
     assert words == ["PENDING", "RUNNING", "RUNNING", "RUNNING", "COMPLETED"]
 
 
-def test_jobs_under_way_can_be_finished_without_polls(devo: DevoServer, client: LookupsClient) -> None:
-    """A test that does not poll can look at the result all the same."""
+def test_running_jobs_can_be_finished_without_polls(devo: DevoServer, client: LookupsClient) -> None:
+    """A test can finish jobs without polling."""
     client.deploy("POST", "Colors", CSV)
     devo.lookups.finish_jobs()
     assert devo.lookups["Colors"].count == 2
 
 
 def test_one_job_runs_at_a_time(colors: DevoServer, client: LookupsClient) -> None:
-    """A second deployment or deletion is refused while a job runs; another lookup is not concerned."""
+    """A second deployment or deletion is refused while a job runs; other lookups are not affected."""
     colors.lookups.plan_jobs(JobPlan(polls=10))
     client.deploy("PUT", "Colors", CSV)
     assert client.deploy("PUT", "Colors", CSV).status_code == 409
@@ -112,15 +112,15 @@ def test_one_job_runs_at_a_time(colors: DevoServer, client: LookupsClient) -> No
     assert client.deploy("POST", "Other", CSV).status_code == 200
 
 
-def test_asking_again_gets_through_in_the_end(colors: DevoServer, client: LookupsClient) -> None:
-    """Each refused deployment lets a poll pass, so that a client that only repeats is not stuck."""
+def test_a_repeated_deployment_succeeds_in_the_end(colors: DevoServer, client: LookupsClient) -> None:
+    """Each refused deployment counts as a poll, so a client that only repeats it succeeds."""
     client.deploy("PUT", "Colors", CSV)
     codes = [client.deploy("PUT", "Colors", CSV).status_code for _ in range(2)]
     assert codes == [409, 200]
 
 
 def test_the_last_ten_jobs_are_listed_oldest_first(colors: DevoServer, client: LookupsClient) -> None:
-    """Older jobs leave the list, and are still counted by the inspection."""
+    """Older jobs leave the list; the inspection still counts them."""
     made = []
     for _ in range(12):
         made.append(client.deploy("PUT", "Colors", CSV).json()["jobId"])
@@ -130,7 +130,7 @@ def test_the_last_ten_jobs_are_listed_oldest_first(colors: DevoServer, client: L
 
 
 def test_a_job_without_an_answer_is_found_in_the_list(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Where the API is told to keep the id to itself, the list of jobs gives it."""
+    """If the answer has no job id, the list of jobs has it."""
     with DevoServer(replace(SETTINGS, job_answers=JobAnswers(with_id=False))) as devo:
         client = LookupsClient(devo)
         assert "jobId" not in client.deploy("POST", "Colors", CSV).json()
@@ -146,8 +146,8 @@ def test_a_job_without_an_answer_is_found_in_the_list(tmp_path_factory: pytest.T
         (replace(JobAnswers.dotted(), shape="words"), ["create.start", "create.start", "create.ok"]),
     ],
 )
-def test_jobs_can_be_spoken_of_in_other_words(answers: JobAnswers, expected: list[str]) -> None:
-    """Words and shapes of the answer are settings, to see how a client takes what it does not know."""
+def test_job_answers_can_use_other_words(answers: JobAnswers, expected: list[str]) -> None:
+    """The words and shapes of answers are settings, to test clients with unknown ones."""
     with DevoServer(replace(SETTINGS, job_polls=0, job_answers=answers)) as devo:
         client = LookupsClient(devo)
         job = client.deploy("POST", "Colors", CSV).json()["jobId"]

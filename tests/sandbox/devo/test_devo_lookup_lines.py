@@ -1,4 +1,4 @@
-"""Lookups that come to a sandbox Devo as lines of the tables `my.lookup`."""
+"""Lookups that a sandbox Devo receives as lines of the tables `my.lookup`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lines(lookups: DevoLookups) -> LookupLines:
 
 
 def upload(lines: LookupLines, action: str, *rows: str, header: str = HEADER, **connections: int) -> None:
-    """Bring an upload; a row that begins with ``-`` is deleted. Each part can come by a connection of its own."""
+    """Send an upload; a row that begins with ``-`` is deleted. Each part may have a connection of its own."""
     control = f"my.lookup.control.Colors.{action}"
     lines.take(connections.get("start", 1), control, f"17.5_Colors|START|{header}".encode())
     for row in rows:
@@ -38,7 +38,7 @@ def content(lookups: DevoLookups) -> dict[str, str]:
 
 
 def test_full_builds_and_replaces(lookups: DevoLookups, lines: LookupLines) -> None:
-    """FULL makes a lookup of the columns that START tells, and leaves nothing of an earlier one."""
+    """FULL creates a lookup with the columns in START and removes all earlier content."""
     upload(lines, "FULL", '1,"Red"', '2,"Gr,een ""x"""')
     assert (lookups["Colors"].columns, lookups["Colors"].types) == (["KEY", "COLOR"], ["INT4", "STRING"])
     assert content(lookups) == {"1": "Red", "2": 'Gr,een "x"'}
@@ -48,7 +48,7 @@ def test_full_builds_and_replaces(lookups: DevoLookups, lines: LookupLines) -> N
 
 
 def test_inc_adds_changes_and_deletes(lookups: DevoLookups, lines: LookupLines) -> None:
-    """INC adds rows, changes those whose key is there, and removes those that come as DELETE, in their order."""
+    """INC adds rows, changes those with a known key, and deletes those sent as DELETE, in order."""
     upload(lines, "FULL", '1,"Red"', '2,"Blue"')
     upload(lines, "INC", '1,"Crimson"', "-2", '3,"Green"', '-3,"Green"', '4,"Gold"')
     assert content(lookups) == {"1": "Crimson", "4": "Gold"}
@@ -56,7 +56,7 @@ def test_inc_adds_changes_and_deletes(lookups: DevoLookups, lines: LookupLines) 
 
 @pytest.mark.parametrize("part", ["start", "rows", "end"])
 def test_parts_of_other_connections_do_not_count(lookups: DevoLookups, lines: LookupLines, part: str) -> None:
-    """An upload whose START, rows or END came by another connection loads none of those rows."""
+    """An upload with START, rows or END on another connection loads none of those rows."""
     connections: dict[str, Any] = {part: 2}
     upload(lines, "FULL", '1,"Red"', **connections)
     assert lines.ignored > 0
@@ -77,7 +77,7 @@ def test_parts_of_other_connections_do_not_count(lookups: DevoLookups, lines: Lo
 def test_upload_that_does_not_fit_fails_as_a_whole(
     lookups: DevoLookups, lines: LookupLines, rows: list[str], header: str, reason: str
 ) -> None:
-    """A broken header or row loads nothing, and a failed job says why; a client would not learn of it."""
+    """A broken header or row loads nothing. A failed job has the reason; the client does not see it."""
     upload(lines, "FULL", '1,"Red"')
     upload(lines, "FULL", '2,"Blue"', *rows, header=header)
     job = lookups["Colors"].jobs[-1]
@@ -87,7 +87,7 @@ def test_upload_that_does_not_fit_fails_as_a_whole(
 
 
 def test_inc_needs_the_lookup(lookups: DevoLookups, lines: LookupLines) -> None:
-    """INC makes no lookup, and adds nothing under other columns."""
+    """INC creates no lookup, and adds nothing with other columns."""
     upload(lines, "INC", '1,"Red"')
     assert "Colors" not in lookups
     upload(lines, "FULL", '1,"Red"')
@@ -96,7 +96,7 @@ def test_inc_needs_the_lookup(lookups: DevoLookups, lines: LookupLines) -> None:
 
 
 def test_failure_can_be_planned(lookups: DevoLookups, lines: LookupLines) -> None:
-    """Plans for jobs hold for uploads too."""
+    """Job plans also apply to uploads."""
     lookups.plan_jobs(JobPlan(failure="out of space"))
     upload(lines, "FULL", '1,"Red"')
     assert "Colors" not in lookups

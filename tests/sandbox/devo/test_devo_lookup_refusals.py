@@ -1,4 +1,4 @@
-"""What the Lookups API refuses."""
+"""Requests that the Lookups API refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.devo.server import DevoServer
 
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_an_unknown_token_is_refused(devo: DevoServer, token: str) -> None:
-    """Nothing is told to a client whose token is missing or unknown."""
+    """A client without a known token gets no information."""
     client = LookupsClient(devo, token)
     codes = {client.get(path).status_code for path in ("", "/Colors", "/Colors/job", "/Colors/job/1")}
     codes |= {client.deploy("POST", "Colors", CSV).status_code, client.drop("Colors").status_code}
@@ -23,13 +23,13 @@ def test_an_unknown_token_is_refused(devo: DevoServer, token: str) -> None:
 
 
 def test_another_scheme_is_refused(devo: DevoServer, client: LookupsClient) -> None:
-    """The token counts as a Bearer token only."""
+    """The token is accepted only as a Bearer token."""
     client.headers = {"Authorization": "Basic secret"}
     assert client.get().status_code == 401
 
 
 def test_a_reader_s_token_changes_nothing(colors: DevoServer) -> None:
-    """A token without the right to write sees lookups and gets 403 elsewhere."""
+    """A token without the right to write can read lookups and gets 403 elsewhere."""
     client = LookupsClient(colors, "reader")
     assert client.get("/Colors").status_code == 200
     assert client.deploy("PUT", "Colors", CSV).status_code == 403
@@ -37,7 +37,7 @@ def test_a_reader_s_token_changes_nothing(colors: DevoServer) -> None:
 
 
 def test_another_domain_is_refused(devo: DevoServer) -> None:
-    """A token opens its own domain only."""
+    """A token is valid only for its own domain."""
     assert LookupsClient(devo, domain="other").get().status_code == 403
 
 
@@ -70,20 +70,20 @@ def test_a_name_has_letters_digits_and_underscores(client: LookupsClient, name: 
     ],
 )
 def test_a_wrong_configuration_is_refused(devo: DevoServer, client: LookupsClient, change: dict[str, Any]) -> None:
-    """What the configuration does not allow, or the header contradicts, is a 400 and makes no job."""
+    """An invalid configuration, or one that contradicts the header, is a 400 and makes no job."""
     assert client.deploy("POST", "Colors", CSV, CONFIG | change).status_code == 400
     assert devo.lookups.get("Colors") is None
 
 
 @pytest.mark.parametrize("missing", ["columns", "key"])
 def test_columns_and_key_are_needed(client: LookupsClient, missing: str) -> None:
-    """Neither is guessed from the CSV."""
+    """Columns and key are not derived from the CSV."""
     config = {name: value for name, value in CONFIG.items() if name != missing}
     assert client.deploy("POST", "Colors", CSV, config).status_code == 400
 
 
 def test_an_empty_csv_has_no_header(client: LookupsClient) -> None:
-    """Where a header is announced there must be one."""
+    """An announced header must be present."""
     assert client.deploy("POST", "Colors", b"").status_code == 400
 
 
@@ -97,7 +97,7 @@ def test_an_empty_csv_has_no_header(client: LookupsClient) -> None:
     ],
 )
 def test_a_wrong_form_is_refused(client: LookupsClient, parts: dict[str, Any]) -> None:
-    """Each part has its name and its media type, and there are no others."""
+    """Each part needs its name and media type, and other parts are refused."""
     assert client.deploy("POST", "Colors", CSV, parts=parts).status_code == 400
 
 
@@ -109,13 +109,13 @@ def test_a_form_needs_both_parts(client: LookupsClient) -> None:
 
 
 def test_creating_twice_is_refused(colors: DevoServer, client: LookupsClient) -> None:
-    """POST never writes over a lookup."""
+    """POST never overwrites a lookup."""
     assert client.deploy("POST", "Colors", CSV).status_code == 409
 
 
 @pytest.mark.parametrize("config", [CONFIG, APPEND, DELETE])
 def test_changing_nothing_is_refused(client: LookupsClient, config: dict[str, Any]) -> None:
-    """PUT needs a lookup, and so does DELETE."""
+    """PUT and DELETE need an existing lookup."""
     assert client.deploy("PUT", "Colors", CSV, config).status_code == 404
     assert client.drop("Colors").status_code == 404
 
@@ -132,15 +132,15 @@ def test_changing_nothing_is_refused(client: LookupsClient, config: dict[str, An
 def test_an_append_has_the_columns_of_its_lookup(
     colors: DevoServer, client: LookupsClient, csv: str, change: dict[str, Any]
 ) -> None:
-    """Rows cannot be added under other columns, another order or another key."""
+    """Rows cannot be added with other columns, another order or another key."""
     assert client.deploy("PUT", "Colors", csv, APPEND | change).status_code == 400
 
 
-def test_what_was_never_there_is_not_found(client: LookupsClient) -> None:
-    """An unknown lookup has no metadata and no jobs, and a known one no unknown job."""
+def test_unknown_lookups_are_not_found(client: LookupsClient) -> None:
+    """An unknown lookup has no metadata and no jobs; a known lookup has no unknown job."""
     assert [client.get(path).status_code for path in ("/Colors", "/Colors/job")] == [404, 404]
 
 
 def test_an_unknown_job_is_not_found(colors: DevoServer, client: LookupsClient) -> None:
-    """A job is known by its id only."""
+    """A job is found only by its id."""
     assert client.get("/Colors/job/none").status_code == 404

@@ -1,4 +1,4 @@
-"""The Lookups API, as a plain client of the vendor's guide uses it."""
+"""The Lookups API, used by a plain client as in the vendor's guide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.http_service.faults import Fault
 
 
 def test_a_lookup_is_created(colors: DevoServer) -> None:
-    """POST with columns, key and CSV makes a lookup of them."""
+    """POST with columns, key and CSV creates a lookup."""
     lookup = colors.lookups["Colors"]
     assert (lookup.columns, lookup.types, lookup.key) == (["KEY", "COLOR"], ["INT8", "STRING"], "KEY")
     assert lookup.rows() == [["1", "Red"], ["2", "Blue"]]
@@ -25,7 +25,7 @@ def test_a_lookup_is_created(colors: DevoServer) -> None:
 
 
 def test_a_put_replaces_everything(colors: DevoServer, client: LookupsClient) -> None:
-    """PUT without append leaves nothing of the old content, columns included."""
+    """PUT without append removes all old content, columns included."""
     config = CONFIG | {"columns": [*COLUMNS, {"name": "HEX", "type": "STRING"}]}
     assert client.put("KEY,COLOR,HEX\n3,Green,00ff00\n", config)["status"] == "COMPLETED"
     assert colors.lookups["Colors"].columns == ["KEY", "COLOR", "HEX"]
@@ -33,13 +33,13 @@ def test_a_put_replaces_everything(colors: DevoServer, client: LookupsClient) ->
 
 
 def test_an_append_writes_over_equal_keys(colors: DevoServer, client: LookupsClient) -> None:
-    """PUT with append adds rows and replaces those with a key that is there; the last of a file wins."""
+    """PUT with append adds rows and replaces rows with a known key; the last row in a file wins."""
     assert client.put("KEY,COLOR\n2,Navy\n3,Green\n3,Lime\n", APPEND)["status"] == "COMPLETED"
     assert colors.lookups["Colors"].rows() == [["1", "Red"], ["2", "Navy"], ["3", "Lime"]]
 
 
 def test_rows_are_deleted_by_key(colors: DevoServer, client: LookupsClient) -> None:
-    """A contribution of type del takes the keys of the file out, known or not; other cells do not matter."""
+    """A contribution of type del deletes the keys in the file, known or not; other cells are ignored."""
     assert client.put("KEY,COLOR\n2,any\n9,any\n", DELETE)["status"] == "COMPLETED"
     assert colors.lookups["Colors"].rows() == [["1", "Red"]]
 
@@ -51,7 +51,7 @@ def test_a_deletion_may_leave_columns_out(colors: DevoServer, client: LookupsCli
 
 
 def test_a_lookup_is_dropped_by_a_job(colors: DevoServer, client: LookupsClient) -> None:
-    """DELETE answers with a job, and when that is done the lookup is gone and can be created again."""
+    """DELETE starts a job. When the job is done the lookup is gone and can be created again."""
     answer = client.drop("Colors")
     assert "Colors" in colors.lookups
     assert client.wait("Colors", answer)["status"] == "COMPLETED"
@@ -61,7 +61,7 @@ def test_a_lookup_is_dropped_by_a_job(colors: DevoServer, client: LookupsClient)
 
 
 def test_hostile_values_arrive_unchanged(devo: DevoServer, client: LookupsClient) -> None:
-    """Quotes, commas, line breaks, HTML, NUL, emoji and a megabyte pass through CSV and inspection."""
+    """Quotes, commas, line breaks, HTML, NUL, emoji and a megabyte survive CSV and inspection."""
     values = ['a"b', "a,b", "a\nb", "a\r\nb", "<b>&amp;</b>", "a\x00b", "😀", "x" * 1_000_000, ""]
     rows = "".join(f'{i},"{value.replace(chr(34), chr(34) * 2)}"\n' for i, value in enumerate(values))
     answer = client.deploy("POST", "Hostile", ("KEY,COLOR\n" + rows).encode())
@@ -71,7 +71,7 @@ def test_hostile_values_arrive_unchanged(devo: DevoServer, client: LookupsClient
 
 
 def test_bytes_that_are_no_utf8_survive_the_inspection(devo: DevoServer, client: LookupsClient) -> None:
-    """Bytes of a lone surrogate come out of the JSON as bytes of a lone surrogate."""
+    """The bytes of a lone surrogate are returned as the same bytes."""
     value = "a\ud800b".encode("utf-8", "surrogatepass")
     client.wait("Hostile", client.deploy("POST", "Hostile", b"KEY,COLOR\n1," + value + b"\n"))
     shown = requests.get(f"{devo.url}/__sandbox__/lookups/Hostile", timeout=20).json()
@@ -79,7 +79,7 @@ def test_bytes_that_are_no_utf8_survive_the_inspection(devo: DevoServer, client:
 
 
 def test_a_json_body_does_the_same(devo: DevoServer, client: LookupsClient) -> None:
-    """The configuration may come as JSON with the CSV in it."""
+    """The configuration may be sent as JSON with the CSV in it."""
     url = f"{client.base}/Colors/deploy-csv"
     answer = requests.post(url, headers=client.headers, json=CONFIG | {"csv": CSV}, timeout=20)
     assert client.wait("Colors", answer)["status"] == "COMPLETED"
@@ -87,7 +87,7 @@ def test_a_json_body_does_the_same(devo: DevoServer, client: LookupsClient) -> N
 
 
 def test_the_csv_may_come_before_its_configuration(devo: DevoServer, client: LookupsClient) -> None:
-    """The order of the parts has no meaning."""
+    """The order of the parts does not matter."""
     parts = {
         "csv": ("x.csv", CSV, "text/csv"),
         "deploy-config": (None, json.dumps(CONFIG), "application/json"),
@@ -98,7 +98,7 @@ def test_the_csv_may_come_before_its_configuration(devo: DevoServer, client: Loo
 
 
 def test_empty_lines_are_skipped_on_request_only(devo: DevoServer, client: LookupsClient) -> None:
-    """Without skipEmptyLines an empty line is a row without cells, and the job fails."""
+    """Without skipEmptyLines an empty line is a row without cells and fails the job."""
     csv = "KEY,COLOR\n1,Red\n\n2,Blue\n"
     assert client.wait("Colors", client.deploy("POST", "Colors", csv))["status"] == "FAILED"
     answer = client.deploy("POST", "Colors", csv, CONFIG | {"skipEmptyLines": True})
@@ -121,7 +121,7 @@ def test_integer_keys_are_compared_as_numbers(colors: DevoServer, client: Lookup
 
 
 def test_lookups_are_listed_in_pages(devo: DevoServer, client: LookupsClient) -> None:
-    """Each page names the next one, oldest lookups first, and the last page names none."""
+    """Each page but the last one names the next; the oldest lookups come first."""
     for number in range(5):
         client.deploy("POST", f"Lookup{number}", CSV)
         devo.lookups.finish_jobs()
@@ -134,7 +134,7 @@ def test_lookups_are_listed_in_pages(devo: DevoServer, client: LookupsClient) ->
 
 
 def test_a_replaced_lookup_keeps_its_age(devo: DevoServer, client: LookupsClient) -> None:
-    """The list stays in the order of creation when the content of a lookup is replaced."""
+    """The list keeps the order of creation when the content of a lookup is replaced."""
     devo.lookups.plan_jobs(*[JobPlan(polls=0)] * 3)
     client.deploy("POST", "Older", CSV)
     created = devo.lookups["Older"].created_ms
@@ -156,7 +156,7 @@ def test_a_replaced_lookup_keeps_its_age(devo: DevoServer, client: LookupsClient
     ],
 )
 def test_a_list_has_known_parameters(client: LookupsClient, query: dict[str, Any]) -> None:
-    """Lengths out of 1 to 1000 and unknown parameters are refused."""
+    """Lengths outside 1 to 1000 and unknown parameters are refused."""
     assert client.get(**query).status_code == 400
 
 
@@ -165,16 +165,16 @@ def test_other_domains_own_nothing(colors: DevoServer, client: LookupsClient) ->
     assert client.get(owner="OTHER_DOMAINS").json() == {"lookups": []}
 
 
-def test_metadata_tell_what_a_lookup_is(colors: DevoServer, client: LookupsClient) -> None:
-    """Columns, key and status of a lookup at rest."""
+def test_metadata_describe_a_lookup(colors: DevoServer, client: LookupsClient) -> None:
+    """The metadata has columns, key and status of a lookup."""
     shown = client.get("/Colors").json()
     assert (shown["name"], shown["status"], shown["rows"]) == ("Colors", "Available", 2)
     assert shown["columns"] == COLUMNS
     assert shown["key"] == {"type": "column", "column": "KEY"}
 
 
-def test_metadata_tell_what_a_job_is_doing(devo: DevoServer, client: LookupsClient) -> None:
-    """The status names the operation under way."""
+def test_metadata_describe_the_running_job(devo: DevoServer, client: LookupsClient) -> None:
+    """The status names the running operation."""
     devo.lookups.plan_jobs(JobPlan(polls=9), JobPlan(polls=0), JobPlan(polls=9))
     client.deploy("POST", "Colors", CSV)
     assert client.get("/Colors").json()["status"] == "Creating"
@@ -185,7 +185,7 @@ def test_metadata_tell_what_a_job_is_doing(devo: DevoServer, client: LookupsClie
 
 
 def test_an_upload_that_breaks_off_has_no_effect(colors: DevoServer, client: LookupsClient) -> None:
-    """A reset in the midst of an upload makes no job and changes nothing."""
+    """A reset within an upload makes no job and changes nothing."""
     colors.faults.add(Fault("reset", match="^PUT", after_received_bytes=100_000))
     with pytest.raises(requests.ConnectionError):
         client.deploy("PUT", "Colors", b"KEY,COLOR\n" + b"3,Green\n" * 1_000_000)
@@ -194,7 +194,7 @@ def test_an_upload_that_breaks_off_has_no_effect(colors: DevoServer, client: Loo
 
 
 def test_an_answer_that_is_lost_leaves_its_job(colors: DevoServer, client: LookupsClient) -> None:
-    """A reset after the upload took effect is seen as an error, though the job runs."""
+    """A reset after the upload took effect is an error for the client, but the job runs."""
     colors.faults.add(Fault("reset", match="^PUT", when="after"))
     with pytest.raises(requests.ConnectionError):
         client.deploy("PUT", "Colors", "KEY,COLOR\n3,Green\n")
@@ -203,7 +203,7 @@ def test_an_answer_that_is_lost_leaves_its_job(colors: DevoServer, client: Looku
 
 
 def test_statuses_and_their_headers_can_be_scripted(colors: DevoServer, client: LookupsClient) -> None:
-    """A scripted 429 has its Retry-After and passes."""
+    """A scripted 429 has its Retry-After, and the next request succeeds."""
     colors.faults.add(Fault("status", match="^GET .*/Colors$", status=429, headers={"Retry-After": "7"}))
     refused = client.get("/Colors")
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "7")
@@ -211,13 +211,13 @@ def test_statuses_and_their_headers_can_be_scripted(colors: DevoServer, client: 
 
 
 def test_a_stalled_upload_goes_on_when_released(colors: DevoServer, client: LookupsClient) -> None:
-    """A stall holds an answer up and changes nothing else."""
+    """A stall delays an answer and changes nothing else."""
     colors.faults.add(Fault("stall", match="^PUT", stall_s=0.01))
     assert client.put("KEY,COLOR\n3,Green\n")["status"] == "COMPLETED"
 
 
 def test_a_large_upload_is_read_as_a_stream(devo: DevoServer, client: LookupsClient) -> None:
-    """Two hundred thousand rows sent in chunks of unknown length are all there."""
+    """Two hundred thousand rows sent in chunks of unknown length all arrive."""
 
     def body() -> Iterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="deploy-config"\r\n'

@@ -1,4 +1,4 @@
-"""The sandbox's query API: it answers devo-sdk, refuses what is wrong, and hides what it is told to lose."""
+"""The query API of the sandbox: its answers for devo-sdk, its refusals, and scripted losses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shown(devo: DevoServer) -> list[str]:
 
 
 def test_client_of_devo_sdk(filled: DevoServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """devo-sdk's own client gets its answer."""
+    """The client of devo-sdk gets its answer."""
     monkeypatch.setenv("UNSECURE_HTTP", "true")
     config = ClientConfig(response="json/simple/compact", processor=SIMPLECOMPACT_TO_OBJ, stream=True)
     client = Client(
@@ -57,21 +57,21 @@ def test_client_of_devo_sdk(filled: DevoServer, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_what_is_lost_is_not_shown(filled: DevoServer) -> None:
-    """One event of each id that was lost is missing; the table itself still holds it."""
+def test_lost_events_are_not_shown(filled: DevoServer) -> None:
+    """One event of each lost id is missing from queries; the table still has it."""
     filled.index.lose("a", "b")
     assert shown(filled) == ['{"id":"b","events":1}', '{"id":"c","events":1}']
     assert filled.tables.count(TAG) == 4
 
 
-def test_what_is_late_is_shown_later(filled: DevoServer) -> None:
-    """As many queries as were told see nothing; the next one sees all."""
+def test_late_events_are_shown_later(filled: DevoServer) -> None:
+    """The scripted number of queries sees nothing; the next one sees everything."""
     filled.index.lag(2)
     assert [len(shown(filled)) for _ in range(3)] == [0, 0, 3]
 
 
 def test_script_from_another_process(filled: DevoServer) -> None:
-    """What is lost and late can be scripted over HTTP too, and a script that is none is refused."""
+    """Losses and lag can be scripted over HTTP; an invalid script is refused."""
     place = f"{filled.url}/__sandbox__/index"
     assert requests.post(place, json={"lose": ["a"], "lag": 1}, timeout=30).status_code == 204
     assert [len(shown(filled)) for _ in range(2)] == [0, 2]
@@ -97,11 +97,11 @@ def test_script_from_another_process(filled: DevoServer) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_is_refused(filled: DevoServer, changes: dict[str, Any]) -> None:
-    """A query without bounds, in another mode, of another shape or with more than belongs to it is refused."""
+def test_invalid_queries_are_refused(filled: DevoServer, changes: dict[str, Any]) -> None:
+    """A query without bounds, with another mode, another shape or extra fields is refused."""
     assert ask(filled, **changes).status_code == 400
 
 
 def test_token(filled: DevoServer) -> None:
-    """Nothing is told without the token."""
+    """A query without the token gets no data."""
     assert requests.post(f"{filled.url}/search/query", json={}, timeout=30).status_code == 401

@@ -1,4 +1,4 @@
-"""The vendor's own client against the sandbox: what devo-sdk sends is understood."""
+"""The sandbox understands devo-sdk, the vendor's own client."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def client(devo: DevoServer, request: pytest.FixtureRequest) -> Iterator[Sender]
 
 
 def test_the_vendor_s_check_of_the_configuration_passes(devo: DevoServer) -> None:
-    """devo-sdk finds keys, certificates, chain and server to belong together."""
+    """devo-sdk finds that keys, certificates, chain and server belong together."""
     client = tls_sender(devo, verify_config=True)
     client.send(TAG, "hello")
     client.close()
@@ -50,7 +50,7 @@ def test_the_vendor_s_check_of_the_configuration_passes(devo: DevoServer) -> Non
 
 
 def test_several_tables_on_one_connection(devo: DevoServer, client: Sender) -> None:
-    """Events go to the table that their tag names, in the order they were sent."""
+    """Events go to the tables of their tags, in the order in which they were sent."""
     for number in range(30):
         client.send(f"my.app.test.{'xyz'[number % 3]}", f"message {number}")
     client.close()
@@ -60,7 +60,7 @@ def test_several_tables_on_one_connection(devo: DevoServer, client: Sender) -> N
 
 
 def test_special_characters_arrive_unchanged(devo: DevoServer, client: Sender) -> None:
-    """Whatever holds no line break comes out as it went in."""
+    """Any text without a line break arrives unchanged."""
     for message in SPECIAL:
         client.send(TAG, message)
     client.close()
@@ -68,7 +68,7 @@ def test_special_characters_arrive_unchanged(devo: DevoServer, client: Sender) -
 
 
 def test_the_header_is_understood(devo: DevoServer, client: Sender) -> None:
-    """Facility, severity, date and host are read from what devo-sdk composes."""
+    """Facility, severity, date and host are read from the header of devo-sdk."""
     client.send(TAG, "m", facility=16, severity=3, hostname="web1", date="2024-01-02 03:04:05.678")
     client.close()
     header = devo.tables.events(TAG)[0].header
@@ -77,7 +77,7 @@ def test_the_header_is_understood(devo: DevoServer, client: Sender) -> None:
 
 
 def test_a_line_break_makes_a_second_line(devo: DevoServer, client: Sender) -> None:
-    """Without counted frames the rest of a message is a line that has no table."""
+    """Without counted frames the rest of a message becomes a line without a table."""
     client.send(TAG, "one\ntwo\r")
     client.close()
     assert devo.tables.messages(TAG) == ["one"]
@@ -85,7 +85,7 @@ def test_a_line_break_makes_a_second_line(devo: DevoServer, client: Sender) -> N
 
 
 def test_counted_frames_hold_line_breaks(devo: DevoServer, client: Sender) -> None:
-    """With multiline a message is one event, whatever is in it."""
+    """With multiline a message is one event, whatever it contains."""
     messages = ["one\ntwo", "ñ\n", "x\n" * 10_000 + "y", "plain"]
     for message in messages:
         client.send(TAG, message, multiline=message != "plain")
@@ -95,7 +95,7 @@ def test_counted_frames_hold_line_breaks(devo: DevoServer, client: Sender) -> No
 
 
 def test_zipped_events_arrive(devo: DevoServer, client: Sender) -> None:
-    """Gzip members of many events, with plain events between, are all counted."""
+    """Gzip members of many events, with plain events between them, are all counted."""
     client.buffer_size(2000)
     for number in range(200):
         client.send(TAG.encode(), f"zipped {number}".encode(), zip=True)
@@ -108,8 +108,8 @@ def test_zipped_events_arrive(devo: DevoServer, client: Sender) -> None:
     assert [m for m in messages if m.startswith("plain")] == [f"plain {number}" for number in range(0, 200, 10)]
 
 
-def test_ids_of_what_was_sent_are_counted(devo: DevoServer, client: Sender) -> None:
-    """The store tells distinct events from repeated ones."""
+def test_ids_of_sent_events_are_counted(devo: DevoServer, client: Sender) -> None:
+    """The store distinguishes distinct events from repeated ones."""
     for number in [*range(50), *range(10)]:
         client.send(TAG, f'{{"id": "alert-{number}"}}')
     client.close()
@@ -120,7 +120,7 @@ def test_ids_of_what_was_sent_are_counted(devo: DevoServer, client: Sender) -> N
 @pytest.mark.filterwarnings("ignore:The lookup upload functionality:DeprecationWarning")
 @pytest.mark.parametrize("action", ["FULL", "INC"])
 def test_the_lines_of_an_old_lookup_arrive_whole(devo: DevoServer, client: Sender, tmp_path: Path, action: str) -> None:
-    """START, rows and END of devo-sdk's Lookup are in the tables of the old way, nothing left out."""
+    """START, rows and END of devo-sdk's Lookup are complete in the tables of syslog lookups."""
     csv = tmp_path / "colors.csv"
     csv.write_text('COLOR,KEY\nRed,1\n"Gr,een",2\n😀,3\n')
     lookup = Lookup(name="Colors", con=client, delay=0)
@@ -137,7 +137,7 @@ def test_the_lines_of_an_old_lookup_arrive_whole(devo: DevoServer, client: Sende
 
 
 def test_a_foreign_client_is_refused(devo: DevoServer) -> None:
-    """With a foreign certificate devo-sdk brings nothing, though its first send seems to succeed."""
+    """With a foreign certificate devo-sdk delivers nothing, though its first send seems to succeed."""
     client = tls_sender(devo, "foreign_client")
     with pytest.raises(DevoSenderException):
         while True:
@@ -148,7 +148,7 @@ def test_a_foreign_client_is_refused(devo: DevoServer) -> None:
 
 @pytest.mark.parametrize("transport", ["tls", "tcp"])
 def test_closing_waits_for_the_peer_to_have_read(devo: DevoServer, transport: str) -> None:
-    """When close returns, all events are counted: nothing has to be waited for."""
+    """When close returns, all events are counted."""
     client = sender(devo, transport)
     for _ in range(5_000):
         client.send(TAG, "x" * 1_000)
@@ -159,7 +159,7 @@ def test_closing_waits_for_the_peer_to_have_read(devo: DevoServer, transport: st
 
 @pytest.mark.parametrize("transport", ["tls", "tcp"])
 def test_a_break_loses_events_of_this_client(devo: DevoServer, transport: str) -> None:
-    """Against a peer that breaks off, fewer events arrive than devo-sdk said it had sent."""
+    """If the peer breaks the connection, fewer events arrive than devo-sdk reported as sent."""
     devo.syslog_faults.add(SyslogFault("stall_then_close", after_bytes=1_000_000, stall_s=0.2))
     client = sender(devo, transport)
     said = 0

@@ -1,4 +1,4 @@
-"""The sandbox Devo as a whole: its parts together, its inspection over HTTP, its own process."""
+"""The whole sandbox Devo: its parts together, its inspection over HTTP, its own process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def devo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevoServer]:
 
 
 def send(port: int, *messages: bytes) -> None:
-    """Bring events over plain TCP, and return when they are counted."""
+    """Send events over plain TCP, and return when they are counted."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
         for message in messages:
             client.sendall(b"<14>Jan  1 00:00:00 host " + TAG.encode() + b": " + message + b"\n")
@@ -54,8 +54,8 @@ def create_lookup(devo: DevoServer, name: str, rows: int = 3) -> None:
     requests.post(url, json=body, headers=headers, timeout=DEADLINE_S).raise_for_status()
 
 
-def test_the_tables_are_told_with_their_ids(devo: DevoServer) -> None:
-    """The inspection counts events, bytes, ids and torn lines per tag, and shows the connections."""
+def test_the_tables_are_shown_with_their_ids(devo: DevoServer) -> None:
+    """The inspection counts events, bytes, ids and torn lines per tag, and lists the connections."""
     send(devo.plain_port, b'{"alert_id": "a"}', b'{"alert_id": "a"}', b"{}")
     shown = inspect(devo, "tables?id=alert_id").json()
     assert shown["tables"][TAG] == {
@@ -69,7 +69,7 @@ def test_the_tables_are_told_with_their_ids(devo: DevoServer) -> None:
 
 
 def test_the_messages_of_a_table_are_shown(devo: DevoServer) -> None:
-    """Offset and limit choose messages; each comes with the number of its connection."""
+    """Offset and limit select messages; each has the number of its connection."""
     send(devo.plain_port, b"1", b"2", b"3")
     send(devo.plain_port, b"4")
     assert inspect(devo, f"tables/{TAG}?offset=1&limit=2").json() == {
@@ -83,7 +83,7 @@ def test_the_messages_of_a_table_are_shown(devo: DevoServer) -> None:
 
 
 def test_any_bytes_survive_the_inspection(devo: DevoServer) -> None:
-    """NUL, a lone surrogate in JSON and bytes that are no UTF-8 come out of the JSON as they came in."""
+    """NUL, a lone surrogate in JSON and bytes that are not UTF-8 survive the JSON unchanged."""
     messages = [b"a\x00b", b'"\\ud800"', b"\xed\xa0\x80", b"\xff\xfe", "ñ😀".encode()]
     send(devo.plain_port, *messages)
     shown = inspect(devo, f"tables/{TAG}").json()["messages"]
@@ -91,7 +91,7 @@ def test_any_bytes_survive_the_inspection(devo: DevoServer) -> None:
 
 
 def test_a_table_without_events_is_empty(devo: DevoServer) -> None:
-    """Asking for a tag that never came is no error."""
+    """A request for an unknown tag is not an error."""
     assert inspect(devo, "tables/my.app.none").json()["messages"] == []
 
 
@@ -102,14 +102,14 @@ def test_a_wrong_part_is_refused(devo: DevoServer, query: str) -> None:
 
 
 def test_tables_can_be_cleared(devo: DevoServer) -> None:
-    """After DELETE nothing of before is counted."""
+    """After DELETE no earlier event is counted."""
     send(devo.plain_port, b"1")
     assert inspect(devo, "tables", "DELETE").status_code == 204
     assert inspect(devo, "tables").json() == {"tables": {}, "connections": []}
 
 
 def test_a_lookup_is_shown_with_its_rows_and_jobs(devo: DevoServer) -> None:
-    """The inspection tells columns, key, count, a part of the rows, and what was done."""
+    """The inspection shows columns, key, count, some of the rows, and the jobs."""
     create_lookup(devo, "Colors", rows=5)
     shown = inspect(devo, "lookups/Colors?offset=1&limit=2").json()
     assert (shown["columns"], shown["key"], shown["count"]) == (["KEY"], "KEY", 5)
@@ -118,7 +118,7 @@ def test_a_lookup_is_shown_with_its_rows_and_jobs(devo: DevoServer) -> None:
 
 
 def test_all_lookups_are_listed_without_rows(devo: DevoServer) -> None:
-    """The overview stays small however large the lookups are."""
+    """The overview stays small, however large the lookups are."""
     create_lookup(devo, "One")
     create_lookup(devo, "Two")
     shown = inspect(devo, "lookups").json()["lookups"]
@@ -129,7 +129,7 @@ def test_all_lookups_are_listed_without_rows(devo: DevoServer) -> None:
 
 
 def test_lookups_can_be_cleared(devo: DevoServer) -> None:
-    """After DELETE a lookup can be created anew, and is not known before."""
+    """After DELETE a lookup is unknown and can be created again."""
     create_lookup(devo, "Colors")
     assert inspect(devo, "lookups", "DELETE").status_code == 204
     assert inspect(devo, "lookups/Colors").status_code == 404
@@ -137,7 +137,7 @@ def test_lookups_can_be_cleared(devo: DevoServer) -> None:
 
 
 def test_jobs_are_planned_and_finished_from_outside(devo: DevoServer) -> None:
-    """Another process scripts jobs, and finishes them, over HTTP."""
+    """Another process scripts and finishes jobs over HTTP."""
     plans = [{"polls": 9}, {"failure": "full"}]
     assert inspect(devo, "lookup-jobs", "POST", json=plans).json() == {"added": 2}
     create_lookup(devo, "One")
@@ -149,7 +149,7 @@ def test_jobs_are_planned_and_finished_from_outside(devo: DevoServer) -> None:
 
 
 def test_syslog_faults_are_scripted_from_outside(devo: DevoServer) -> None:
-    """Another process scripts the faults of connections, sees them used up, and releases them."""
+    """Another process scripts connection faults, sees them used, and releases them."""
     faults = [None, {"action": "stall", "after_bytes": 10}]
     assert inspect(devo, "syslog-faults", "POST", json=faults).json() == {"added": 2}
     send(devo.plain_port, b"1")
@@ -175,19 +175,19 @@ def test_syslog_faults_are_scripted_from_outside(devo: DevoServer) -> None:
     ],
 )
 def test_a_wrong_script_is_refused(devo: DevoServer, path: str, body: Any) -> None:
-    """What a script does not know is a 400, and nothing is added."""
+    """An invalid script is a 400, and nothing is added."""
     assert inspect(devo, path, "POST", json=body).status_code == 400
 
 
 def test_the_inspection_meets_no_faults(devo: DevoServer) -> None:
-    """Faults strike the services, never the looking."""
+    """Faults apply to the services, never to the inspection."""
     devo.faults.add(Fault("status", times=None))
     assert inspect(devo, "tables").status_code == 200
     assert requests.get(f"{devo.api_url}/lookup/sandbox", timeout=DEADLINE_S).status_code == 503
 
 
 def test_the_connection_reaches_the_server(devo: DevoServer) -> None:
-    """The Airflow connection has the addresses, the token and files that exist."""
+    """The Airflow connection has the addresses, the token and existing files."""
     connection = devo.airflow_connection()
     extra = connection["extra"]
     assert (connection["conn_type"], connection["host"]) == ("devo", "localhost")
@@ -200,26 +200,26 @@ def test_the_connection_reaches_the_server(devo: DevoServer) -> None:
 
 
 def test_settings_hide_their_tokens() -> None:
-    """A repr of the settings, which may reach a log, shows no token."""
+    """The repr of the settings, which may reach a log, has no token."""
     shown = repr(DevoSettings(api_token="hidden-one", read_only_token="hidden-two"))
     assert "hidden" not in shown
 
 
-def test_what_arrived_stays_after_the_end(tmp_path: Path) -> None:
-    """A test can look after the server is gone."""
+def test_received_data_stays_after_the_end(tmp_path: Path) -> None:
+    """A test can inspect the data after the server has stopped."""
     with DevoServer(DevoSettings(directory=tmp_path)) as server:
         send(server.plain_port, b"1")
     assert server.tables.messages(TAG) == ["1"]
 
 
 def test_there_are_no_addresses_before_the_start() -> None:
-    """Asking too early is an error that says so."""
+    """Reading an address too early is an error that says so."""
     with pytest.raises(InvalidSettingError, match="started"):
         _ = DevoServer().syslog_port
 
 
 def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
-    """When one port is taken the ports taken before are free again."""
+    """If one port is in use, the ports opened before are free again."""
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
         settings = DevoSettings(
             directory=tmp_path, syslog_port=free.getsockname()[1], plain_port=taken.getsockname()[1]
@@ -231,14 +231,14 @@ def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
 
 
 def test_stopping_twice_is_harmless(tmp_path: Path) -> None:
-    """The second stop finds nothing to do."""
+    """A second stop does nothing."""
     server = DevoServer(DevoSettings(directory=tmp_path)).start()
     server.stop()
     server.stop()
 
 
 def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
-    """The command writes its addresses when it serves, serves, and ends well when told to."""
+    """The command publishes its addresses, serves, and ends cleanly on a signal."""
     ready = tmp_path / "ready.json"
     command = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""Bytes that are kept in memory and in files."""
+"""Bytes that are stored in memory and in files."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def filled(sizes: list[int], budget_bytes: int) -> tuple[Spool, bytes]:
 
 @given(SIZES, st.integers(0, 4 * SEGMENT_BYTES), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_any_slice_is_what_was_appended(sizes: list[int], budget: int, offset: int, count: int) -> None:
-    """Whatever lies in memory, in the file or in the part being filled is read back unchanged."""
+    """Bytes in memory, in the file or in the part being filled are read back unchanged."""
     spool, expected = filled(sizes, budget)
     assert len(spool) == len(expected)
     assert spool.read(offset, count) == expected[offset : offset + count]
 
 
 def test_the_file_is_used_when_the_budget_is_spent() -> None:
-    """Only what the budget does not cover goes to a file."""
+    """Only bytes beyond the budget go to a file."""
     fits, _ = filled([SEGMENT_BYTES + 1], SEGMENT_BYTES)
     spills, _ = filled([2 * SEGMENT_BYTES + 1], SEGMENT_BYTES)
     assert not fits.spilled
@@ -38,7 +38,7 @@ def test_the_file_is_used_when_the_budget_is_spent() -> None:
 
 
 def test_discarding_gives_the_budget_back() -> None:
-    """Memory that a spool gives back serves the next one."""
+    """Memory released by one spool is available to the next."""
     budget = MemoryBudget(SEGMENT_BYTES)
     first = Spool(budget)
     first.append(PATTERN[: SEGMENT_BYTES + 1])
@@ -49,7 +49,7 @@ def test_discarding_gives_the_budget_back() -> None:
 
 
 @pytest.mark.parametrize("max_bytes", [1, 100, SEGMENT_BYTES, 10 * SEGMENT_BYTES])
-def test_room_is_never_more_than_asked_for(max_bytes: int) -> None:
+def test_room_is_never_larger_than_requested(max_bytes: int) -> None:
     """A reader can stop at an exact number of bytes."""
     spool = Spool(MemoryBudget(0))
     assert 1 <= len(spool.room(max_bytes)) <= max_bytes

@@ -1,4 +1,4 @@
-"""The syslog listeners: who may connect, and how a connection ends in good order."""
+"""The syslog listeners: who may connect, and the orderly end of a connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sandbox.devo.syslog_faults import SyslogFault
 
 
 def test_an_end_is_answered_after_everything_was_read(ingestion: Ingestion) -> None:
-    """Who ends its half and sees the peer's end knows that all lines are counted."""
+    """A client that ends its half and sees the peer's end knows that all lines are counted."""
     with ingestion.connect() as client:
         client.sendall(MUCH)
         half_close(client)
@@ -31,7 +31,7 @@ def test_an_end_is_answered_after_everything_was_read(ingestion: Ingestion) -> N
 
 
 def test_a_close_notify_is_answered_by_one(tls: Ingestion) -> None:
-    """A TLS client that ends in good order gets the peer's end in good order."""
+    """A TLS client that ends in order gets an orderly end from the peer."""
     client = tls.connect()
     assert isinstance(client, ssl.SSLSocket)
     client.sendall(LINE)
@@ -40,7 +40,7 @@ def test_a_close_notify_is_answered_by_one(tls: Ingestion) -> None:
 
 
 def test_a_bare_end_is_answered_by_a_close_notify(tls: Ingestion) -> None:
-    """A client that ends its TCP half only, as devo-sdk does, gets a TLS end all the same."""
+    """A client that ends only its TCP half, as devo-sdk does, still gets a TLS end."""
     with tls.connect() as client:
         assert isinstance(client, ssl.SSLSocket)
         client.suppress_ragged_eofs = False
@@ -50,8 +50,8 @@ def test_a_bare_end_is_answered_by_a_close_notify(tls: Ingestion) -> None:
     assert tls.tables.count(TAG) == 1
 
 
-def test_a_client_that_breaks_off_leaves_what_was_read(ingestion: Ingestion) -> None:
-    """After a break the whole lines are events and the rest is torn."""
+def test_the_bytes_before_a_break_are_kept(ingestion: Ingestion) -> None:
+    """After a break the complete lines are events and the rest is torn."""
     client = ingestion.connect()
     client.sendall(LINE * 3 + LINE[:50])
     ingestion.wait_for_bytes(3 * len(LINE) + 50)
@@ -62,7 +62,7 @@ def test_a_client_that_breaks_off_leaves_what_was_read(ingestion: Ingestion) -> 
 
 
 def test_the_name_in_the_certificate_is_recorded(tls: Ingestion) -> None:
-    """The record of a connection tells whose certificate opened it."""
+    """A connection records the name in the client's certificate."""
     with tls.connect() as client:
         half_close(client)
         client.recv(1)
@@ -71,7 +71,7 @@ def test_the_name_in_the_certificate_is_recorded(tls: Ingestion) -> None:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_modern_tls_is_spoken(tls: Ingestion, version: ssl.TLSVersion) -> None:
-    """TLS 1.2 and 1.3 both bring lines."""
+    """TLS 1.2 and 1.3 are accepted."""
     context = tls.client_context()
     context.minimum_version = context.maximum_version = version
     with socket.create_connection(("localhost", tls.listener.port), DEADLINE_S) as plain:
@@ -83,7 +83,7 @@ def test_modern_tls_is_spoken(tls: Ingestion, version: ssl.TLSVersion) -> None:
 
 @pytest.mark.parametrize("identity", ["none", "foreign"])
 def test_a_client_of_another_authority_is_refused(tls: Ingestion, identity: str) -> None:
-    """Without a certificate of the sandbox's authority a client gets a TLS alert and brings nothing."""
+    """A client without a certificate of the sandbox's authority gets a TLS alert and delivers nothing."""
     context = ssl.create_default_context(cafile=tls.certificates.chain)
     if identity == "foreign":
         foreign = tls.certificates
@@ -97,8 +97,8 @@ def test_a_client_of_another_authority_is_refused(tls: Ingestion, identity: str)
     assert (tls.last.ended, len(tls.last.wire)) == ("refused", 0)
 
 
-def test_a_client_can_tell_that_the_server_is_another_ones(tls: Ingestion) -> None:
-    """The server's certificate does not hold for a client that trusts a foreign authority."""
+def test_a_client_of_a_foreign_authority_rejects_the_server(tls: Ingestion) -> None:
+    """A client that trusts a foreign authority rejects the server's certificate."""
     context = ssl.create_default_context(cafile=tls.certificates.foreign_chain)
     with (
         socket.create_connection(("localhost", tls.listener.port), DEADLINE_S) as plain,
@@ -108,7 +108,7 @@ def test_a_client_can_tell_that_the_server_is_another_ones(tls: Ingestion) -> No
 
 
 def test_a_silent_client_holds_up_no_other(tls: Ingestion) -> None:
-    """A client that never shakes hands does not keep the next one waiting."""
+    """A client that never does its handshake does not delay the next one."""
     with socket.create_connection(("localhost", tls.listener.port), DEADLINE_S), tls.connect() as client:
         client.sendall(LINE)
         half_close(client)
@@ -116,8 +116,8 @@ def test_a_silent_client_holds_up_no_other(tls: Ingestion) -> None:
     assert tls.tables.count(TAG) == 1
 
 
-def test_stopping_ends_what_is_open(ingestion: Ingestion) -> None:
-    """Stopping returns with connections open, held and idle, and what arrived stays."""
+def test_stopping_ends_open_connections(ingestion: Ingestion) -> None:
+    """Stopping returns while connections are open, held or idle, and keeps the received data."""
     ingestion.script.add(SyslogFault("stall", after_bytes=50), None)
     with ingestion.connect() as held, ingestion.connect() as idle:
         held.sendall(LINE)
@@ -130,7 +130,7 @@ def test_stopping_ends_what_is_open(ingestion: Ingestion) -> None:
 
 
 def test_a_listener_starts_again_on_a_port_of_its_choice(ingestion: Ingestion) -> None:
-    """Stopping frees the port: the listener can be started anew."""
+    """Stopping frees the port, so that the listener can start again."""
     ingestion.listener.stop()
     ingestion.listener.start()
     send_whole(ingestion)

@@ -1,4 +1,4 @@
-"""What each scripted fault does to a syslog connection."""
+"""The effects of each scripted fault on a syslog connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sandbox.devo.syslog_faults import SyslogFault
 
 @pytest.mark.parametrize("action", ["reset", "close"])
 def test_a_break_keeps_exactly_what_was_read(ingestion: Ingestion, action: str) -> None:
-    """RST, and closing with unread data, break the sender; the bytes read before have arrived."""
+    """RST, and closing with unread data, break the sender; bytes read before have arrived."""
     ingestion.script.add(SyslogFault(action, after_bytes=12_345))
     with ingestion.connect() as client, pytest.raises((ConnectionError, ssl.SSLError)):
         send_until_broken(client)
@@ -35,7 +35,7 @@ def test_a_break_keeps_exactly_what_was_read(ingestion: Ingestion, action: str) 
 
 
 def test_a_close_waits_for_something_to_leave_unread(ingestion: Ingestion) -> None:
-    """The connection stays until more bytes have come, since closing it before would look like an end."""
+    """The connection stays until more bytes arrive, since closing it before would look like an orderly end."""
     ingestion.script.add(SyslogFault("close", after_bytes=len(LINE)))
     with ingestion.connect() as client:
         client.sendall(LINE)
@@ -49,7 +49,7 @@ def test_a_close_waits_for_something_to_leave_unread(ingestion: Ingestion) -> No
 
 
 def test_a_stall_takes_nothing_and_then_everything(ingestion: Ingestion) -> None:
-    """A stalled peer reads nothing beyond the given byte until released, and then the rest."""
+    """A stalled peer reads nothing after the given byte until it is released, and then the rest."""
     fault = SyslogFault("stall", after_bytes=1_000)
     ingestion.script.add(fault)
     with ingestion.connect() as client:
@@ -66,7 +66,7 @@ def test_a_stall_takes_nothing_and_then_everything(ingestion: Ingestion) -> None
 
 @pytest.mark.parametrize("how", ["released", "timed"])
 def test_a_stall_then_close_reads_no_more(ingestion: Ingestion, how: str) -> None:
-    """After the stall the connection breaks, and nothing that came meanwhile has arrived."""
+    """After the stall the connection breaks, and bytes sent meanwhile have not arrived."""
     fault = SyslogFault("stall_then_close", after_bytes=1_000, stall_s=0.05 if how == "timed" else None)
     ingestion.script.add(fault)
     with ingestion.connect() as client:
@@ -80,7 +80,7 @@ def test_a_stall_then_close_reads_no_more(ingestion: Ingestion, how: str) -> Non
 
 
 def test_a_half_close_ends_one_direction_only(ingestion: Ingestion) -> None:
-    """The peer's end is seen while the connection still takes bytes that nobody reads."""
+    """The client sees the peer's end while the connection still accepts bytes that are never read."""
     ingestion.script.add(SyslogFault("half_close", after_bytes=1_000))
     with ingestion.connect() as client:
         client.sendall(LINE * 20)
@@ -93,7 +93,7 @@ def test_a_half_close_ends_one_direction_only(ingestion: Ingestion) -> None:
 
 
 def test_a_half_close_over_tls_is_a_bare_end(tls: Ingestion) -> None:
-    """It comes without a close_notify, so that a client can tell it from an answer."""
+    """The end has no close_notify, so that a client can distinguish it from an answer."""
     tls.script.add(SyslogFault("half_close"))
     with tls.connect() as client:
         assert isinstance(client, ssl.SSLSocket)
@@ -113,7 +113,7 @@ def test_a_trickle_brings_everything(ingestion: Ingestion) -> None:
 
 
 def test_a_trickle_reads_in_small_pieces_until_released(ingestion: Ingestion) -> None:
-    """Between two pauses the peer takes no more than a piece; released, it reads on at full speed."""
+    """Between two pauses the peer reads at most one piece; released, it reads at full speed."""
     fault = SyslogFault("trickle", after_bytes=150, chunk_bytes=700, pause_s=3600)
     ingestion.script.add(fault)
     with ingestion.connect() as client:
@@ -128,7 +128,7 @@ def test_a_trickle_reads_in_small_pieces_until_released(ingestion: Ingestion) ->
 
 
 def test_a_peer_that_never_closes_has_read_all(ingestion: Ingestion) -> None:
-    """It reads to the client's end and keeps the connection until released."""
+    """The peer reads to the client's end and keeps the connection until it is released."""
     fault = SyslogFault("never_close")
     ingestion.script.add(fault)
     with ingestion.connect() as client:
@@ -145,7 +145,7 @@ def test_a_peer_that_never_closes_has_read_all(ingestion: Ingestion) -> None:
 
 
 def test_a_refused_connection_brings_nothing(ingestion: Ingestion) -> None:
-    """The connection is reset in place of the handshake."""
+    """The connection is reset instead of the handshake."""
     ingestion.script.add(SyslogFault("refuse"))
     with pytest.raises((ConnectionError, ssl.SSLError)), ingestion.connect() as client:
         send_until_broken(client)
@@ -167,7 +167,7 @@ def test_faults_are_used_up_connection_by_connection(ingestion: Ingestion) -> No
 
 
 def test_a_connection_that_ends_early_never_meets_its_fault(ingestion: Ingestion) -> None:
-    """A fault strikes at its byte, not before."""
+    """A fault applies at its byte, not before."""
     ingestion.script.add(SyslogFault("reset", after_bytes=len(LINE) + 1))
     send_whole(ingestion)
     assert ingestion.last.ended == "eof"

@@ -1,4 +1,4 @@
-"""Events by tag, as they are counted when somebody looks."""
+"""Events by tag, counted when they are inspected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def line(message: str, tag: str = TAG) -> bytes:
 
 
 def bring(tables: DevoTables, connection: SyslogConnection, data: bytes) -> None:
-    """Do what a reading thread does."""
+    """Do the work of a reading thread."""
     if tables.turns.current is not connection:
         tables.turns.take(connection)
     connection.wire.append(data)
 
 
 def test_events_are_sorted_by_tag() -> None:
-    """A connection that carries several tags fills several tables."""
+    """A connection with several tags fills several tables."""
     tables = DevoTables()
     bring(tables, tables.open("tcp"), line("1") + line("2", "my.app.test.y") + line("3") + b"4\n")
     assert tables.names() == [TAG, "my.app.test.y", UNKNOWN_TAG]
@@ -33,7 +33,7 @@ def test_events_are_sorted_by_tag() -> None:
 
 
 def test_connections_in_turns_keep_the_order_of_arrival() -> None:
-    """Events are in the order in which they were complete, not connection by connection."""
+    """Events are ordered by the time at which they were complete, not by connection."""
     tables = DevoTables()
     first, second = tables.open("tcp"), tables.open("tls")
     bring(tables, first, line("1") + line("2")[:5])
@@ -45,7 +45,7 @@ def test_connections_in_turns_keep_the_order_of_arrival() -> None:
 
 
 def test_looking_in_between_does_not_change_the_order() -> None:
-    """Each look goes on where the last one ended."""
+    """Each inspection continues after the last one."""
     tables = DevoTables()
     first, second = tables.open("tcp"), tables.open("tcp")
     seen = []
@@ -56,14 +56,14 @@ def test_looking_in_between_does_not_change_the_order() -> None:
 
 
 def test_the_tail_of_an_open_connection_is_not_torn() -> None:
-    """What may still become a line is neither an event nor torn."""
+    """The start of a line is neither an event nor torn while more bytes may arrive."""
     tables = DevoTables()
     bring(tables, tables.open("tcp"), line("1")[:-1])
     assert (tables.count(TAG), tables.torn()) == (0, 0)
 
 
 def test_the_tail_of_an_ended_connection_is_torn() -> None:
-    """Bytes after the last newline count as one torn line of the tag they name, not as an event."""
+    """Bytes after the last newline are one torn line of their tag, not an event."""
     tables = DevoTables()
     connection = tables.open("tcp")
     bring(tables, connection, line("1") + line("2")[:-1])
@@ -80,7 +80,7 @@ def test_the_tail_of_an_ended_connection_is_torn() -> None:
 
 
 def test_a_torn_line_without_a_whole_header_is_unknown() -> None:
-    """A tail too short to name its tag is counted all the same."""
+    """A tail too short to have a tag is counted as unknown."""
     tables = DevoTables()
     connection = tables.open("tcp")
     bring(tables, connection, b"<14>Jan")
@@ -89,7 +89,7 @@ def test_a_torn_line_without_a_whole_header_is_unknown() -> None:
 
 
 def test_the_first_ending_is_the_one_that_counts() -> None:
-    """What happens to a socket after its reading ended does not change the record."""
+    """Events on a socket after its reading ended do not change the record."""
     tables = DevoTables()
     connection = tables.open("tcp")
     tables.end(connection, "eof")
@@ -98,7 +98,7 @@ def test_the_first_ending_is_the_one_that_counts() -> None:
 
 
 def test_ids_are_counted_as_they_come() -> None:
-    """Distinct ids, repeats and events without an id are told apart, also when more arrives later."""
+    """Distinct ids, repeats and events without an id are distinguished, also when more arrive later."""
     tables = DevoTables()
     connection = tables.open("tcp")
     messages = [{"id": "a"}, {"id": "b"}, {"id": "a"}, {"id": 1}, {"id": None}, {}, ["id"]]
@@ -112,7 +112,7 @@ def test_ids_are_counted_as_they_come() -> None:
 
 
 def test_bytes_that_are_no_utf8_come_back_unchanged() -> None:
-    """The text of a message can be turned back into exactly the bytes that arrived."""
+    """The text of a message can be converted back into the received bytes."""
     tables = DevoTables()
     message = b"\xed\xa0\x80\xff\x00" + "é".encode()
     bring(tables, tables.open("tcp"), line("")[:-1] + message + b"\n")
@@ -131,7 +131,7 @@ def test_a_part_of_the_events_can_be_read() -> None:
 
 
 def test_clearing_keeps_open_connections_going() -> None:
-    """After clearing, only what arrives later is there, with a line that was half there before."""
+    """After clearing, only later events exist, and a line that was half received before."""
     tables = DevoTables()
     ended, open_still = tables.open("tcp"), tables.open("tcp")
     bring(tables, ended, line("1"))
@@ -144,7 +144,7 @@ def test_clearing_keeps_open_connections_going() -> None:
 
 
 def test_events_outlive_the_memory_budget() -> None:
-    """Events that had to go to a file are read like the others."""
+    """Events in a file are read like those in memory."""
     tables = DevoTables(memory_bytes=0)
     connection = tables.open("tcp")
     bring(tables, connection, b"".join(line(f"{number}{'x' * 1000}") for number in range(1000)))
@@ -153,7 +153,7 @@ def test_events_outlive_the_memory_budget() -> None:
 
 
 def test_waiting_ends_when_all_connections_have_ended() -> None:
-    """Idle means that no connection may bring more, and that those expected were there."""
+    """Idle means that the expected connections were accepted and all have ended."""
     tables = DevoTables()
     assert not tables.wait_until_idle(0, connections=1)
     connection = tables.open("tcp")

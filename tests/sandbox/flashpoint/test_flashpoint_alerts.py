@@ -1,4 +1,4 @@
-"""The legacy alerts of the sandbox, as a plain client sees them."""
+"""The legacy alerts of the sandbox, read by a plain client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AskOf = Callable[..., Ask]
 
 @pytest.fixture
 def ask_of() -> Iterator[AskOf]:
-    """Make functions that ask servers with these settings for their alerts."""
+    """Return functions that read alerts from servers with these settings."""
     servers: list[FlashpointServer] = []
 
     def make(documents: Any, **settings: Any) -> Ask:
@@ -52,7 +52,7 @@ def alert(number: int, ts: float | None) -> dict[str, Any]:
 
 
 def walk(ask: Ask, **query: Any) -> list[dict[str, Any]]:
-    """Walk as real clients do: parse the next link and send its parameters again."""
+    """Walk like real clients: parse the next link and send its parameters again."""
     found: list[dict[str, Any]] = []
     while True:
         answer = ask(**query)
@@ -67,7 +67,7 @@ def walk(ask: Ask, **query: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("order", ["asc", "desc", "shuffled"])
 def test_a_walk_gives_every_alert_once(ask_of: AskOf, order: str) -> None:
-    """The walk by next links gives all alerts, unchanged, also where several share one ``ts``."""
+    """The walk by next links returns all alerts unchanged, even if several share one ``ts``."""
     documents = list(alerts(5, 257, FROM, TO))
     found = walk(ask_of(documents, alert_order=order), size=7, **WINDOW)
     assert len(found) == 257
@@ -76,13 +76,13 @@ def test_a_walk_gives_every_alert_once(ask_of: AskOf, order: str) -> None:
 
 @pytest.mark.parametrize(("order", "falling"), [("asc", False), ("desc", True)])
 def test_order_is_by_ts(ask_of: AskOf, order: str, falling: bool) -> None:
-    """The walk rises or falls in ``ts``, as the setting says."""
+    """The walk ascends or descends by ``ts``, depending on the setting."""
     times = [each["ts"] for each in walk(ask_of(alerts(5, 60, FROM, TO), alert_order=order), size=9)]
     assert times == sorted(times, reverse=falling)
 
 
 def test_links_are_relative_and_encoded(ask_of: AskOf) -> None:
-    """Links start below ``/api/alerting`` and carry the query, and a position that ends in a ``ts``."""
+    """Links start below ``/api/alerting`` and contain the query, and a position that ends in a ``ts``."""
     start = FROM.timestamp()
     page = ask_of([alert(n, start + n + 0.5) for n in range(3)])(size=2, **WINDOW).json()
     since, until = "2024-01-01T00%3A00%3A00Z", "2024-01-01T06%3A00%3A00Z"
@@ -94,13 +94,13 @@ def test_links_are_relative_and_encoded(ask_of: AskOf) -> None:
 
 
 def test_next_is_absent_on_a_last_page_that_is_full(ask_of: AskOf) -> None:
-    """Where the alerts end exactly at a page, its page has no next link."""
+    """A full last page has no next link."""
     page = ask_of([alert(n, FROM.timestamp() + n) for n in range(4)])(size=4).json()
     assert (page["count"], list(page["links"])) == (4, ["self"])
 
 
 def test_an_empty_window_is_an_empty_page(ask_of: AskOf) -> None:
-    """A window without alerts gives no data, a count of 0 and no next link."""
+    """A window without alerts has no data, a count of 0 and no next link."""
     page = ask_of([])(**WINDOW).json()
     assert (page["data"], page["count"], list(page["links"])) == ([], 0, ["self"])
 
@@ -109,7 +109,7 @@ def test_an_empty_window_is_an_empty_page(ask_of: AskOf) -> None:
     ("bounds", "expected"), [("[]", [10, 10.5, 20]), ("[)", [10, 10.5]), ("(]", [10.5, 20]), ("()", [10.5])]
 )
 def test_the_bounds_of_a_window_are_a_setting(ask_of: AskOf, bounds: str, expected: list[float]) -> None:
-    """A window holds the alerts between its ends, and the ends themselves as the setting says."""
+    """A window contains the alerts between its ends; a setting says whether it contains its ends."""
     start = FROM.timestamp()
     documents = [alert(n, start + second) for n, second in enumerate((9.999999, 10, 10.5, 20, 20.000001))]
     ask = ask_of(documents, bounds=bounds, alert_order="asc")
@@ -118,7 +118,7 @@ def test_the_bounds_of_a_window_are_a_setting(ask_of: AskOf, bounds: str, expect
 
 
 def test_the_size_of_a_page_is_50_by_default(ask_of: AskOf) -> None:
-    """Without a size a page holds 50."""
+    """Without a size a page has 50 alerts."""
     assert ask_of([alert(n, FROM.timestamp() + n) for n in range(70)])().json()["count"] == 50
 
 
@@ -134,20 +134,20 @@ def test_the_size_of_a_page_is_50_by_default(ask_of: AskOf) -> None:
         {"scroll_id": "nonsense"},
     ],
 )
-def test_whatever_is_not_understood_is_refused(ask_of: AskOf, query: dict[str, str]) -> None:
-    """Parameters that are unknown or wrong are 400 with a detail that names them."""
+def test_unknown_or_invalid_parameters_are_refused(ask_of: AskOf, query: dict[str, str]) -> None:
+    """An unknown or invalid parameter is a 400 with a detail that names it."""
     answer = ask_of([alert(1, FROM.timestamp())])(**query)
     assert answer.status_code == 400
     assert next(iter(query)) in answer.json()["detail"]
 
 
 def test_a_position_must_name_its_ts(ask_of: AskOf) -> None:
-    """A ``scroll_id`` whose second half was lost, as when ``%24`` is cut at, is refused."""
+    """A ``scroll_id`` without its second half, as when it is cut at ``%24``, is refused."""
     assert ask_of([alert(1, FROM.timestamp())])(scroll_id="11111111000040008000000000000001").status_code == 400
 
 
 def test_an_alert_without_ts_is_served(ask_of: AskOf) -> None:
-    """An alert without ``ts`` lies in the window of its first observation, and a walk passes over it."""
+    """An alert without ``ts`` is in the window of its first observation, and a walk continues after it."""
     documents = list(alerts(6, 6, FROM, TO, without_ts=True))
     found = walk(ask_of(documents), size=1, **WINDOW)
     assert sum("ts" not in each for each in found) == 1

@@ -1,4 +1,4 @@
-"""The search index: newest versions only, in the order of update, at the price of a page."""
+"""The search index: only newest versions, in the order of update, at the cost of a page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def index_of(*batches: list[Version]) -> UpdateIndex:
 def test_the_index_holds_the_last_version_of_each(
     first: list[Version], second: list[Version], low: int, high: int
 ) -> None:
-    """A window holds exactly the last published versions whose time lies in it, in time order."""
+    """A window contains exactly the newest versions with a time in it, in the order of time."""
     index = index_of(first, second)
     newest = {each.identity: each for each in first + second}
     found = [index.body(key) for key in index.select(None, low, high).walk("asc")]
@@ -53,7 +53,7 @@ def test_the_index_holds_the_last_version_of_each(
 
 @given(VERSIONS, st.sampled_from(["asc", "desc", "shuffled"]), st.integers(1, 4))
 def test_pages_add_up_to_the_walk(versions: list[Version], order: Order, limit: int) -> None:
-    """Pages by offset, and pages behind the last key, give the walk, without loss or repetition."""
+    """Pages by offset, and pages after the last key, add up to the walk without loss or repetition."""
     selection = index_of(versions).select(["x", "y"], None, None)
     walk = list(selection.walk(order))
     by_offset = [key for skip in range(0, len(walk), limit) for key in selection.page(order, skip, limit)]
@@ -66,7 +66,7 @@ def test_pages_add_up_to_the_walk(versions: list[Version], order: Order, limit: 
 
 
 def test_a_selection_does_not_see_later_updates() -> None:
-    """A selection keeps the versions it was made over, as a scroll of a search engine does."""
+    """A selection keeps its versions, like the scroll of a search engine."""
     index = index_of([Version("a", "x", 1, b"old"), Version("b", "x", 2, b"other")])
     selection = index.select(["x"], None, None)
     index.publish([Version("a", "x", 3, b"new")])
@@ -74,13 +74,13 @@ def test_a_selection_does_not_see_later_updates() -> None:
 
 
 def test_an_update_may_change_the_group() -> None:
-    """A document that changes its type leaves the old one."""
+    """A document that changes its type leaves its old group."""
     index = index_of([Version("a", "x", 1, b"")], [Version("a", "y", 2, b"")])
     assert index.groups() == {"y": 1}
 
 
 def test_shuffled_order_keeps_when_others_arrive() -> None:
-    """The shuffled order of two documents does not depend on which others there are."""
+    """The shuffled order of two documents does not depend on other documents."""
     index = index_of([Version(str(number), "x", number, b"") for number in range(50)])
     before = list(index.select(["x"], None, None).walk("shuffled"))
     index.publish([Version(f"new{number}", "x", number, b"") for number in range(50)])
@@ -90,7 +90,7 @@ def test_shuffled_order_keeps_when_others_arrive() -> None:
 
 
 class CountedKeys(list[int]):
-    """Sorted keys that count how many of them were looked at."""
+    """Sorted keys that count the reads of single keys."""
 
     looked_at = 0
 
@@ -102,15 +102,15 @@ class CountedKeys(list[int]):
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_page_of_a_large_selection_looks_at_the_page_only(order: Order) -> None:
-    """A page far inside 200,000 keys looks at as many keys as it returns."""
+def test_a_page_of_a_large_selection_reads_only_the_page(order: Order) -> None:
+    """A page within 200,000 keys reads as many keys as it returns."""
     keys = CountedKeys(range(200_000))
     Selection([(keys, 0, 200_000)]).page(order, 9_000, 1_000)
     assert keys.looked_at == 1_000
 
 
-def test_a_page_over_groups_looks_no_further_than_the_page() -> None:
-    """A page over several groups looks at no more keys than it skips and returns, and one ahead in each."""
+def test_a_page_over_groups_reads_no_more_than_the_page() -> None:
+    """A page over several groups reads only the keys it skips and returns, and one ahead in each group."""
     lists = [CountedKeys(range(start, 600_000, 3)) for start in range(3)]
     page = Selection([(keys, 0, 200_000) for keys in lists]).page("asc", 300, 100)
     assert page == list(range(300, 400))
@@ -118,7 +118,7 @@ def test_a_page_over_groups_looks_no_further_than_the_page() -> None:
 
 
 def test_a_page_of_a_large_block_makes_only_its_documents() -> None:
-    """Of 200,000 indicators in bulk, a page of 1,000 makes 1,000."""
+    """A page of 1,000 from a block of 200,000 indicators makes 1,000 documents."""
     index = UpdateIndex()
     index.publish_block(bulk_indicators("domain", 200_000, FROM, TO))
     page = index.select(["domain"], None, None).page("asc", 9_000, 1_000)
@@ -127,7 +127,7 @@ def test_a_page_of_a_large_block_makes_only_its_documents() -> None:
 
 
 def test_an_update_replaces_a_document_of_a_block() -> None:
-    """A newer version of a document of a block takes its place."""
+    """A newer version of a document replaces that of the block."""
     block = bulk_indicators("domain", 10, FROM, TO)
     index = UpdateIndex()
     index.publish_block(block)

@@ -1,4 +1,4 @@
-"""The legacy indicators of the sandbox, as a plain client sees them."""
+"""The legacy indicators of the sandbox, read by a plain client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCROLL = "/api/v4/indicators/scroll"
 
 
 class Client:
-    """Asks one server with its token."""
+    """Calls one server with its token."""
 
     def __init__(self, server: FlashpointServer) -> None:
         self.url = server.url
@@ -39,7 +39,7 @@ ClientOf = Callable[..., Client]
 
 @pytest.fixture
 def client_of() -> Iterator[ClientOf]:
-    """Make clients of servers with these settings and documents."""
+    """Return clients of servers with these settings and documents."""
     servers: list[FlashpointServer] = []
 
     def make(documents: Any = (), **settings: Any) -> Client:
@@ -69,7 +69,7 @@ def large(large_server: FlashpointServer) -> Client:
 
 
 def at(second: int, fpid: str = "", kind: str = "domain") -> dict[str, Any]:
-    """Return an indicator that was updated ``second`` seconds behind the start."""
+    """Return an indicator that was updated ``second`` seconds after the start."""
     moment = int((FROM + timedelta(seconds=second)).timestamp())
     return {
         "type": kind,
@@ -91,12 +91,12 @@ def test_a_page_is_a_bare_list_with_its_total_in_a_header(client_of: ClientOf) -
 
 
 def test_the_total_can_be_missing(client_of: ClientOf) -> None:
-    """Servers without the header exist."""
+    """A setting removes the header, as on old servers."""
     assert "x-fp-total-hits" not in client_of([at(1)], total_hits_header=False)().headers
 
 
 def test_documents_arrive_as_they_were_published(client_of: ClientOf) -> None:
-    """No hostile value, odd key or large text changes on its way to a client."""
+    """Hostile values, odd keys and large texts reach a client unchanged."""
     documents = list(indicators(3, 400, FROM, TO, with_large_value=True))
     served = client_of(documents)(limit=1000).json()
     assert {each["fpid"]: each for each in served} == {each["fpid"]: each for each in documents}
@@ -107,7 +107,7 @@ def test_documents_arrive_as_they_were_published(client_of: ClientOf) -> None:
     [("[]", [10, 11, 20]), ("[)", [10, 11]), ("(]", [11, 20]), ("()", [11])],
 )
 def test_the_bounds_of_a_window_are_a_setting(client_of: ClientOf, bounds: str, expected: list[int]) -> None:
-    """A window holds what was updated between its ends, and the ends themselves as the setting says."""
+    """A window contains updates between its ends; a setting says whether it contains its ends."""
     client = client_of([at(n) for n in (9, 10, 11, 20, 21)], bounds=bounds)
     answer = client(updated_since="2024-01-01T00:00:10Z", updated_until="2024-01-01T00:00:20Z")
     assert fpids(answer) == [f"at{second}" for second in expected]
@@ -115,7 +115,7 @@ def test_the_bounds_of_a_window_are_a_setting(client_of: ClientOf, bounds: str, 
 
 
 def test_types_are_a_list_of_names(client_of: ClientOf) -> None:
-    """``types`` takes several names, with pipes and in any case; an unknown one finds nothing."""
+    """``types`` accepts several names, with pipes and in any case; an unknown name finds nothing."""
     client = client_of([at(1), at(2, kind="ip-dst|port"), at(3, kind="AS")])
     found = [fpids(client(types=types)) for types in ("domain,ip-dst|port", "as", "mutex")]
     assert found == [["at1", "at2"], ["at3"], []]
@@ -144,8 +144,8 @@ def test_types_are_a_list_of_names(client_of: ClientOf) -> None:
         {"types": ["domain", "url"]},
     ],
 )
-def test_whatever_is_not_understood_is_refused(client_of: ClientOf, query: dict[str, Any]) -> None:
-    """Parameters that are unknown, repeated or wrong are 400 with a detail that names them."""
+def test_unknown_or_invalid_parameters_are_refused(client_of: ClientOf, query: dict[str, Any]) -> None:
+    """An unknown, repeated or invalid parameter is a 400 with a detail that names it."""
     answer = client_of([at(1)])(**query)
     assert answer.status_code == 400
     assert any(name in answer.json()["detail"] for name in query)
@@ -163,13 +163,13 @@ def test_whatever_is_not_understood_is_refused(client_of: ClientOf, query: dict[
 def test_order_is_by_update(
     client_of: ClientOf, settings: dict[str, Any], query: dict[str, Any], expected: list[int]
 ) -> None:
-    """The order is by time of update, as asked, else as the setting says."""
+    """The order is by update time, as requested, else as set."""
     answer = client_of([at(n) for n in (2, 3, 1)], **settings)(**query)
     assert fpids(answer) == [f"at{second}" for second in expected]
 
 
-def test_shuffled_order_ignores_the_wish_and_stays(client_of: ClientOf) -> None:
-    """A shuffling server answers in no order of time, the same for each request, and pages add up."""
+def test_shuffled_order_ignores_the_request_and_is_stable(client_of: ClientOf) -> None:
+    """A shuffling server has no order of time, but the same order in each request, and pages add up."""
     client = client_of([at(n) for n in range(60)], indicator_order="shuffled")
     whole = fpids(client(sort_timestamp="asc", limit=60))
     pages = [each for skip in range(0, 60, 20) for each in fpids(client(limit=20, skip=skip))]
@@ -179,7 +179,7 @@ def test_shuffled_order_ignores_the_wish_and_stays(client_of: ClientOf) -> None:
 
 
 def test_pages_reach_to_the_result_window(large: Client) -> None:
-    """Offsets work up to 10,000 records of a window, and one further is refused."""
+    """Offsets work up to 10,000 records of a window; one more is refused."""
     last = large(types="domain", limit=1000, skip=9000)
     beyond = large(types="domain", limit=1000, skip=9001)
     assert (len(fpids(last)), last.headers["x-fp-total-hits"]) == (1000, "200000")
@@ -187,7 +187,7 @@ def test_pages_reach_to_the_result_window(large: Client) -> None:
 
 
 def test_a_request_costs_its_page(large_server: FlashpointServer, large: Client) -> None:
-    """Over 200,000 indicators a request makes the documents of its page and no others."""
+    """Over 200,000 indicators a request makes only the documents of its page."""
     before = large_server.store.indicators.bodies_read
     large(types="domain", limit=500, skip=9000)
     large(limit=500, skip=100)
@@ -195,14 +195,14 @@ def test_a_request_costs_its_page(large_server: FlashpointServer, large: Client)
 
 
 def test_one_indicator_is_found_by_its_id(client_of: ClientOf) -> None:
-    """The newest version is found by its id; an unknown id is 404."""
+    """The newest version is found by its id; an unknown id is a 404."""
     client = client_of([at(1, "known"), at(2, "known")])
     assert client(f"{ATTRIBUTE}/known").json() == at(2, "known")
     assert client(f"{ATTRIBUTE}/unknown").status_code == 404
 
 
 def test_simple_documents_are_wrapped_and_reduced(client_of: ClientOf) -> None:
-    """The short form wraps each document in ``Attribute`` and gives tags as texts."""
+    """The short form wraps each document in ``Attribute`` and has tags as texts."""
     (document,) = indicators(4, 1, FROM, TO, types=("domain",))
     document["Event"]["Tag"] = [{"name": "malware:demo"}]
     (simple,) = client_of([document])("/api/v4/indicators/simple").json()
@@ -226,7 +226,7 @@ def test_a_newer_version_moves_and_replaces(client_of: ClientOf) -> None:
 
 
 def test_touching_several_takes_the_oldest_of_the_types(client_of: ClientOf) -> None:
-    """Without an id the ones updated longest ago are touched, of the types named."""
+    """Without an id the least recently updated indicators of the types are touched."""
     client = client_of([at(3, "c"), at(1, "a"), at(2, "b"), at(0, "url", "url")])
     touched = client(
         "/__sandbox__/indicators/touch", "POST", {"count": 2, "types": "domain", "at": "2024-01-01T01:00:00Z"}
@@ -236,7 +236,7 @@ def test_touching_several_takes_the_oldest_of_the_types(client_of: ClientOf) -> 
 
 
 def test_scroll_walks_everything_under_changing_ids(large: Client) -> None:
-    """A scroll gives every record of a window once, far beyond 10,000, each page under a new id."""
+    """A scroll returns every record of a window once, far beyond 10,000, with a new id for each page."""
     answer = large(types="domain", updated_until="2024-01-01T00:30:00Z", scroll="True", limit=1000)
     expected = int(answer.headers["x-fp-total-hits"])
     page, seen, ids = answer.json(), [], set()
@@ -249,7 +249,7 @@ def test_scroll_walks_everything_under_changing_ids(large: Client) -> None:
 
 
 def test_scroll_does_not_see_later_updates(client_of: ClientOf) -> None:
-    """A scroll walks the records as they were when it began."""
+    """A scroll returns the records as they were when it started."""
     client = client_of([at(n) for n in range(4)])
     page = client(scroll="True", limit=2).json()
     client("/__sandbox__/indicators/touch", "POST", {"fpid": "at3", "at": "2024-01-02T00:00:00Z"})
@@ -258,7 +258,7 @@ def test_scroll_does_not_see_later_updates(client_of: ClientOf) -> None:
 
 
 def test_a_used_scroll_id_is_gone(client_of: ClientOf) -> None:
-    """Each id is good for one page, so that a client cannot cling to its first."""
+    """Each id is valid for one page, so a client cannot reuse its first."""
     client = client_of([at(n) for n in range(4)])
     body = {"scroll_id": client(scroll="True", limit=2).json()["scroll_id"]}
     assert [client(SCROLL, "POST", body).status_code for _ in range(2)] == [200, 404]
@@ -266,7 +266,7 @@ def test_a_used_scroll_id_is_gone(client_of: ClientOf) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_a_closed_scroll_is_gone(client_of: ClientOf, method: str) -> None:
-    """DELETE ends a scroll; whatever asks for it afterwards is 404."""
+    """DELETE ends a scroll; later requests for it are a 404."""
     client = client_of([at(n) for n in range(4)])
     body = {"scroll_id": client(scroll="True", limit=2).json()["scroll_id"]}
     assert client(SCROLL, "DELETE", body).status_code == 204
@@ -275,12 +275,12 @@ def test_a_closed_scroll_is_gone(client_of: ClientOf, method: str) -> None:
 
 @pytest.mark.parametrize("body", [None, [], {}, {"scroll_id": 5}, {"scroll_id": "x", "scroll": "2m"}])
 def test_a_scroll_needs_its_id_and_nothing_else(client_of: ClientOf, body: Any) -> None:
-    """A scroll request without exactly a ``scroll_id`` in its body is 400."""
+    """A scroll request whose body is not exactly a ``scroll_id`` is a 400."""
     assert client_of()(SCROLL, "POST", body).status_code == 400
 
 
 def test_scrolls_expire() -> None:
-    """A scroll that waits longer than its lifetime is gone; each page starts the lifetime anew."""
+    """A scroll expires after its lifetime; each page restarts the lifetime."""
     now = [0.0]
     scrolls = Scrolls(60.0, clock=lambda: now[0])
     _, scroll_id = scrolls.start(iter(range(9)), 3)
@@ -294,7 +294,7 @@ def test_scrolls_expire() -> None:
 
 
 def test_expected_is_the_newest_record_of_each_value(client_of: ClientOf) -> None:
-    """Of records that share a value the newest counts; those without the key are counted apart."""
+    """Of records with the same value the newest counts; those without the key are counted separately."""
     older, newer = at(5, "older"), at(9, "newer") | {"value": {"domain": "5"}}
     client = client_of([newer, older, at(7), {**at(8), "value": {}}, at(6, kind="url")])
     expected = client("/__sandbox__/expected/indicators", type="domain", key="value.domain").json()
@@ -311,7 +311,7 @@ def test_expected_is_the_newest_record_of_each_value(client_of: ClientOf) -> Non
 
 
 def test_expected_keeps_to_the_window_and_its_bounds(client_of: ClientOf) -> None:
-    """The expectation of a window is what the API serves for it, ends included as the setting says."""
+    """The expected result of a window matches the records that the API serves for it, bounds included."""
     client = client_of([at(n) for n in (9, 10, 20)], bounds="(]")
     window = {"from": "2024-01-01T00:00:09Z", "to": "2024-01-01T00:00:20Z"}
     expected = client("/__sandbox__/expected/indicators", type="domain", **window).json()

@@ -1,4 +1,4 @@
-"""The Flashpoint sandbox as a server: who is let in, what is refused, how it is controlled."""
+"""The Flashpoint sandbox as a server: authentication, refusals, control plane."""
 
 from __future__ import annotations
 
@@ -60,20 +60,20 @@ def get(server: FlashpointServer, path: str, **headers: str) -> requests.Respons
 def test_only_one_known_bearer_is_let_in(
     server: FlashpointServer, path: str, authorization: str | None, status: int, message: str
 ) -> None:
-    """Whatever is not exactly ``Bearer <token>`` with a known token is refused, and says why."""
+    """Any header but exactly ``Bearer <token>`` with a known token is refused with the reason."""
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = get(server, path, **headers)
     assert (answer.status_code, answer.json()) == (status, {"message": message})
 
 
 def test_the_known_token_is_let_in(server: FlashpointServer) -> None:
-    """The token of the settings opens the API."""
+    """The token of the settings is accepted."""
     answer = get(server, "/api/v4/indicators/attribute", Authorization="Bearer known.token")
     assert answer.status_code == 200
 
 
 def test_no_secret_shows_in_a_repr() -> None:
-    """The tokens of the settings stay out of their repr."""
+    """The repr of the settings has no token."""
     assert ".token" not in repr(SETTINGS)
 
 
@@ -84,13 +84,13 @@ def test_no_secret_shows_in_a_repr() -> None:
 def test_unknown_paths_and_methods_are_refused_as_json(
     server: FlashpointServer, method: str, path: str, status: int
 ) -> None:
-    """An unknown path is 404 and an unknown method 405, both with a JSON body."""
+    """An unknown path is a 404 and an unknown method a 405, both with a JSON body."""
     answer = requests.request(method, server.url + path, timeout=TIMEOUT_S)
     assert (answer.status_code, list(answer.json())) == (status, ["detail"])
 
 
 def test_requests_share_a_connection(server: FlashpointServer) -> None:
-    """The server keeps a connection alive: two requests in a row are answered on one socket."""
+    """The server keeps a connection alive: two requests are answered on one socket."""
     asked = f"GET /__sandbox__/summary HTTP/1.1\r\nHost: {server.url}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
         connection.sendall(asked + asked)
@@ -102,7 +102,7 @@ def test_requests_share_a_connection(server: FlashpointServer) -> None:
 
 
 def test_a_length_that_is_no_number_is_refused(server: FlashpointServer) -> None:
-    """A Content-Length that is not a number is 400 and ends the connection."""
+    """A Content-Length that is not a number is a 400 and ends the connection."""
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
         connection.sendall(b"POST /__sandbox__/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
         with connection.makefile("rb") as answer:
@@ -110,7 +110,7 @@ def test_a_length_that_is_no_number_is_refused(server: FlashpointServer) -> None
 
 
 def test_an_upload_in_chunks_is_read(own_server: FlashpointServer) -> None:
-    """A body of unknown length, sent in chunks of any size, is read whole."""
+    """A body of unknown length, in chunks of any size, is read completely."""
     text = json.dumps(list(alerts(3, 20, FROM, TO))).encode()
     chunks = (text[start : start + 1000] for start in range(0, len(text), 1000))
     answer = requests.post(f"{own_server.url}/__sandbox__/alerts", data=chunks, timeout=TIMEOUT_S)
@@ -118,15 +118,15 @@ def test_an_upload_in_chunks_is_read(own_server: FlashpointServer) -> None:
 
 
 def test_a_chunk_without_a_length_ends_the_connection(own_server: FlashpointServer) -> None:
-    """A body in chunks that are none is not guessed at."""
+    """An invalid chunk ends the connection."""
     head = b"POST /__sandbox__/alerts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", own_server.port), TIMEOUT_S) as connection:
         connection.sendall(head + b"many\r\n[]\r\n")
         assert connection.recv(1) == b""
 
 
-def test_it_speaks_tls_when_asked_to(tmp_path: Path) -> None:
-    """With a context the server speaks TLS, and its faults work there too."""
+def test_it_speaks_tls_with_a_context(tmp_path: Path) -> None:
+    """With a TLS context the server and its faults use TLS."""
     made = make_certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.server_cert, made.server_key)
@@ -139,8 +139,8 @@ def test_it_speaks_tls_when_asked_to(tmp_path: Path) -> None:
     assert (url[:8], status) == ("https://", 401)
 
 
-def test_the_log_tells_requests_without_secrets(own_server: FlashpointServer) -> None:
-    """The log holds method, path, query and status, and neither tokens nor the Authorization header."""
+def test_the_log_shows_requests_without_secrets(own_server: FlashpointServer) -> None:
+    """The log has method, path, query and status, but no token and no Authorization header."""
     get(
         own_server,
         "/api/v4/indicators/attribute?types=ip-dst%7Cport&api_key=hidden",
@@ -176,7 +176,7 @@ def test_the_index_lists_every_route(server: FlashpointServer) -> None:
 
 
 def test_documents_are_published_over_the_control_plane(own_server: FlashpointServer) -> None:
-    """What is posted is served, hostile values and all; what was known is replaced."""
+    """Posted documents are served unchanged, and replace earlier versions."""
     documents = list(indicators(2, 120, FROM, TO, types=("domain",)))
     posted = [
         requests.post(f"{own_server.url}/__sandbox__/indicators", data=json.dumps(documents), timeout=TIMEOUT_S).json()
@@ -189,7 +189,7 @@ def test_documents_are_published_over_the_control_plane(own_server: FlashpointSe
 
 
 def test_alerts_are_published_over_the_control_plane(own_server: FlashpointServer) -> None:
-    """Alerts that are posted are expected, oldest first."""
+    """Posted alerts are in the expected result, oldest first."""
     documents = list(alerts(2, 40, FROM, TO))
     requests.post(f"{own_server.url}/__sandbox__/alerts", data=json.dumps(documents), timeout=TIMEOUT_S)
     expected = get(own_server, "/__sandbox__/expected/alerts").json()
@@ -208,10 +208,10 @@ def test_alerts_are_published_over_the_control_plane(own_server: FlashpointServe
         ("indicators/bulk", {"type": "domain"}, "count"),
     ],
 )
-def test_nonsense_over_the_control_plane_is_refused_by_name(
+def test_invalid_control_requests_are_refused_by_name(
     own_server: FlashpointServer, path: str, body: object, named: str
 ) -> None:
-    """A control request that makes no sense is 400 with the reason, and changes nothing."""
+    """An invalid control request is a 400 with the reason, and changes nothing."""
     answer = requests.post(f"{own_server.url}/__sandbox__/{path}", json=body, timeout=TIMEOUT_S)
     assert answer.status_code == 400
     assert named in answer.json()["detail"]
@@ -219,7 +219,7 @@ def test_nonsense_over_the_control_plane_is_refused_by_name(
 
 
 def test_bulk_indicators_are_published_over_the_control_plane(own_server: FlashpointServer) -> None:
-    """Indicators in bulk are served like any others."""
+    """Indicators of a block are served like others."""
     asked = {"type": "sha256", "count": 5_000, "from": FROM.isoformat(), "to": TO.isoformat(), "columns": 8}
     requests.post(f"{own_server.url}/__sandbox__/indicators/bulk", json=asked, timeout=TIMEOUT_S)
     answer = get(
@@ -231,13 +231,13 @@ def test_bulk_indicators_are_published_over_the_control_plane(own_server: Flashp
 
 
 def test_a_server_that_is_not_started_has_no_address() -> None:
-    """The address is asked too early: the error says so."""
+    """Reading the address before the start is an error that says so."""
     with pytest.raises(InvalidSettingError, match="before it is started"):
         _ = FlashpointServer().url
 
 
 def test_a_stopped_server_breaks_its_connections_and_stops_once() -> None:
-    """After ``stop`` a kept connection is dead; a second ``stop`` is harmless."""
+    """After ``stop`` an open connection is broken; a second ``stop`` does nothing."""
     server = FlashpointServer(SETTINGS).start()
     address = server.url
     with requests.Session() as session:
@@ -249,7 +249,7 @@ def test_a_stopped_server_breaks_its_connections_and_stops_once() -> None:
 
 
 def test_latency_does_not_hold_a_server_that_stops() -> None:
-    """A server that is to answer in an hour can be stopped before."""
+    """A server with a latency of an hour stops at once."""
     with FlashpointServer(FlashpointSettings(token="t", latency_s=3600.0)) as server:
         with pytest.raises(requests.ReadTimeout):
             requests.get(f"{server.url}/api/alerting/v1/alerts", headers={"Authorization": "Bearer t"}, timeout=0.2)
