@@ -26,7 +26,7 @@ class _Incomplete(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offsets:
+class Offsets(Paginator):
     """Pages by offset, read ahead.
 
     Each page starts with the last record of the page before. Where that record is unchanged, none between the two was

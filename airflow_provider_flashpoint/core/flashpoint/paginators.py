@@ -1,13 +1,14 @@
 """Paginators: each reads all pages of one window, and knows where an answer holds its total and the next page.
 
 `Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, has a module of its own.
-A paginator of a further kind is a class with the two methods of `Paginator`.
+A further way of paging is a further subclass of `Paginator`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,18 +49,22 @@ class PageReader(Protocol):
         """Send a request whose answer holds no records."""
 
 
-class Paginator(Protocol):
+class Paginator(ABC):
     """Reads the pages of a window."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
 
     def total(self, answer: Answer) -> int | None:
         """Return the server's count of records in the whole window, None where it sends none."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class Links(Paginator):
     """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
 
     :param parameter: the token, in the link and in the next request.
@@ -88,10 +93,6 @@ class Links:
             seen.add(token)
             parameters = {self.parameter: token}
 
-    def total(self, answer: Answer) -> int | None:
-        """Return None: these endpoints send no total."""
-        return None
-
     def _next(self, answer: Answer) -> str | None:
         links = answer.body.get("links")
         following = links.get("next") if isinstance(links, Mapping) else None
@@ -105,7 +106,7 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Scroll:
+class Scroll(Paginator):
     """Pages by a scroll that the server holds, without a limit on the number of records.
 
     :param path: continues a scroll with POST, and closes it with DELETE.
@@ -133,10 +134,6 @@ class Scroll:
                 _log.warning("%s The scroll over %s is restarted.", error, window)
             else:
                 return
-
-    def total(self, answer: Answer) -> int | None:
-        """Return None: a scroll sends no total."""
-        return None
 
     def _scroll(self, window: Window, reader: PageReader) -> Iterator[Page]:
         seen: set[bytes] = set()

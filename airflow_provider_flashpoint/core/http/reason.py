@@ -1,4 +1,4 @@
-"""What a message may say of a refusal, or of an answer that never came: the cause, without address, query or body."""
+"""Reasons for error messages: short, and without address, query or body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_REASON_CHARACTERS = 200
 
 
 def network_cause(error: BaseException) -> str:
-    """Return in plain words why no answer came, without the address or its query."""
+    """Return why no answer came. Errors of requests, urllib3 and ssl wrap each other, so the names of all count."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -30,13 +30,13 @@ def network_cause(error: BaseException) -> str:
         return "no answer in time."
     if names & {"ConnectionRefusedError"}:
         return "the connection was refused; check the host and the port."
-    if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError"}:
+    if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError", "DecodeError"}:
         return "the answer was cut short."
     return f"the connection broke ({type(error).__name__})."
 
 
 def error_reason(body: Any) -> str:
-    """Return what an error body says, from the keys its senders are known to use, or an empty text."""
+    """Return the reason in an error body, from the keys that services use; empty where there is none."""
     if not isinstance(body, Mapping):
         return ""
     for listed in (body.get("errors"), body.get("detail")):

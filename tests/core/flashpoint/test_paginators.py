@@ -18,7 +18,8 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
-from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Scroll
+from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Paginator, Scroll
+from airflow_provider_flashpoint.core.flashpoint.read_ahead import MAX_BYTES_AHEAD
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError, PagingLoopError, RejectedError
@@ -30,7 +31,7 @@ TOTAL = "x-total"
 
 
 class Shelf:
-    """Records in a made-up server: by second of update, with a ceiling on how far one may skip.
+    """A server and its reader: records by second of update, with a limit on how many can be skipped.
 
     :param cap: the most records that the server puts into a page, whatever it is asked for.
     :param excess: how far off its total is.
@@ -47,6 +48,7 @@ class Shelf:
         self.excess = excess
         self.scrolled: list[Window] = []
         self.requests_ahead = 1
+        self.answer_bytes = 0
         # Called after each answer, to move records meanwhile.
         self.on_read: Callable[[], None] = lambda: None
         # Orders what was updated in the same second.
@@ -80,7 +82,7 @@ class Shelf:
         assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
         held = self.held(window)
         headers = {TOTAL: str(max(0, len(held) + self.excess))} if self.with_total else {}
-        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], headers=headers)
+        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], headers=headers, size=self.answer_bytes)
         self.on_read()
         return answer
 
@@ -92,7 +94,7 @@ class Shelf:
         return [record["fpid"] for page in self.pages(ahead=ahead) for record in page.records]
 
 
-class Fallback:
+class Fallback(Paginator):
     """Reads a whole window in one page."""
 
     def __init__(self, shelf: Shelf) -> None:
@@ -101,9 +103,6 @@ class Fallback:
     def pages(self, window: Window, reader: Any) -> Iterator[Page]:
         self.shelf.scrolled.append(window)
         yield Page(self.shelf.held(window))
-
-    def total(self, answer: Answer) -> int | None:
-        return None
 
 
 SECONDS = st.lists(st.integers(0, SPAN_S - 1), max_size=60)
@@ -118,7 +117,7 @@ def test_every_record(seconds: list[int], page_size: int, room: int, with_total:
 
 @given(SECONDS, st.integers(2, 9), st.integers(0, 30), st.integers(1, 9), st.integers(-5, 5))
 def test_every_record_of_an_odd_server(seconds: list[int], page_size: int, room: int, cap: int, excess: int) -> None:
-    """Pages smaller than asked for, and a total that is too high or too low, cost no record as long as it tells one."""
+    """Pages smaller than requested, and a total that is too high or too low, cost no record."""
     shelf = Shelf(
         seconds,
         page_size=page_size,
@@ -132,14 +131,14 @@ def test_every_record_of_an_odd_server(seconds: list[int], page_size: int, room:
 
 @given(SECONDS, st.integers(2, 9), st.randoms(use_true_random=False))
 def test_equals_in_another_order_each_time(seconds: list[int], page_size: int, random: Random) -> None:
-    """A server that orders equal records anew at every request is noticed by its total, and costs no record."""
+    """A server that changes the order of equal records with every request is noticed by its total; no record is lost."""
     shelf = Shelf(seconds, page_size=page_size, ceiling=1000, with_total=True)
     shelf.among_equals = lambda _: random.random()
     assert set(shelf.walk()) == set(range(len(seconds)))
 
 
 def test_wrong_total_costs_one_scroll() -> None:
-    """A total that no reading of pages can reach is answered by one scroll, not by ever smaller windows."""
+    """A total that pages cannot reach leads to one scroll, not to ever smaller windows."""
     shelf = Shelf(list(range(SPAN_S)), page_size=5, ceiling=1000, with_total=True, excess=1)
     shelf.walk()
     assert shelf.scrolled == [WINDOW]
@@ -176,7 +175,7 @@ MOVES = st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, SPAN_S)),
 def test_records_moved(
     seconds: list[int], page_size: int, with_total: bool, moves: list[list[tuple[int, int]]]
 ) -> None:
-    """Records that are updated while the window is read, and so leave their place, hide no other record."""
+    """Records that are updated while the window is read, and move, hide no other record."""
     shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total)
     left = iter(moves)
     moved: set[int] = set()
@@ -211,7 +210,7 @@ def test_read_ahead_keeps_order() -> None:
 
 
 def test_read_ahead_stays_within_its_number() -> None:
-    """As many requests are under way at once as were allowed, and never one more."""
+    """As many requests as allowed are under way at once, and never one more."""
     allowed = 4
     shelf = Shelf([0] * 34, page_size=3, ceiling=100, with_total=True)  # a first page, then sixteen that are read ahead
     plain = shelf.by_offset
@@ -238,7 +237,7 @@ def test_read_ahead_stays_within_its_number() -> None:
 
 
 def test_the_parts_of_a_window_are_begun_together() -> None:
-    """While the pages of one part are awaited, those of the next ones are asked for, within the same number."""
+    """While the pages of one part are under way, those of the next parts are requested, within the same limit."""
     allowed = 4
     shelf = Shelf([number % SPAN_S for number in range(SPAN_S)], page_size=5, ceiling=5, with_total=True)
     plain = shelf.by_offset
@@ -258,7 +257,7 @@ def test_the_parts_of_a_window_are_begun_together() -> None:
 
 
 def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
-    """What is kept for a consumer is bounded, however many pages there are."""
+    """The number of pages that wait for the consumer is bounded."""
     allowed = 4
     shelf = Shelf([0] * 60, page_size=3, ceiling=100, with_total=True)
     plain = shelf.by_offset
@@ -275,8 +274,25 @@ def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
         assert asked <= taken + 2 * allowed
 
 
+def test_large_pages_are_read_less_far_ahead() -> None:
+    """The bytes of pages that are kept or under way are bounded, whatever the number of requests."""
+    shelf = Shelf([0] * 60, page_size=3, ceiling=100, with_total=True)
+    shelf.answer_bytes = MAX_BYTES_AHEAD // 4
+    plain = shelf.by_offset
+    requested = 0
+
+    def read(window: Window, skip: int) -> Answer:
+        nonlocal requested
+        requested += 1
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    for taken, _ in enumerate(shelf.pages(ahead=8), start=1):
+        assert (requested - taken + 1) * shelf.answer_bytes <= MAX_BYTES_AHEAD
+
+
 def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same() -> None:
-    """Where pages show that something moved, what was read ahead is read again."""
+    """Pages that were read ahead are read again where a record has moved."""
     shelf = Shelf([0, 1, 2, 3, 4, 5, 6, 9], page_size=4, ceiling=8, with_total=True)  # seven are in reach
     plain = shelf.by_offset
     read_ahead = threading.Event()
@@ -295,7 +311,7 @@ def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same(
 
 
 def test_read_ahead_raises() -> None:
-    """An error of a page that was read ahead ends the walk with that error."""
+    """An error of a page that was read ahead is raised in its turn."""
     shelf = Shelf([0] * 20, page_size=3, ceiling=100, with_total=True)
     plain = shelf.by_offset
 
