@@ -131,7 +131,7 @@ def test_every_record_of_an_odd_server(seconds: list[int], page_size: int, room:
 
 @given(SECONDS, st.integers(2, 9), st.randoms(use_true_random=False))
 def test_equals_in_another_order_each_time(seconds: list[int], page_size: int, random: Random) -> None:
-    """A server that changes the order of equal records with every request is noticed by its total; no record is lost."""
+    """A server that changes the order of equal records with every request is noticed by its total, and loses none."""
     shelf = Shelf(seconds, page_size=page_size, ceiling=1000, with_total=True)
     shelf.among_equals = lambda _: random.random()
     assert set(shelf.walk()) == set(range(len(seconds)))
