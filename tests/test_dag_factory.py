@@ -1,4 +1,4 @@
-"""The DAGs that come of a configuration."""
+"""DAGs that are built from a configuration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_lookup_is_set_up_pulled_and_synced_in_this_order() -> None:
 
 
 def test_only_alerts_are_verified_by_a_query() -> None:
-    """Keywords, which have no known id, share all settings of the alerts but this one."""
+    """Keywords share all settings of the alerts except this one, because their id is not known."""
     dag = alert_dag(alerts={"verify": "query"}, keywords={"path": "/keywords"})
     assert dag.get_task("pull_alerts").verify == "query"
     assert dag.get_task("pull_keywords").verify == "confirm"
@@ -65,8 +65,8 @@ def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: A
     assert dag.catchup is False
 
 
-def test_every_task_that_reads_records_is_given_the_rules_of_obfuscation() -> None:
-    """Pull, sync and delivery know the rules, as plain values."""
+def test_every_task_that_reads_records_gets_the_rules_of_obfuscation() -> None:
+    """Pull, sync and delivery get the rules as plain values."""
     rules = [{"path": ["Event", "info"], "action": "hash"}]
     dags = (indicator_dag(obfuscation=rules), alert_dag(alerts={"obfuscation": rules}))
     tasks = [task for dag in dags for task in dag.tasks if task.task_id != "setup"]
@@ -78,10 +78,10 @@ def test_every_task_that_reads_records_is_given_the_rules_of_obfuscation() -> No
     ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to"})]
 )
 def test_a_run_can_be_given_a_window_and_a_status_in_the_form_of_the_dag(build: Any, names: set[str]) -> None:
-    """The DAG has the params that the form asks for, each without a value."""
+    """The DAG has the params of the form, without values."""
     assert build().params.dump() == dict.fromkeys(names)
 
 
 def test_keywords_are_off_by_default() -> None:
-    """Only the alerts are pulled unless the configuration asks for more."""
+    """By default only alerts are pulled."""
     assert set(alert_dag().task_ids) == {"setup", "pull_alerts"}

@@ -1,4 +1,4 @@
-"""What is read from a configuration in the collector's shape."""
+"""Values that are read from a configuration in the collector's format."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_example_in_the_dags_folder_is_a_configuration() -> None:
 
 
 def test_every_setting_that_the_example_keeps_in_a_comment_can_be_uncommented(tmp_path: Path) -> None:
-    """The commented settings of the example are spelled and placed as the code reads them."""
+    """The commented settings of the example have valid names, places and values."""
     setting = re.compile(r"^(\s*)# (\s*(?:- )?(?:\{path|[a-z_0-9]+:).*)$", re.MULTILINE)
     text, count = setting.subn(r"\1\2", EXAMPLE.read_text())
     (file := tmp_path / "collector.yaml").write_text(text)
@@ -109,18 +109,18 @@ NESTED = {"services": {"indicators": {"lookup_name": "Mine", "lookups": [DOMAIN]
     ],
 )  # fmt: skip
 def test_all_forms_of_an_input_mean_the_same(entry: dict[str, Any]) -> None:
-    """A setting may stand in the service, in the input, under the type or with dots in its key."""
+    """A setting may be in the service, in the input, under the type or in a dotted key."""
     assert indicators(entry) == indicators(NESTED)
 
 
 def test_inputs_may_stand_at_the_top() -> None:
-    """A file without the key inputs is read as if its top level were it."""
+    """A file without the key `inputs` has its inputs at the top level."""
     flat = parse_collector_config({"flashpoint_indicator": NESTED})
     assert flat == parse_collector_config({"inputs": {"flashpoint_indicator": NESTED}})
 
 
-def test_a_setting_that_stands_deeper_outranks() -> None:
-    """A lookup's own setting outranks the service's, and the service's the input's."""
+def test_the_deepest_setting_takes_precedence() -> None:
+    """A setting of the lookup overrides the service's, and a setting of the service overrides the input's."""
     found = indicators({
         "lag_s": 1,
         "max_rejects": 1,
@@ -137,7 +137,7 @@ def test_a_setting_that_stands_deeper_outranks() -> None:
 
 
 def test_settings_of_the_sender() -> None:
-    """How often the sender tells what it does, to whom, and what proves an arrival, are settings of the alerts."""
+    """Statistics, telemetry and verification of the sender are settings of the alerts."""
     found = alerts({"services": {"alerts": {"statistics_period_s": 60, "verify": "query", "verify_timeout_s": 30}}})
     assert (found.statistics_period, found.verify_timeout) == (timedelta(minutes=1), timedelta(seconds=30))
     assert found.verify is Verify.QUERY
@@ -147,7 +147,7 @@ def test_settings_of_the_sender() -> None:
 
 
 def test_defaults_are_those_of_the_collector() -> None:
-    """Without settings a lookup begins as New, every 300 seconds; nothing is rejected, obfuscated or caught up."""
+    """By default a lookup starts as New and runs every 300 seconds, without rejects, obfuscation and catchup."""
     found = indicators({"lookups": [DOMAIN]})
     assert found.request_period == timedelta(seconds=300)
     assert found.lookups[0].lookup_status is LookupStatus.NEW
@@ -157,7 +157,7 @@ def test_defaults_are_those_of_the_collector() -> None:
 
 @pytest.mark.parametrize("value", [300, "300", " 300 ", 300.0])
 def test_numbers_may_be_texts(value: object) -> None:
-    """A number that is written as a text, as JSON files often do, is a number."""
+    """A number may be written as text, as in many JSON files."""
     assert indicators({"lookups": [DOMAIN], "request_period_in_seconds": value}).request_period.seconds == 300
 
 
@@ -180,7 +180,7 @@ def test_times_are_aware_and_in_utc(value: object, hour: int) -> None:
 
 @pytest.mark.parametrize("off", [False, "false", "False"])
 def test_an_input_that_is_switched_off_is_not_read(off: object) -> None:
-    """`enabled: false` leaves out an input, whatever else is in it."""
+    """`enabled: false` switches an input off, and its other settings are not read."""
     document = {"inputs": {"flashpoint_indicator": {"enabled": off, "lookups": 5}, "flashpoint_alert": None}}
     config = parse_collector_config(document)
     assert config.indicators is None
@@ -194,7 +194,7 @@ def test_a_service_can_be_switched_off() -> None:
 
 
 def test_the_rest_of_the_collectors_file_is_noted_and_not_used() -> None:
-    """globals and outputs are let pass, and a note says where their place is now."""
+    """globals and outputs are allowed, and a note says what replaces them."""
     document = {"globals": {"debug": False}, "outputs": {"devo": {"config": {"key": "x.key"}}}}
     config = parse_collector_config({**document, "inputs": {"flashpoint_alert": {}}})
     assert [note.split()[0] for note in config.notes] == ["globals", "outputs"]
@@ -210,16 +210,16 @@ class TestNamesOfLookups:
         assert names({"lookups": [DOMAIN]}) == {"domain": "Threatintel_Flashpoint_Intelligence_Domain"}
 
     def test_shared_by_one(self) -> None:
-        """The service's name is taken as it is where one lookup uses it."""
+        """A single lookup uses the service's name unchanged."""
         assert names({"lookup_name": "Mine", "lookups": [DOMAIN]}) == {"domain": "Mine"}
 
     def test_shared_by_several(self) -> None:
-        """The type is appended to the service's name where several lookups use it."""
+        """Several lookups append their type to the service's name."""
         found = names({"lookup_name": "Mine", "lookups": [DOMAIN, URL]})
         assert found == {"domain": "Mine_Domain", "url": "Mine_Url"}
 
     def test_own(self) -> None:
-        """A lookup's own name outranks the service's, and does not count as using it."""
+        """A lookup with a name of its own does not use the service's name."""
         own = {"ip-dst|port": {"lookup_key": "value.ip-dst|port", "lookup_name": "Own"}}
         assert names({"lookup_name": "Mine", "lookups": [own, URL]}) == {"ip-dst|port": "Own", "url": "Mine"}
 
@@ -233,18 +233,18 @@ class TestNamesOfLookups:
 
     @given(st.text())
     def test_a_default_name_is_always_a_name_that_devo_takes(self, indicator_type: str) -> None:
-        """Whatever the type, the name is made of ASCII letters, digits and _."""
+        """The name has only ASCII letters, digits and _, for any type."""
         assert re.fullmatch(r"[A-Za-z0-9_]+", default_lookup_name(indicator_type))
 
 
 def test_columns_of_a_lookup() -> None:
-    """columns is kept in its order."""
+    """The columns keep their order."""
     entry = {"domain": {"lookup_key": "value.domain", "columns": ["type", "value.domain"]}}
     assert indicators({"lookups": [entry]}).lookups[0].columns == ("type", "value.domain")
 
 
 def test_obfuscation_rules() -> None:
-    """A path is keys joined by dots, or a list of keys where one has a dot in it."""
+    """A path is keys joined by dots, or a list of keys if one contains a dot."""
     rules = [
         {"path": "Event.event_creator_email", "action": "hash"},
         {"path": ["source", "body", "text.plain"], "action": "mask"},
@@ -260,7 +260,7 @@ class TestAlerts:
 
     @pytest.mark.parametrize("entry", [None, {}, {"services": {"alerts": None}}])
     def test_nothing_needs_to_be_set(self, entry: dict[str, Any] | None) -> None:
-        """An empty input reads alerts, and nothing else, into the collector's own table."""
+        """An empty input reads only alerts, into the collector's own table."""
         found = alerts(entry)
         assert found.tag == "threatintel.flashpoint.intelligence.alerts"
         assert found.on_rerun is OnRerun.SKIP
@@ -268,11 +268,11 @@ class TestAlerts:
 
     @pytest.mark.parametrize("key", ["tag", "override_tag"])
     def test_the_tag(self, key: str) -> None:
-        """tag names the table; override_tag is what other collectors of Devo call it."""
+        """`tag` and `override_tag`, its name in other collectors of Devo, name the table."""
         assert alerts({"services": {"alerts": {key: "my.app.flashpoint.alerts"}}}).tag == "my.app.flashpoint.alerts"
 
     def test_keywords_are_on_where_they_are_configured(self) -> None:
-        """A section for keywords switches them on; their table is the alerts' unless they have one of their own."""
+        """Any setting of keywords switches them on. Their default table is that of the alerts."""
         found = alerts({
             "services": {
                 "alerts": {"tag": "my.app.a.b"},
@@ -284,7 +284,7 @@ class TestAlerts:
         assert found.keyword_classes == KeywordFeed(tag="my.app.c.d", path=None)
 
     def test_keywords_can_be_switched_off(self) -> None:
-        """A section for keywords with enabled: false is off."""
+        """`enabled: false` switches keywords off."""
         assert alerts({"keywords": {"enabled": False, "path": "/k"}}).keywords is None
 
     def test_spans_of_time(self) -> None:
@@ -295,7 +295,7 @@ class TestAlerts:
 
 
 def test_parsing_leaves_the_document_as_it_was() -> None:
-    """The mapping that is parsed is not changed."""
+    """Parsing does not change the document."""
     document = {"inputs": {"flashpoint_indicator": {"indicators.lookup_name": "Mine", "lookups": [DOMAIN]}}}
     before = copy.deepcopy(document)
     parse_collector_config(document)
@@ -303,7 +303,7 @@ def test_parsing_leaves_the_document_as_it_was() -> None:
 
 
 def test_reading_a_configuration_imports_nothing_of_airflow() -> None:
-    """The configuration is read in every task process, so that only what it needs is imported."""
+    """Reading is fast enough for each task process, because it imports only the modules that it needs."""
     code = (
         "import sys; from airflow_provider_flashpoint.config import load_collector_config as load;"
         f"load({str(EXAMPLE)!r});"

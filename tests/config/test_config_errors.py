@@ -1,4 +1,4 @@
-"""What is refused in a configuration, and how it is told."""
+"""Invalid configurations and their messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _problems(document: Any) -> list[str]:
 
 
 def test_the_message_names_file_key_value_and_what_is_allowed() -> None:
-    """A wrong value is reported with all that is needed to mend it."""
+    """A wrong value is reported with all information that is needed to fix it."""
     document = {"inputs": {"flashpoint_indicator": {"services": {"indicators": {
         "lookups": [DOMAIN, {"url": {"lookup_key": "value.url", "lookup_status": "Nwe"}}],
     }}}}}  # fmt: skip
@@ -53,7 +53,7 @@ def test_the_message_names_file_key_value_and_what_is_allowed() -> None:
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    """Each problem has a line of its own, once, even where several lookups share the wrong setting."""
+    """Each problem has one line, even if several lookups inherit the wrong setting."""
     problems = refused(lag_s="soon", max_active_runs=0, lookups=[DOMAIN, {"url": {"lookup_status": "new"}}])
     assert [line.split(":")[0].removeprefix(f"{SERVICE}.") for line in problems] == [
         "max_active_runs",
@@ -91,7 +91,7 @@ def typos(draw: st.DrawFn) -> tuple[str, str, str]:
 
 @given(typos())
 def test_any_typo_in_a_key_is_named(drawn: tuple[str, str, str]) -> None:
-    """A key with a wrong letter is reported by its full path, and with the key that was meant."""
+    """A misspelled key is reported with its full path and the intended key."""
     place, key, typo = drawn
     if typo in KNOWN_KEYS[place] or not typo:
         return
@@ -117,7 +117,7 @@ def test_any_typo_in_a_key_is_named(drawn: tuple[str, str, str]) -> None:
 
 
 def test_the_value_of_an_unknown_key_is_not_shown() -> None:
-    """A key that nobody knows may hold a secret."""
+    """An unknown key may hold a secret."""
     assert "hunter2" not in refusal({"inputs": {"flashpoint_alert": {"passphrase": "hunter2"}}})
 
 
@@ -141,7 +141,7 @@ SECRET = "c2VjcmV0LXRva2Vu"
     ],
 )
 def test_a_secret_is_refused_and_not_shown(entry: dict[str, Any], path: str) -> None:
-    """Wherever credentials are, the message gives the command that takes their place, and never their value."""
+    """The message for credentials gives the command that replaces them, and never their value."""
     text = refusal({"inputs": {"flashpoint_indicator": {"lookups": [DOMAIN], **entry}}})
     line = next(line for line in text.splitlines() if f"  inputs.flashpoint_indicator.{path}: " in line)
     assert (
@@ -153,14 +153,14 @@ def test_a_secret_is_refused_and_not_shown(entry: dict[str, Any], path: str) -> 
 
 @pytest.mark.parametrize("name", ["staging_uri", "flashpoint_conn_id"])
 def test_the_user_part_of_a_uri_is_not_shown(name: str) -> None:
-    """A URI with a password in it is refused, and the message leaves out the password."""
+    """A URI with a password is refused, and the message does not show the password."""
     (line,) = refused(**{name: "s3://key:hunter2@bucket/x"})
     assert line.startswith(f"{SERVICE}.{name}: 's3://…@bucket/x' is not allowed")
 
 
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_missing_lookups(value: object) -> None:
-    """Without lookups the message says that one is needed, and shows one."""
+    """The message for missing lookups shows an example."""
     (line,) = refused(lookups=value)
     assert line == (
         f"{SERVICE}.lookups: at least one lookup is needed, such as "
@@ -169,7 +169,7 @@ def test_missing_lookups(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "path", "told"),
+    ("value", "path", "message"),
     [
         ("domain", "lookups", "'domain' is not allowed; give a list such as [{domain: {"),
         (["domain"], "lookups[0]", "'domain' is not allowed; give a type and its settings, such as {domain: {"),
@@ -184,10 +184,10 @@ def test_missing_lookups(value: object) -> None:
         ([DOMAIN, DOMAIN], "lookups[1].domain", f"this type has its lookup already, at {SERVICE}.lookups[0].domain"),
     ],
 )
-def test_lookups_of_the_wrong_shape(value: object, path: str, told: str) -> None:
-    """Each mistake in lookups is told at its place, and with its remedy."""
+def test_lookups_of_the_wrong_shape(value: object, path: str, message: str) -> None:
+    """Each mistake in `lookups` is reported with its path and its remedy."""
     line = refused(lookups=value)[0]
-    assert line.startswith(f"{SERVICE}.{path}: {told}")
+    assert line.startswith(f"{SERVICE}.{path}: {message}")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_lookups_of_the_wrong_shape(value: object, path: str, told: str) -> None
     ],
 )
 def test_wrong_settings_of_a_lookup(setting: str, value: object, shown: str, allowed: str) -> None:
-    """Each setting of a lookup refuses what it cannot mean."""
+    """Each setting of a lookup refuses invalid values."""
     (line,) = refused_lookup(**{setting: value})
     assert line.startswith(f"{SERVICE}.lookups[0].domain.{setting}: {shown} is not allowed; give {allowed}")
 
@@ -240,7 +240,7 @@ def test_wrong_settings_of_a_lookup(setting: str, value: object, shown: str, all
     ],
 )
 def test_wrong_settings_of_a_service(setting: str, value: object, allowed: str) -> None:
-    """Each setting of a service refuses what it cannot mean."""
+    """Each setting of a service refuses invalid values."""
     (line,) = refused(**{setting: value})
     assert line.startswith(f"{SERVICE}.{setting}: ")
     assert f"is not allowed; give {allowed}" in line
@@ -248,7 +248,7 @@ def test_wrong_settings_of_a_service(setting: str, value: object, allowed: str) 
 
 @pytest.mark.parametrize("value", ["e" * 65, " e", "a\nb", ""])
 def test_the_environment_can_be_a_tag(value: str) -> None:
-    """The environment becomes a tag of the DAG, whose length Airflow bounds."""
+    """The environment becomes a tag of the DAG, and Airflow limits the length of tags."""
     (line,) = _problems({"flashpoint_alert": {"environment": value}})
     assert line.startswith("flashpoint_alert.environment: ")
     assert line.endswith("is not allowed; give a text of 1 to 64 characters.")
@@ -268,7 +268,7 @@ def test_the_environment_can_be_a_tag(value: str) -> None:
     ],
 )
 def test_wrong_settings_of_alerts(setting: str, value: object, allowed: str) -> None:
-    """Each setting of the alerts refuses what it cannot mean; a tag can never make a second event."""
+    """Each setting of the alerts refuses invalid values. A tag can never start a second event."""
     (line,) = refused_alerts(**{setting: value})
     assert line.startswith(f"{ALERTS}.{setting}: ")
     assert f"is not allowed; give {allowed}" in line
@@ -276,13 +276,13 @@ def test_wrong_settings_of_alerts(setting: str, value: object, allowed: str) -> 
 
 @pytest.mark.parametrize("path", ["keywords", "//evil.example.com/x", "/k?x=1", "/a b", ""])
 def test_paths_of_keywords_stay_on_the_host(path: str) -> None:
-    """A path begins with one slash, so that the token goes to no other host, and has no query."""
+    """A path begins with one slash, so that the token is never sent to another host, and has no query."""
     (line,) = _problems({"inputs": {"flashpoint_alert": {"services": {"keywords": {"path": path}}}}})
     assert line.startswith(f"inputs.flashpoint_alert.services.keywords.path: '{path}' is not allowed")
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "told"),
+    ("rule", "path", "message"),
     [
         ("Event.info", "", "'Event.info' is not allowed; give a rule such as {path: "),
         ({"path": "a"}, ".action", "missing; give hash or mask or drop"),
@@ -293,14 +293,14 @@ def test_paths_of_keywords_stay_on_the_host(path: str) -> None:
         ({"path": "a", "action": "hash", "salt": 1}, ".salt", "unknown key; allowed are action, path"),
     ],
 )  # fmt: skip
-def test_wrong_obfuscation_rules(rule: object, path: str, told: str) -> None:
-    """Each mistake in a rule is told at its place."""
+def test_wrong_obfuscation_rules(rule: object, path: str, message: str) -> None:
+    """Each mistake in a rule is reported with its path."""
     (line,) = refused(obfuscation=[rule])
-    assert line.startswith(f"{SERVICE}.obfuscation[0]{path}: {told}")
+    assert line.startswith(f"{SERVICE}.obfuscation[0]{path}: {message}")
 
 
 def test_two_rules_for_one_path() -> None:
-    """Which of two rules would act is not for anyone to guess."""
+    """Two rules for one path are ambiguous."""
     rules = [{"path": "a.b", "action": "hash"}, {"path": ["a", "b"], "action": "drop"}]
     assert refused(obfuscation=rules) == [f"{SERVICE}.obfuscation[1].path: 'a.b' has a rule already; keep one."]
 
@@ -327,7 +327,7 @@ def test_two_rules_of_which_one_leads_into_the_other(path: str, outer: str) -> N
 def test_a_rule_must_not_hide_what_tells_indicators_and_their_versions_apart(
     path: str, action: str, hidden: str
 ) -> None:
-    """Key, id and times are needed on the way; the message names the path and what it would hide."""
+    """Key, id and times are needed by the pipeline. The message names the rule and the hidden field."""
     lines = refused(obfuscation=[{"path": path, "action": action}])
     assert any(f"{action} of '{path}' would hide the {hidden}; " in line for line in lines)
 
@@ -341,7 +341,7 @@ def test_a_rule_must_not_hide_what_tells_indicators_and_their_versions_apart(
     ],
 )
 def test_a_rule_must_not_hide_what_tells_alerts_apart(path: str, action: str, hidden: str) -> None:
-    """A repeated alert is recognised by its id, and found by its time."""
+    """Repeated alerts are recognised by id, and found by time."""
     lines = refused_alerts(obfuscation=[{"path": path, "action": action}])
     assert any(f"{action} of '{path}' would hide the {hidden}; " in line for line in lines)
 
@@ -362,12 +362,12 @@ def test_a_rule_must_not_hide_the_key_of_a_lookup(path: str, action: str) -> Non
 
 @pytest.mark.parametrize("rule", [{"path": "value.domain", "action": "hash"}, {"path": "val", "action": "drop"}])
 def test_a_rule_that_leaves_the_key_of_a_lookup_is_allowed(rule: dict[str, str]) -> None:
-    """A hashed key still tells rows apart, and a path is keys, not letters."""
+    """A hashed key still tells rows apart, and a path matches whole keys."""
     parse_collector_config({"flashpoint_indicator": {"lookups": [DOMAIN], "obfuscation": [rule]}})
 
 
 def test_two_lookups_of_one_name() -> None:
-    """Two types must not write one lookup, whether the name is given or made from the type."""
+    """Two types must not write one lookup, with given or generated names."""
     (line,) = refused(lookups=[{"ip-dst": {"lookup_key": "a"}}, {"ip_dst": {"lookup_key": "b"}}])
     assert line == (
         f"{SERVICE}.lookups[1].ip_dst.lookup_name: 'Threatintel_Flashpoint_Intelligence_Ip_Dst' "
@@ -384,14 +384,14 @@ def test_a_setting_given_twice_with_different_values() -> None:
 
 
 def test_a_service_given_twice() -> None:
-    """A service stands in services or beside it, not both."""
+    """A service is in `services` or beside it, not both."""
     entry = {"indicators": {"lookups": [DOMAIN]}, "services": {"indicators": {"lookups": [URL]}}}
     (line,) = _problems({"inputs": {"flashpoint_indicator": entry}})
     assert line == f"inputs.flashpoint_indicator.indicators: it is at {SERVICE} too; keep one of the two."
 
 
 def test_a_dotted_key_given_twice() -> None:
-    """A key with dots in it and the mapping that it stands for must not both set a thing."""
+    """A dotted key and the mapping that it means must not both give a setting."""
     entry = {"indicators.lookup_name": "X", "indicators": {"lookup_name": "Y"}, "lookups": [DOMAIN]}
     assert _problems({"inputs": {"flashpoint_indicator": entry}}) == [
         "inputs.flashpoint_indicator.indicators.lookup_name: the key is there twice; keep one."
@@ -399,7 +399,7 @@ def test_a_dotted_key_given_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         ([], "the file holds an empty list; it must hold a mapping with the key inputs."),
         ({}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert."),
@@ -408,9 +408,9 @@ def test_a_dotted_key_given_twice() -> None:
         ({"flashpoint_alert": {1: 1}}, "flashpoint_alert: the key 1 is not a text; put it in quotes."),
     ],
 )  # fmt: skip
-def test_files_of_the_wrong_shape(document: object, told: str) -> None:
-    """A file without inputs, or with something else in their place, is told what it must hold."""
-    assert _problems(document) == [told]
+def test_files_of_the_wrong_shape(document: object, message: str) -> None:
+    """The message for a file without inputs, or with invalid inputs, says what is needed."""
+    assert _problems(document) == [message]
 
 
 JSON = st.recursive(
@@ -426,7 +426,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_document_is_read_or_refused_in_words(document: object) -> None:
-    """No shape of a document ends in another error than a ConfigurationError."""
+    """Any document is read, or refused with a ConfigurationError."""
     for name in ("flashpoint_indicator", "flashpoint_alert"):
         try:
             parse_collector_config({"inputs": {name: document}})

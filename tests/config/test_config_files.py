@@ -1,4 +1,4 @@
-"""Where the configuration file is, and how YAML and JSON are read."""
+"""Location of the configuration file, and reading of YAML and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ inputs:
 
 @pytest.fixture(params=["with libyaml", "without libyaml"])
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read YAML with the fast loader, and with the one that is always there."""
+    """Read YAML with the fast loader of libyaml, and with the one in Python."""
     document._loader_class.cache_clear()
     if request.param == "without libyaml":
         monkeypatch.delattr(yaml, "CSafeLoader")
@@ -46,10 +46,10 @@ def refusal(file: Path) -> str:
 
 
 class TestPath:
-    """Which file is read."""
+    """Choice of the file."""
 
     def test_beside_the_dag_file(self) -> None:
-        """Without the variable the file lies in the folder of the DAGs."""
+        """By default the file is in the DAG folder."""
         assert collector_config_path("/dags", {}) == Path("/dags/flashpoint_collector.yaml")
 
     @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ class TestPath:
         ],
     )
     def test_by_the_variable(self, value: str, path: str) -> None:
-        """The variable names the file; a relative path begins at the folder of the DAGs, wherever a worker runs."""
+        """The variable names the file. A relative path begins at the DAG folder, on every worker."""
         assert collector_config_path("/dags", {"FLASHPOINT_COLLECTOR_CONFIG": value}) == Path(path)
 
     def test_a_folder_is_searched(self, tmp_path: Path) -> None:
-        """Given a folder, the variable decides which file is read."""
+        """In a folder, the variable chooses the file."""
         write(tmp_path, GOOD, "other.yaml")
         config = load_collector_config(tmp_path, environ={"FLASHPOINT_COLLECTOR_CONFIG": "other.yaml"})
         assert config.alerts is not None
 
     def test_a_file_is_taken_as_it_is(self, tmp_path: Path) -> None:
-        """Given a file, the variable is not looked at."""
+        """The variable does not apply if a file is given."""
         file = write(tmp_path, GOOD)
         assert load_collector_config(file, environ={"FLASHPOINT_COLLECTOR_CONFIG": "/nowhere"}).alerts is not None
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
-        """The message says where the file is looked for, and how to look elsewhere."""
-        told = refusal(tmp_path / "collector.yaml")
-        assert told.startswith("there is no such file.")
-        assert "FLASHPOINT_COLLECTOR_CONFIG" in told
+        """The message names the path of the file, and how to change it."""
+        message = refusal(tmp_path / "collector.yaml")
+        assert message.startswith("there is no such file.")
+        assert "FLASHPOINT_COLLECTOR_CONFIG" in message
 
 
 @pytest.mark.usefixtures("loader")
@@ -118,7 +118,7 @@ inputs:
         ]
 
     def test_a_repeated_key(self, tmp_path: Path) -> None:
-        """All keys that are there twice are named, with path and line."""
+        """All repeated keys are named with path and line."""
         text = """
 inputs:
   flashpoint_indicator:
@@ -149,36 +149,36 @@ inputs:
         ],
     )
     def test_a_syntax_error(self, tmp_path: Path, text: str, place: str) -> None:
-        """The message gives line and column, and nothing of the content, which may be a secret."""
-        told = refusal(write(tmp_path, text))
-        assert told.startswith(f"{place}not valid YAML: ")
-        assert "hunter2" not in told
+        """The message gives line and column, and no content of the file, which may be a secret."""
+        message = refusal(write(tmp_path, text))
+        assert message.startswith(f"{place}not valid YAML: ")
+        assert "hunter2" not in message
 
     @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
     def test_an_empty_file(self, tmp_path: Path, text: str) -> None:
-        """A file without content is told to be empty, or to hold nothing that it must."""
+        """A file without content is refused."""
         assert refusal(write(tmp_path, text)).startswith((
             "the file is empty.",
             "1 problem found.\n  the file holds null",
         ))
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ("a: \x00\n", "not valid YAML: character 3 is one that YAML does not allow."),
             ("a: !!int hunter2\n", "not valid YAML: a tagged value cannot be read."),
         ],
     )
-    def test_other_defects(self, tmp_path: Path, text: str, told: str) -> None:
-        """What no parser can read is told in words."""
-        assert refusal(write(tmp_path, text)) == told
+    def test_other_defects(self, tmp_path: Path, text: str, message: str) -> None:
+        """Other defects of YAML have a message too."""
+        assert refusal(write(tmp_path, text)) == message
 
     def test_deep_nesting(self, tmp_path: Path) -> None:
-        """A file that is nested deeper than Python can follow is refused, not a crash."""
+        """A file that is nested too deeply for Python is refused, without a crash."""
         assert "hunter2" not in refusal(write(tmp_path, "[" * 2000 + "hunter2" + "]" * 2000))
 
     def test_aliases_that_multiply_are_not_followed(self, tmp_path: Path) -> None:
-        """A small file that would unfold to billions of items is refused at once."""
+        """A small file that would expand to billions of items is refused at once."""
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
         assert "a11: unknown key" in refusal(write(tmp_path, "\n".join(lines)))
@@ -188,12 +188,12 @@ class TestJson:
     """JSON, chosen by the name of the file."""
 
     def test_a_repeated_key(self, tmp_path: Path) -> None:
-        """A key that is there twice is named with its path."""
-        told = refusal(write(tmp_path, '{"inputs": {"flashpoint_alert": {"id": 1, "id": 2}}}', "c.json"))
-        assert told == "1 problem found.\n  inputs.flashpoint_alert.id: the key is there twice; keep one."
+        """A repeated key is named with its path."""
+        message = refusal(write(tmp_path, '{"inputs": {"flashpoint_alert": {"id": 1, "id": 2}}}', "c.json"))
+        assert message == "1 problem found.\n  inputs.flashpoint_alert.id: the key is there twice; keep one."
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ('{"inputs": hunter2}', "line 1, column 12: not valid JSON: Expecting value."),
             ('{"a": 1,\n}', "line 2, column 1: not valid JSON: "),
@@ -201,25 +201,25 @@ class TestJson:
             ('{"a": ' + "1" * 5000 + "}", "not valid JSON: a number cannot be read."),
         ],
     )
-    def test_a_syntax_error(self, tmp_path: Path, text: str, told: str) -> None:
-        """The message gives line and column, and nothing of the content."""
+    def test_a_syntax_error(self, tmp_path: Path, text: str, message: str) -> None:
+        """The message gives line and column, and no content of the file."""
         found = refusal(write(tmp_path, text, "c.JSON"))
-        assert found.startswith(told)
+        assert found.startswith(message)
         assert "hunter2" not in found
 
 
-def test_a_byte_order_mark_is_let_pass(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_allowed(tmp_path: Path) -> None:
     """Files that Windows editors saved as UTF-8 can be read."""
     assert load_collector_config(write(tmp_path, b"\xef\xbb\xbfflashpoint_alert: {}\n")).alerts is not None
 
 
 def test_another_encoding(tmp_path: Path) -> None:
-    """A file that is not UTF-8 is told where it is not, without its bytes."""
+    """The message for another encoding names the position, and shows no bytes of the file."""
     assert refusal(write(tmp_path, b"id: \xff\xfe")) == "byte 4 is not UTF-8; save the file as UTF-8."
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """The reason of the operating system is passed on."""
+    """The message has the reason of the operating system."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "flashpoint_collector.yaml").mkdir()
     with pytest.raises(ConfigurationError, match="the file cannot be read: Is a directory"):
