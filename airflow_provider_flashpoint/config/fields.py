@@ -19,12 +19,10 @@ _FLAGS = {"true": True, "false": False}
 
 
 class Settings(BaseModel):
-    """Base of all settings. The alias of a field is its key in the file. Numbers and text may stand for each other."""
+    """Base of all settings. The alias of a field is its key in the file, which may write numbers as text."""
 
     # Only models that read a value are built, since each process that parses DAGs imports them.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, coerce_numbers_to_str=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     @classmethod
     def keys(cls) -> frozenset[str]:
@@ -75,6 +73,10 @@ def _flag(value: object) -> object:
     return _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
+def _digits(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _no_flag(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("true and false are no numbers")
@@ -96,14 +98,17 @@ def _instant(value: object) -> datetime:
         raise ValueError("not a time in ISO 8601") from error
 
 
-NAME_PATTERN = r"^[A-Za-z0-9_]+$"
+_DIGITS = BeforeValidator(_digits)
 
 Flag = Annotated[StrictBool, BeforeValidator(_flag)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
-Text = Annotated[str, AfterValidator(_not_empty)]
+Text = Annotated[str, AfterValidator(_not_empty), _DIGITS]
 Instant = Annotated[datetime, BeforeValidator(_instant), Allowed("a time in ISO 8601, such as 2026-02-07T00:00:00Z")]
 ConnId = Annotated[
-    str, Field(pattern=r"^[\w#!()\-.:/\\]+$", max_length=250), Allowed("the id of an Airflow connection")
+    str,
+    Field(pattern=r"^[\w#!()\-.:/\\]+$", max_length=250),
+    Allowed("the id of an Airflow connection"),
+    _DIGITS,
 ]
 Tag = Annotated[
     str,
@@ -111,14 +116,18 @@ Tag = Annotated[
     Allowed(
         "ASCII letters, digits, _ and - in parts joined by dots, such as threatintel.flashpoint.intelligence.alerts"
     ),
+    _DIGITS,
 ]
 # An Airflow Variable is named after the lookup, and its key holds 250 characters.
 LookupName = Annotated[
-    str, Field(pattern=NAME_PATTERN, max_length=200), Allowed("at most 200 ASCII letters, digits and _")
+    str,
+    Field(pattern=r"^[A-Za-z0-9_]+$", max_length=200),
+    Allowed("at most 200 ASCII letters, digits and _"),
+    _DIGITS,
 ]
-# The environment becomes a tag of the DAG, whose length Airflow bounds.
+# The environment becomes a tag of the DAG, whose length Airflow limits.
 Environment = Annotated[
-    str, Field(pattern=r"^\S([^\r\n]*\S)?$", max_length=64), Allowed("a text of 1 to 64 characters")
+    str, Field(pattern=r"^\S([^\r\n]*\S)?$", max_length=64), Allowed("a text of 1 to 64 characters"), _DIGITS
 ]
 UrlPath = Annotated[
     str, Field(pattern=r"^/([^\s?#/][^\s?#]*)?$"), Allowed("a path that begins with one /, without a query")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
-from airflow_provider_flashpoint.config.fields import NAME_PATTERN
+from pydantic import TypeAdapter, ValidationError
+
+from airflow_provider_flashpoint.config.fields import LookupName
 from airflow_provider_flashpoint.config.model import LookupConfig, default_lookup_name, lookup_name_for
 from airflow_provider_flashpoint.config.problems import shown
 from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.validation import not_allowed
 
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"
 OWN_KEYS = LookupConfig.keys() - {"indicator_type"}
@@ -27,7 +29,7 @@ def folded_lookups(service: Section) -> dict[str, Section]:
             continue
         entry.refuse_unknown(OWN_KEYS)
         complete = _with_settings_by_type(indicator_type, entry, service)
-        lookups[indicator_type] = complete.with_defaults(service, LookupConfig.shared_keys())
+        lookups[indicator_type] = complete.only(OWN_KEYS).with_defaults(service, LookupConfig.shared_keys())
         lookups[indicator_type]["indicator_type"] = indicator_type
     _name(lookups, service)
     return lookups
@@ -80,19 +82,20 @@ def _with_settings_by_type(indicator_type: str, entry: Section, service: Section
 
 
 def _name(lookups: Mapping[str, Section], service: Section) -> None:
-    """Give each lookup without a name of its own the service's name, or else the default one.
-
-    A name that is wrong is kept as it is: the model refuses it.
-    """
+    """Give each lookup without a name of its own the service's name, or else the default one."""
     shared = service.get("lookup_name")
+    if shared is not None:
+        try:
+            shared = TypeAdapter(LookupName).validate_python(shared)
+        except ValidationError:
+            service.problems.add(service.place("lookup_name"), not_allowed(shared, LookupName))
+            shared = None
     nameless = [lookup for lookup in lookups.values() if lookup.get("lookup_name") is None]
     for lookup in nameless:
         indicator_type = lookup["indicator_type"]
         lookup["lookup_name"] = default_lookup_name(indicator_type)
         if shared is not None:
-            is_stem = len(nameless) > 1 and isinstance(shared, str) and re.search(NAME_PATTERN, shared)
-            lookup["lookup_name"] = lookup_name_for(indicator_type, shared) if is_stem else shared
-            lookup.places["lookup_name"] = service.place("lookup_name")
+            lookup["lookup_name"] = shared if len(nameless) == 1 else lookup_name_for(indicator_type, shared)
     takers: dict[str, str] = {}
     for indicator_type, lookup in lookups.items():
         name = lookup["lookup_name"]

@@ -47,19 +47,19 @@ class Section(dict[str, Any]):
             value = None
         return Section(value or {}, place, self.problems)
 
+    def only(self, keys: Collection[str]) -> Section:
+        """Return the settings under ``keys``. Null is no setting."""
+        return Section({}, self.path, self.problems).with_defaults(self, keys)
+
     def with_defaults(self, outer: Section, keys: Collection[str]) -> Section:
         """Return these settings, completed by those of ``outer`` under ``keys``. Null is no setting."""
-        result = Section({}, self.path, self.problems)
-        for source, names in ((self, self.keys()), (outer, keys & outer.keys())):
-            for name in names:
-                if name not in result and source[name] is not None:
-                    result[name] = source[name]
-                    result.places[name] = source.place(name)
+        result = Section(self, self.path, self.problems)
+        result.places |= self.places
+        for name in outer:
+            if name in keys and result.get(name) is None and outer[name] is not None:
+                result[name] = outer[name]
+                result.places[name] = outer.place(name)
         return result
-
-    def only(self, keys: Collection[str]) -> Section:
-        """Return the settings under ``keys``."""
-        return Section({}, self.path, self.problems).with_defaults(self, keys)
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Add a problem for every key that is not one of the known, and for every secret."""

@@ -48,7 +48,9 @@ def folded(document: Any, problems: Problems) -> Section:
         problems.add("", f"the file holds {shown(document)}; it must hold a mapping with the key inputs")
         return result
     root = Section(document, "", problems)
-    inputs = root.section("inputs") or root
+    inputs = root.section("inputs")
+    if inputs is None:
+        inputs = root
     root.refuse_unknown({"inputs", *UNUSED} | (INPUTS if inputs is root else set()))
     if inputs is not root:
         inputs.refuse_unknown(INPUTS)
@@ -68,7 +70,7 @@ def _indicators(inputs: Section) -> Section | None:
     service = services["indicators"].with_defaults(entry, INDICATOR_KEYS)
     lookups = folded_lookups(service)
     services["indicators"].refuse_unknown(INDICATOR_KEYS | lookups.keys())
-    result = service.only(IndicatorInput.keys()).with_defaults(entry, _OF_INPUT)
+    result = service.only(IndicatorInput.keys() - _OF_INPUT).with_defaults(entry, _OF_INPUT)
     result["lookups"] = list(lookups.values())
     return result
 
@@ -79,12 +81,13 @@ def _alerts(inputs: Section) -> Section | None:
         return None
     entry, services = opened
     services["alerts"].refuse_unknown(ALERT_KEYS)
-    service = _with_tag(services["alerts"].with_defaults(entry, ALERT_KEYS))
+    service = _with_tag(services["alerts"].only(ALERT_KEYS).with_defaults(entry, ALERT_KEYS))
     result = service.with_defaults(entry, _OF_INPUT)
     for name in FEEDS:
-        services[name].refuse_unknown(KeywordFeed.keys() | {"override_tag"})
+        keys = KeywordFeed.keys() | {"override_tag"}
+        services[name].refuse_unknown(keys)
         if services[name]:
-            result[name] = _with_tag(services[name]).with_defaults(service, {"tag"})
+            result[name] = _with_tag(services[name].only(keys)).with_defaults(service, {"tag"})
     return result
 
 
@@ -105,9 +108,10 @@ def _opened(
     services = {}
     for service_name in service_names:
         inner, direct = nested.section(service_name), entry.section(service_name)
-        if inner and direct:
+        if inner is not None and direct is not None:
             entry.problems.add(direct.path, f"it is at {inner.path} too; keep one of the two")
-        services[service_name] = inner or direct or Section({}, nested.place(service_name), entry.problems)
+        service = direct if inner is None else inner
+        services[service_name] = Section({}, nested.place(service_name), entry.problems) if service is None else service
     return entry, services
 
 

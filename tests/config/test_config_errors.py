@@ -116,6 +116,35 @@ def test_any_typo_in_a_key_is_named(drawn: tuple[str, str, str]) -> None:
         assert f"did you mean {key}?" in line
 
 
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({"services": {"alerts": {"foo": 1}}}, "services.alerts.foo"),
+        ({"services": {"alerts": {"id": "7"}}}, "services.alerts.id"),
+        ({"services": {"keywords": {"foo": 1, "path": "/k"}}}, "services.keywords.foo"),
+        ({"alerts": {"lookup_key": "a"}}, "alerts.lookup_key"),
+        ({"foo": None}, "foo"),
+    ],
+)
+def test_an_unknown_key_is_reported_once(entry: dict[str, Any], path: str) -> None:
+    """An unknown key has one problem, with the keys that are allowed in its place."""
+    (line,) = _problems({"inputs": {"flashpoint_alert": entry}})
+    assert line.startswith(f"inputs.flashpoint_alert.{path}: unknown key")
+
+
+def test_an_unknown_key_of_a_lookup_is_reported_once() -> None:
+    """An unknown key of a lookup, or of the service of indicators, has one problem."""
+    assert len(refused_lookup(foo=1)) == len(refused(foo=1)) == len(refused(environment="x")) == 1
+
+
+def test_a_wrong_name_for_all_lookups_is_reported_even_if_each_has_its_own() -> None:
+    """The service's lookup_name is checked whether it is used or not, once."""
+    own = {"domain": {"lookup_key": "value.domain", "lookup_name": "Own"}}
+    for lookups in ([own], [DOMAIN, URL]):
+        (line,) = refused(lookup_name="My-Lookup", lookups=lookups)
+        assert line.startswith(f"{SERVICE}.lookup_name: 'My-Lookup' is not allowed; give at most 200")
+
+
 def test_the_value_of_an_unknown_key_is_not_shown() -> None:
     """An unknown key may hold a secret."""
     assert "hunter2" not in refusal({"inputs": {"flashpoint_alert": {"passphrase": "hunter2"}}})
