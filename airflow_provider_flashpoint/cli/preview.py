@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import add_file_option, find_file
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
@@ -35,7 +36,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     indicators.set_defaults(run=_run, option="--type")
     text = f"Show the events that a window would bring into a table. {_NOTHING_SENT}"
     alerts = kinds.add_parser("alerts", parents=[shared], help="events of a table", description=text)
-    choices = ("alerts", "keywords", "keyword_classes")
+    choices = [data_set.value for data_set in EVENT_DATA_SETS]
     alerts.add_argument("--kind", dest="name", choices=choices, default="alerts", help="the data set (%(default)s)")
     alerts.set_defaults(run=_run, option="--kind")
     for kind in (indicators, alerts):
@@ -97,7 +98,7 @@ def _stream(options: argparse.Namespace) -> Stream:
 
 
 def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    action = "is rebuilt from them" if found["operation"] == "build" else "gets them added"
+    action = "is built from them" if found["operation"] == "build" else "gets them added"
     yield f"{found['indicator_type']} into the lookup {found['lookup']}, which is {found['status']} and {action}"
     yield from table(
         [

@@ -75,7 +75,9 @@ def _reset(options: argparse.Namespace) -> Report:
     if not streams:
         return Report.of({"reset": [], "notes": notes}, ["There is no state to reset.", *_note_lines(notes)])
     texts = {stream.variable: _reset_text(stream, resend=stream in forgotten) for stream in streams}
-    _confirm(options, [f"{each.name}: {each.variable} is deleted. {texts[each.variable]}" for each in streams])
+    _confirm(
+        options, [f"{each.name}: the Variable {each.variable} is deleted. {texts[each.variable]}" for each in streams]
+    )
     done = [
         {
             "name": stream.name,
