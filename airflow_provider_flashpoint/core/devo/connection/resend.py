@@ -55,7 +55,7 @@ class Resending:
 
         :raises DeliveryError: too many calls have failed, or the peer asks for too long a wait.
         """
-        # Calls that succeed at once do not pay for tenacity, which would cost a tenth of the CPU of a send.
+        # Calls that succeed at once do not pay for tenacity, which costs a twentieth of the CPU of a send.
         try:
             return call()
         except TransientError as error:
