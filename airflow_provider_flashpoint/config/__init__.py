@@ -1,11 +1,12 @@
-"""The collector's own configuration file, read into checked values.
+"""Configuration: the collector's file, read into validated settings.
 
-``load_collector_config`` is all that a DAG file needs. It reads one file; no connection, Variable or network.
+``load_collector_config`` is all that a DAG file needs. It reads one file, and no connection, Variable or network.
 """
 
 from __future__ import annotations
 
 from airflow_provider_flashpoint.config.load import collector_config_path, load_collector_config, parse_collector_config
+from airflow_provider_flashpoint.config.lookups import default_lookup_name
 from airflow_provider_flashpoint.config.model import (
     AlertInput,
     CollectorConfig,
@@ -15,7 +16,6 @@ from airflow_provider_flashpoint.config.model import (
     LookupConfig,
     OnRerun,
     Verify,
-    default_lookup_name,
 )
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus

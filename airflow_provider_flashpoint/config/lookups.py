@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_provider_flashpoint.config.fields import LookupName
-from airflow_provider_flashpoint.config.model import LookupConfig, default_lookup_name, lookup_name_for
+from airflow_provider_flashpoint.config.model import LookupConfig
 from airflow_provider_flashpoint.config.problems import shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.validation import not_allowed
 
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"
+_DEFAULT_NAME = "Threatintel_Flashpoint_Intelligence"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 OWN_KEYS = LookupConfig.keys() - {"indicator_type"}
 
 
@@ -95,7 +98,7 @@ def _name(lookups: Mapping[str, Section], service: Section) -> None:
         indicator_type = lookup["indicator_type"]
         lookup["lookup_name"] = default_lookup_name(indicator_type)
         if shared is not None:
-            lookup["lookup_name"] = shared if len(nameless) == 1 else lookup_name_for(indicator_type, shared)
+            lookup["lookup_name"] = shared if len(nameless) == 1 else _name_for(indicator_type, shared)
     takers: dict[str, str] = {}
     for indicator_type, lookup in lookups.items():
         name = lookup["lookup_name"]
@@ -107,3 +110,13 @@ def _name(lookups: Mapping[str, Section], service: Section) -> None:
                 lookup.place("lookup_name"),
                 f"{name!r} is the lookup of {taker} too; give one of them a lookup_name of its own",
             )
+
+
+def _name_for(indicator_type: str, stem: str) -> str:
+    """Return ``stem`` with the type appended: title-cased, ``_`` for all but ASCII letters and digits."""
+    return f"{stem}_{_NOT_IN_NAMES.sub('_', indicator_type.title())}"
+
+
+def default_lookup_name(indicator_type: str) -> str:
+    """Return the collector's own name of a lookup: ``Threatintel_Flashpoint_Intelligence_Ip_Dst_Port``."""
+    return _name_for(indicator_type, _DEFAULT_NAME)

@@ -6,7 +6,6 @@ documentation and the JSON schema for editors. Nothing here reads a file.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -46,8 +45,6 @@ DEFAULT_ALERT_LAG = timedelta(minutes=5)
 
 _WEEK_S = 7 * 86_400
 _MAX_REJECTS = 1_000_000_000
-_DEFAULT_LOOKUP_NAME = "Threatintel_Flashpoint_Intelligence"
-_NOT_IN_LOOKUP_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Verify(StrEnum):
@@ -120,7 +117,7 @@ class LookupPullSettings(StreamSettings):
     indicator_type: Text = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
     lookup_name: LookupName = Field(
         description="Name of the lookup in Devo. A name for all lookups is taken as it is by one, and gets the type "
-        f"appended for several. Default: `{_DEFAULT_LOOKUP_NAME}_<Type>`."
+        "appended for several. Default: `Threatintel_Flashpoint_Intelligence_<Type>`."
     )
     lookup_status: LookupStatus = Field(
         LookupStatus.NEW,
@@ -250,13 +247,3 @@ class CollectorConfig(Settings):
 
 
 CollectorConfig.model_rebuild()
-
-
-def lookup_name_for(indicator_type: str, stem: str) -> str:
-    """Return ``stem`` with the type appended: title-cased, ``_`` for all but ASCII letters and digits."""
-    return f"{stem}_{_NOT_IN_LOOKUP_NAMES.sub('_', indicator_type.title())}"
-
-
-def default_lookup_name(indicator_type: str) -> str:
-    """Return the collector's own name of a lookup: ``Threatintel_Flashpoint_Intelligence_Ip_Dst_Port``."""
-    return lookup_name_for(indicator_type, _DEFAULT_LOOKUP_NAME)

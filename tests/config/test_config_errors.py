@@ -140,8 +140,8 @@ def test_an_unknown_key_of_a_lookup_is_reported_once() -> None:
 def test_a_wrong_name_for_all_lookups_is_reported_even_if_each_has_its_own() -> None:
     """The service's lookup_name is checked whether it is used or not, once."""
     own = {"domain": {"lookup_key": "value.domain", "lookup_name": "Own"}}
-    for lookups in ([own], [DOMAIN, URL]):
-        (line,) = refused(lookup_name="My-Lookup", lookups=lookups)
+    for listed in ([own], [DOMAIN, URL]):
+        (line,) = refused(lookup_name="My-Lookup", lookups=listed)
         assert line.startswith(f"{SERVICE}.lookup_name: 'My-Lookup' is not allowed; give at most 200")
 
 
