@@ -36,12 +36,9 @@ def describe_server_certificate(settings: DevoSettings) -> str:
 
     :raises: as `Connector.connect`.
     """
-    from airflow_provider_flashpoint.core.devo.connection.connector import Connector
-    from airflow_provider_flashpoint.core.devo.connection.tls import client_context
+    from airflow_provider_flashpoint.core.devo.connection.connector import connector_of
 
-    context = client_context(settings.identity, security_level=settings.tls_security_level)
-    connector = Connector(settings.host, settings.port, context, connect_timeout_s=settings.connect_timeout_s)
-    with connector.connect() as connection:
+    with connector_of(settings).connect() as connection:
         fields = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str((fields or {})["notAfter"])), UTC)
     return f"The server certificate matches {settings.host} and the chain, and is valid until {end:%Y-%m-%d}."
