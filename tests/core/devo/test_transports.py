@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from devo_peers import FakeClock, sandbox_identity
@@ -10,7 +10,7 @@ from devo_peers import FakeClock, sandbox_identity
 from airflow_provider_flashpoint.connections import read_settings
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
-from airflow_provider_flashpoint.core.devo.transports import event_channel
+from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS, event_channel
 from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
 from sandbox.devo.server import DevoServer
 
@@ -22,6 +22,15 @@ def settings_of(devo: DevoServer, **extra: Any) -> DevoSettings:
     fields = {"cert": identity.cert, "private_key": identity.key, "chain": identity.chain} | extra
     port = fields.pop("port")
     return read_settings(DevoSettings, fields, conn_id="devo_test", host="localhost", port=port)
+
+
+def test_registry_has_each_choice_of_a_connection() -> None:
+    """Every transport that a connection can choose is registered under its name, and no other."""
+    fields = DevoSettings.model_fields
+    assert set(EVENT_TRANSPORTS) == set(get_args(fields["event_transport"].annotation))
+    assert set(LOOKUP_TRANSPORTS) == set(get_args(fields["lookup_transport"].annotation))
+    for transport in (*EVENT_TRANSPORTS.values(), *LOOKUP_TRANSPORTS.values()):
+        assert {*transport.needs, *transport.refuses, transport.shown_by or "host"} <= set(fields) | {"token"}
 
 
 def test_tag_is_checked_before_connecting(devo: DevoServer) -> None:
