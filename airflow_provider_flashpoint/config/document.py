@@ -1,6 +1,6 @@
-"""The configuration file as plain mappings and lists: how YAML and JSON are read.
+"""Reads a configuration file, YAML or JSON, into plain mappings and lists.
 
-Nothing of the content of a file gets into an error, since it may hold a secret; keys and places do.
+Errors name keys and positions, never values: a file may hold a secret by mistake.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from airflow_provider_flashpoint.config.problems import Problems, child_path
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _YAML_TAG = "tag:yaml.org,2002:"
-# Numbers and times stay text and are read with the setting they belong to. So `id: 0123` keeps its zero,
-# and a wrong date is reported with its key.
+# Numbers and times stay text until their setting reads them. So `id: 0123` keeps its zero, and a wrong date is
+# reported with its key.
 _RESOLVED_TAGS = {f"{_YAML_TAG}{name}" for name in ("bool", "null", "merge")}
 _QUOTED = re.compile(r"'(?!<[a-z ]+>')[^']{2,}'")
 
 
 def read_document(file: Path) -> Any:
-    """Return the content of a file: JSON where the name ends in ``.json``, otherwise YAML.
+    """Return the content of a file: JSON if its name ends in ``.json``, otherwise YAML.
 
-    Shape: mappings, lists, texts, booleans and None; with JSON, numbers as well.
+    Shape: mappings, lists, text, booleans and None; with JSON, also numbers.
 
-    :raises ConfigurationError: it cannot be read, is not UTF-8, not YAML or JSON, or holds a key twice.
+    :raises ConfigurationError: the file cannot be read, is not UTF-8, not YAML or JSON, or has a key twice.
     """
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{file}: the file cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        # Not chained: the cause carries the bytes of the file.
+        # Not chained: the cause holds the bytes of the file.
         raise ConfigurationError(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
     return _read_json(text, file) if file.suffix.lower() == ".json" else _read_yaml(text, file)
 
@@ -83,7 +83,7 @@ def _loader_class() -> Any:
 
 
 def _repeated_in_nodes(root: Any) -> Iterator[tuple[str, str]]:
-    """Yield the path and the line of each key that its mapping holds twice. Aliases are walked once."""
+    """Yield the path and the line of each key that its mapping has twice. Aliases are followed once."""
     from yaml import MappingNode, ScalarNode, SequenceNode
 
     waiting, seen = [(root, "")], set()
@@ -107,7 +107,7 @@ def _repeated_in_nodes(root: Any) -> Iterator[tuple[str, str]]:
 
 
 class _JsonObject(dict[str, Any]):
-    """A JSON object that remembers which of its keys were given twice."""
+    """A JSON object, and the keys that it had twice."""
 
     repeated: tuple[str, ...] = ()
 
@@ -124,7 +124,7 @@ def _read_json(text: str, file: Path) -> Any:
     try:
         document = json.loads(text, object_pairs_hook=_json_object)
     except json.JSONDecodeError as error:
-        # Not chained: the cause carries the text of the file.
+        # Not chained: the cause holds the text of the file.
         raise ConfigurationError(
             f"{file}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}."
         ) from None

@@ -80,7 +80,7 @@ def _with_settings_by_type(indicator_type: str, entry: Section, service: Section
     by_type.refuse_unknown(OWN_KEYS)
     for name, value in by_type.items():
         if value != entry.get(name, value):
-            service.problems.add(by_type.place(name), f"{entry.place(name)} says otherwise; keep one of the two")
+            service.problems.add(by_type.place(name), f"{entry.place(name)} has another value; keep one of the two")
     return entry.with_defaults(by_type, OWN_KEYS)
 
 

@@ -77,9 +77,9 @@ def rules_of(
 
 
 def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield path and text of each rule of ``settings`` that meets another one, or hides a value that the work needs.
+    """Yield path and text of each rule of ``settings`` that overlaps another one, or hides a value that the work needs.
 
-    Rules that cannot be read are passed over: the model reports them.
+    Rules that cannot be read are skipped, because the model reports them.
     """
     given = settings.get("obfuscation")
     if not given or not isinstance(given, list):
@@ -95,7 +95,7 @@ def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str
         path = f"{settings.place('obfuscation')}[{index}]"
         met = next((other for other in rules if all(map(str.__eq__, rule.path, other.path))), None)
         if met:
-            relation = "has a rule already" if met.path == rule.path else f"meets the rule of {'.'.join(met.path)!r}"
+            relation = "has a rule already" if met.path == rule.path else f"overlaps the rule of {'.'.join(met.path)!r}"
             yield f"{path}.path", f"{'.'.join(rule.path)!r} {relation}; keep one"
             continue
         rules.append(rule)

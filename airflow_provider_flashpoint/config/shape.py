@@ -109,7 +109,7 @@ def _opened(
     for service_name in service_names:
         inner, direct = nested.section(service_name), entry.section(service_name)
         if inner is not None and direct is not None:
-            entry.problems.add(direct.path, f"it is at {inner.path} too; keep one of the two")
+            entry.problems.add(direct.path, f"it is also at {inner.path}; keep one of the two")
         service = direct if inner is None else inner
         services[service_name] = Section({}, nested.place(service_name), entry.problems) if service is None else service
     return entry, services

@@ -339,7 +339,7 @@ def test_two_rules_of_which_one_leads_into_the_other(path: str, outer: str) -> N
     """A rule that lies within another would never act."""
     rules = [{"path": outer, "action": "hash"}, {"path": path, "action": "drop"}]
     assert refused(obfuscation=rules) == [
-        f"{SERVICE}.obfuscation[1].path: {path!r} meets the rule of {outer!r}; keep one."
+        f"{SERVICE}.obfuscation[1].path: {path!r} overlaps the rule of {outer!r}; keep one."
     ]
 
 
@@ -408,7 +408,7 @@ def test_a_setting_given_twice_with_different_values() -> None:
     """The list of lookups and the mapping of a type must not contradict each other."""
     lines = refused(lookups=[{"domain": {"lookup_key": "a", "lookup_name": "X"}}], domain={"lookup_name": "Y"})
     assert lines == [
-        f"{SERVICE}.domain.lookup_name: {SERVICE}.lookups[0].domain.lookup_name says otherwise; keep one of the two."
+        f"{SERVICE}.domain.lookup_name: {SERVICE}.lookups[0].domain.lookup_name has another value; keep one of the two."
     ]
 
 
@@ -416,7 +416,7 @@ def test_a_service_given_twice() -> None:
     """A service is in `services` or beside it, not both."""
     entry = {"indicators": {"lookups": [DOMAIN]}, "services": {"indicators": {"lookups": [URL]}}}
     (line,) = _problems({"inputs": {"flashpoint_indicator": entry}})
-    assert line == f"inputs.flashpoint_indicator.indicators: it is at {SERVICE} too; keep one of the two."
+    assert line == f"inputs.flashpoint_indicator.indicators: it is also at {SERVICE}; keep one of the two."
 
 
 def test_a_dotted_key_given_twice() -> None:
