@@ -22,7 +22,6 @@ from airflow_provider_flashpoint.airflow_runtime.state_store import event_variab
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
-from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
@@ -101,8 +100,7 @@ def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     task.check_arguments()
     state = task.stored_state(EventState, event_variable(task.stream))
     run_window = task.window_of(run_context(task, conf), state.to_checkpoint_time if state else None)
-    data_set = DataSet(task.kind)
-    opened = task.open_source(data_set, task.rules(data_set), path=task.path, max_attempts=1)
+    opened = task.open_events(max_attempts=1)
     source = _LimitedSource(opened.source, limit)
     encode_record, devo_problem = _encoder(task)
     writer = _KeptLines(encode_record, rows)

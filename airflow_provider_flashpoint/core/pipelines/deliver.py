@@ -134,6 +134,7 @@ class _Delivery:
         self._ports = ports
         self._settings = settings
         self._sender_log = sender_log
+        self._endpoint = ports.source.endpoint
         self._ledger = ports.store.ledger
         self._batch = _Batch()
         self._summary = DeliverySummary()
@@ -166,38 +167,39 @@ class _Delivery:
             memory_log.look()
             if telemetry:
                 telemetry.look()
-            for record in page.records:
-                self._take(record)
+            self._take(page.records)
             batch = self._batch
             _log.info("Page %d: %d events read, %d to send.", number, len(page.records), len(batch.pairs))
             if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
                 self._deliver_batch()
         self._deliver_batch()
 
-    def _take(self, record: Record) -> None:
-        """Add a record to the batch, unless it was delivered or is rejected."""
-        summary, batch, ports = self._summary, self._batch, self._ports
-        summary.read += 1
-        hidden: Record = dict.fromkeys(record)
-        try:
-            hidden = ports.obfuscator.hide(record)
-            entry = self._entry(record)
-            summary.undated += entry.is_undated
-            if entry.digest in batch.digests or (self._is_delivered(entry) and not self._settings.resend):
-                summary.repeated += 1
-                return
-            line = ports.writer.encode(hidden)
-        except DataError as reason:
-            ports.store.rejected.add(hidden, str(reason))
-            summary.rejected += 1
-            return
-        batch.pairs.append((entry, line))
-        batch.digests.add(entry.digest)
-        batch.bytes += len(line)
+    def _take(self, records: Sequence[Record]) -> None:
+        """Add records to the batch, except delivered and rejected ones."""
+        summary, batch, resend = self._summary, self._batch, self._settings.resend
+        hide, encode = self._ports.obfuscator.hide, self._ports.writer.encode
+        for record in records:
+            summary.read += 1
+            hidden: Record = dict.fromkeys(record)
+            try:
+                hidden = hide(record)
+                entry = self._entry(record)
+                summary.undated += entry.is_undated
+                if entry.digest in batch.digests or (self._is_delivered(entry) and not resend):
+                    summary.repeated += 1
+                    continue
+                line = encode(hidden)
+            except DataError as reason:
+                self._ports.store.rejected.add(hidden, str(reason))
+                summary.rejected += 1
+                continue
+            batch.pairs.append((entry, line))
+            batch.digests.add(entry.digest)
+            batch.bytes += len(line)
 
     def _entry(self, record: Record) -> Entry:
         """Return the ledger entry of a record before obfuscation. Without an id, its content identifies it."""
-        endpoint = self._ports.source.endpoint
+        endpoint = self._endpoint
         identity = record.get(endpoint.id_field)
         if identity is None:
             identity = self._ports.obfuscator.fingerprint(record)

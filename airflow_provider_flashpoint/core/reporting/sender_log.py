@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
 
 DEFAULT_PERIOD_S = 600.0
-DEFAULT_SLOW_S = 5.0
+_LONG_WAIT_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -23,20 +23,13 @@ class SenderLog:
     """Passes lines on to a writer, and logs statistics and long waits.
 
     :param period_s: the shortest time between two logs of the statistics; None logs none.
-    :param slow_s: longer waits for Devo are logged.
     """
 
     def __init__(
-        self,
-        writer: Writer,
-        *,
-        period_s: float | None = DEFAULT_PERIOD_S,
-        slow_s: float = DEFAULT_SLOW_S,
-        clock: Clock | None = None,
+        self, writer: Writer, *, period_s: float | None = DEFAULT_PERIOD_S, clock: Clock | None = None
     ) -> None:
         self._writer = writer
         self._period_s = period_s
-        self._slow_s = slow_s
         self._clock = clock or Clock()
         self._begin()
 
@@ -59,22 +52,22 @@ class SenderLog:
         """Log how much was sent, in all and since the last report."""
         if self._period_s is None:
             return
-        statistics = self._writer.statistics
-        lines, size = statistics.lines - self._lines, statistics.bytes - self._bytes
+        total = self._writer.statistics
+        lines, size = total.lines - self._lines, total.bytes - self._bytes
         passed_s = max(self._clock.monotonic() - self._since_s, 1e-6)
         since = self._since.isoformat(" ", "microseconds")
         _log.info("Number of available senders: 1")
         _log.info("sender manager internal queue size: %d", self._writer.unconfirmed)
         _log.info(
             'Total number of messages sent: %d, messages sent since "%s": %d (elapsed %.3f seconds)',
-            statistics.lines,
+            total.lines,
             since,
             lines,
             self._waited_s,
         )
         _log.info(
             'Total number of bytes sent: %d, bytes sent since "%s": %d (%.1f messages/s, %.0f bytes/s)',
-            statistics.bytes,
+            total.bytes,
             since,
             size,
             lines / passed_s,
@@ -95,7 +88,7 @@ class SenderLog:
         finally:
             waited_s = self._clock.monotonic() - begin_s
             self._waited_s += waited_s
-            if waited_s > self._slow_s:
+            if waited_s > _LONG_WAIT_S:
                 _log.warning(
                     "The sender waited %.1f s for Devo to %s %d events; nothing is read meanwhile.",
                     waited_s,
