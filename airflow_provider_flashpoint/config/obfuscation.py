@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationError
 
 from airflow_provider_flashpoint.config.fields import Settings
 from airflow_provider_flashpoint.config.problems import Problems
@@ -35,19 +34,16 @@ class RuleEntry(Settings):
     action: ObfuscationAction = Field(description="How the value is hidden: a digest, a constant, or left out.")
 
 
-class _ReadAsRule:
-    @staticmethod
-    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def read(value: Any, inner: Any) -> ObfuscationRule:
-            if isinstance(value, ObfuscationRule):
-                return value
-            entry: RuleEntry = inner(value)
-            return ObfuscationRule(entry.path, entry.action)
-
-        return core_schema.no_info_wrap_validator_function(read, handler.generate_schema(RuleEntry))
+def _rule(value: object) -> ObfuscationRule:
+    entry = RuleEntry.model_validate(value)
+    return ObfuscationRule(entry.path, entry.action)
 
 
-Rule = Annotated[ObfuscationRule, _ReadAsRule, Allowed(f"a rule such as {_EXAMPLE}", model=RuleEntry)]
+Rule = Annotated[
+    ObfuscationRule,
+    PlainValidator(_rule, json_schema_input_type=RuleEntry),
+    Allowed(f"a rule such as {_EXAMPLE}", model=RuleEntry),
+]
 
 
 class ObfuscationSettings(Settings):
@@ -84,12 +80,11 @@ def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str
     given = settings.get("obfuscation")
     if not given or not isinstance(given, list):
         return
-    adapter: TypeAdapter[ObfuscationRule] = TypeAdapter(Rule)
     needed = dict.fromkeys(_needed(data_set, lookup_keys))
     rules: list[ObfuscationRule] = []
     for index, value in enumerate(given):
         try:
-            rule = adapter.validate_python(value)
+            rule = _rule(value)
         except ValidationError:
             continue
         path = f"{settings.place('obfuscation')}[{index}]"
