@@ -1,4 +1,4 @@
-"""The few names that `airflow.providers.common.compat.sdk` does not give for both Airflow 2.11 and 3."""
+"""Names that `airflow.providers.common.compat.sdk` lacks for Airflow 2.11 or 3."""
 
 from __future__ import annotations
 

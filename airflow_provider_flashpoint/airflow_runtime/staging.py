@@ -1,4 +1,4 @@
-"""Where the staging storage lies, and how an address becomes a path of it."""
+"""The location of the staging storage."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 def staging_root(uri: str | None) -> StoragePath:
     """Return the root of the staging storage.
 
-    :param uri: the operator's setting; without it the ``[flashpoint] staging_uri`` of Airflow's configuration, and
-        without that the directory ``flashpoint`` in AIRFLOW_HOME.
+    :param uri: the operator's setting; by default ``[flashpoint] staging_uri`` of Airflow's configuration, or else the
+        directory ``flashpoint`` in AIRFLOW_HOME.
     """
     from airflow.providers.common.compat.sdk import conf
 
@@ -28,16 +28,16 @@ def staging_root(uri: str | None) -> StoragePath:
 
 
 def stage_retention() -> timedelta:
-    """Return how long stages are kept, as Airflow's configuration says."""
+    """Return how long stages are kept, by Airflow's configuration."""
     from airflow.providers.common.compat.sdk import conf
 
     return timedelta(days=conf.getfloat("flashpoint", "stage_retention_days", fallback=_STAGE_RETENTION_DAYS))
 
 
 def storage_path(uri: str) -> StoragePath:
-    """Return the path that an address names: of this machine for ``file://``, else Airflow's ObjectStoragePath.
+    """Return the path of an address: a local path for ``file://``, else Airflow's ObjectStoragePath.
 
-    An object store needs its provider installed, and may name an Airflow connection: ``s3://aws_default@bucket/key``.
+    An object store needs its provider, and may name an Airflow connection: ``s3://aws_default@bucket/key``.
     """
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
@@ -48,7 +48,7 @@ def storage_path(uri: str) -> StoragePath:
 
 
 def directory_name(text: str) -> str:
-    """Return ``text`` as one name of a directory, the same for the same text."""
+    """Return ``text`` as a safe name of a directory."""
     return _UNSAFE.sub("_", text)
 
 

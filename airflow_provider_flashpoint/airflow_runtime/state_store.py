@@ -1,7 +1,7 @@
-"""States in Airflow Variables: one for each lookup, one for each stream of alerts.
+"""States in Airflow Variables: one for each lookup, one for each event table.
 
-Variables can be seen, edited and deleted by people, in the UI and on the command line, on every version of Airflow.
-They have no compare-and-set: each is written by the one task that `max_active_tis_per_dag` lets run.
+People can see, edit and delete Variables in the UI and on the command line of every version of Airflow. Variables have
+no compare-and-set, so each has one writer: the one task that `max_active_tis_per_dag` lets run.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def lookup_variable(lookup_name: str) -> str:
 
 
 def event_variable(tag: str) -> str:
-    """Return the name of the Variable that holds the state of a stream of alerts."""
+    """Return the name of the Variable that holds the state of an event table."""
     return f"flashpoint_alerts__{tag}"
 
 
 def read_state(kind: type[State], variable: str) -> State | None:
-    """Return the state in a Variable, or None where there is none.
+    """Return the state in a Variable, or None if there is none.
 
     :raises ConfigurationError: the Variable holds something else; the message says how to reset it.
-    :raises TransientError: on Airflow 2, the Variable is there and cannot be read, or nobody can say.
+    :raises TransientError: on Airflow 2, the Variable exists or may exist, and cannot be read.
     """
     from airflow.providers.common.compat.sdk import Variable
 
@@ -51,10 +51,10 @@ def read_state(kind: type[State], variable: str) -> State | None:
 
 
 def write_state(variable: str, state: LookupState | EventState, *, sleep: Callable[[float], None] = time.sleep) -> bool:
-    """Write a state, and tell whether it was written.
+    """Write a state and return whether that succeeded.
 
-    What the state describes has happened already, so a failure is repeated, then warned about, and never raised:
-    the next run reads the same window again, which is harmless.
+    The delivery has happened already, so a failure is retried, then logged, and never raised: the next run reads the
+    same window again, which is harmless.
     """
     from airflow.providers.common.compat.sdk import Variable
 
@@ -69,8 +69,8 @@ def write_state(variable: str, state: LookupState | EventState, *, sleep: Callab
         retrying(Variable.set, variable, state.to_json())
     except _storage_errors() as error:
         _log.warning(
-            "The Variable %s could not be written (%s). What it would have said has been delivered; the next run reads "
-            "the same window once more.",
+            "The Variable %s could not be written (%s). The data was delivered; the next run reads the same window "
+            "again.",
             variable,
             type(error).__name__,
         )
@@ -79,7 +79,7 @@ def write_state(variable: str, state: LookupState | EventState, *, sleep: Callab
 
 
 def _is_unreadable(variable: str) -> bool:
-    """Return whether Airflow 2, which tells of no error, took for absent what its database has, or may have.
+    """Return whether the Variable exists or may exist, although Airflow 2 returned nothing for it without an error.
 
     A task of Airflow 3 cannot ask the database.
     """
@@ -99,7 +99,7 @@ def _is_unreadable(variable: str) -> bool:
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:
-    """Return what a Variable may fail with: the database's errors on Airflow 2, the supervisor's on Airflow 3."""
+    """Return the errors of reading and writing a Variable: the database's on Airflow 2, the supervisor's on 3."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     errors: list[type[Exception]] = [AirflowException, OSError]

@@ -1,8 +1,4 @@
-"""What the staging storage must be able to do, and how a small file is replaced in it at once.
-
-The storage is a directory of the machine (`pathlib.Path`) or of an object store (Airflow's `ObjectStoragePath`).
-Both are used through the few methods named here.
-"""
+"""The staging storage: a directory of this machine or of an object store, and atomic writes into it."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class StoragePath(Protocol):
-    """A file or directory of the staging storage."""
+    """A file or directory of the staging storage: a `pathlib.Path`, or Airflow's `ObjectStoragePath`."""
 
     @property
     def name(self) -> str: ...
@@ -42,9 +38,9 @@ def new_name(at: datetime, suffix: str = "") -> str:
 
 @contextlib.contextmanager
 def whole_file(path: StoragePath) -> Generator[IO[bytes]]:
-    """Open a file for writing so that a reader sees the old file or the new one, never a part.
+    """Open a file for an atomic write: readers see the old file or the new one, never a part.
 
-    An object store does so by itself; on a disk the file is written beside its place and moved there in the end.
+    An object store writes atomically. On a disk the file is written under another name, and renamed at the end.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not is_local(path):
@@ -62,7 +58,7 @@ def whole_file(path: StoragePath) -> Generator[IO[bytes]]:
 
 
 def write_whole(path: StoragePath, content: bytes) -> None:
-    """Put ``content`` at ``path`` at once, as `whole_file` does."""
+    """Write a small file atomically."""
     with whole_file(path) as file:
         file.write(content)
 
@@ -70,7 +66,7 @@ def write_whole(path: StoragePath, content: bytes) -> None:
 def read_whole(path: StoragePath) -> bytes:
     """Return the content of a small file.
 
-    :raises FileNotFoundError: there is none.
+    :raises FileNotFoundError: it does not exist.
     """
     with path.open("rb") as file:
         content: bytes = file.read()
@@ -78,9 +74,9 @@ def read_whole(path: StoragePath) -> bytes:
 
 
 def list_names(directory: StoragePath) -> list[str]:
-    """Return the sorted names in a directory; none where it does not exist. Files being written are not among them."""
+    """Return the sorted names in a directory, without files being written; empty if it does not exist."""
     file_system = getattr(directory, "fs", None)
-    if file_system is not None:  # that of an object store keeps listings, and would miss what other machines wrote
+    if file_system is not None:  # an object store caches listings, which would miss what other machines wrote
         file_system.invalidate_cache()
     try:
         return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
@@ -89,7 +85,7 @@ def list_names(directory: StoragePath) -> list[str]:
 
 
 def remove_tree(directory: StoragePath) -> None:
-    """Remove a directory with all that is in it. What another process removed first is not missed."""
+    """Remove a directory and its content. It is no error if another process removes some of it."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for entry in list(directory.iterdir()):
             if entry.is_dir():
@@ -101,11 +97,11 @@ def remove_tree(directory: StoragePath) -> None:
 
 
 def uri_of(path: StoragePath) -> str:
-    """Return the address by which another task finds ``path`` again."""
+    """Return the address of ``path``, by which another task finds it."""
     return Path(str(path)).absolute().as_uri() if is_local(path) else str(path)
 
 
 def is_local(path: StoragePath) -> bool:
     """Return whether ``path`` is a plain path of this machine."""
-    place: object = path  # an ObjectStoragePath may call itself a Path too; it has a file system of its own
+    place: object = path  # an ObjectStoragePath may be a Path too; only it has a file system
     return isinstance(place, Path) and not hasattr(place, "fs")

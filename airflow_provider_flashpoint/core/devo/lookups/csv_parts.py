@@ -1,4 +1,4 @@
-"""Reads what `csv_rows.write_csv` wrote: row by row, or in parts of a limited size that each begin with the header."""
+"""Read the output of `csv_rows.write_csv`: by row, or in parts of a limited size that each begin with the header."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import IO
 
 
 def rows_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the header and then each row of ``file`` from its start, as bytes up to and with the newline that ends it.
-
-    A newline inside of quotes ends no row.
-    """
+    """Yield the header and then each row of ``file`` as bytes, with the newline. A newline in quotes ends no row."""
     file.seek(0)
     lines: list[bytes] = []
     in_quotes = 0
@@ -29,7 +26,7 @@ def rows_of(file: IO[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class CsvPart:
-    """The header and the rows from ``start`` to ``end`` of a CSV file; the whole file where ``header`` is empty."""
+    """The header and the rows from byte ``start`` to ``end`` of a CSV file; without ``header`` the whole file."""
 
     file: IO[bytes]
     header: bytes
@@ -42,12 +39,12 @@ class CsvPart:
         return len(self.header) + self.end - self.start
 
     def open(self) -> PartReader:
-        """Return a reader of the part, from its beginning; one at a time, since they share the file."""
+        """Return a reader of the part; use one at a time, since readers share the file."""
         return PartReader(self)
 
 
 class PartReader:
-    """Reads a part; ``len`` is what is left of it, as `MultipartEncoder` wants to know of what it streams."""
+    """Reads a part; ``len`` is the number of bytes left, which `MultipartEncoder` needs."""
 
     def __init__(self, part: CsvPart) -> None:
         self._file = part.file
@@ -57,7 +54,7 @@ class PartReader:
 
     @property
     def len(self) -> int:
-        """The number of bytes that were not read yet."""
+        """The number of bytes left."""
         return len(self._header) + self._left
 
     def read(self, size: int = -1) -> bytes:

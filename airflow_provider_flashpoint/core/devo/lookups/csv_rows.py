@@ -1,7 +1,7 @@
-"""Rows of a lookup as CSV, such that every value can be read back unchanged.
+"""Rows of a lookup as CSV. Every value can be read back unchanged.
 
-Every cell is quoted. The vendor's CSV reader is not known, and quotes leave no reader a choice about
-commas, line breaks, spaces at the edges or texts like ``007``.
+Every cell is quoted, since Devo's CSV reader is not known: quotes are unambiguous about commas, line breaks, spaces at
+the edges and texts like ``007``.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import IO, Any
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-# Takes, as one JSON object, what a row has beyond the columns of its lookup.
+# The column of the values that have no column, as one JSON object.
 EXTRA_COLUMN = "_extra"
 _ROWS_PER_WRITE = 500
-# Stands between cells until they are quoted: the separator of units that ASCII has.
+# Separates cells until they are quoted; ASCII's unit separator.
 _BETWEEN = "\x1f"
 _BETWEEN_BYTES = b"\x1f"
 
 
 @dataclass(frozen=True)
 class RowCount:
-    """How many rows were written, and how often each key went to ``_extra``."""
+    """The number of rows, and how often each key went to ``_extra``."""
 
     rows: int = 0
     extra_keys: Counter[str] = field(default_factory=Counter)
@@ -34,7 +34,7 @@ class RowCount:
 def lookup_columns(columns: Iterable[str], key: str) -> tuple[str, ...]:
     """Return the columns of a lookup: the key first, the others in their order, ``_extra`` last.
 
-    :raises ConfigurationError: the key has no name, or the name of the last column.
+    :raises ConfigurationError: the key is empty or ``_extra``.
     """
     if not key or key == EXTRA_COLUMN:
         raise ConfigurationError(f"The lookup key {key!r} cannot be a column; name a key of the data.")
@@ -45,11 +45,11 @@ def lookup_columns(columns: Iterable[str], key: str) -> tuple[str, ...]:
 def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: str, file: IO[bytes]) -> RowCount:
     r"""Write a header and ``rows`` to ``file`` as UTF-8, each line ended by ``\n``, and return their count.
 
-    Booleans are written as ``true`` and ``false``, None as an empty text, numbers, lists and dictionaries
-    as JSON. A lone surrogate, which UTF-8 cannot hold, becomes the six characters of its escape, ``\ud83d``.
-    Keys outside of ``columns`` are not dropped: they go to ``_extra`` and are counted.
+    Booleans are written as ``true`` and ``false``, None as an empty text, numbers, lists and dictionaries as JSON. A
+    lone surrogate, which UTF-8 cannot hold, becomes its escape of six characters, ``\ud83d``. Values without a column
+    go to ``_extra`` and are counted.
 
-    :param columns: what the lookup was built with, in any order; see `lookup_columns`.
+    :param columns: the columns of the lookup in any order; see `lookup_columns`.
     :raises ConfigurationError: the key cannot be a column.
     """
     names = lookup_columns(columns, key)
@@ -79,7 +79,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
 
 
 def cell(value: Any) -> str:
-    """Return what `write_csv` writes for ``value``, before quoting."""
+    """Return the text of ``value`` that `write_csv` writes, before quoting."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -90,7 +90,7 @@ def cell(value: Any) -> str:
 
 
 def _line(texts: list[str]) -> bytes:
-    """Return the cells of a row as one line; quoted all at once, unless a cell holds the character that this takes."""
+    """Return the cells of a row as one line. They are quoted at once, unless a cell holds the separator."""
     text = _BETWEEN.join(texts)
     if text.count(_BETWEEN) != len(texts) - 1:
         text = '","'.join([text.replace('"', '""') for text in texts])
@@ -100,7 +100,7 @@ def _line(texts: list[str]) -> bytes:
 
 
 def _header_cell(name: str) -> str:
-    # A reader of the header may be simpler than that of the rows.
+    # Devo's reader of the header may be simpler than that of the rows: quote only where needed.
     if name.replace(".", "_").replace("-", "_").isidentifier():
         return name
     return '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""A stage becomes the content of a lookup: in whatever order windows come, it ends as after a straight run."""
+"""Stages deployed to a lookup: whatever the order of windows, the lookup ends as after a straight run."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_wanted_columns_outrank_the_discovered_ones(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("row", [{"value": "1"}, {"domain": None}, {"domain": ""}])
-def test_row_without_key_is_set_aside(bench: Bench, row: dict[str, Any]) -> None:
+def test_row_without_key_is_rejected(bench: Bench, row: dict[str, Any]) -> None:
     """A row without a value under the key is kept with its reason, and the rows around it are delivered."""
     stage = bench.stage([row_of("a", 1), row, row_of("b", 1)])
     summary = bench.sync(stage, Operation.CREATE)
