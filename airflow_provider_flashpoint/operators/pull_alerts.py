@@ -154,13 +154,12 @@ class PullAlertsOperator(WindowedOperator):
     def delivery_settings(self) -> DeliverySettings:
         """Return the options of the pipeline."""
         from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings
-        from airflow_provider_flashpoint.core.pipelines.verify import VerifySettings
 
         return DeliverySettings(
             resend=self.on_rerun == OnRerun.RESEND,
             ledger_retention=self.ledger_retention,
             statistics_period_s=self.statistics_period.total_seconds(),
-            verify=VerifySettings(timeout_s=self.verify_timeout.total_seconds()),
+            verify_timeout_s=self.verify_timeout.total_seconds(),
         )
 
     def _table(self, devo: DevoHook, source: Source) -> EventTable:

@@ -18,7 +18,7 @@ pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
-from airflow_provider_flashpoint.core.pipelines.verify import VerifySettings
+from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
@@ -119,8 +119,8 @@ def test_alerts_that_devo_refused_are_sent_first_in_the_next_run(
         pull()
     assert "sender manager internal queue size: 30" in logged.messages
     assert "the next run sends them first" in logged.text
-    told = pull()
-    assert (told["unsent"], told["sent"], told["repeated"]) == (COUNT, 0, COUNT)
+    summary = pull()
+    assert (summary["unsent"], summary["sent"], summary["repeated"]) == (COUNT, 0, COUNT)
     assert judge_alerts(sandbox, TAG).is_good
 
 
@@ -188,7 +188,7 @@ def test_task_that_is_not_delivering_is_not_stopped() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat events as missing that the first query does not show."""
-    monkeypatch.setitem(VerifySettings.__init__.__kwdefaults__, "patience_s", 0.0)
+    monkeypatch.setitem(Verification.__init__.__kwdefaults__, "patience_s", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -196,8 +196,8 @@ def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> N
     """Exactly the events that Devo confirmed and lost are sent again, and then are in the ledger."""
     ids = sandbox.flashpoint.store.expected_alerts()[:7]
     sandbox.devo.index.lose(*ids)
-    told = pull(verify="query")
-    assert (told["sent"], told["verified"], told["sent_again"]) == (COUNT, COUNT, 7)
+    summary = pull(verify="query")
+    assert (summary["sent"], summary["verified"], summary["sent_again"]) == (COUNT, COUNT, 7)
     shown = sandbox.devo.index.counts(TAG, "alert_id")
     assert (len(shown), set(shown.values())) == (COUNT, {1})
     assert sandbox.devo.tables.count(TAG) == COUNT + 7
@@ -211,8 +211,8 @@ def test_run_whose_alerts_never_appear_fails_and_the_next_one_queries_first(pull
     with pytest.raises(Exception, match="shows 0 of 30 confirmed events after 3 sends"):
         pull(verify="query")
     sandbox.devo.index.lag(0)
-    told = pull(verify="query")
-    assert (told["sent"], told["repeated"], told["verified"], told["sent_again"]) == (0, COUNT, COUNT, 0)
+    summary = pull(verify="query")
+    assert (summary["sent"], summary["repeated"], summary["verified"], summary["sent_again"]) == (0, COUNT, COUNT, 0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -255,9 +255,9 @@ def test_telemetry_is_delivered_to_devo(pull: Pull, sandbox: Sandbox, caplog: py
     assert {event["service_name"] for event in events} == {"alerts"}
     assert "Number of available senders: 1" in [event["msg"] for event in events]
     assert events[-1]["metrics"]["confirmed"] == COUNT
-    told = json.dumps(events)
+    text = json.dumps(events)
     for service in (sandbox.flashpoint.airflow_connection(), sandbox.devo.airflow_connection()):
-        assert service["password"] not in told
+        assert service["password"] not in text
 
 
 def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: Sandbox) -> None:
@@ -272,8 +272,8 @@ def test_broken_connection_is_in_the_telemetry(pull: Pull, sandbox: Sandbox, mon
     monkeypatch.setattr("airflow_provider_flashpoint.core.devo.connection.resend._backoff_s", lambda _: 0.0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
     assert pull(telemetry=True)["sent"] == COUNT
-    told = [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
-    assert sum(" lines again in " in text for text in told) == 1
+    messages = [json.loads(message)["msg"] for message in sandbox.devo.tables.messages(TELEMETRY)]
+    assert sum(" lines again in " in text for text in messages) == 1
 
 
 def test_telemetry_reads_its_connection_before_the_work(
@@ -300,6 +300,6 @@ def test_telemetry_hides_what_airflow_masks(pull: Pull, sandbox: Sandbox, monkey
 
 def test_xcom_holds_no_record(pull: Pull) -> None:
     """The XCom has counts, the window and the checkpoint."""
-    told = pull()
-    assert (told["read"], told["sent"], told["unsent"], told["repeated"]) == (COUNT, COUNT, 0, 0)
-    assert len(json.dumps(told)) < 1000
+    summary = pull()
+    assert (summary["read"], summary["sent"], summary["unsent"], summary["repeated"]) == (COUNT, COUNT, 0, 0)
+    assert len(json.dumps(summary)) < 1000

@@ -25,7 +25,7 @@ from airflow_provider_flashpoint.core.devo.events.ports import Writer
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
-from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification, VerifySettings
+from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.reporting.sender_log import DEFAULT_PERIOD_S, SenderLog
 from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
@@ -46,7 +46,8 @@ class DeliverySettings:
     :param batch_records: events to confirm together, at the end of a page; a crash repeats no more than these.
     :param batch_bytes: the same in bytes of lines.
     :param ledger_retention: age of the ledger's entries, by the event's own time and by that of the confirmation.
-    :param statistics_period_s: seconds between two logs of what was sent; None logs none.
+    :param statistics_period_s: seconds between two logs of the statistics; None logs none.
+    :param verify_timeout_s: the longest time that one round of queries takes.
     """
 
     resend: bool = False
@@ -54,7 +55,7 @@ class DeliverySettings:
     batch_bytes: int = 4 << 20
     ledger_retention: timedelta = timedelta(days=30)
     statistics_period_s: float | None = DEFAULT_PERIOD_S
-    verify: VerifySettings = field(default_factory=VerifySettings)
+    verify_timeout_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,9 @@ class _Delivery:
         self._summary = DeliverySummary()
         self._verification: Verification | None = None
         if ports.table:
-            self._verification = Verification(ports.table, ports.store, sender_log, settings.verify, ports.clock)
+            self._verification = Verification(
+                ports.table, ports.store, sender_log, ports.clock, timeout_s=settings.verify_timeout_s
+            )
 
     def run(self, window: Window) -> DeliverySummary:
         ports, summary, verification = self._ports, self._summary, self._verification

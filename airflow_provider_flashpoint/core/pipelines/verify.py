@@ -56,20 +56,6 @@ class EventTable:
         return None if identity is None else str(identity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySettings:
-    """Limits of a verification.
-
-    :param timeout_s: the longest time that one round of queries takes.
-    :param patience_s: how long no new event may appear before missing ones are sent again.
-    :param max_sends: how often one run sends a line.
-    """
-
-    timeout_s: float = 900.0
-    patience_s: float = 120.0
-    max_sends: int = 3
-
-
 @dataclass(slots=True)
 class _Pending:
     """Events that the table does not show yet, by id, and the batches that hold their lines."""
@@ -90,18 +76,31 @@ class Verification:
     Events without an id cannot be queried for; their confirmation is enough.
 
     :param store: keeps confirmed lines in ``unverified`` until they are seen, and records seen events in ``ledger``.
+    :param timeout_s: the longest time that one round of queries takes.
+    :param patience_s: how long no new event may appear before missing ones are sent again.
+    :param max_sends: how often one run sends a line.
     """
 
     def __init__(
-        self, table: EventTable, store: EventStore, writer: SenderLog, settings: VerifySettings, clock: Clock
+        self,
+        table: EventTable,
+        store: EventStore,
+        writer: SenderLog,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        patience_s: float = 120.0,
+        max_sends: int = 3,
     ) -> None:
         self.verified = 0
         self.sent_again = 0
         self._table = table
         self._store = store
         self._writer = writer
-        self._settings = settings
         self._clock = clock
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._max_sends = max_sends
         self._confirmed: set[bytes] = set()
         self._batches = 0  # since the last round
 
@@ -128,17 +127,17 @@ class Verification:
         :raises ConfigurationError, PermanentError: the query is refused.
         """
         pending = self._pending()
-        clock, settings = self._clock, self._settings
-        deadline_s = clock.monotonic() + settings.timeout_s
-        for sends in range(1, settings.max_sends + 1):
+        begin_s = self._clock.monotonic()
+        deadline_s = begin_s + self._timeout_s
+        for sends in range(1, self._max_sends + 1):
             self._poll(pending, deadline_s)
             if not pending.by_id:
                 break
-            if sends == settings.max_sends or clock.monotonic() >= deadline_s:
+            if sends == self._max_sends or self._clock.monotonic() >= deadline_s:
                 shown = pending.count - pending.missing
                 raise DeliveryError(
                     f"Devo's table shows {shown} of {pending.count} confirmed events after {sends} sends and "
-                    f"{settings.timeout_s + clock.monotonic() - deadline_s:.0f} s. The other {pending.missing} are "
+                    f"{self._clock.monotonic() - begin_s:.0f} s. The other {pending.missing} are "
                     f"kept in {self._store.unverified.uri}; the next run queries for them first.",
                     unconfirmed=pending.missing,
                 )
@@ -180,7 +179,7 @@ class Verification:
                 _log.warning("%s The query is repeated.", error)
             if is_newer:
                 latest_s = self._clock.monotonic()
-            if not pending.by_id or self._clock.monotonic() >= min(latest_s + self._settings.patience_s, deadline_s):
+            if not pending.by_id or self._clock.monotonic() >= min(latest_s + self._patience_s, deadline_s):
                 return
             self._clock.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_POLL_S)

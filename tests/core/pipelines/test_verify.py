@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
-from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification, VerifySettings
+from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
@@ -95,8 +95,8 @@ class Scene:
             EventTable(queries=self.devo, tag="t", id_field="id", by_event_time=by_event_time),
             store,
             SenderLog(self.devo, period_s=None, clock=clock),
-            VerifySettings(**options),
             clock,
+            **{"timeout_s": 900.0, **options},
         )
 
     def sleep(self, seconds: float) -> None:
