@@ -58,3 +58,14 @@ def test_blocking_is_effective(name: str) -> None:
     result = run_without_airflow(name)
     assert result.returncode != 0
     assert "is blocked" in result.stderr
+
+
+@pytest.mark.airflow
+def test_streams_do_not_use_the_command_line() -> None:
+    """A page of Airflow's web server can import every module of `streams` without the command line."""
+    names = [f"{PACKAGE.name}.streams.{path.stem}" for path in (PACKAGE / "streams").glob("[!_]*.py")]
+    code = f"import sys, {', '.join(names)}; sys.exit(any('{PACKAGE.name}.cli' in name for name in sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr

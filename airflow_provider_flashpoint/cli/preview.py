@@ -98,8 +98,8 @@ def _stream(options: argparse.Namespace) -> Stream:
 
 
 def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    action = "is built from them" if found["operation"] == "build" else "gets them added"
-    yield f"{found['indicator_type']} into the lookup {found['lookup']}, which is {found['status']} and {action}"
+    action = "build it" if found["operation"] == "build" else "are added"
+    yield f"{found['indicator_type']} into the lookup {found['lookup']}, status {found['status']}: the rows {action}"
     yield from table(
         [
             *_source_rows(found),

@@ -1,4 +1,4 @@
-"""A sandbox with data, a collector's file that reads it, and the command as a person would call it."""
+"""Fixtures: a sandbox with data, a configuration file that reads it, and calls of the command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WINDOW = ("--from", START.isoformat(), "--to", END.isoformat())
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call."""
+    """The result of a call."""
 
     exit_code: int
     out: str
@@ -38,12 +38,12 @@ class Outcome:
 
     @property
     def json(self) -> Any:
-        """The JSON object that standard output must be."""
+        """Standard output, which must be one JSON object."""
         return json.loads(self.out)
 
 
 def call(*arguments: object, answer: str = "") -> Outcome:
-    """Return the outcome of the command; ``answer`` is what a person types."""
+    """Run the command in this process; ``answer`` is the text on standard input."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr("sys.stdin", io.StringIO(answer))
@@ -55,7 +55,7 @@ def call(*arguments: object, answer: str = "") -> Outcome:
 
 
 def call_process(*arguments: str, environment: dict[str, str] | None = None) -> Outcome:
-    """Return the outcome of the command in a process of its own, where Airflow starts anew."""
+    """Run the command in a process of its own, which starts Airflow."""
     done = subprocess.run(
         [sys.executable, "-m", "airflow_provider_flashpoint.cli", *arguments],
         env={**os.environ, **(environment or {})},
@@ -68,7 +68,7 @@ def call_process(*arguments: str, environment: dict[str, str] | None = None) -> 
 
 
 def document(staging: Path) -> dict[str, Any]:
-    """Return a collector's configuration for two lookups and the alerts."""
+    """Return a configuration of two lookups and the alerts."""
     lookups = [
         {kind: {"lookup_key": f"value.{kind}", "lookup_status": "New", "lookup_name": name}}
         for kind, name in LOOKUPS.items()
@@ -99,7 +99,7 @@ def staging(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The collector's file, where the command looks for it."""
+    """The configuration file, at a place where the command finds it."""
     file = tmp_path / "flashpoint_collector.yaml"
     file.write_text(json.dumps(document(staging)), encoding="utf-8")
     monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", str(file))
@@ -108,7 +108,7 @@ def config(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 @pytest.fixture
 def airflow(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Airflow as the command finds it: with a database, and without states in it."""
+    """Airflow with a database that holds no states."""
     from airflow_provider_flashpoint.airflow_runtime import database
 
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # the command sets it; other tests must not see it
@@ -124,7 +124,7 @@ def airflow(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def connections(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that sets both connections, with changes; None takes a field away."""
+    """A function that sets both connections, with changes; None removes a field."""
 
     def connect(*, flashpoint: dict[str, Any] | None = None, devo: dict[str, Any] | None = None) -> None:
         for name, text in sandbox.airflow_connections().items():

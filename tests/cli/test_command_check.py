@@ -1,4 +1,4 @@
-"""`airflow-flashpoint check`: each part of the setup is told by itself, and nothing is pulled or sent."""
+"""`airflow-flashpoint check`: each part of the setup is checked by itself, and nothing is pulled or sent."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SECRETS = ("wrong-flashpoint-token", "wrong-devo-token")
 
 @pytest.fixture(autouse=True)
 def setup(airflow: None, config: Path, connections: Connect) -> None:
-    """A setup in which everything is good."""
+    """A complete and correct setup."""
 
 
 def bad_parts(outcome: Outcome) -> dict[str, str]:
-    """Return what is not good, by its part; the output holds no secret."""
+    """Return the failed parts with their messages; the output contains no secret."""
     assert not any(secret in outcome.out + outcome.err for secret in SECRETS)
     return {each["part"]: each["said"] for each in outcome.json["findings"] if not each["good"]}
 
 
 def test_all_is_good(sandbox: Sandbox, staging: Path) -> None:
-    """Where everything is good, each part says so, the exit code is 0, and nothing was pulled, sent or written."""
+    """For a correct setup every part is good, the exit code is 0, and nothing is pulled, sent or written."""
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
     assert outcome.exit_code == 0
@@ -54,14 +54,14 @@ def test_all_is_good(sandbox: Sandbox, staging: Path) -> None:
 
 
 def test_people_read_one_line_for_each_part() -> None:
-    """The text has ok or FAIL in front of each part, and a verdict at its end."""
+    """Each line of the text starts with ok or FAIL, and the last line is the verdict."""
     lines = call("check").out.splitlines()
     assert all(line.startswith("ok  ") for line in lines[:-2])
     assert lines[-1] == "All is good."
 
 
-def test_certificates_are_told_with_their_dates() -> None:
-    """Whose each certificate is, and until when, also the server's own."""
+def test_certificates_are_shown_with_their_dates() -> None:
+    """Each certificate is shown with its name and last day, the server's too."""
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
     assert said["devo_default: certificate"].startswith("sandbox client: valid until 20")
     assert said["devo_default: chain"].startswith("Devo sandbox authority: valid until 20")
@@ -71,7 +71,7 @@ def test_certificates_are_told_with_their_dates() -> None:
 
 
 def test_wrong_tokens_do_not_stop_the_other_parts(connections: Connect) -> None:
-    """Each refused token is one part that needs mending; the certificates and events are still looked at."""
+    """Each rejected token fails one part; certificates and events are checked all the same."""
     connections(flashpoint={"password": SECRETS[0]}, devo={"password": SECRETS[1]})
     outcome = call("check", "--json")
     bad = bad_parts(outcome)
@@ -82,7 +82,7 @@ def test_wrong_tokens_do_not_stop_the_other_parts(connections: Connect) -> None:
 
 
 def test_a_wrong_domain(connections: Connect) -> None:
-    """A domain that the token has no right to is told as Devo tells it."""
+    """A domain that the token has no right to is reported with Devo's status."""
     connections(devo={"extra": {"domain": "another"}})
     bad = bad_parts(call("check", "--json"))
     assert set(bad) == {"devo_default: lookups"}
@@ -90,7 +90,7 @@ def test_a_wrong_domain(connections: Connect) -> None:
 
 
 def test_a_connection_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing connection is told with the command that makes it."""
+    """A missing connection is reported with the command that adds it."""
     monkeypatch.delenv("AIRFLOW_CONN_DEVO_DEFAULT")
     bad = bad_parts(call("check", "--json"))
     assert set(bad) == {"devo_default: fields"}
@@ -98,13 +98,13 @@ def test_a_connection_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_connection_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable of the environment that is no connection is not taken for a missing one."""
+    """An environment variable with an invalid connection is reported as such, not as a missing connection."""
     monkeypatch.setenv("AIRFLOW_CONN_DEVO_DEFAULT", "{no json")
     assert "AIRFLOW_CONN_DEVO_DEFAULT is set" in bad_parts(call("check", "--json"))["devo_default: fields"]
 
 
 def test_an_expired_certificate(connections: Connect) -> None:
-    """An expired certificate is told by its name and its date."""
+    """An expired certificate is reported with its name and its last day."""
     old = issue("old client", issue("authority"), days_from=-30, days_to=-2)
     connections(devo={"extra": {"cert": old.cert, "key": old.private_key}})
     bad = bad_parts(call("check", "--json"))
@@ -112,8 +112,8 @@ def test_an_expired_certificate(connections: Connect) -> None:
     assert bad["devo_default: certificate"].startswith("old client: expired on ")
 
 
-def test_a_certificate_that_ends_soon_is_good_and_told(connections: Connect) -> None:
-    """A month before its end a certificate is said to need renewal."""
+def test_a_certificate_that_ends_soon_is_good_and_marked(connections: Connect) -> None:
+    """A certificate is marked for renewal a month before its last day."""
     soon = issue("soon over", issue("authority"), days_to=20)
     connections(devo={"extra": {"cert": soon.cert, "key": soon.private_key}})
     said = {each["part"]: each for each in call("check", "--json").json["findings"]}
@@ -123,26 +123,26 @@ def test_a_certificate_that_ends_soon_is_good_and_told(connections: Connect) -> 
 
 @pytest.mark.parametrize("missing", ["cert", "key", "chain"])
 def test_an_incomplete_set_of_certificates(connections: Connect, missing: str) -> None:
-    """The part of the set that is missing is named."""
+    """The missing part of the certificates is named."""
     connections(devo={"extra": {missing: None}})
     bad = bad_parts(call("check", "--json"))
     assert f"no `{missing}`" in bad["devo_default: certificates"]
 
 
 def test_a_chain_that_does_not_vouch_for_the_server(connections: Connect) -> None:
-    """A server of an authority that is not in the chain is not trusted."""
+    """A server whose authority is not in the chain is not trusted."""
     connections(devo={"extra": {"chain": issue("another authority").cert}})
     assert "does not vouch for the server" in bad_parts(call("check", "--json"))["devo_default: events"]
 
 
 def test_a_host_name_that_is_not_the_certificates(connections: Connect) -> None:
-    """The name of the connection must be one of the server's certificate."""
+    """The host of the connection must be a name in the server's certificate."""
     connections(devo={"host": "127.1"})
     assert "is not for '127.1'" in bad_parts(call("check", "--json"))["devo_default: events"]
 
 
 def test_a_port_where_nobody_listens(connections: Connect) -> None:
-    """A refused connection is told in words."""
+    """A refused connection is reported in words."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     connections(devo={"port": port})
@@ -150,7 +150,7 @@ def test_a_port_where_nobody_listens(connections: Connect) -> None:
 
 
 def test_a_wrong_file_does_not_stop_the_connections(config: Path) -> None:
-    """Without a configuration that can be read, the default connections are looked at."""
+    """Without a valid configuration file, the default connections are checked."""
     config.write_text("inputs: {flashpoint_alert: {tga: x}}", encoding="utf-8")
     outcome = call("check", "--json")
     assert set(bad_parts(outcome)) == {"configuration"}
@@ -158,8 +158,8 @@ def test_a_wrong_file_does_not_stop_the_connections(config: Path) -> None:
     assert "devo_default: lookups" in {each["part"] for each in outcome.json["findings"]}
 
 
-def test_only_what_the_file_uses_is_looked_at(config: Path) -> None:
-    """Where only alerts are read, no lookup is asked for."""
+def test_only_parts_that_the_file_uses_are_checked(config: Path) -> None:
+    """Lookups are not checked if only alerts are read."""
     content = json.loads(config.read_text(encoding="utf-8"))
     del content["inputs"]["flashpoint_indicator"]
     config.write_text(json.dumps(content), encoding="utf-8")
@@ -169,7 +169,7 @@ def test_only_what_the_file_uses_is_looked_at(config: Path) -> None:
 
 
 def test_plain_tcp_is_named(connections: Connect, sandbox: Sandbox) -> None:
-    """A connection without TLS has no certificates to look at, and is said to be plain."""
+    """A connection without TLS is reported as plain, and its certificates are not checked."""
     connections(devo={"port": sandbox.devo.plain_port, "extra": {"insecure": True}})
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
     assert said["devo_default: events"] == "ready over plain TCP."
@@ -177,7 +177,7 @@ def test_plain_tcp_is_named(connections: Connect, sandbox: Sandbox) -> None:
 
 
 def test_events_over_http_need_no_certificate(connections: Connect) -> None:
-    """With the transport http, its token is asked about, and certificates are not."""
+    """With the transport http, the token is checked, and certificates are not."""
     connections(devo={"extra": {"event_transport": "http", "cert": None, "key": None, "chain": None}})
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
@@ -185,8 +185,8 @@ def test_events_over_http_need_no_certificate(connections: Connect) -> None:
     assert said["devo_default: events"] == "ready over HTTP, and the token is not refused."
 
 
-def test_lookups_over_syslog_are_told_to_be_deprecated(connections: Connect) -> None:
-    """The old transport of lookups is checked by its certificate."""
+def test_lookups_over_syslog_are_reported_as_deprecated(connections: Connect) -> None:
+    """The syslog transport of lookups is checked with its certificate."""
     connections(devo={"extra": {"lookup_transport": "syslog"}})
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
@@ -194,8 +194,8 @@ def test_lookups_over_syslog_are_told_to_be_deprecated(connections: Connect) -> 
     assert said["devo_default: lookups"] == "ready over syslog, which Devo has deprecated for lookups."
 
 
-def test_queries_are_asked_for_where_they_are_used(connections: Connect, config: Path) -> None:
-    """With `verify: query` the query API must let the table be queried."""
+def test_queries_are_checked_where_they_are_used(connections: Connect, config: Path) -> None:
+    """With `verify: query`, the query API must allow queries of the table."""
     content = json.loads(config.read_text(encoding="utf-8"))
     content["inputs"]["flashpoint_alert"]["services"]["alerts"]["verify"] = "query"
     config.write_text(json.dumps(content), encoding="utf-8")
@@ -206,7 +206,7 @@ def test_queries_are_asked_for_where_they_are_used(connections: Connect, config:
 
 
 def test_no_key_of_the_connections_is_shown(connections: Connect, sandbox: Sandbox) -> None:
-    """Neither tokens nor a line of the private key get into the output, whatever is wrong."""
+    """The output never contains a token or a line of the private key."""
     key = Path(sandbox.devo.certificates.client_key).read_text(encoding="utf-8")
     connections(devo={"port": 1, "extra": {"key": key, "domain": "another"}})
     outcome = call("check", "--verbose")

@@ -1,4 +1,4 @@
-"""`airflow-flashpoint config`: every problem is told, and what a file makes."""
+"""`airflow-flashpoint config`: it reports every problem of a file, and explains what the file makes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def write(file: Path, content: object) -> Path:
 
 
 def test_a_good_file_is_good(config: Path) -> None:
-    """A right file exits with 0, and says in short what it is about."""
+    """A valid file exits with 0, with a short summary."""
     outcome = call("config", "validate")
     assert outcome.exit_code == 0
     assert outcome.out == f"{config}: valid, 2 lookups and alerts into {TAG}\n"
 
 
-def test_every_problem_is_told_with_key_value_and_what_is_allowed(tmp_path: Path, staging: Path) -> None:
-    """All problems of a file come at once."""
+def test_every_problem_has_key_value_and_allowed_values(tmp_path: Path, staging: Path) -> None:
+    """All problems of a file are reported at once."""
     content = document(staging)
     content["inputs"]["flashpoint_alert"]["services"]["alerts"]["tag"] = "no tag"
     content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"][0]["domain"]["lookup_status"] = "Old"
@@ -38,7 +38,7 @@ def test_every_problem_is_told_with_key_value_and_what_is_allowed(tmp_path: Path
 
 
 def test_a_secret_in_the_file_is_not_shown(tmp_path: Path, staging: Path) -> None:
-    """What should have been a connection is refused without its value."""
+    """Credentials in the file are refused, and their value is not shown."""
     content = document(staging)
     content["inputs"]["flashpoint_alert"]["credentials"] = {"bearer_token_base64": "c2VjcmV0LXRva2Vu"}
     outcome = call("config", "validate", write(tmp_path / "secret.json", content))
@@ -48,14 +48,14 @@ def test_a_secret_in_the_file_is_not_shown(tmp_path: Path, staging: Path) -> Non
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
-    """A named file that does not exist is told like any other problem."""
+    """A file that does not exist is reported like any other problem."""
     outcome = call("config", "validate", tmp_path / "none.yaml", "--json")
     assert outcome.exit_code == 1
     assert outcome.json["problems"][0].startswith("there is no such file.")
 
 
 def test_no_file_at_all_names_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no file is found, the message says where it was looked for."""
+    """If no file is found, the message names the places."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FLASHPOINT_COLLECTOR_CONFIG", raising=False)
     monkeypatch.delenv("AIRFLOW__CORE__DAGS_FOLDER", raising=False)
@@ -67,7 +67,7 @@ def test_no_file_at_all_names_the_places(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_file_in_the_dags_folder_is_found(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an argument, `dags/` of the working directory is looked into."""
+    """Without an argument, `dags/` of the working directory is searched."""
     (tmp_path / "dags").mkdir()
     write(tmp_path / "dags" / "flashpoint_collector.yaml", document(staging))
     monkeypatch.chdir(tmp_path)
@@ -77,14 +77,14 @@ def test_the_file_in_the_dags_folder_is_found(tmp_path: Path, staging: Path, mon
 
 
 def test_keys_that_are_not_used_are_noted(tmp_path: Path, staging: Path) -> None:
-    """What the collector reads and the DAGs do not is said, and is no problem."""
+    """A key that only the collector uses is noted, and is not a problem."""
     outcome = call("config", "validate", write(tmp_path / "notes.json", {**document(staging), "outputs": {"a": 1}}))
     assert outcome.exit_code == 0
     assert "note: outputs is not used: where Devo is" in outcome.out
 
 
 def test_validate_does_not_start_airflow(config: Path) -> None:
-    """A file can be validated where Airflow would take seconds to start, or cannot start at all."""
+    """Validation works without Airflow, which may be slow to start or not installed."""
     code = (
         "import sys; from airflow_provider_flashpoint.cli.main import main; code = main(['config', 'validate']); "
         "sys.exit(code or any(name.split('.')[0] == 'airflow' for name in sys.modules))"
@@ -109,10 +109,10 @@ def test_explain_describes_each_setting_by_its_key(config: Path, airflow: None) 
 
 
 @pytest.mark.airflow
-def test_explain_tells_what_the_dag_folder_will_make(config: Path, airflow: None) -> None:
+def test_explain_shows_the_dags_of_the_dag_folder(config: Path, airflow: None) -> None:
     """The DAGs, their tasks, and each stream with its Variable are those of the DAG factory."""
-    told = call("config", "explain", "--json").json
-    indicators, alerts = told["dags"]
+    found = call("config", "explain", "--json").json
+    indicators, alerts = found["dags"]
     assert indicators["dag_id"] == "flashpoint_indicator"
     assert [task["task_id"] for task in indicators["tasks"]] == [
         "setup",
@@ -141,7 +141,7 @@ def test_explain_names_the_input_without_a_dag(tmp_path: Path, staging: Path, ai
 
 @pytest.mark.airflow
 def test_explain_of_a_wrong_file_is_an_error(tmp_path: Path, airflow: None) -> None:
-    """There is nothing to explain where the file is not good."""
+    """An invalid file is an error."""
     outcome = call("config", "explain", write(tmp_path / "wrong.json", {"inputs": {}}), "--json")
     assert outcome.exit_code == 1
     assert "at least one input is needed" in outcome.json["error"]

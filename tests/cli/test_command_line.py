@@ -1,4 +1,4 @@
-"""The command as a whole: its output is for people or for programs, its exit codes hold, and secrets stay secret."""
+"""The whole command: output for people and for programs, exit codes, and no secrets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
-    """--help of each command exits with 0 and says in a sentence what the command does."""
+    """--help of each command exits with 0 and describes the command in a sentence."""
     outcome = call(*command, "--help")
     assert outcome.exit_code == 0
     assert "airflow-flashpoint" in outcome.out
@@ -46,53 +46,53 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
 
 
 def test_the_command_is_installed() -> None:
-    """The package brings `airflow-flashpoint` along."""
+    """The package installs `airflow-flashpoint`."""
     (script,) = entry_points(group="console_scripts", name="airflow-flashpoint")
     assert script.load() is main
 
 
 def test_exit_codes_are_in_the_help() -> None:
-    """Who writes a script finds the exit codes where they look first."""
+    """--help lists the exit codes."""
     assert EXIT_CODES in " ".join(call("--help").out.split())
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
-    """A misspelled command exits with 2 and names those there are."""
+    """A misspelled command exits with 2 and lists the commands."""
     outcome = call("chekc")
     assert outcome.exit_code == 2
     assert "check" in outcome.err
 
 
 def test_an_unexpected_error_is_one_line_without_credentials() -> None:
-    """Only the first line of a foreign error is told, and no user or password of an address."""
+    """Of a foreign error only the first line is shown, without the user and password of a URI."""
     text = reason_of(ValueError("no postgresql://me:pass-word@host/db\nTraceback: pass-word"))
     assert text == "ValueError: no postgresql://…@host/db"
 
 
-def test_an_own_error_is_told_in_its_own_words() -> None:
-    """Errors of the provider are written for people, in as many lines as they need."""
+def test_an_error_of_the_provider_is_shown_whole() -> None:
+    """Errors of the provider are shown with all their lines."""
     assert reason_of(ConfigurationError("first\n  second")) == "first\n  second"
 
 
 def test_text_is_made_harmless_for_a_terminal() -> None:
-    """Escapes, controls and marks of direction are shown instead of taking effect."""
+    """Escapes, control characters and direction marks are shown, and have no effect."""
     assert visible("a\x1b[31m\x9b\u202e\ud83dé") == "a\\x1b[31m\\x9b\\u202e\\ud83dé"
 
 
 def test_cut_text_says_how_much_is_missing() -> None:
-    """What is left out is counted."""
+    """The missing characters are counted."""
     assert cut("abcdef", 2) == "ab… (4 characters more)"
     assert cut("abcdef", 6) == "abcdef"
 
 
 def test_columns_of_a_table_begin_at_the_same_place() -> None:
-    """Rows are aligned, and no line ends in spaces."""
+    """Columns are aligned, and no line ends in spaces."""
     assert table([("a", "bb", ""), ("ccc", "d", "e")]) == ["a    bb", "ccc  d   e"]
     assert table([]) == []
 
 
 def test_an_error_is_json_too() -> None:
-    """A program reads the reason from the same place as everything else."""
+    """With --json, the reason of an error is on standard output."""
     assert json.loads(Report.failure("why").as_json()) == {"good": False, "error": "why"}
 
 
@@ -100,7 +100,7 @@ def test_an_error_is_json_too() -> None:
 def test_json_is_all_there_is_on_standard_output(
     airflow: None, config: Path, connections: Callable[..., None], sandbox: Sandbox
 ) -> None:
-    """Whatever Airflow prints when it starts, the output is one JSON object, and neither stream holds a secret."""
+    """The output is one JSON object although Airflow prints at its start, and contains no secret."""
     connections(devo={"extra": {"connect_timeout_s": 120}})  # a busy machine takes its time over a handshake
     secrets = (sandbox.flashpoint.settings.token, sandbox.devo.settings.api_token)
     for arguments in (("check",), ("preview", "alerts", *WINDOW), ("state", "show")):
@@ -112,8 +112,8 @@ def test_json_is_all_there_is_on_standard_output(
 
 
 @pytest.mark.airflow
-def test_an_airflow_that_does_not_start_is_told_without_its_password(airflow: None, config: Path) -> None:
-    """A wrong address of the database ends in one line, and what the address holds is not in it."""
+def test_an_airflow_that_does_not_start_is_reported_without_its_password(airflow: None, config: Path) -> None:
+    """A wrong database URI is reported in one line, without the URI."""
     wrong = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "no-scheme-but-a-pass-word"}
     done = call_process("state", "show", environment=wrong)
     assert done.exit_code == 1
@@ -123,8 +123,8 @@ def test_an_airflow_that_does_not_start_is_told_without_its_password(airflow: No
 
 
 @pytest.mark.airflow
-def test_a_database_without_tables_is_told(airflow: None, config: Path, tmp_path: Path) -> None:
-    """Where `airflow db migrate` was never run, that is what the message asks for."""
+def test_a_database_without_tables_is_reported(airflow: None, config: Path, tmp_path: Path) -> None:
+    """For a database without tables, the message asks for `airflow db migrate`."""
     empty = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/empty.db"}
     done = call_process("state", "show", environment=empty)
     assert done.exit_code == 1
@@ -132,8 +132,8 @@ def test_a_database_without_tables_is_told(airflow: None, config: Path, tmp_path
     assert done.err.count("\n") == 1
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(config: Path) -> None:
-    """A closed pipe, as `| head` leaves it, ends the command without a word."""
+def test_a_closed_pipe_is_no_error(config: Path) -> None:
+    """A closed pipe, as after `| head`, ends the command silently."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:

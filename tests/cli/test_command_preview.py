@@ -1,4 +1,4 @@
-"""`airflow-flashpoint preview`: what it shows is what a run then delivers, and it leaves nothing behind."""
+"""`airflow-flashpoint preview`: it shows what a run then delivers, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONF = {"from": START.isoformat(), "to": END.isoformat()}
 
 @pytest.fixture(autouse=True)
 def setup(airflow: None, config: Path, connections: Callable[..., None], sandbox: Sandbox) -> Iterator[None]:
-    """A setup in which everything is good, and a Devo that is empty before and after."""
+    """A complete and correct setup, and an empty Devo before and after."""
     yield
     sandbox.devo.tables.clear()
     sandbox.devo.lookups.clear()
@@ -49,7 +49,7 @@ def rows_of(sandbox: Sandbox, name: str) -> list[dict[str, str]]:
 
 
 def test_nothing_is_sent_and_nothing_is_written(sandbox: Sandbox, staging: Path) -> None:
-    """After previews of everything Devo is empty, there is no state, and the staging storage does not exist."""
+    """After previews, Devo is empty, there is no state, and the staging storage does not exist."""
     connected = len(sandbox.devo.tables.connections())
     assert call("preview", "indicators", "--type", "domain", *WINDOW).exit_code == 0
     assert call("preview", "alerts", *WINDOW).exit_code == 0
@@ -63,44 +63,44 @@ def test_nothing_is_sent_and_nothing_is_written(sandbox: Sandbox, staging: Path)
 @pytest.mark.parametrize("kind", LOOKUPS)
 def test_rows_are_those_that_a_run_delivers(sandbox: Sandbox, run_dag: RunDag, config: Path, kind: str) -> None:
     """Flattening, columns, their order, the key and the newest versions are those of the run."""
-    told = call("preview", "indicators", "--type", kind, *WINDOW, *ALL).json
+    found = call("preview", "indicators", "--type", kind, *WINDOW, *ALL).json
     deliver(run_dag, config, "flashpoint_indicator")
     lookup = sandbox.devo.lookups[LOOKUPS[kind]]
-    assert told["columns"] == lookup.columns
-    assert told["lookup_key"] == lookup.key
-    assert told["rows"] == rows_of(sandbox, LOOKUPS[kind])
-    assert told["sent"] == lookup.count
-    assert told["superseded"] > 0
+    assert found["columns"] == lookup.columns
+    assert found["lookup_key"] == lookup.key
+    assert found["rows"] == rows_of(sandbox, LOOKUPS[kind])
+    assert found["sent"] == lookup.count
+    assert found["superseded"] > 0
 
 
 def test_lines_are_those_that_a_run_delivers(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
-    """Each event is shown as the line that Devo gets, in its order."""
-    told = call("preview", "alerts", *WINDOW, *ALL).json
+    """Each event is shown as the line that Devo receives, in the same order."""
+    found = call("preview", "alerts", *WINDOW, *ALL).json
     deliver(run_dag, config, "flashpoint_alert")
-    assert told["lines"] == sandbox.devo.tables.messages(TAG)
-    assert told["sent"] == len(told["lines"]) > 0
+    assert found["lines"] == sandbox.devo.tables.messages(TAG)
+    assert found["sent"] == len(found["lines"]) > 0
 
 
-def test_what_devo_has_is_told_and_not_shown(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
-    """Alerts that were confirmed count as repeated, and the ledger stays as it is."""
+def test_confirmed_events_are_counted_and_not_shown(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
+    """Confirmed events count as repeated, and the ledger is unchanged."""
     deliver(run_dag, config, "flashpoint_alert")
     for _ in range(2):
-        told = call("preview", "alerts", *WINDOW, *ALL).json
-        assert (told["sent"], told["lines"]) == (0, [])
-        assert told["repeated"] == told["read"] > 0
+        found = call("preview", "alerts", *WINDOW, *ALL).json
+        assert (found["sent"], found["lines"]) == (0, [])
+        assert found["repeated"] == found["read"] > 0
 
 
 def test_a_lookup_that_is_there_gets_rows_added(sandbox: Sandbox, run_dag: RunDag, config: Path) -> None:
-    """With a state, the columns are those of the build, and the operation is no build."""
+    """With a state, the columns are those of the build, and rows are added."""
     deliver(run_dag, config, "flashpoint_indicator")
     columns = sandbox.devo.lookups["Domains"].columns
-    told = call("preview", "indicators", "--type", "Domains", *WINDOW, *ALL).json
-    assert (told["status"], told["operation"]) == ("Created", "add")
-    assert told["columns"] == columns
+    found = call("preview", "indicators", "--type", "Domains", *WINDOW, *ALL).json
+    assert (found["status"], found["operation"]) == ("Created", "add")
+    assert found["columns"] == columns
 
 
 def test_hidden_values_are_hidden(config: Path) -> None:
-    """What obfuscation hides from Devo, the preview hides too, in rows and in lines."""
+    """Values that are obfuscated in Devo are obfuscated in a preview, in rows and in lines."""
     content = json.loads(config.read_text(encoding="utf-8"))
     services = [each["services"] for each in content["inputs"].values()]
     services[0]["indicators"]["obfuscation"] = [{"path": "Event.event_creator_email", "action": "mask"}]
@@ -115,7 +115,7 @@ def test_hidden_values_are_hidden(config: Path) -> None:
 
 
 def test_the_request_is_shown_as_it_was_made(sandbox: Sandbox) -> None:
-    """Address and query are those of the run's own request, without the token."""
+    """The URL is that of the run's request, without the token."""
     outcome = call("preview", "indicators", "--type", "ip-dst|port", *WINDOW, "--json")
     assert outcome.json["request"] == {
         "method": "GET",
@@ -126,21 +126,21 @@ def test_the_request_is_shown_as_it_was_made(sandbox: Sandbox) -> None:
 
 
 def test_a_limit_ends_the_reading() -> None:
-    """With a limit only so much is read, and that is said; Flashpoint's own count is shown beside it."""
-    told = call("preview", "indicators", "--type", "domain", *WINDOW, "--limit", "7", "--rows", "2", "--json").json
-    assert (told["read"], len(told["rows"]), told["complete"]) == (7, 2, False)
-    assert told["total"] > 7
+    """A limit ends the reading, and the output says so; Flashpoint's own total is shown too."""
+    found = call("preview", "indicators", "--type", "domain", *WINDOW, "--limit", "7", "--rows", "2", "--json").json
+    assert (found["read"], len(found["rows"]), found["complete"]) == (7, 2, False)
+    assert found["total"] > 7
 
 
 def test_without_a_window_it_is_that_of_a_run_now() -> None:
-    """A stream without a state begins at its initial start time, as its first run does."""
-    told = call("preview", "alerts", "--json").json
-    assert told["window"]["from"] == "2026-01-01T00:00:00Z"
-    assert told["rule"].endswith("from the initial start time")
+    """The window of a stream without a state begins at its initial start time."""
+    found = call("preview", "alerts", "--json").json
+    assert found["window"]["from"] == "2026-01-01T00:00:00Z"
+    assert found["rule"].endswith("from the initial start time")
 
 
 def test_rejects_are_shown_with_their_reason(config: Path) -> None:
-    """Rows without the key come with the reason, and more than max_rejects of them are a problem."""
+    """Rejected rows are shown with the reason; more than max_rejects of them are a problem."""
     content = json.loads(config.read_text(encoding="utf-8"))
     lookups = content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"]
     lookups[0]["domain"]["lookup_key"] = "malware_description"
@@ -152,7 +152,7 @@ def test_rejects_are_shown_with_their_reason(config: Path) -> None:
 
 
 def test_a_wrong_key_lists_the_keys_there_are(config: Path) -> None:
-    """The error of the run is the error of the preview."""
+    """A preview fails with the error of the run."""
     content = json.loads(config.read_text(encoding="utf-8"))
     lookups = content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"]
     lookups[0]["domain"]["lookup_key"] = "value.nothing"
@@ -162,8 +162,8 @@ def test_a_wrong_key_lists_the_keys_there_are(config: Path) -> None:
     assert "lookup_key is 'value.nothing', which is not a key of the flattened data" in outcome.json["error"]
 
 
-def test_a_refusal_of_flashpoint_is_told_at_once(sandbox: Sandbox) -> None:
-    """A person is not kept waiting while a busy server is asked again and again."""
+def test_a_failing_request_is_attempted_once(sandbox: Sandbox) -> None:
+    """A preview attempts each request once, since a person waits for it."""
     sandbox.flashpoint.faults.add(Fault("status", status=503, times=None))
     outcome = call("preview", "alerts", *WINDOW, "--json")
     assert outcome.exit_code == 1
@@ -171,8 +171,8 @@ def test_a_refusal_of_flashpoint_is_told_at_once(sandbox: Sandbox) -> None:
     assert sandbox.flashpoint.faults.fired() == 1
 
 
-def test_alerts_can_be_looked_at_before_there_is_a_connection_to_devo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the connection, lines are shown as they would be, with a word on what is missing."""
+def test_alerts_can_be_previewed_without_a_connection_to_devo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the connection to Devo, lines are shown, with the reason why its limits do not apply."""
     lines = call("preview", "alerts", *WINDOW, *ALL).json["lines"]
     monkeypatch.delenv("AIRFLOW_CONN_DEVO_DEFAULT")
     outcome = call("preview", "alerts", *WINDOW, *ALL)
@@ -182,8 +182,8 @@ def test_alerts_can_be_looked_at_before_there_is_a_connection_to_devo(monkeypatc
     assert "its connection cannot be used" in call("preview", "alerts", *WINDOW).out
 
 
-def test_lines_that_devo_may_not_be_given_are_rejects(connections: Callable[..., None]) -> None:
-    """The limit of the connection counts in a preview as in a run."""
+def test_lines_that_are_too_long_are_rejected(connections: Callable[..., None]) -> None:
+    """The line limit of the connection applies to a preview."""
     connections(devo={"extra": {"max_line_bytes": 1024}})
     outcome = call("preview", "alerts", *WINDOW, "--json")
     assert outcome.exit_code == 1
@@ -209,23 +209,23 @@ def test_nothing_in_the_data_steers_the_terminal(sandbox: Sandbox) -> None:
         (("indicators",), "required: --type"),
     ],
 )
-def test_wrong_usage_is_told_apart(arguments: tuple[str, ...], said: str) -> None:
-    """What only the arguments are to blame for exits with 2."""
+def test_wrong_usage_has_its_own_exit_code(arguments: tuple[str, ...], said: str) -> None:
+    """Wrong arguments exit with 2."""
     outcome = call("preview", *arguments)
     assert outcome.exit_code == 2
     assert said in outcome.err
 
 
 def test_an_empty_window_is_no_error(config: Path, staging: Path) -> None:
-    """A window without a record shows that there is none."""
+    """A window without records is not an error."""
     window = ("--from", "2025-01-01", "--to", "2025-01-02")
     assert call("preview", "alerts", *window, "--json").json["read"] == 0
-    told = call("preview", "indicators", "--type", "domain", *window, "--json").json
-    assert (told["read"], told["sent"], told["rows"]) == (0, 0, [])
+    found = call("preview", "indicators", "--type", "domain", *window, "--json").json
+    assert (found["read"], found["sent"], found["rows"]) == (0, 0, [])
 
 
 def test_keywords_are_read_from_their_path(config: Path, staging: Path) -> None:
-    """A kind of data that is on can be previewed; a path that the service lacks is told as its refusal."""
+    """A data set that is on can be previewed; a path that does not exist is an error."""
     content = document(staging)
     content["inputs"]["flashpoint_alert"]["services"]["keywords"] = {"path": "/api/alerting/v1/keywords"}
     config.write_text(json.dumps(content), encoding="utf-8")

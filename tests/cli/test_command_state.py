@@ -1,4 +1,4 @@
-"""`airflow-flashpoint state`: it shows what a run wrote, and what it changes is what the next run goes by."""
+"""`airflow-flashpoint state`: it shows the states that runs wrote, and the next run uses the changed states."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CREATED = LookupState(
 
 @pytest.fixture(autouse=True)
 def setup(airflow: None, config: Path, connections: Callable[..., None]) -> None:
-    """A setup in which everything is good, without any state."""
+    """A complete and correct setup, without states."""
 
 
 @pytest.fixture
@@ -75,39 +75,39 @@ def run(run_dag: RunDag, config: Path, dag_id: str, conf: dict[str, str]) -> Non
 
 
 def test_what_has_no_state_yet_is_shown() -> None:
-    """Every lookup and stream of the configuration is listed, and its lack of a state is no problem."""
+    """Every stream of the configuration is listed; a missing state is not a problem."""
     outcome = call("state", "show")
     assert outcome.exit_code == 0
     assert [each["present"] for each in shown().values()] == [False, False, False]
     assert list(shown()) == [*LOOKUPS.values(), TAG]
 
 
-def test_a_state_is_shown_with_all_that_it_says() -> None:
+def test_a_state_is_shown_with_its_fields() -> None:
     """Status, checkpoint, number of columns, last run and age are those of the Variable."""
     write(DOMAINS, CREATED.to_json())
-    told = shown()["Domains"]
-    assert told["status"] == "Created"
-    assert told["to_checkpoint_time"] == "2026-01-05T00:00:00Z"
-    assert told["columns"] == 2
-    assert told["run_id"] == "scheduled__2026-01-05"
-    assert told["age_s"] == pytest.approx((datetime.now(UTC) - CHECKPOINT).total_seconds(), abs=600)
+    found = shown()["Domains"]
+    assert found["status"] == "Created"
+    assert found["to_checkpoint_time"] == "2026-01-05T00:00:00Z"
+    assert found["columns"] == 2
+    assert found["run_id"] == "scheduled__2026-01-05"
+    assert found["age_s"] == pytest.approx((datetime.now(UTC) - CHECKPOINT).total_seconds(), abs=600)
 
 
 @pytest.mark.parametrize("name", ["Domains", "domain", DOMAINS])
 def test_a_stream_is_known_by_each_of_its_names(name: str) -> None:
-    """The lookup's name, its indicator type and its Variable mean the same."""
+    """The lookup's name, its indicator type and its Variable name the same stream."""
     assert [each["name"] for each in call("state", "show", name, "--json").json["states"]] == ["Domains"]
 
 
 def test_a_state_that_the_configuration_does_not_name_is_shown() -> None:
-    """What operators in other DAGs keep is listed too, and said to be unknown to the file."""
+    """The states of other DAGs are listed too, and marked as not in the file."""
     write("flashpoint_lookup__Elsewhere", CREATED.to_json())
     assert shown()["Elsewhere"]["configured"] is False
     assert "Elsewhere: the configuration does not name it." in call("state", "show").out
 
 
 def test_states_are_shown_without_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the file cannot be read, what is stored is shown, and the reason why it may not be all."""
+    """Without a valid file, stored states are listed, with a note."""
     monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", str(tmp_path / "none.yaml"))
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "show", "--json")
@@ -118,7 +118,7 @@ def test_states_are_shown_without_a_configuration(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"version": 1, "status": "Old"}', '{"version": 9}', ""])
 def test_a_corrupted_variable_is_shown_and_can_be_reset(text: str) -> None:
-    """A Variable that holds no state is a problem that names the way out, and the way works."""
+    """An invalid state is a problem; the message names the remedy, and the remedy works."""
     write(DOMAINS, text)
     outcome = call("state", "show")
     assert outcome.exit_code == 1
@@ -130,7 +130,7 @@ def test_a_corrupted_variable_is_shown_and_can_be_reset(text: str) -> None:
 
 
 def test_a_corrupted_variable_cannot_be_set() -> None:
-    """Setting one field of something unreadable is refused, and the Variable stays as it is."""
+    """An unreadable state cannot be set, and its Variable is unchanged."""
     write(DOMAINS, "no json")
     outcome = call("state", "set", "Domains", "--status", "New")
     assert outcome.exit_code == 1
@@ -139,7 +139,7 @@ def test_a_corrupted_variable_cannot_be_set() -> None:
 
 
 def test_a_reset_asks_first() -> None:
-    """Without an answer, and with any answer but yes, nothing is deleted."""
+    """Nothing is deleted unless the answer is yes."""
     write(DOMAINS, CREATED.to_json())
     for answer in ("", "\n", "n\n", "what?\n"):
         outcome = call("state", "reset", "Domains", answer=answer)
@@ -151,7 +151,7 @@ def test_a_reset_asks_first() -> None:
 
 
 def test_a_question_is_no_part_of_the_json() -> None:
-    """Asking goes to standard error, so that standard output is one JSON object."""
+    """The question goes to standard error, so standard output is one JSON object."""
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "reset", "Domains", "--json", answer="yes\n")
     assert "Go on? [y/N]" in outcome.err
@@ -159,7 +159,7 @@ def test_a_question_is_no_part_of_the_json() -> None:
 
 
 def test_a_reset_of_all_leaves_no_state() -> None:
-    """Without a name every state is deleted, also one that the configuration does not name."""
+    """Without a name every state is deleted, even one that the configuration does not name."""
     write(DOMAINS, CREATED.to_json())
     write("flashpoint_lookup__Elsewhere", CREATED.to_json())
     write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
@@ -169,22 +169,22 @@ def test_a_reset_of_all_leaves_no_state() -> None:
 
 
 def test_a_reset_without_a_state_is_no_error() -> None:
-    """Where nothing is stored, a reset has nothing to do."""
+    """A reset without a state does nothing and is not an error."""
     outcome = call("state", "reset", "Domains")
     assert (outcome.exit_code, outcome.out) == (0, "There is no state to reset.\n")
 
 
 def test_after_a_reset_the_next_run_builds_the_lookup() -> None:
-    """What a reset announces is what the next window is."""
+    """The next window is the one that the reset announced."""
     write(DOMAINS, CREATED.to_json())
     said = call("state", "reset", "Domains", "--yes").out
     assert "The next run rebuilds the lookup, from 2026-01-01T00:00:00Z on." in said
-    told = call("preview", "indicators", "--type", "domain", "--json").json
-    assert (told["operation"], told["window"]["from"]) == ("build", "2026-01-01T00:00:00Z")
+    found = call("preview", "indicators", "--type", "domain", "--json").json
+    assert (found["operation"], found["window"]["from"]) == ("build", "2026-01-01T00:00:00Z")
 
 
-def test_a_reset_of_a_lookup_that_is_never_built_says_what_it_misses(config: Path) -> None:
-    """With lookup_status Created a reset loses the checkpoint, and the way to a rebuild is named."""
+def test_a_reset_of_a_lookup_that_is_never_built_warns_of_the_gap(config: Path) -> None:
+    """With lookup_status Created a reset loses the checkpoint, and the output says how to rebuild."""
     config.write_text(config.read_text(encoding="utf-8").replace('"New"', '"Created"'), encoding="utf-8")
     write(DOMAINS, CREATED.to_json())
     said = call("state", "reset", "Domains", "--yes").out
@@ -192,16 +192,16 @@ def test_a_reset_of_a_lookup_that_is_never_built_says_what_it_misses(config: Pat
 
 
 def test_a_reset_keeps_what_was_sent(sandbox: Sandbox, empty_devo: None, run_dag: RunDag, config: Path) -> None:
-    """After a reset of alerts the window is read again, and nothing that Devo confirmed is sent again."""
+    """After a reset of alerts the window is read again, and confirmed events are not sent again."""
     run(run_dag, config, "flashpoint_alert", {"from": START.isoformat(), "to": END.isoformat()})
     assert call("state", "reset", TAG, "--yes").exit_code == 0
-    told = call("preview", "alerts", *WINDOW, "--json").json
-    assert told["sent"] == 0
-    assert told["repeated"] > 0
+    found = call("preview", "alerts", *WINDOW, "--json").json
+    assert found["sent"] == 0
+    assert found["repeated"] > 0
 
 
 def test_what_was_sent_can_be_forgotten(sandbox: Sandbox, empty_devo: None, run_dag: RunDag, config: Path) -> None:
-    """With --forget-sent the same alerts are sent again, and the reset says so before it is done."""
+    """With --forget-sent the same alerts are sent again; the reset announces it first."""
     run(run_dag, config, "flashpoint_alert", {"from": START.isoformat(), "to": END.isoformat()})
     sent = len(sandbox.devo.tables.messages(TAG))
     outcome = call("state", "reset", TAG, "--forget-sent", answer="y\n")
@@ -212,16 +212,16 @@ def test_what_was_sent_can_be_forgotten(sandbox: Sandbox, empty_devo: None, run_
 def test_what_was_sent_can_be_forgotten_where_the_state_is_gone(
     sandbox: Sandbox, empty_devo: None, run_dag: RunDag, config: Path
 ) -> None:
-    """A reset that ended between its two deletions can be done again."""
+    """A reset that failed between its two deletions can be repeated."""
     run(run_dag, config, "flashpoint_alert", {"from": START.isoformat(), "to": END.isoformat()})
     call("state", "reset", TAG, "--yes")
-    told = call("state", "reset", TAG, "--forget-sent", "--yes", "--json").json["reset"][0]
-    assert told["deleted"] is False
-    assert told["forgotten_hours"] > 0
+    found = call("state", "reset", TAG, "--forget-sent", "--yes", "--json").json["reset"][0]
+    assert found["deleted"] is False
+    assert found["forgotten_hours"] > 0
 
 
 def test_a_status_is_set() -> None:
-    """New makes the next run build the lookup; the rest of the state stays."""
+    """New makes the next run rebuild the lookup; the rest of the state is unchanged."""
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "set", "Domains", "--status", "New")
     said = "Domains: status New. The next run rebuilds the lookup, from 2026-01-01T00:00:00Z on.\n"
@@ -231,8 +231,8 @@ def test_a_status_is_set() -> None:
     assert call("preview", "indicators", "--type", "domain", "--json").json["operation"] == "build"
 
 
-def test_a_run_goes_by_what_was_set(empty_devo: None, run_dag: RunDag, config: Path) -> None:
-    """A lookup that is set to New is built again by the next run, and is Created from then on."""
+def test_a_run_uses_the_status_that_was_set(empty_devo: None, run_dag: RunDag, config: Path) -> None:
+    """The next run rebuilds a lookup that was set to New, and sets it to Created."""
     window = {"from": START.isoformat(), "to": END.isoformat()}
     run(run_dag, config, "flashpoint_indicator", window)
     built = stored(DOMAINS).generation
@@ -243,7 +243,7 @@ def test_a_run_goes_by_what_was_set(empty_devo: None, run_dag: RunDag, config: P
 
 
 def test_a_checkpoint_is_set_back() -> None:
-    """The next run begins at the new checkpoint, and what was delivered beyond it stays on record."""
+    """The next run begins at the new checkpoint, and the state keeps the time up to which rows were delivered."""
     write(DOMAINS, CREATED.to_json())
     outcome = call("state", "set", "Domains", "--to-checkpoint", "2026-01-03")
     assert (outcome.exit_code, outcome.out) == (
@@ -253,20 +253,20 @@ def test_a_checkpoint_is_set_back() -> None:
     )
     assert stored(DOMAINS).to_checkpoint_time == datetime(2026, 1, 3, tzinfo=UTC)
     assert stored(DOMAINS).delivered_to_time == CHECKPOINT
-    told = call("preview", "indicators", "--type", "domain", "--json").json
-    assert told["window"]["from"] == "2026-01-02T23:45:00Z"
-    assert told["rule"].startswith("the last complete period")
+    found = call("preview", "indicators", "--type", "domain", "--json").json
+    assert found["window"]["from"] == "2026-01-02T23:45:00Z"
+    assert found["rule"].startswith("the last complete period")
 
 
-def test_a_checkpoint_that_is_moved_forward_tells_what_is_left_out() -> None:
-    """A gap that no run will read is made only with that said."""
+def test_a_checkpoint_that_is_moved_forward_warns_of_the_gap() -> None:
+    """A checkpoint that leaves a gap is set with a warning."""
     write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
     said = call("state", "set", TAG, "--to-checkpoint", "2026-01-06").out
     assert "No scheduled run reads the records between the two checkpoints." in said
 
 
 def test_a_stream_can_be_started_at_a_time_of_choice() -> None:
-    """Without a state, a checkpoint takes the place of the initial start time."""
+    """Without a state, a checkpoint replaces the initial start time."""
     assert call("state", "set", TAG, "--to-checkpoint", "2026-01-01T12:00:00Z").exit_code == 0
     assert call("preview", "alerts", "--json").json["window"]["from"] == "2026-01-01T11:55:00Z"
 
@@ -282,8 +282,8 @@ def test_a_stream_can_be_started_at_a_time_of_choice() -> None:
         (("--status", "New", "--to-checkpoint", "2026-01-01"), "Domains is New"),
     ],
 )
-def test_nonsense_is_refused(arguments: tuple[str, ...], said: str) -> None:
-    """What makes no sense exits with 2 and changes nothing."""
+def test_an_invalid_change_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    """An invalid change exits with 2 and changes nothing."""
     outcome = call("state", "set", "Domains", *arguments)
     assert outcome.exit_code == 2
     assert said in outcome.err
@@ -291,34 +291,34 @@ def test_nonsense_is_refused(arguments: tuple[str, ...], said: str) -> None:
 
 
 def test_alerts_have_no_status() -> None:
-    """A status for a stream of alerts is refused; for all, it is set for the lookups alone."""
+    """An event table has no status; without a name, the status is set for lookups only."""
     assert "which has no status" in call("state", "set", TAG, "--status", "New").err
     outcome = call("state", "set", "--status", "New", "--yes", "--json")
     assert [each["name"] for each in outcome.json["set"]] == list(LOOKUPS.values())
 
 
 def test_setting_all_asks_first() -> None:
-    """Without a name, and without a yes, nothing is changed."""
+    """Without a name, nothing is changed unless the answer is yes."""
     assert call("state", "set", "--status", "New", answer="n\n").exit_code == 2
     assert not [each for each in shown().values() if each["present"]]
 
 
 def test_one_refusal_leaves_all_as_it_was() -> None:
-    """Where one of several cannot be set, none is."""
+    """If one of several states cannot be set, none is."""
     write(DOMAINS, CREATED.to_json())
     assert call("state", "set", "Domains", "Sockets", "--to-checkpoint", "2026-01-02").exit_code == 2
     assert read(DOMAINS) == CREATED.to_json()
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    """A misspelled lookup is wrong usage, and is not taken for a new one."""
+    """A misspelled lookup is wrong usage, not a new lookup."""
     outcome = call("state", "reset", "Domain", "--yes")
     assert outcome.exit_code == 2
     assert f"There are: Domains, Sockets, {TAG}." in outcome.err
 
 
 def test_a_value_outside_of_the_database_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the environment wins over what was written, that is an error, since tasks would read the other."""
+    """A Variable that the environment overrides cannot be set, since tasks read the other value."""
     with monkeypatch.context() as patch:
         patch.setenv(f"AIRFLOW_VAR_{DOMAINS.upper()}", CREATED.to_json())
         outcome = call("state", "set", "Domains", "--status", "New")
@@ -327,7 +327,7 @@ def test_a_value_outside_of_the_database_is_not_hidden(monkeypatch: pytest.Monke
 
 
 def test_a_state_that_cannot_be_decrypted_is_a_problem() -> None:
-    """A Variable that was encrypted with another key is not taken for none, and can be reset."""
+    """A Variable that cannot be decrypted is a problem, not a missing state, and can be reset."""
     write_as_encrypted(DOMAINS, "what another key made")
     key = {"AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode()}
     done = call_process("state", "show", "Domains", "--json", environment=key)
@@ -338,7 +338,7 @@ def test_a_state_that_cannot_be_decrypted_is_a_problem() -> None:
 
 
 def write_as_encrypted(variable: str, text: str) -> None:
-    """Write what the database holds of an encrypted Variable."""
+    """Write a Variable that the database marks as encrypted."""
     from airflow.utils.session import create_session
     from sqlalchemy import text as sql
 
@@ -348,7 +348,7 @@ def write_as_encrypted(variable: str, text: str) -> None:
 
 
 def test_the_json_of_a_state_has_stable_keys() -> None:
-    """Programs find the same keys whether there is a state or not."""
+    """The keys are the same with and without a state."""
     write(DOMAINS, CREATED.to_json())
     there, absent, alerts = shown().values()
     assert there.keys() == absent.keys()
