@@ -63,11 +63,6 @@ def decode_record(text: bytes | msgspec.Raw) -> Any:
         return codec.decode(text)
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` with the raw items of its lists decoded."""
-    return codec.decode(codec.encode(value))
-
-
 def list_text(items: list[Any]) -> str:
     """Return the compact JSON text of a list; numbers of raw items stay as the server wrote them."""
     if not items:

@@ -5,6 +5,7 @@ A run reads the window of its data interval from Flashpoint, and its end becomes
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,14 +50,14 @@ class Window:
         """Return this window with its start moved back to ``start``; never forward."""
         return Window(min(self.start, as_utc(start)), self.end)
 
-    def halves(self) -> tuple[Window, Window] | None:
-        """Return the two halves of the window, cut at a whole second; None where none lies inside."""
-        middle = (self.start + (self.end - self.start) / 2).replace(microsecond=0)
-        if middle <= self.start:
-            middle += ONE_SECOND
-        if middle >= self.end:
-            return None
-        return Window(self.start, middle), Window(middle, self.end)
+    def split(self, parts: int) -> list[Window]:
+        """Return so many parts of the window, cut at whole seconds; fewer where there are fewer seconds."""
+        cuts: set[datetime] = set()
+        for number in range(1, parts):
+            cut = (self.start + (self.end - self.start) * number / parts).replace(microsecond=0)
+            cuts.add(cut if cut > self.start else cut + ONE_SECOND)
+        bounds = [self.start, *sorted(cut for cut in cuts if cut < self.end), self.end]
+        return [Window(start, end) for start, end in itertools.pairwise(bounds)]
 
     def request_bounds(self) -> tuple[datetime, datetime]:
         """Return the bounds for a request: whole seconds, and one second early at the start.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -80,7 +79,7 @@ class _Walk:
                 yield from self._pages_by_offset(current)
             except _Incomplete as reason:
                 self._ahead.forget()  # a record may have moved to a page that was already read
-                parts = _split(current, reason.parts)
+                parts = current.split(reason.parts)
                 if len(parts) == 1:
                     _log.info("%s %s; it is read by scroll.", current, reason)
                     yield from self._offsets.fallback.pages(current, self._reader)
@@ -153,15 +152,3 @@ class _Walk:
                 parts=max(2, -(-total // within_reach)),
             )
         return range(step, min(skips.stop, max(total, size)), step)
-
-
-def _split(window: Window, parts: int) -> list[Window]:
-    """Return so many parts of a window, cut at whole seconds; fewer where there are fewer seconds."""
-    if parts == 1:
-        return [window]
-    span = window.end - window.start
-    cuts = {(window.start + span * number / parts).replace(microsecond=0) for number in range(1, parts)}
-    bounds = [window.start, *sorted(cut for cut in cuts if cut > window.start), window.end]
-    if len(bounds) == 2:  # no cut lies inside
-        return list(window.halves() or (window,))
-    return [Window(start, end) for start, end in itertools.pairwise(bounds)]

@@ -8,10 +8,10 @@ from typing import Any
 
 import requests
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.raw_json import plain
 from airflow_provider_flashpoint.core.window import Window
 from sandbox.flashpoint.server import FlashpointServer
 
@@ -33,4 +33,8 @@ def client_of(server: FlashpointServer, *, token: str | None = None, **settings:
 def read(
     client: FlashpointClient, window: Window = WINDOW, data_set: DataSet = DataSet.INDICATORS, **filters: Any
 ) -> list[dict[str, Any]]:
-    return [plain(record) for page in client.source(data_set, **filters).pages(window) for record in page.records]
+    return [
+        codec.decode(codec.encode(record))
+        for page in client.source(data_set, **filters).pages(window)
+        for record in page.records
+    ]
