@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StrictBool
 from pydantic_core import CoreSchema, core_schema
 
-from airflow_provider_flashpoint.config.validation import Allowed
+from airflow_provider_flashpoint.config.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.window import as_utc, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -27,7 +27,7 @@ class Settings(BaseModel):
     @classmethod
     def keys(cls) -> frozenset[str]:
         """Return the keys of these settings in the file."""
-        return frozenset(field.alias or name for name, field in cls.model_fields.items())
+        return frozenset(fields_of(cls))
 
     def arguments(self, *of: type[Settings]) -> dict[str, Any]:
         """Return the fields that the models ``of`` declare, by name, as arguments of an operator.
