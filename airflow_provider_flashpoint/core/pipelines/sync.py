@@ -134,14 +134,13 @@ class _Sync:
         if self._progress.status is LookupStatus.CREATED and exists is False:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
-        is_new = self._progress.status is LookupStatus.NEW
         run_window = self._window()
         stage = self._given_stage(given, run_window) or pull(run_window.asked, self._ports.pull, self._settings.pull)
-        if is_new and not stage.summary.records:
+        if self._progress.status is LookupStatus.NEW and not stage.summary.records:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.asked, name)
             unchanged = self._progress.state or LookupState()
             return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
-        deployment = self._rebuild(stage, exists=exists) if is_new else self._addition(stage, run_window)
+        deployment = self._deployment(stage, run_window, exists=exists)
         with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
             summary = self._deploy(stage, deployment, rejected_records)
         result = SyncResult(
@@ -188,31 +187,29 @@ class _Sync:
             return stage
         return None
 
-    def _rebuild(self, stage: Stage, *, exists: bool | None) -> Deployment:
-        settings = self._settings
-        return Deployment(
-            lookup=settings.lookup_name,
-            build=f"{self._ports.pull.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-            key=self._row_key,
-            columns=columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
-            operation=Operation.REPLACE if exists else Operation.CREATE,
-        )
-
-    def _addition(self, stage: Stage, run_window: RunWindow) -> Deployment:
+    def _deployment(self, stage: Stage, run_window: RunWindow, *, exists: bool | None) -> Deployment:
         settings, state = self._settings, self._state
-        if state.key and state.key != settings.lookup_key:
+        columns: tuple[str, ...] = ()
+        is_old = False
+        if self._progress.status is LookupStatus.NEW:
+            build = f"{self._ports.pull.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+            operation = Operation.REPLACE if exists else Operation.CREATE
+        elif state.key and state.key != settings.lookup_key:
             raise ConfigurationError(
                 f"lookup_key is {settings.lookup_key!r}, but lookup {settings.lookup_name} was built with "
                 f"{state.key!r}. To change the key, rebuild the lookup: trigger the DAG with "
                 '{"lookup_status": "New"}.'
             )
+        else:
+            build, operation, columns = self._known_build(), Operation.APPEND, state.columns
+            is_old = not _is_newest(run_window, state)
         return Deployment(
             lookup=settings.lookup_name,
-            build=self._known_build(),
-            key=self._row_key,
-            columns=state.columns or columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
-            operation=Operation.APPEND,
-            consult_whole_ledger=not _is_newest(run_window, state),
+            build=build,
+            key=RowKey(settings.lookup_key, self._ports.pull.source.endpoint.version_fields),
+            columns=columns or columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
+            operation=operation,
+            consult_whole_ledger=is_old,
         )
 
     def _deploy(self, stage: Stage, deployment: Deployment, rejected_records: RejectedRecords) -> DeploymentSummary:
@@ -258,10 +255,6 @@ class _Sync:
         """Return the build of the lookup; another one if it was built elsewhere, or its ledger is gone."""
         build = self._state.generation
         return build if build and not self._ports.ledger_of(build).is_empty() else _ADOPTED
-
-    @property
-    def _row_key(self) -> RowKey:
-        return RowKey(self._settings.lookup_key, self._ports.pull.source.endpoint.version_fields)
 
 
 def _is_newest(run_window: RunWindow, state: LookupState) -> bool:
