@@ -1,4 +1,4 @@
-"""Field types of the settings: values as the collector's file writes them, and what becomes of them."""
+"""Base class and field types of the settings: the values that the collector's file may hold."""
 
 from __future__ import annotations
 
