@@ -1,4 +1,4 @@
-"""JSON in and out: what goes round, and what never leaves raw."""
+"""JSON in and out: every value comes back, and no control character leaves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _joined(value: object) -> object:
 
 @given(VALUES.map(_joined))
 def test_round_trip(value: object) -> None:
-    """What is encoded is decoded to the same value."""
+    """An encoded value is decoded to the same value."""
     assert codec.decode(codec.encode(value)) == value
 
 
@@ -61,12 +61,12 @@ def test_no_raw_control_character(value: object) -> None:
     ],
 )
 def test_odd_but_readable(text: bytes, value: object) -> None:
-    """What strict readers refuse but services send is read, with every digit."""
+    """Values that strict readers refuse but services send are read, with every digit."""
     assert codec.decode(text) == value
 
 
 def test_odd_line_among_others() -> None:
-    """One odd line does not cost the lines around it."""
+    """An odd line does not harm the lines around it."""
     lines = b'{"a":1}\n"\\udfff"\n' + b"1" * 5000 + b"\n2\n"
     assert codec.decode_lines(lines) == [{"a": 1}, "\udfff", "1" * 5000, 2]
 
@@ -96,6 +96,6 @@ def test_value_nested_too_deeply(encode: Callable[[list[Any]], bytes], odd: str)
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a":1', b"[1,]", b"<html>"])
 def test_no_json(text: bytes) -> None:
-    """What is no JSON is a ValueError."""
+    """A text that is not JSON is a ValueError."""
     with pytest.raises(ValueError):
         codec.decode(text)

@@ -1,4 +1,4 @@
-"""Requests are sent, judged by one table, sent again within a budget, and never told in full."""
+"""HTTP requests: judged by status, retried within a budget, and without secrets in messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOKEN = "made-up-token"
 
 
 class Waits(list[float]):
-    """Keeps how long was waited, and does not wait."""
+    """Records the waits between attempts instead of waiting."""
 
     def client(self, base_url: str = BASE, *, verify: Any = True, proxy: str = "", **settings: Any) -> HttpClient:
         session = requests.Session()
@@ -79,7 +79,7 @@ def server() -> Iterator[HttpServer]:
 def test_refused_at_once(
     requests_mock: Mocker, waits: Waits, status: int, error: type[FlashpointProviderError]
 ) -> None:
-    """What cannot pass is raised after one attempt."""
+    """A permanent failure is raised after one attempt."""
     requests_mock.get(f"{BASE}/x", status_code=status, headers={"Location": "https://elsewhere.example/"})
     with pytest.raises(PermanentError) as raised:
         waits.client().send(Request("GET", "/x"))
@@ -87,8 +87,8 @@ def test_refused_at_once(
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 520, 522, 523, 524, 599])
-def test_asked_again(requests_mock: Mocker, waits: Waits, status: int) -> None:
-    """What may pass is asked again, and the answer that then comes is returned."""
+def test_retried(requests_mock: Mocker, waits: Waits, status: int) -> None:
+    """A transient failure is retried, and the next answer is returned."""
     requests_mock.get(f"{BASE}/x", [{"status_code": status}, {"text": "fine"}])
     assert waits.client().send(Request("GET", "/x")).text == "fine"
 
@@ -112,13 +112,13 @@ def test_rejection_carries_its_status(requests_mock: Mocker, waits: Waits) -> No
 
 
 def test_accepted_status(requests_mock: Mocker, waits: Waits) -> None:
-    """A status that the caller accepts is an answer, whatever the table says."""
+    """A status that the request accepts is returned."""
     requests_mock.delete(f"{BASE}/x", status_code=404)
     assert waits.client().send(Request("DELETE", "/x", accept=(204, 404))).status_code == 404
 
 
 def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
-    """A call that must not be repeated is sent once."""
+    """A request that must not be repeated is sent once."""
     requests_mock.post(f"{BASE}/x", status_code=503)
     with pytest.raises(ServerError):
         waits.client().send(Request("POST", "/x", retry=False))
@@ -126,14 +126,14 @@ def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
 
 
 def test_retry_after_seconds(requests_mock: Mocker, waits: Waits) -> None:
-    """The seconds that the service asks for are waited."""
+    """The seconds of a Retry-After are waited."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": "17"}}, {}])
     waits.client().send(Request("GET", "/x"))
     assert waits == [17.0]
 
 
 def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
-    """The time until the date that the service names is waited."""
+    """The time until the date of a Retry-After is waited."""
     later = formatdate(time() + 200, usegmt=True)
     requests_mock.get(f"{BASE}/x", [{"status_code": 503, "headers": {"Retry-After": later}}, {}])
     waits.client().send(Request("GET", "/x"))
@@ -144,14 +144,14 @@ def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
     "value", ["soon", "", "Mon, 99 Foo 2024 00:00:00 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
 )
 def test_retry_after_nonsense(requests_mock: Mocker, waits: Waits, value: str) -> None:
-    """A Retry-After that says nothing leaves the usual wait."""
+    """An invalid Retry-After leaves the usual wait."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
     waits.client().send(Request("GET", "/x"))
     assert 0.5 <= waits[0] <= 1.0
 
 
 def test_retry_after_beyond_budget(requests_mock: Mocker, waits: Waits) -> None:
-    """A wait that does not fit the budget is not begun, and the error tells what was asked for."""
+    """A wait beyond the budget is not started, and the error carries the requested seconds."""
     requests_mock.get(f"{BASE}/x", status_code=429, headers={"Retry-After": "3600"})
     with pytest.raises(RateLimitedError) as raised:
         waits.client(retry_budget_s=300).send(Request("GET", "/x"))
@@ -167,7 +167,7 @@ def test_storm(requests_mock: Mocker, waits: Waits) -> None:
 
 
 def test_waits_grow(requests_mock: Mocker, waits: Waits) -> None:
-    """Without a word of the service the waits double, with a spread of one half, up to a minute."""
+    """Without a Retry-After the waits double, with a spread of one half, up to a minute."""
     requests_mock.get(f"{BASE}/x", status_code=503)
     with pytest.raises(ServerError):
         waits.client(retry_budget_s=1e6, max_attempts=9).send(Request("GET", "/x"))
@@ -176,7 +176,7 @@ def test_waits_grow(requests_mock: Mocker, waits: Waits) -> None:
 
 
 def test_web_page(requests_mock: Mocker, waits: Waits) -> None:
-    """A web page with status 200 is no answer of the service, and is asked again."""
+    """A web page with status 200 is not an answer of the service, and is retried."""
     page = {"text": "<html>sign in</html>", "headers": {"Content-Type": "text/html; charset=utf-8"}}
     requests_mock.get(f"{BASE}/x", [page, {"json": [1]}])
     assert waits.client().read_json(Request("GET", "/x")) == [1]
@@ -195,15 +195,15 @@ def test_web_page(requests_mock: Mocker, waits: Waits) -> None:
     ],
     ids=lambda fault: f"{fault.kind}-{fault.when}-{fault.status}",
 )
-def test_fault_asked_again(server: HttpServer, waits: Waits, fault: Fault) -> None:
-    """An answer that is broken on its way is asked again, and comes whole."""
+def test_fault_is_retried(server: HttpServer, waits: Waits, fault: Fault) -> None:
+    """A broken answer is retried, and comes whole."""
     server.faults.add(fault)
     body = waits.client(server.url).read_json(Request("GET", "/page"))
     assert (body, len(waits), server.faults.fired()) == (list(range(100)), 1, 1)
 
 
 def test_refusal_whose_body_breaks_off(waits: Waits) -> None:
-    """A status is judged also where the rest of a streamed answer is lost."""
+    """A status is judged even where the rest of a streamed answer is lost."""
     route = Route("GET", "/page", lambda request: Response.json({"message": "busy"}, status=503))
     with HttpServer([route]) as server:
         server.faults.add(Fault("cut", times=None))
@@ -218,14 +218,14 @@ def test_refusal_whose_body_breaks_off(waits: Waits) -> None:
 def test_fault_that_stays(
     server: HttpServer, waits: Waits, kind: Any, error: type[FlashpointProviderError], said: str
 ) -> None:
-    """A fault that stays ends in an error that says what came back."""
+    """A permanent fault ends in an error with its cause."""
     server.faults.add(Fault(kind, times=None))
     with pytest.raises(error, match=said):
         waits.client(server.url, max_attempts=2).read_json(Request("GET", "/page"))
 
 
 def test_refused_connection(waits: Waits) -> None:
-    """A port where nobody listens is told as such."""
+    """The error of a closed port says so."""
     with HttpServer() as stopped:
         url = stopped.url
     with pytest.raises(NetworkError, match="the connection was refused"):
@@ -236,14 +236,14 @@ def test_refused_connection(waits: Waits) -> None:
     "address", ["https://exa mple", "https://*.example", f"https://{'a' * 64}.example", "nonsense://service.example"]
 )
 def test_address_that_cannot_be(waits: Waits, address: str) -> None:
-    """An address that no request can have is an error of the connection, told at once."""
+    """An impossible address is an error of the connection, raised at once."""
     with pytest.raises(ConfigurationError, match="check the host"):
         waits.client(address).send(Request("GET", "/x"))
     assert waits == []
 
 
 def test_missing_certificates(waits: Waits) -> None:
-    """A file of certificates that is not there is an error of the connection, and names the file."""
+    """A missing file of certificates is an error of the connection that names the file."""
     client = waits.client("https://127.0.0.1:1", verify="/absent/authorities.pem")
     with pytest.raises(ConfigurationError, match=r"/absent/authorities\.pem.*Check `verify`"):
         client.send(Request("GET", "/x"))
@@ -253,7 +253,7 @@ def test_missing_certificates(waits: Waits) -> None:
 def test_verify_beats_the_environment(
     requests_mock: Mocker, waits: Waits, monkeypatch: pytest.MonkeyPatch, verify: Any, sent: Any
 ) -> None:
-    """What the connection says of certificates counts; only where it says nothing does the machine's environment."""
+    """The certificates of the connection take precedence over the environment."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/environment.pem")
     requests_mock.get(f"{BASE}/x")
     waits.client(verify=verify).send(Request("GET", "/x"))
@@ -264,7 +264,7 @@ def test_verify_beats_the_environment(
 def test_proxy_beats_the_environment(
     requests_mock: Mocker, waits: Waits, monkeypatch: pytest.MonkeyPatch, own: str
 ) -> None:
-    """The proxy of the connection counts; only where there is none does the machine's environment."""
+    """The proxy of the connection takes precedence over the environment."""
     monkeypatch.setenv("HTTPS_PROXY", "http://environment.example:2")
     requests_mock.get(f"{BASE}/x")
     waits.client(proxy=own).send(Request("GET", "/x"))
@@ -272,7 +272,7 @@ def test_proxy_beats_the_environment(
 
 
 def test_redirect_is_not_followed(requests_mock: Mocker, waits: Waits) -> None:
-    """The token is not taken to where a redirect points."""
+    """A redirect is not followed, so the token is not sent elsewhere."""
     requests_mock.get(f"{BASE}/x", status_code=302, headers={"Location": "https://elsewhere.example/login"})
     elsewhere = requests_mock.get("https://elsewhere.example/login")
     with pytest.raises(RejectedError, match="points elsewhere"):
@@ -281,10 +281,10 @@ def test_redirect_is_not_followed(requests_mock: Mocker, waits: Waits) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 503, 200])
-def test_nothing_secret_is_told(
+def test_nothing_secret_in_messages(
     requests_mock: Mocker, waits: Waits, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """Neither messages nor the log hold the token, the query, or what was sent."""
+    """Neither messages nor the log hold the token, the query, or the body."""
     caplog.set_level(logging.DEBUG, logger="airflow_provider_flashpoint")
     requests_mock.post(
         f"{BASE}/x", status_code=status, json={"message": f"Bad {TOKEN}"}, headers={"Content-Type": "text/html"}
@@ -296,7 +296,7 @@ def test_nothing_secret_is_told(
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 404}, {"text": "no JSON"}, {"exc": requests.ConnectionError}])
-def test_secret_in_a_path_is_not_told(requests_mock: Mocker, waits: Waits, answer: dict[str, Any]) -> None:
+def test_secret_in_a_path_is_removed(requests_mock: Mocker, waits: Waits, answer: dict[str, Any]) -> None:
     """A token that is part of the address stays out of every message."""
     requests_mock.get(f"{BASE}/token/{TOKEN}", **answer)
     with pytest.raises(FlashpointProviderError, match=r"/token/\*\*\*") as raised:
@@ -304,8 +304,8 @@ def test_secret_in_a_path_is_not_told(requests_mock: Mocker, waits: Waits, answe
     assert TOKEN not in str(raised.value)
 
 
-def test_broken_connection_tells_no_query(server: HttpServer, waits: Waits, caplog: pytest.LogCaptureFixture) -> None:
-    """The message of a broken connection holds no query either."""
+def test_no_query_of_a_broken_connection(server: HttpServer, waits: Waits, caplog: pytest.LogCaptureFixture) -> None:
+    """The message of a broken connection holds no query."""
     server.faults.add(Fault("reset", times=None))
     with pytest.raises(NetworkError) as raised:
         waits.client(server.url, max_attempts=2).send(Request("GET", "/page", params={"q": "asked-for"}))
@@ -337,7 +337,7 @@ def test_token_at_the_cut_of_a_reason(requests_mock: Mocker, waits: Waits, place
     ],
 )
 def test_reason(requests_mock: Mocker, waits: Waits, body: Any, reason: str) -> None:
-    """What an error body says under the known keys is in the message."""
+    """The reason under a known key of an error body is in the message."""
     requests_mock.get(f"{BASE}/x", status_code=400, json=body)
     with pytest.raises(RejectedError, match=f"status 400: {reason}"):
         waits.client().send(Request("GET", "/x"))
@@ -346,7 +346,7 @@ def test_reason(requests_mock: Mocker, waits: Waits, body: Any, reason: str) -> 
 def test_bearer_beats_netrc(
     requests_mock: Mocker, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ``.netrc`` of the machine does not take the place of the token."""
+    """A ``.netrc`` of the machine does not replace the token."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine service.example login other password other\n")
     monkeypatch.setenv("NETRC", str(netrc))

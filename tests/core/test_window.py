@@ -1,4 +1,4 @@
-"""The algebra of windows, and the forms of instants."""
+"""Windows, and the formats of times."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_naive_pendulum_becomes_plain() -> None:
 
 @pytest.mark.parametrize("length", [timedelta(0), timedelta(seconds=-1)])
 def test_empty_window(length: timedelta) -> None:
-    """A window that is empty or runs backwards cannot be made."""
+    """A window that is empty or runs backwards is an error."""
     with pytest.raises(ConfigurationError, match="`from` must be before `to`"):
         Window(NOON, NOON + length)
 
@@ -88,13 +88,13 @@ def test_widened_backwards_only(hours: int, start: datetime) -> None:
 
 @given(INSTANTS)
 def test_instant_round_trip(instant: datetime) -> None:
-    """An instant that is written is read as the same instant."""
+    """A formatted time is parsed as the same time."""
     assert parse_instant(format_instant(instant)) == instant
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
 def test_no_instant(text: str) -> None:
-    """A text that is no instant is told by the name of its argument."""
+    """The error of an invalid time names its argument."""
     with pytest.raises(ConfigurationError, match=r"^since is "):
         parse_instant(text, name="since")
 
@@ -118,7 +118,7 @@ def test_no_instant(text: str) -> None:
     ],
 )
 def test_epoch_us(value: object, expected: int) -> None:
-    """Every form in which payloads write time gives its microseconds."""
+    """Every format of time in records gives its microseconds."""
     assert epoch_us(value) == expected
 
 
@@ -146,13 +146,13 @@ NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400,
 
 @pytest.mark.parametrize("value", [*NO_TIMES, "0001-01-01T00:00:00+14:00"], ids=lambda value: repr(value)[:20])
 def test_no_time(value: object) -> None:
-    """What names no time that a datetime can hold is None, and never an error."""
+    """A value that is not a time of datetime is None, and never an error."""
     assert epoch_us(value) is None
 
 
 @given(st.integers(-(10**15), 10**15))
 def test_any_number_is_a_time_or_none(value: int) -> None:
-    """A number that passes for a time is one that a datetime can hold."""
+    """A number that counts as a time fits a datetime."""
     moment_us = epoch_us(value)
     assert moment_us is None or datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)
 

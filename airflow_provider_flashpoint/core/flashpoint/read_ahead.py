@@ -9,7 +9,7 @@ from typing import Self
 from airflow_provider_flashpoint.core.flashpoint.page import Answer
 from airflow_provider_flashpoint.core.window import Window
 
-MAX_BYTES_AHEAD = 24 << 20
+MAX_BYTES_AHEAD = 32 << 20
 
 Place = tuple[Window, int]
 """A page: its window, and how many records of it are skipped."""

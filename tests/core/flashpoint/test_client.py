@@ -26,7 +26,7 @@ def fpids(records: Any) -> set[str]:
 
 
 def test_one_type(server_of: ServerOf) -> None:
-    """With a type only its records come, and all of them."""
+    """With a record type, all of its records come, and no others."""
     server = server_of()
     documents = list(indicators(1, COUNT, FROM, TO))
     server.store.publish_indicators(documents)
@@ -37,7 +37,7 @@ def test_one_type(server_of: ServerOf) -> None:
 @pytest.mark.parametrize("with_total", [True, False])
 @pytest.mark.parametrize("end", [FROM + timedelta(seconds=1), TO], ids=["one second", "one hour"])
 def test_beyond_the_ceiling(server_of: ServerOf, end: datetime, with_total: bool) -> None:
-    """More indicators than can be paged through all come, also where they share one second."""
+    """All indicators come where there are more than can be paged through, even within one second."""
     server = server_of(total_hits_header=with_total)
     block = bulk_indicators("domain", CEILING + 500, FROM, end, columns=6)
     server.store.publish_block(block)
@@ -63,7 +63,7 @@ def test_touched_while_read(server_of: ServerOf, at: datetime, with_total: bool)
 
 
 def test_lost_answers_of_a_scroll(server_of: ServerOf) -> None:
-    """Answers lost in the middle of a scroll cost no record, though no page of it can be asked for twice."""
+    """Answers lost in the middle of a scroll cost no record, although no page of it can be requested twice."""
     server = server_of()
     block = bulk_indicators("domain", CEILING + 500, FROM, FROM + timedelta(seconds=1), columns=6)
     server.store.publish_block(block)
@@ -85,14 +85,14 @@ def test_next_link_that_leads_nowhere(server_of: ServerOf, following: Any) -> No
 
 @pytest.mark.parametrize("links", [None, {}, {"next": None}, {"next": {}}])
 def test_no_next_link_is_the_end(server_of: ServerOf, links: Any) -> None:
-    """Whatever way there is of naming no next page ends the walk."""
+    """Every way to send no next page is the end."""
     server = server_of()
     server.faults.add(Fault("status", status=200, body={"data": [{"alert_id": "1"}], "links": links}))
     assert read(client_of(server), data_set=DataSet.ALERTS) == [{"alert_id": "1"}]
 
 
 def test_scroll_without_an_id(server_of: ServerOf) -> None:
-    """A scroll that begins with records and no id is an error, since stopping there would lose the rest."""
+    """A scroll that starts with records and no id is an error, since stopping there would lose the rest."""
     server = server_of()
     too_many = {"x-fp-total-hits": str(CEILING + 1)}
     server.faults.add(
@@ -104,7 +104,7 @@ def test_scroll_without_an_id(server_of: ServerOf) -> None:
 
 
 def test_generation_that_is_not_served() -> None:
-    """A generation without this data set is told with those that have it."""
+    """The error of an API generation without this data set names those that serve it."""
     client = FlashpointClient(HttpClient(requests.Session(), base_url="", service="Flashpoint"), api=Api.IGNITE_V2)
     with pytest.raises(ConfigurationError, match="it can be with: legacy"):
         client.endpoint(DataSet.INDICATORS)
@@ -117,7 +117,7 @@ def test_page_size_too_small(server_of: ServerOf) -> None:
 
 
 def test_own_path(server_of: ServerOf) -> None:
-    """A path of the connection's own takes the place of the table's."""
+    """A path of the connection replaces that of the table."""
     client = client_of(server_of(), paths={DataSet.ALERTS: "/own"})
     assert client.endpoint(DataSet.ALERTS).path == "/own"
 

@@ -1,4 +1,4 @@
-"""Records laid flat: nothing is lost, whatever the keys."""
+"""Flattened records: no value is lost, whatever the keys."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def _backwards(record: Any) -> Any:
 @given(RECORDS)
 @example(NUMBERED)
 def test_no_value_lost(record: dict[str, Any]) -> None:
-    """The row holds each leaf of the record once, also where paths meet in one name."""
+    """The row holds each leaf of the record once, also where paths have one name."""
     assert Counter(map(repr, flatten(record).values())) == Counter(map(repr, _leaves(record)))
 
 
 @given(RECORDS)
 @example(NUMBERED)
 def test_order_of_keys(record: dict[str, Any]) -> None:
-    """The order of the keys of a record does not change which name holds which value."""
+    """The order of keys in a record does not change the names of values."""
     assert flatten(_backwards(record)) == flatten(record)
 
 
@@ -70,12 +70,12 @@ def test_order_of_keys(record: dict[str, Any]) -> None:
     ],
 )
 def test_names(record: dict[str, Any], row: dict[str, Any]) -> None:
-    """Names are the paths joined by dots, numbered where they meet."""
+    """Names are the paths joined by dots, numbered where they collide."""
     assert flatten(record) == row
 
 
 def test_nested_too_deeply() -> None:
-    """A record that is nested too deeply to be laid flat is an error of the data."""
+    """A record that is nested too deeply to be flattened is an error of the data."""
     record: dict[str, Any] = {}
     for _ in range(10_000):
         record = {"a": record, "b": 1}
@@ -84,7 +84,7 @@ def test_nested_too_deeply() -> None:
 
 
 def test_record_is_left_alone() -> None:
-    """The record that is laid flat does not change."""
+    """Flattening does not change the record."""
     record = {"a": {"b": [1], "c": {}}}
     flatten(record)
     assert record == {"a": {"b": [1], "c": {}}}
