@@ -3,7 +3,7 @@
 ::
 
     <directory>/<from>_<to>/<pulled at>-<random>/part-00000.jsonl.gz ...    see `stage_part`
-                                                 part-00000.versions ...
+                                                 part-00000.keys ...
                                                  manifest.json              written last
 
 A stage without a manifest does not exist. Every pull writes a stage of its own and then removes older ones of the

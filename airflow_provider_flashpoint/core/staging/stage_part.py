@@ -1,7 +1,7 @@
 """A part of a stage: a file of rows, and beside it the versions of these rows.
 
 ``part-00000.jsonl.gz``    the rows as compressed JSON lines
-``part-00000.versions``    24 bytes for each row: the digest of its key, and its version; if the key is known
+``part-00000.keys``        24 bytes for each row: the digest of its key, and its version; if the key is known
 
 With the versions a sync finds the newest rows without decoding them.
 """
@@ -60,7 +60,7 @@ class Part:
 
         :raises OSError, ValueError: the file is missing, cut or changed.
         """
-        content = read_whole(directory / _versions_name(self.name))
+        content = read_whole(directory / _keys_name(self.name))
         if hashlib.sha256(content).hexdigest() != self.versions_sha256:
             raise ValueError("its digest differs")
         numbers = array("q", content)
@@ -101,7 +101,7 @@ class OpenPart:
         versions_sha256 = ""
         if self._key is not None:
             content = self._versions.tobytes()
-            write_whole(self._directory / _versions_name(self._name), content)
+            write_whole(self._directory / _keys_name(self._name), content)
             versions_sha256 = hashlib.sha256(content).hexdigest()
         return Part(self._name, self.records, self._bytes, self._sha256.hexdigest(), versions_sha256)
 
@@ -115,8 +115,8 @@ class OpenPart:
         self._bytes += len(compressed)
 
 
-def _versions_name(part_name: str) -> str:
-    return part_name.removesuffix(".jsonl.gz") + ".versions"
+def _keys_name(part_name: str) -> str:
+    return part_name.removesuffix(".jsonl.gz") + ".keys"
 
 
 def _decompressed(file: IO[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:

@@ -186,7 +186,7 @@ def test_a_stage_of_the_first_manifest_is_read(tmp_path: Path) -> None:
 def test_damaged_versions_are_noticed(tmp_path: Path, damage: str) -> None:
     """Versions of rows that are missing, cut or changed never pass for whole ones."""
     stage = staged(tmp_path, KEYED_ROWS, key=KEY)
-    file = stage.directory / "part-00000.versions"
+    file = stage.directory / "part-00000.keys"
     content = file.read_bytes()
     file.unlink()
     if damage != "missing":
