@@ -43,10 +43,9 @@ class DeliverySettings:
     """Options of a delivery.
 
     :param resend: send events that the ledger holds, too.
-    :param batch_records: events to confirm together, at the end of a page; a crash repeats no more than these.
-    :param batch_bytes: the same in bytes of lines.
+    :param batch_records: events to confirm together, at the end of a page; a crash repeats at most one batch.
     :param ledger_retention: age of the ledger's entries, by the event's own time and by that of the confirmation.
-    :param statistics_period_s: seconds between two logs of the statistics; None logs none.
+    :param statistics_period_s: time between two logs of the statistics; None logs none.
     :param verify_timeout_s: the longest time that one round of queries takes.
     """
 
@@ -82,9 +81,8 @@ class DeliveryPorts:
 class DeliverySummary:
     """Counts of one delivery.
 
-    ``repeated`` events were confirmed before and not sent again. ``undated`` ones have no time of their own. ``unsent``
-    ones were kept by an earlier run and sent first; they are not part of the other counts. ``verified`` ones were seen
-    in Devo's table, ``sent_again`` ones were missing there first.
+    ``repeated`` events were confirmed before and not sent again. ``undated`` ones have no time. ``unsent`` ones were
+    kept by an earlier run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table.
     """
 
     read: int = 0
