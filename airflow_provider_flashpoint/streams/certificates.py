@@ -6,8 +6,6 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_flashpoint.errors import ConfigurationError
-
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
@@ -22,13 +20,9 @@ def describe_certificates(pem: str, name: str) -> str:
     :param name: the connection field that ``pem`` comes from, for the message.
     :raises ConfigurationError: there is no certificate in ``pem``, or one is not valid now.
     """
-    from cryptography import x509
+    from airflow_provider_flashpoint.core.devo.connection.tls import certificates_of
 
-    try:
-        certificates = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
-        raise ConfigurationError(f"`{name}` holds no certificate in PEM form.") from error
-    return "\n".join(map(_describe, certificates))
+    return "\n".join(map(_describe, certificates_of(pem, name)))
 
 
 def describe_server_certificate(settings: DevoSettings) -> str:
@@ -47,13 +41,11 @@ def describe_server_certificate(settings: DevoSettings) -> str:
 def _describe(certificate: Certificate) -> str:
     from cryptography.x509.oid import NameOID
 
-    now = datetime.now(UTC)
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    from airflow_provider_flashpoint.core.devo.connection.tls import check_period
+
+    now, end = datetime.now(UTC), certificate.not_valid_after_utc
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if names else certificate.subject.rfc4514_string()
-    if end < now:
-        raise ConfigurationError(f"{name}: expired on {end:%Y-%m-%d}. Get a new one from Devo.")
-    if start > now:
-        raise ConfigurationError(f"{name}: not valid before {start:%Y-%m-%d %H:%M} UTC. Is this machine's clock right?")
+    check_period(certificate, name, now)
     notice = ": renew it soon" if end - now < _RENEWAL_NOTICE else ""
     return f"{name}: valid until {end:%Y-%m-%d}, {(end - now).days} days from now{notice}."

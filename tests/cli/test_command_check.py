@@ -109,7 +109,7 @@ def test_an_expired_certificate(connections: Connect) -> None:
     connections(devo={"extra": {"cert": old.cert, "key": old.private_key}})
     bad = bad_parts(call("check", "--json"))
     assert set(bad) == {"devo_default: certificate", "devo_default: events"}
-    assert bad["devo_default: certificate"].startswith("old client: expired on ")
+    assert bad["devo_default: certificate"].startswith("old client expired on ")
 
 
 def test_a_certificate_that_ends_soon_is_good_and_marked(connections: Connect) -> None:

@@ -13,8 +13,12 @@ import ssl
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _PEM_START = "-----BEGIN "
 
@@ -46,7 +50,8 @@ def client_context(
     :raises ConfigurationError: a part is missing, unreadable, expired, or does not match another one.
     """
     cert, key, chain = pem_parts(identity)
-    _check_period(cert, now or datetime.datetime.now(datetime.UTC))
+    now = now or datetime.datetime.now(datetime.UTC)
+    check_period(certificates_of(cert, "cert")[0], "The client certificate", now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if security_level is not None:
@@ -123,21 +128,31 @@ def _pkcs12_bytes(given: str) -> bytes:
     return content if content.startswith(b"\x30") else _read("pkcs12", given)
 
 
-def _check_period(cert: str, now: datetime.datetime) -> None:
+def certificates_of(pem: str, name: str) -> list[Certificate]:
+    """Return the certificates in a PEM text.
+
+    :param name: the connection field that the text comes from, for the message.
+    :raises ConfigurationError: there is none.
+    """
     from cryptography import x509
 
     try:
-        certificate = x509.load_pem_x509_certificate(cert.encode())
+        return x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise ConfigurationError("`cert` holds no certificate in PEM form.") from error
-    if certificate.not_valid_after_utc < now:
+        raise ConfigurationError(f"`{name}` holds no certificate in PEM form.") from error
+
+
+def check_period(certificate: Certificate, name: str, now: datetime.datetime) -> None:
+    """Check that a certificate is valid at ``now``.
+
+    :raises ConfigurationError: it is not; the message begins with ``name``.
+    """
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if end < now:
+        raise ConfigurationError(f"{name} expired on {end:%Y-%m-%d}: get a new one from Devo.")
+    if start > now:
         raise ConfigurationError(
-            f"The client certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}: get a new one from Devo."
-        )
-    if certificate.not_valid_before_utc > now:
-        raise ConfigurationError(
-            f"The client certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} "
-            "UTC: is the clock of this machine right?"
+            f"{name} is not valid before {start:%Y-%m-%d %H:%M} UTC: is the clock of this machine right?"
         )
 
 
