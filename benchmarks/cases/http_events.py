@@ -65,6 +65,9 @@ def _address(work: Work) -> str:
 
 def _case(*, stalls: bool) -> Case:
     name = f"events-http{'-stall' if stalls else ''}"
+    bars = [Bar(f"{name}: events lost", "lost", at_most=0)]
+    if not stalls:
+        bars.append(Bar("events over HTTP: rate of prebuilt bodies, times", "rate", to=LIMIT, at_least=0.6))
     return Case(
         name=name,
         title=f"events of {_SIZE_BYTES} B, HTTP{', peer stalls 1 s' if stalls else ''}",
@@ -75,7 +78,14 @@ def _case(*, stalls: bool) -> Case:
             _PLAIN: Contender(plain_loop, arrives_as="events"),
             LIMIT: Contender(limit, arrives_as="events"),
         },
-        bars=(Bar(f"{name}: events lost", "lost", at_most=0),),
+        bars=(
+            Bar(f"{name}: events lost", "lost", at_most=0),
+            *(
+                ()
+                if stalls
+                else (Bar("events over HTTP: rate of prebuilt bodies, times", "rate", to=LIMIT, at_least=0.6),)
+            ),
+        ),
         server={"http_fault": _STALL} if stalls else {},
         runs=3 if stalls else None,
     )

@@ -13,6 +13,9 @@ Document = dict[str, Any]
 
 LARGE_BODY_BYTES = 1_000_000
 
+# Bodies of real messages have up to 3.3 kB.
+_LINE = "\r\n&gt; the same seller again, prices in the thread, no samples – ask by message only, escrow accepted"
+_MOST_LINES = 34
 _KEYWORDS = ('"acme corp"', "acme-internal", 'acme AND ("dump" OR "leak")')
 
 
@@ -29,7 +32,7 @@ def alerts(
 
     Kinds rotate: chat, chan and forum messages, code files, an unknown kind. ``ts`` is a float, sometimes an
     int. Some alerts share the second of the alert before, some its whole ``ts``. A third of the messages and
-    all code files contain hostile texts.
+    all code files contain hostile texts; another third has long texts, up to 3.3 kB.
 
     :param without_ts: remove ``ts`` from the second alert; the observation time of its source is within the
         interval.
@@ -73,6 +76,8 @@ def _message(seed: int, number: int, second: int, kind: str, site: str) -> Docum
     posted = second - 3600
     turn = number // len(_KINDS)
     text = hostile_text(turn // 3) if turn % 3 == 1 else f"&gt;&gt;{number} dump of acme corp soon"
+    if turn % 3 == 2:
+        text += _LINE * (number % _MOST_LINES)
     source = {
         "fpid": fpid(seed, "message", number),
         "native_id": str(900_000 + number),
