@@ -6,9 +6,6 @@ other failure becomes an error of `airflow_provider_flashpoint.errors`.
 
 from __future__ import annotations
 
-import email.utils
-import logging
-import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -20,6 +17,7 @@ import urllib3
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
+from airflow_provider_flashpoint.core.http.retries import log_retry, retry_after_s, wait_s
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -35,15 +33,11 @@ from airflow_provider_flashpoint.errors import (
 DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: slow answers of Flashpoint took up to 39 s
 DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 60.0
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 523, 524})
 
 Body = bytes | IO[bytes] | Any
 BodyFactory = Callable[[], tuple[Body, Mapping[str, str]]]
 Parsed = TypeVar("Parsed")
-
-_log = logging.getLogger(__name__)
 
 
 class BearerAuth(requests.auth.AuthBase):
@@ -149,10 +143,10 @@ class HttpClient:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
-            wait=_wait_s,
+            wait=wait_s,
             stop=self._is_spent if request.retry else tenacity.stop_after_attempt(1),
             sleep=self._sleep,
-            before_sleep=_log_retry,
+            before_sleep=log_retry,
             reraise=True,
         )
         return retrying(attempt)
@@ -200,7 +194,7 @@ class HttpClient:
             return ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
         if status in _RETRIED_STATUSES or status >= 500:
             error: TransientError = (RateLimitedError if status == 429 else ServerError)(f"{said}.")
-            error.retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+            error.retry_after_s = retry_after_s(response.headers.get("Retry-After"))
             return error
         if _is_html(response) and status < 300:
             return ServerError(f"{what}: a web page came in place of JSON. Check the proxy and the host.")
@@ -222,11 +216,6 @@ class HttpClient:
         return text
 
 
-def _log_retry(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.warning("%s Next attempt (%d) in %.1f s.", error, state.attempt_number + 1, state.upcoming_sleep)
-
-
 def _reason(response: requests.Response) -> str:
     try:
         body = response.json()
@@ -237,27 +226,3 @@ def _reason(response: requests.Response) -> str:
 
 def _is_html(response: requests.Response) -> bool:
     return response.headers.get("Content-Type", "").lower().startswith("text/html")
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, at.timestamp() - time.time())
-
-
-def _wait_s(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    requested: float | None = getattr(error, "retry_after_s", None)
-    if requested is not None:
-        return requested
-    ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
-    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads clients out, guards nothing

@@ -1,0 +1,46 @@
+"""Waits between the attempts of a request."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import random
+import time
+
+import tenacity
+
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, at.timestamp() - time.time())
+
+
+def wait_s(state: tenacity.RetryCallState) -> float:
+    """Return the seconds before the next attempt: those of Retry-After, else a doubling wait with a random part."""
+    error = state.outcome.exception() if state.outcome else None
+    requested: float | None = getattr(error, "retry_after_s", None)
+    if requested is not None:
+        return requested
+    ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads clients out, guards nothing
+
+
+def log_retry(state: tenacity.RetryCallState) -> None:
+    """Log the error of an attempt and the wait before the next one."""
+    error = state.outcome.exception() if state.outcome else None
+    _log.warning("%s Next attempt (%d) in %.1f s.", error, state.attempt_number + 1, state.upcoming_sleep)
