@@ -73,7 +73,7 @@ def test_data_interval_comes_third() -> None:
 
 @pytest.mark.parametrize("absent", [None, "", "None"])
 def test_rendered_nothing_is_nothing(absent: Any) -> None:
-    """What a template renders where there is no value does not count as a bound."""
+    """A template that renders no value gives no bound."""
     assert resolve(context_of(TEN_TO_ELEVEN), start=absent, end=absent).asked == Window(*TEN_TO_ELEVEN)
 
 
@@ -208,7 +208,7 @@ def test_explicit_window_is_taken_exactly() -> None:
 
 
 def test_build_begins_at_the_initial_start() -> None:
-    """What is yet to be built is read from its initial start time, without a lag."""
+    """A new lookup is read from its initial start time, without a lag."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, build_from=at(0))
     assert found.asked == found.covered == Window(at(0), at(11))
     assert found.rule == "the data interval, from the initial start time"
@@ -260,7 +260,7 @@ def test_bounds_are_compared_as_instants() -> None:
 
 @pytest.mark.parametrize(("checkpoint", "end"), [(None, at(11)), (at(9), at(11)), (at(11), at(11)), (at(12), at(12))])
 def test_window_goes_on_to_a_later_checkpoint(checkpoint: datetime | None, end: datetime) -> None:
-    """What is read and what is covered go on to it, begin where they did, and never end earlier."""
+    """Both windows are extended to the checkpoint, keep their start, and never end earlier."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG).up_to(checkpoint)
     assert (found.asked, found.covered) == (Window(at(9, 45), end), Window(at(10), end))
     assert ("up to the checkpoint" in found.rule) is (end != at(11))

@@ -1,4 +1,4 @@
-"""States: what a Variable holds can be read back, and checkpoints move forward only."""
+"""States: a stored state can be read back, and checkpoints only move forward."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def synced(state: LookupState, window: Window, *, rebuilt: bool = False, leaves_
     )
 )
 def test_lookup_state_round_trip(state: LookupState) -> None:
-    """What was written is what is read."""
+    """A state is read back as it was written."""
     assert LookupState.from_json(state.to_json(), name="v") == state
 
 
 @given(st.builds(EventState, sent=COUNTS, repeated=COUNTS, **COMMON))
 def test_alert_state_round_trip(state: EventState) -> None:
-    """What was written is what is read."""
+    """A state is read back as it was written."""
     assert EventState.from_json(state.to_json(), name="v") == state
 
 
@@ -133,7 +133,7 @@ def test_rebuild_forces_the_checkpoint() -> None:
 
 
 def test_rebuild_that_left_a_gap_has_no_checkpoint() -> None:
-    """What a rebuild left out is yet to be read, however far the lookup was before."""
+    """After a rebuild that left a gap there is no checkpoint, whatever it was before."""
     state = synced(synced(LookupState(), hours(5, 6)), hours(7, 8), rebuilt=True, leaves_no_gap=False)
     assert (state.from_checkpoint_time, state.to_checkpoint_time) == (None, None)
 
@@ -186,7 +186,7 @@ def test_wrong_value_tells_how_to_reset(value: dict[str, Any]) -> None:
 
 
 def test_an_explicit_window_beyond_a_gap_is_remembered_as_delivered() -> None:
-    """The checkpoint stays before the gap, while the state knows of the newer window, also when read again."""
+    """The checkpoint stays before the gap; the state keeps the end of the newer window, also when read back."""
     state = synced(LookupState(), hours(0, 1), rebuilt=True)
     state = synced(state, hours(4, 5), leaves_no_gap=False)
     state = LookupState.from_json(state.to_json(), name="variable")

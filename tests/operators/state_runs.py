@@ -84,7 +84,7 @@ def forget(variable: str) -> None:
 
 
 def failure(task_id: str, dag: Any, variable: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Execute a task that finds nonsense in a Variable, and return what it fails with, without another try."""
+    """Execute a task that finds nonsense in a Variable, and return its error, which is not retried."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     monkeypatch.setenv(f"AIRFLOW_VAR_{variable.upper()}", NONSENSE)  # read outside of a run, too

@@ -1,4 +1,4 @@
-"""What a run does by the state of a lookup: none, one that a person spoiled, one that it is told to overrule."""
+"""What a run does by the state of a lookup: no state, a damaged one, or one that the run's configuration overrules."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_ledger_that_is_gone_lets_no_old_value_come_back(
 def test_a_spoiled_state_of_a_lookup_fails_at_once_and_says_how_to_reset(
     sandbox: Sandbox, run_indicators: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The task is not tried again, nothing is sent, and the command that resets is in the error."""
+    """The task is not retried, nothing is sent, and the error contains the command that resets the state."""
     assert run_indicators(0) == "success"
     remember(LOOKUP, NONSENSE)
     assert run_indicators(1) == "failed"
@@ -143,7 +143,7 @@ def test_forcing_new_by_an_old_run_takes_nothing_away(sandbox: Sandbox, run_indi
 
 
 def test_an_unknown_status_is_refused(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
-    """A status in the run's configuration that is none is told, and never taken for another."""
+    """An unknown status in the run's configuration is an error."""
     with pytest.raises(Exception, match="lookup_status"):  # of a class that differs between Airflow 2 and 3
         run_indicators(0, lookup_status="new")
     assert not sandbox.devo.lookups.names()

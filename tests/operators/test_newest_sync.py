@@ -1,4 +1,4 @@
-"""Two syncs of one lookup at once, which Airflow's limits rule out until it loses sight of one of them."""
+"""Two syncs of one lookup at once: Airflow prevents them until it loses contact with one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Both services as Airflow's default connections; what is sent again is sent at once."""
+    """Both services as Airflow's default connections; retries do not wait."""
     for name, value in _running.airflow_connections().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setitem(HttpClient.__init__.__kwdefaults__, "sleep", lambda seconds: None)
@@ -49,7 +49,7 @@ def test_table_is_asked_where_queries_will_prove_arrival(sandbox: Sandbox) -> No
 
 
 def test_table_that_may_not_be_asked_fails_the_setup(sandbox: Sandbox) -> None:
-    """A refused query is told before anything is pulled, in the collector's words."""
+    """A refused query fails the setup before anything is pulled, in the collector's words."""
     sandbox.devo.faults.add(Fault("status", status=403, match="/search/query"))
     operator = SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG)
     with pytest.raises(Exception, match="SetupError 102: Api Devo POST /search/query: status 403"):

@@ -1,4 +1,4 @@
-"""Indicators on their way to a lookup, when Airflow tells the task to end."""
+"""Pull and sync of indicators when Airflow ends the task."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def straight_run(store: Store) -> dict[str, dict[str, str]]:
 
 
 def newest_by_key(store: Store) -> dict[str, str]:
-    """Return the value each key must end with, told without any of the code under test."""
+    """Return the value each key must end with, computed without the code under test."""
     return {
         f"{record % 3}.example": f"{record} at {version}"
         for version, record in sorted((version, record) for record, version in store.versions)
@@ -201,7 +201,7 @@ def newest_by_key(store: Store) -> dict[str, str]:
 @given(STORES)
 @settings(deadline=None, max_examples=40)
 def test_straight_run_leaves_the_newest_version_of_each_key(store: Store) -> None:
-    """Each key ends with its newest version, of whichever record that shares it."""
+    """Each key ends with its newest version among all records that share it."""
     assert {key: row["value"] for key, row in straight_run(store).items()} == newest_by_key(store)
 
 
@@ -353,7 +353,7 @@ def test_values_without_a_column_are_counted(bench: Bench, caplog: pytest.LogCap
 
 
 def test_refused_deployment_leaves_the_ledger_untouched(bench: Bench) -> None:
-    """What Devo did not accept is not on record as delivered, so a retry delivers it."""
+    """Rows that Devo refused are not in the ledger, so a retry delivers them."""
     stage = bench.stage([row_of("a", 1, "v")])
     bench.lookups.refuses = True
     with pytest.raises(RejectedError):

@@ -1,4 +1,4 @@
-"""Which rows hold the newest version of their key, against a plain dictionary."""
+"""The newest row of each key, compared with a plain dictionary."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_later_of_two_equals_wins() -> None:
 
 
 def test_row_of_a_known_version_is_kept() -> None:
-    """A row as new as what was delivered is delivered again: a rerun may heal."""
+    """A row as new as the delivered one is delivered again: a rerun may repair the lookup."""
     assert survivors([("a", 3)], [("a", 3)])[0] == {0}
 
 
@@ -74,7 +74,7 @@ def test_row_with_a_version_beats_one_without() -> None:
 
 @given(ROWS)
 def test_oldest_version_is_that_of_a_row_with_one(rows: PAIRS) -> None:
-    """The oldest version is told of the rows that have one, whatever else was delivered."""
+    """The oldest version is that of the rows that have one, whatever was delivered before."""
     with NewestVersions() as newest:
         newest.add_known([(*digest_of("a"), 1)])
         newest.add_rows(map(entry_of, rows))
@@ -98,5 +98,5 @@ def test_any_text_is_a_key(key: str) -> None:
     ],
 )
 def test_version_is_the_first_time_found(row: dict[str, object], version: int) -> None:
-    """The first field that holds a time tells the version; without any it is 0."""
+    """The version is the first field that holds a time, or 0."""
     assert RowKey("key", ("indexed", "timestamp")).version_of(row) == version

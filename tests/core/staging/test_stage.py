@@ -1,4 +1,4 @@
-"""Stages: what was staged is what is read, or an error says that it is not."""
+"""Stages: rows are read as they were written, or an error is raised."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_round_trip(rows: list[dict[str, Any]], page_size: int, rows_per_part: i
 
 
 def test_rows_beyond_one_block_come_back(tmp_path: Path) -> None:
-    """Rows that do not fit into what is read at once are put together again."""
+    """Rows that are larger than a block are read whole."""
     rows = [{"value": "x" * 700_000, "number": number} for number in range(5)]
     assert list(staged(tmp_path, rows).rows()) == rows
 
@@ -74,7 +74,7 @@ def test_parts_are_closed_at_their_size(tmp_path: Path) -> None:
 
 
 def test_stage_without_rows_exists(tmp_path: Path) -> None:
-    """A window in which nothing was found is a stage too."""
+    """A window without records is a stage too."""
     assert list(staged(tmp_path, []).rows()) == []
 
 
@@ -86,7 +86,7 @@ def test_summary_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"uri": ...}, {"window": None}, {"records": "many"}, {"pulled_at": "today"}])
 def test_other_value_is_no_summary(tmp_path: Path, change: dict[str, Any]) -> None:
-    """What lacks a field, or holds another kind of value, is refused."""
+    """A summary without a field, or with another type, is refused."""
     value = {**staged(tmp_path, ROWS).summary.to_dict(), **change}
     with pytest.raises(StageError, match="Invalid stage summary"):
         StageSummary.from_dict({name: field for name, field in value.items() if field is not ...})
