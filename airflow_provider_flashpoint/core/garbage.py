@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 _THRESHOLD = 50_000  # new containers between collections; by default 700
 _M_MMAP_THRESHOLD = -3  # from malloc.h of glibc
-_LARGE_BYTES = 512 << 10
+_LARGE_BYTES = 2 << 20
 
 
 @contextlib.contextmanager
