@@ -25,6 +25,8 @@ from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.setup import SetupOperator
 
+__all__ = ["ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "indicator_dag"]
+
 INDICATOR_DAG_ID = "flashpoint_indicator"
 ALERT_DAG_ID = "flashpoint_alert"
 DEFAULT_START = datetime(2023, 2, 7, tzinfo=UTC)  # the collector's own initial start time
