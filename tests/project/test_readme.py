@@ -1,4 +1,4 @@
-"""The README names what is there."""
+"""The README and the documents name what is there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ PROJECT = Path(__file__).parents[2]
 
 def test_every_test_that_proves_a_guarantee_is_there() -> None:
     """A guarantee names the file of its test, and that file exists."""
-    named = re.findall(r"`(tests/[\w/]+\.py)`", (PROJECT / "README.md").read_text(encoding="utf-8"))
-    assert len(named) >= 7
+    texts = [file.read_text(encoding="utf-8") for file in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))]
+    named = re.findall(r"`(tests/[\w/]+\.py)`", "\n".join(texts))
+    assert len(named) >= 30
     assert [name for name in named if not (PROJECT / name).is_file()] == []
 
 
