@@ -90,23 +90,30 @@ class DevoHook(ConnectionHook[DevoSettings]):
 
         return query_client(self.settings())
 
-    def check_events(self) -> None:
-        """Connect as for sending events, and send none. Raises the error that prevents it."""
-        from airflow_provider_flashpoint.core.devo.transports import event_channel
+    def check_events(self) -> str:
+        """Connect as for sending events, and send none; return a sentence, or raise the error that prevents sending."""
+        from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, event_channel
 
-        event_channel(self.settings(), _TEST_TAG).check()
+        settings = self.settings()
+        event_channel(settings, _TEST_TAG).check()
+        return EVENT_TRANSPORTS[settings.event_transport].ready(settings)
 
-    def check_lookups(self, **options: Any) -> None:
-        """Connect as for deploying lookups, and deploy none. Raises the error that prevents it.
+    def check_lookups(self, **options: Any) -> str:
+        """Connect as for deploying lookups, and deploy none; return and raise as `check_events`.
 
         :param options: as for `lookups`.
         """
-        self.lookups(**options).check()
+        from airflow_provider_flashpoint.core.devo.transports import LOOKUP_TRANSPORTS
 
-    def check_queries(self, tag: str) -> None:
-        """Query the table ``tag`` for events younger than now. Raises the error that prevents it."""
+        settings = self.settings()
+        self.lookups(**options).check()
+        return LOOKUP_TRANSPORTS[settings.lookup_transport].ready(settings)
+
+    def check_queries(self, tag: str) -> str:
+        """Query the table ``tag`` for events younger than now; return and raise as `check_events`."""
         # Any field serves as the id, since no event is that young.
         next(self.queries().id_counts(tag, "id", since=datetime.now(UTC)), None)
+        return f"ready: {tag} can be queried."
 
     def test_connection(self) -> tuple[bool, str]:
         """Check each service for which the connection has fields; return whether all are ready, and why in words."""
@@ -119,10 +126,10 @@ class DevoHook(ConnectionHook[DevoSettings]):
             return False, readiness.reason_of(error)
         findings = []
         if EVENT_TRANSPORTS[settings.event_transport].is_set_up(settings):
-            findings.append(readiness.examine("Events", partial(readiness.check_events, self)))
+            findings.append(readiness.examine("Events", self.check_events))
         if LOOKUP_TRANSPORTS[settings.lookup_transport].is_set_up(settings):
             # One attempt, since a person waits for the answer.
-            findings.append(readiness.examine("Lookups", partial(readiness.check_lookups, self, max_attempts=1)))
+            findings.append(readiness.examine("Lookups", partial(self.check_lookups, max_attempts=1)))
         if not findings:
             return False, "There is neither a host for events nor a token (password) for lookups."
         sentences = [f"{finding.part}: {finding.said}" for finding in findings]

@@ -84,10 +84,19 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         session.headers.update(self.default_headers | (headers or {}))
         return self._configure_session_from_mount_adapters(session)
 
+    def check(self, data_set: DataSet, **options: Any) -> str:
+        """Make the cheapest authenticated request of ``data_set``; return a sentence, or raise why it failed.
+
+        :param options: as for `client`.
+        """
+        client = self.client(**options)
+        client.check(data_set)
+        return f"Flashpoint answers, and the token is good (api {client.api})."
+
     def test_connection(self) -> tuple[bool, str]:
         """Make the cheapest authenticated request; return whether it was answered, and the result in words."""
-        from airflow_provider_flashpoint.streams.readiness import check_flashpoint, examine
+        from airflow_provider_flashpoint.streams.readiness import examine
 
         # One attempt, since a person waits for the answer.
-        finding = examine("Flashpoint", partial(check_flashpoint, self, DataSet.INDICATORS, max_attempts=1))
+        finding = examine("Flashpoint", partial(self.check, DataSet.INDICATORS, max_attempts=1))
         return finding.good, finding.said

@@ -46,17 +46,16 @@ class SetupOperator(BaseOperator):
         from airflow_provider_flashpoint.core.flashpoint.api import DataSet
         from airflow_provider_flashpoint.hooks.devo import DevoHook
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
-        from airflow_provider_flashpoint.streams import readiness
 
         with translated_errors(as_setup_error):
             self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
-            readiness.check_flashpoint(FlashpointHook(self.flashpoint_conn_id), data_set)
+            FlashpointHook(self.flashpoint_conn_id).check(data_set)
             devo = DevoHook(self.devo_conn_id)
             if data_set is DataSet.INDICATORS:
-                readiness.check_lookups(devo)
+                devo.check_lookups()
             else:
-                readiness.check_events(devo)
+                devo.check_events()
             if self.query_tag:
-                readiness.check_queries(devo, self.query_tag)
+                devo.check_queries(self.query_tag)
             self.log.info("Setup for module <%s> has been successfully executed.", self.module)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate
+from cryptography.x509.oid import NameOID
 
-    from airflow_provider_flashpoint.core.devo.settings import DevoSettings
+from airflow_provider_flashpoint.core.devo.connection.connector import connector_of
+from airflow_provider_flashpoint.core.devo.connection.tls import certificates_of, check_period
+from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
 _RENEWAL_NOTICE = timedelta(days=30)
 
@@ -20,8 +21,6 @@ def describe_certificates(pem: str, name: str) -> str:
     :param name: the connection field that ``pem`` comes from, for the message.
     :raises ConfigurationError: there is no certificate in ``pem``, or one is not valid now.
     """
-    from airflow_provider_flashpoint.core.devo.connection.tls import certificates_of
-
     return "\n".join(map(_describe, certificates_of(pem, name)))
 
 
@@ -30,8 +29,6 @@ def describe_server_certificate(settings: DevoSettings) -> str:
 
     :raises: as `Connector.connect`.
     """
-    from airflow_provider_flashpoint.core.devo.connection.connector import connector_of
-
     with connector_of(settings).connect() as connection:
         fields = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str((fields or {})["notAfter"])), UTC)
@@ -39,10 +36,6 @@ def describe_server_certificate(settings: DevoSettings) -> str:
 
 
 def _describe(certificate: Certificate) -> str:
-    from cryptography.x509.oid import NameOID
-
-    from airflow_provider_flashpoint.core.devo.connection.tls import check_period
-
     now, end = datetime.now(UTC), certificate.not_valid_after_utc
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if names else certificate.subject.rfc4514_string()

@@ -1,7 +1,4 @@
-"""Whether the setup is ready for a run: checks that pull and send nothing.
-
-A check returns a sentence about a good connection, and raises otherwise. `examine` turns either into a `Finding`.
-"""
+"""Whether the setup is ready for a run. Nothing is pulled or sent."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ class Finding:
 
 
 def examine(part: str, check: Callable[[], str]) -> Finding:
-    """Return the result of ``check``, or the reason why it failed."""
+    """Return the sentence of ``check``, or the reason why it failed."""
     try:
         return Finding(part, True, check())
     except Exception as error:  # whatever is wrong with one part, the others are examined too
@@ -59,44 +56,6 @@ def reason_of(error: BaseException) -> str:
 
         text = str(redact(text))
     return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
-
-
-def check_flashpoint(hook: FlashpointHook, data_set: DataSet, *, path: str | None = None, **options: Any) -> str:
-    """Make the cheapest authenticated request of ``data_set``.
-
-    :param path: a path of the data set that replaces the connection's.
-    :param options: as for `FlashpointHook.client`, such as ``max_attempts``.
-    """
-    client = hook.client(paths={data_set: path} if path else None, **options)
-    client.check(data_set)
-    return f"Flashpoint answers, and the token is good (api {client.api})."
-
-
-def check_events(hook: DevoHook) -> str:
-    """Connect to Devo as for sending events."""
-    from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS
-
-    hook.check_events()
-    settings = hook.settings()
-    return EVENT_TRANSPORTS[settings.event_transport].ready(settings)
-
-
-def check_lookups(hook: DevoHook, **options: Any) -> str:
-    """Connect to Devo as for deploying lookups.
-
-    :param options: as for `DevoHook.lookups`, such as ``max_attempts``.
-    """
-    from airflow_provider_flashpoint.core.devo.transports import LOOKUP_TRANSPORTS
-
-    hook.check_lookups(**options)
-    settings = hook.settings()
-    return LOOKUP_TRANSPORTS[settings.lookup_transport].ready(settings)
-
-
-def check_queries(hook: DevoHook, tag: str) -> str:
-    """Query the table ``tag`` for events younger than now."""
-    hook.check_queries(tag)
-    return f"ready: {tag} can be queried."
 
 
 def settings_of(hook: FlashpointHook | DevoHook) -> Any:
@@ -124,17 +83,17 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
 
     Each request is attempted once, since a person waits for the answer.
     """
-    from airflow_provider_flashpoint.config.model import DEFAULT_DEVO_CONN_ID, DEFAULT_FLASHPOINT_CONN_ID, Verify
+    from airflow_provider_flashpoint.config.model import InputConfig, Verify
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
     reads: list[tuple[str, DataSet, str | None]] = []
     delivers: dict[str, set[DataSet]] = defaultdict(set)
     for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
-        used = getattr(config, data_set.value, None)
-        if used or config is None:
-            reads.append((used.flashpoint_conn_id if used else DEFAULT_FLASHPOINT_CONN_ID, data_set, None))
-            delivers[used.devo_conn_id if used else DEFAULT_DEVO_CONN_ID].add(data_set)
+        used = getattr(config, data_set.value) if config else InputConfig.model_validate({})
+        if used:
+            reads.append((used.flashpoint_conn_id, data_set, None))
+            delivers[used.devo_conn_id].add(data_set)
     alerts = config.alerts if config else None
     for data_set in (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES):
         feed = getattr(alerts, data_set.value, None)
@@ -157,7 +116,7 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
 def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None) -> str:
     settings_of(hook)
     try:
-        return check_flashpoint(hook, data_set, path=path, max_attempts=1)
+        return hook.check(data_set, paths={data_set: path} if path else None, max_attempts=1)
     except FlashpointProviderError as error:
         raise as_setup_error(error) from error
 
@@ -179,9 +138,9 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str 
     if events:
         yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook, uses_tls=uses_tls))
     if lookups:
-        yield examine(f"{conn_id}: lookups", partial(check_lookups, hook, max_attempts=1))
+        yield examine(f"{conn_id}: lookups", partial(hook.check_lookups, max_attempts=1))
     if query_tag:
-        yield examine(f"{conn_id}: queries", partial(check_queries, hook, query_tag))
+        yield examine(f"{conn_id}: queries", partial(hook.check_queries, query_tag))
 
 
 def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
@@ -201,5 +160,5 @@ def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
 def _check_events_and_server(hook: DevoHook, *, uses_tls: bool) -> str:
     from airflow_provider_flashpoint.streams.certificates import describe_server_certificate
 
-    sentence = check_events(hook)
+    sentence = hook.check_events()
     return f"{sentence} {describe_server_certificate(hook.settings())}" if uses_tls else sentence
