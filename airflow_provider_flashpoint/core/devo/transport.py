@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
-Options = ParamSpec("Options")
+Option = TypeVar("Option", contravariant=True)
 Port = TypeVar("Port", covariant=True)
 _FIELD_NAMES = {"token": "password"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transport(Generic[Options, Port]):
+class Transport(Generic[Option, Port]):
     """One transport, with its use of the settings.
 
-    :param make: makes the client of the transport, see `open`.
     :param needs: settings that must not be empty.
     :param refuses: settings that must keep their default, each with the reason.
     :param shown_by: the setting that shows that a connection is meant for this transport; empty where choosing the
@@ -29,23 +28,24 @@ class Transport(Generic[Options, Port]):
     :param ready: returns a sentence about a successful check.
     """
 
-    make: Callable[Concatenate[DevoSettings, Options], Port]
+    make: Callable[[DevoSettings, Option], Port]
     ready: Callable[[DevoSettings], str]
     needs: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
     shown_by: str = ""
     uses_tls: Callable[[DevoSettings], bool] = lambda settings: False
 
-    def open(self, settings: DevoSettings, *args: Options.args, **options: Options.kwargs) -> Port:
+    def open(self, settings: DevoSettings, option: Option) -> Port:
         """Return the client of the transport; it is not connected yet.
 
+        :param option: the tag of events, or the most attempts for lookups.
         :raises ConfigurationError: a setting is missing or does not apply, or a certificate is invalid.
         """
         need(settings, *self.needs)
         for name, reason in self.refuses.items():
             if getattr(settings, name) != type(settings).model_fields[name].default:
                 raise ConfigurationError(f"The connection {settings.conn_id} has `{name}`, {reason}.")
-        return self.make(settings, *args, **options)
+        return self.make(settings, option)
 
     def is_set_up(self, settings: DevoSettings) -> bool:
         """Return whether the connection is meant for this transport, so that checking it makes sense."""

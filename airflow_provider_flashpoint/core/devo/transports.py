@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
     from airflow_provider_flashpoint.core.devo.transport import Transport
 
-EVENT_TRANSPORTS: Mapping[str, Transport[[str], Channel]] = {
+EVENT_TRANSPORTS: Mapping[str, Transport[str, Channel]] = {
     "syslog": syslog_events.TRANSPORT,
     "http": http_events.TRANSPORT,
 }
-LOOKUP_TRANSPORTS: Mapping[str, Transport[[int], Lookups]] = {
+LOOKUP_TRANSPORTS: Mapping[str, Transport[int, Lookups]] = {
     "api": api_lookups.TRANSPORT,
     "syslog": syslog_lookups.TRANSPORT,
 }

@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -74,10 +75,8 @@ class LookupsClient:
     ) -> None:
         self._http = http
         self._base = f"/lookup/{quote(domain, safe='')}"
-        self._job_timeout_s = job_timeout_s
         self._max_csv_bytes = max_csv_bytes
-        self._clock = clock
-        self._sleep = sleep
+        self._watch = partial(LookupWatch, self._read, timeout_s=job_timeout_s, clock=clock, sleep=sleep)
 
     def lookups(self) -> Iterator[Mapping[str, Any]]:
         """Yield the metadata of each lookup of the domain."""
@@ -94,7 +93,7 @@ class LookupsClient:
             params = {**params, "pageToken": token}
 
     def check(self) -> None:
-        """Read one lookup of the domain; raise the error that would prevent a deployment."""
+        """Read one lookup of the domain; see `Lookups`."""
         self._http.read_json(Request("GET", self._base, params={"max_length": 1}))
 
     def metadata(self, name: str) -> Mapping[str, Any] | None:
@@ -119,7 +118,7 @@ class LookupsClient:
         operation: Operation,
         types: Mapping[str, str] | None = None,
     ) -> JobStatus:
-        """Deploy rows as `Lookups.deploy` does, and return the last status of Devo's job.
+        """Deploy rows and return the last status of Devo's job; see `Lookups`.
 
         The file is streamed, and sent again where an answer was lost. CREATE continues as REPLACE where the lookup
         already exists. A file beyond ``max_csv_bytes`` is sent in parts: the first creates or replaces, the others
@@ -133,7 +132,7 @@ class LookupsClient:
         for number, part in enumerate(parts, 1):
             left = "The old content stays." if number == 1 else "The earlier parts are deployed: deploy all again."
             which = f"part {number} of {len(parts)}, " if len(parts) > 1 else ""
-            watch = self._watch(name)
+            watch = self._watch(name, self._path(name))
             try:
                 job = self._submit(name, config, part, operation, watch)
                 _log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
@@ -151,7 +150,7 @@ class LookupsClient:
         :raises RejectedError: Devo refused, or the job failed; the lookup stays.
         :raises TransientError: the time is up; the job may still succeed.
         """
-        watch = self._watch(name)
+        watch = self._watch(name, self._path(name))
 
         def delete() -> requests.Response | None:
             if not self.exists(name):
@@ -181,27 +180,17 @@ class LookupsClient:
 
         def send() -> requests.Response:
             nonlocal operation
-            path = f"{self._path(name)}/deploy-csv"
+            method, path = _CALLS[operation][0], f"{self._path(name)}/deploy-csv"
             try:
-                return self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
+                return self._http.send(Request(method, path, data=body, accept=_ACCEPTED))
             except RejectedError as error:
                 if operation is not Operation.CREATE or error.status not in _MAY_EXIST or not self.exists(name):
                     raise
                 _log.info("Lookup %s exists already: its content is replaced.", name)
                 operation = Operation.REPLACE
-                return self._http.send(Request(_CALLS[operation][0], path, data=body, accept=_ACCEPTED))
+                return send()
 
         return _job_id(watch.start(send))
-
-    def _watch(self, name: str) -> LookupWatch:
-        return LookupWatch(
-            name,
-            self._read,
-            self._path(name),
-            timeout_s=self._job_timeout_s,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
 
     def _read(self, path: str) -> Any:
         """Return the answer to a GET, or None for status 404."""
@@ -216,12 +205,7 @@ class LookupsClient:
         return f"{self._base}/{check_lookup_name(name)}"
 
 
-def lookups_api(settings: DevoSettings, max_attempts: int) -> LookupsClient:
-    """Return a client of the Lookups API; see `TRANSPORT` for the settings that it needs.
-
-    :param max_attempts: the most attempts of one request.
-    :raises ConfigurationError: the connection has no token.
-    """
+def _lookups(settings: DevoSettings, max_attempts: int) -> LookupsClient:
     return LookupsClient(
         api_client(settings, settings.api_base_url, max_attempts=max_attempts),
         domain=settings.domain,
@@ -231,7 +215,7 @@ def lookups_api(settings: DevoSettings, max_attempts: int) -> LookupsClient:
 
 
 TRANSPORT = Transport(
-    make=lookups_api,
+    make=_lookups,
     needs=("domain", "api_base_url"),
     shown_by="token",
     ready=lambda settings: f"ready in the domain {settings.domain}.",

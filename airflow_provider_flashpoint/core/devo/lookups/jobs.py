@@ -96,9 +96,9 @@ def job_status(answer: Any) -> JobStatus:
     if latest is not None:
         return _status(latest)
     statuses = [_status(each) for each in history]
-    ends = [each for each in (statuses[-1], statuses[0]) if each.state is not JobState.RUNNING]
     failed = [each for each in statuses if each.state is JobState.FAILED]
-    return next(iter(ends + failed), statuses[-1])
+    ends = (statuses[-1], statuses[0], *failed)
+    return next((each for each in ends if each.state is not JobState.RUNNING), statuses[-1])
 
 
 def lookup_status(metadata: Any) -> JobStatus:

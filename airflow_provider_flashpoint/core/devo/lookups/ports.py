@@ -61,6 +61,8 @@ class Lookups(Protocol):
         :param columns: the columns of the file, as given to `csv_rows.write_csv`.
         :param csv_file: written by `csv_rows.write_csv`, seekable; it is read from its start and not closed.
         :param types: column types by name, one of `COLUMN_TYPES`; by default ``str``.
+        :raises TransientError: Devo did not confirm it in time; it may still succeed.
+        :raises ConfigurationError, PermanentError: an argument is invalid, or Devo refused it.
         """
 
 

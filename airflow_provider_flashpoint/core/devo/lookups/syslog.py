@@ -72,14 +72,11 @@ class SyslogLookups:
         self._sleep = sleep
 
     def check(self) -> None:
-        """Connect and send nothing; raise the error that would prevent a deployment."""
+        """Connect and send nothing; see `Lookups`."""
         self._channel.check()
 
     def exists(self, name: str) -> None:
-        """Return None: nothing can be read over syslog.
-
-        :raises ConfigurationError: the name is invalid.
-        """
+        """Return None: nothing can be read over syslog."""
         check_lookup_name(name)
 
     def deploy(
@@ -92,13 +89,10 @@ class SyslogLookups:
         operation: Operation,
         types: Mapping[str, str] | None = None,
     ) -> None:
-        """Deploy rows as `Lookups.deploy` does, and return once the upload is confirmed.
+        """See `Lookups`. CREATE and REPLACE both replace the content.
 
-        CREATE and REPLACE both replace the content. After a break the whole upload is sent again under a new name,
-        since rows count only with their START and END on the same connection.
-
-        :raises DeliveryError: all attempts failed.
-        :raises ConfigurationError, PermanentError: the peer is not trusted, or refuses the certificate.
+        After a break the whole upload is sent again under a new name, since rows count only with their START and END
+        on the same connection.
         """
         check_lookup_name(name)
         header = control_header(lookup_columns(columns, key), types or {})

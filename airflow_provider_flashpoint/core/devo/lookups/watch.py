@@ -38,14 +38,13 @@ class LookupWatch:
     ``before`` is the lookup's metadata before the change, None where it did not exist.
 
     :param read: returns the answer to a GET of a path, or None for status 404.
-    :param path: the path of the lookup.
     :param timeout_s: the longest time of the change, including the wait for other jobs.
     """
 
     def __init__(
         self,
-        name: str,
         read: Callable[[str], Any],
+        name: str,
         path: str,
         *,
         timeout_s: float,
@@ -53,8 +52,8 @@ class LookupWatch:
         sleep: Callable[[float], None],
     ) -> None:
         self.before: Any = _UNREAD
-        self._name = name
         self._read = read
+        self._name = name
         self._path = path
         self._timeout_s = timeout_s
         self._clock = clock
