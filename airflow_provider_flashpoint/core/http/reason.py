@@ -9,7 +9,10 @@ MAX_REASON_CHARACTERS = 200
 
 
 def network_cause(error: BaseException) -> str:
-    """Return why no answer came. Errors of requests, urllib3 and ssl wrap each other, so the names of all count."""
+    """Return why a connection or an answer did not come.
+
+    Errors of requests, urllib3 and ssl wrap each other, so the names of all count.
+    """
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -17,14 +20,14 @@ def network_cause(error: BaseException) -> str:
         inner = getattr(cause, "reason", None)
         cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
     names = {type(each).__name__ for each in chain}
-    if names & {"NameResolutionError", "gaierror"}:
+    if names & {"NameResolutionError", "gaierror"} or isinstance(error, UnicodeError):  # no encoding of the name
         return "the host name cannot be resolved; check the host of the connection and the DNS."
     if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
         ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")
         return f"the TLS connection failed; check `verify` and the certificates ({ssl_text[:MAX_REASON_CHARACTERS]})."
     if names & {"ProxyError"}:
         return "the proxy refused or is not there; check `proxy`."
-    if names & {"ConnectTimeout", "ConnectTimeoutError"}:
+    if names & {"ConnectTimeout", "ConnectTimeoutError"} or isinstance(error, TimeoutError):  # of a plain socket
         return "no connection in time; check the host, the port and the firewall."
     if names & {"ReadTimeout", "ReadTimeoutError"}:
         return "no answer in time."
@@ -32,6 +35,8 @@ def network_cause(error: BaseException) -> str:
         return "the connection was refused; check the host and the port."
     if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError", "DecodeError"}:
         return "the answer was cut short."
+    if isinstance(error, OSError) and error.strerror:
+        return f"no connection ({error.strerror})."
     return f"the connection broke ({type(error).__name__})."
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
+from airflow_provider_flashpoint.core.http.reason import network_cause
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -63,7 +64,7 @@ class Connector:
         try:
             connection = socket.create_connection((self.host, self.port), timeout=self.connect_timeout_s)
         except (OSError, UnicodeError) as error:
-            raise NetworkError(f"{where}: {_network_cause(error)}") from error
+            raise NetworkError(f"{where}: {network_cause(error)}") from error
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -128,16 +129,6 @@ def refusal(error: BaseException | None) -> AuthenticationError | None:
     if why is None:
         return None
     return AuthenticationError(f"Devo refused the client certificate: {why}. Check `cert` and `key`.")
-
-
-def _network_cause(error: Exception) -> str:
-    if isinstance(error, (socket.gaierror, UnicodeError)):
-        return "the host name cannot be resolved; check the host of the connection and the DNS."
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused; check the host and the port."
-    if isinstance(error, TimeoutError):
-        return "no connection in time; check the host, the port and the firewall."
-    return f"no connection ({reason_of(error)})."
 
 
 def reason_of(error: Exception) -> str:

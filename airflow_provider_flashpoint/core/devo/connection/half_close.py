@@ -6,13 +6,13 @@ end of our half, and only then ends its own, has read them: this module waits fo
 
 from __future__ import annotations
 
-import array
 import contextlib
 import enum
 import fcntl
 import select
 import socket
 import ssl
+import sys
 import termios
 import time
 from collections.abc import Callable, Generator
@@ -39,9 +39,7 @@ def best_end(connection: socket.socket) -> End:
 
 
 def send(connection: socket.socket, data: bytes) -> None:
-    """Send ``data``, unless the peer ends first: then it will not read the rest.
-
-    While the peer's host takes nothing, it waits up to the connection's timeout.
+    """Send ``data``. While the peer's host takes nothing, wait up to the connection's timeout.
 
     :raises OSError: the peer has ended, broken or refused the connection, or takes nothing any more.
     """
@@ -76,10 +74,10 @@ def end(
     meanwhile()
     connection.settimeout(min(_POLL_S, patience_s))
     deadline = clock() + patience_s
-    unread = unacknowledged_bytes(connection)
+    unread = _unacknowledged_bytes(connection)
     while clock() < deadline:
         ended = End.NOTIFIED if is_notified else _read_end(connection)
-        left = unacknowledged_bytes(connection)
+        left = _unacknowledged_bytes(connection)
         if ended is not End.NEVER:
             # The answer to our end acknowledges all bytes before it. Our end itself (1) may be open: a TLS peer answers
             # the close_notify that goes before.
@@ -95,11 +93,9 @@ def end(
     return End.NEVER
 
 
-def unacknowledged_bytes(connection: socket.socket) -> int:
+def _unacknowledged_bytes(connection: socket.socket) -> int:
     """Return how many bytes, our end included, the peer's host has not acknowledged (SIOCOUTQ)."""
-    answer = array.array("i", [0])
-    fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, answer)
-    return answer[0]
+    return int.from_bytes(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 @contextlib.contextmanager

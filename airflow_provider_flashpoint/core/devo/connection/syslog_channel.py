@@ -64,12 +64,7 @@ class SyslogChannel:
         self._habit: End | None = None
 
     def send(self, data: bytes) -> bool:
-        """Send ``data``, and connect first where needed. Returns False: syslog does not confirm a send.
-
-        :raises NetworkError: connecting failed, the connection broke, or the peer had closed it.
-        :raises AuthenticationError: the peer refused the client certificate.
-        :raises ConfigurationError: the peer's certificate is not trusted.
-        """
+        """Send ``data``, and return False: syslog does not confirm a send. Errors as in `Connector.connect`."""
         if self._connection is None:
             self._connection = self._open()
         with _translated_errors(self._connection):
@@ -79,9 +74,8 @@ class SyslogChannel:
     def confirm(self, *, goes_on: bool = False) -> None:
         """Return once the end of the connection proves that all data on it arrived; then close it.
 
-        :param goes_on: more will be sent at once, so the next connection is made while the peer reads the rest.
+        :param goes_on: the next connection is made while the peer reads the rest.
         :raises NetworkError: the data may not have arrived and must be sent again.
-        :raises AuthenticationError: the peer refused the client certificate.
         """
         if self._connection is None:
             return
@@ -93,12 +87,12 @@ class SyslogChannel:
             self._judge(end)
 
     def check(self) -> None:
-        """Make an empty connection and end it; raise the error that would prevent sending."""
+        """Make an empty connection and end it; see `Channel`."""
         with contextlib.closing(self._open()) as connection:
             self._end(connection, _SHORT_PATIENCE_S)
 
     def abandon(self) -> None:
-        """Close the connection with whatever is in flight; never fails."""
+        """See `Channel`."""
         for connection in (self._connection, self._next):
             if connection is not None:
                 with contextlib.suppress(OSError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import datetime
-import os
 import ssl
 import tempfile
 from dataclasses import dataclass, field
@@ -157,16 +156,14 @@ def check_period(certificate: Certificate, name: str, now: datetime.datetime) ->
 
 
 def _load_own(context: ssl.SSLContext, cert: str, key: str) -> None:
-    # The ssl module reads only files. mkstemp makes one that only its owner can read, and it is removed at once.
-    descriptor, path = tempfile.mkstemp(prefix="devo-", suffix=".pem")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{cert.rstrip()}\n{key.rstrip()}\n")
-        context.load_cert_chain(path, password=_refuse_encrypted)
-    except ssl.SSLError as error:
-        raise ConfigurationError(_own_error(error)) from error
-    finally:
-        Path(path).unlink()
+    # The ssl module reads only files. Only its owner can read this one, and it is removed at once.
+    with tempfile.NamedTemporaryFile("w", prefix="devo-", suffix=".pem", encoding="utf-8") as file:
+        file.write(f"{cert.rstrip()}\n{key.rstrip()}\n")
+        file.flush()
+        try:
+            context.load_cert_chain(file.name, password=_refuse_encrypted)
+        except ssl.SSLError as error:
+            raise ConfigurationError(_own_error(error)) from error
 
 
 def _refuse_encrypted() -> str:

@@ -70,15 +70,11 @@ class HttpChannel:
         self._path = "/stream/" + "/".join(quote(each, safe="!*()") for each in segments)
 
     def frame(self, lines: Sequence[bytes]) -> bytes:
-        """Return the gzipped body that carries ``lines``."""
+        """Return a gzipped body."""
         return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
 
     def send(self, data: bytes) -> bool:
-        """Send a body and return True: its answer confirms it.
-
-        :raises NetworkError, ServerError, RateLimitedError: it may not have arrived, and may be sent again.
-        :raises AuthenticationError, ForbiddenError, RejectedError, ConfigurationError: Devo would refuse it again.
-        """
+        """Send a body and return True: its answer confirms it. Raises the errors of `HttpClient.send`."""
         self._post(data, {"Content-Encoding": "gzip"}, accept=(200, 204))
         return True
 
@@ -90,7 +86,7 @@ class HttpChannel:
         self._http.close()
 
     def check(self) -> None:
-        """Send a request without a line; raise the error that would prevent sending, such as a refused token."""
+        """Send a request without a line; see `Channel`."""
         with contextlib.closing(self._http):
             self._post(b"", {}, accept=_CHECK_STATUSES)
 

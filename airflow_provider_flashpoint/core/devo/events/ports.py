@@ -11,8 +11,8 @@ from typing import Any, Protocol
 class WriterStatistics:
     """Counts of one writer.
 
-    ``lines`` and ``bytes`` count what was sent, without headers and repetitions. ``repeated`` counts the lines that
-    were sent again after a break; the peer may not have read them the first time.
+    ``lines`` and ``bytes`` count what was sent, without headers and repetitions; ``repeated`` counts the lines that
+    were sent again after a break.
     """
 
     lines: int = 0
@@ -25,7 +25,7 @@ class WriterStatistics:
 
 
 class Writer(Protocol):
-    """Writes events to one table and confirms that Devo has read them; `EventWriter` implements it."""
+    """Writes events to one table, and confirms that Devo has read them."""
 
     @property
     def statistics(self) -> WriterStatistics:
@@ -51,6 +51,7 @@ class Writer(Protocol):
         """Return how many lines were confirmed since the last call: all that were written since.
 
         :raises DeliveryError: all attempts failed; the lines are kept, and the next call sends them again.
+        :raises ConfigurationError, PermanentError: the peer is not trusted, or refuses the credentials.
         """
 
 

@@ -83,7 +83,7 @@ class EventWriter:
 
     @property
     def unconfirmed(self) -> int:
-        """The number of lines that were written and not confirmed."""
+        """See `Writer`."""
         return self.statistics.lines - self.statistics.confirmed + len(self._buffer)
 
     def unconfirmed_lines(self) -> Iterator[bytes]:
@@ -93,10 +93,7 @@ class EventWriter:
         yield from self._buffer
 
     def encode(self, record: Any) -> bytes:
-        """Return ``record`` as a line for `write`.
-
-        :raises DataError: the line would be longer than the channel or the settings allow.
-        """
+        """Return ``record`` as a line for `write`; see `Writer`."""
         return encode(record, max_line_bytes=self._max_line_bytes)
 
     def write(self, lines: bytes | Iterable[bytes]) -> None:
@@ -118,11 +115,7 @@ class EventWriter:
             self._buffer_bytes += size
 
     def confirm(self) -> int:
-        """Return how many lines were confirmed since the last call: all that were written since.
-
-        :raises DeliveryError: all attempts failed; the lines are kept, and the next call sends them again.
-        :raises ConfigurationError, PermanentError: the peer is not trusted, or refuses the credentials.
-        """
+        """See `Writer`."""
         self._send_buffer()
         if self._batch:
             self._resending(partial(self._transfer, confirm=True))

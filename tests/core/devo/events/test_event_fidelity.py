@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_event_line import ANY_TEXT, JSON_VALUES, as_utf16
 
 from airflow_provider_flashpoint.connections import read_settings
-from airflow_provider_flashpoint.core.devo.events.line import encode, encode_text
+from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
@@ -45,6 +45,12 @@ def devo(certificates_directory: Path) -> Iterator[DevoServer]:
     """A sandbox for the many examples of one test."""
     with DevoServer(DevoSettings(directory=certificates_directory)) as server:
         yield server
+
+
+def line_of_text(text: str) -> bytes:
+    """Return a text that is not JSON as a line, with its line breaks and NULs made visible."""
+    visible = text.translate(str.maketrans({"\n": "\\n", "\r": "\\r", "\0": "\\0"}))
+    return visible.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def writer_to(devo: DevoServer, extra: dict[str, Any]) -> EventWriter:
@@ -103,7 +109,7 @@ def test_any_text_arrives_unchanged_as_one_event(
 def test_any_text_that_is_no_json_is_one_event(devo: DevoServer, extra: dict[str, Any], texts: list[str]) -> None:
     """Texts that are not JSON arrive as lines, one event each."""
     devo.tables.clear()
-    lines = [encode_text(text) for text in texts]
+    lines = [line_of_text(text) for text in texts]
     with writer_to(devo, extra) as writer:
         writer.write(lines)
     assert devo.tables.names() == [TAG]
@@ -120,7 +126,7 @@ def test_stream_is_the_sdks(
     """For every message that devo-sdk sends correctly, the bytes are the same, in both framings."""
     devo.tables.clear()
     texts = [*texts, "", 'a"b",c\td', "ñ€😀", "back\\slash", "a" * 70_000]
-    lines = [*map(encode_text, texts), *map(encode, records)]
+    lines = [*map(line_of_text, texts), *map(encode, records)]
     sender = sdk_sender(devo, extra)
     for line in lines:
         # The SDK counts the newline of a message only where it is given with it.

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.connection.header import MAX_TAG_CHARACTERS, check_tag, syslog_header
-from airflow_provider_flashpoint.core.devo.events.line import encode, encode_text
+from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -89,24 +89,9 @@ def test_record_is_one_line_and_reads_back(record: Any) -> None:
     assert as_utf16(json.loads(line)) == as_utf16(record)
 
 
-@given(ANY_TEXT)
-def test_text_is_one_line(text: str) -> None:
-    """The line of any text has one newline, at its end, and no carriage return or NUL."""
-    line = encode_text(text)
-    assert line.count(b"\n") == 1
-    assert line.endswith(b"\n")
-    assert not set(line) & {0x0D, 0x00}
-
-
-def test_text_shows_what_it_cannot_hold() -> None:
-    """Line breaks, NUL and lone surrogates become visible; nothing else changes."""
-    assert encode_text("a\nb\r\nc\0d\ud83d\t\\ñ😀") == "a\\nb\\r\\nc\\0d\\ud83d\t\\ñ😀\n".encode()
-
-
-@pytest.mark.parametrize("make", [encode, encode_text])
-def test_too_long_a_line_is_refused(make: Any) -> None:
+def test_too_long_a_line_is_refused() -> None:
     """The longest line allowed counts its newline; one byte more is a DataError."""
-    length = len(make("xyz"))
-    assert len(make("xyz", max_line_bytes=length)) == length
+    length = len(encode("xyz"))
+    assert len(encode("xyz", max_line_bytes=length)) == length
     with pytest.raises(DataError, match=f"{length} bytes"):
-        make("xyz", max_line_bytes=length - 1)
+        encode("xyz", max_line_bytes=length - 1)
