@@ -139,9 +139,9 @@ class _LimitedSource:
         pages = cast("Any", self._source.pages(window))
         with contextlib.closing(pages):  # ends the requests that are under way
             for page in pages:
-                records = page.records[: self._limit - self._read] if self._limit else page.records
+                records = page[: self._limit - self._read] if self._limit else page
                 self._read += len(records)
-                yield Page(records, next=page.next, total=page.total)
+                yield records
                 if self._limit and self._read >= self._limit:
                     return
         self._is_complete = True

@@ -22,7 +22,7 @@ def ours(work: Work, **options: int) -> Measured:
 
     def run() -> int:
         pages = flashpoint(work, **options).source(DataSet.INDICATORS, record_type=INDICATOR_TYPE).pages(window())
-        return len({record["fpid"] for page in pages for record in page.records})
+        return len({record["fpid"] for page in pages for record in page})
 
     return run
 

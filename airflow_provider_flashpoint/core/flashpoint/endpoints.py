@@ -6,9 +6,8 @@ The values come from public clients of these APIs; a value that is not certain i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_flashpoint.core import codec
@@ -20,14 +19,6 @@ from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter that an endpoint accepts: its request parameter, and the type of its value."""
-
-    parameter: str
-    kind: type = str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A row of the endpoint table.
@@ -35,13 +26,12 @@ class Endpoint:
     :param path: empty where it is not public; then it is a setting.
     :param records_key: the key of the list of records in an answer; None where the answer is that list.
     :param window_parameters: the names of the start and the end of the window.
-    :param format_time: writes a time in requests.
+    :param total_header: the header of an answer with the number of records in its whole window.
     :param id_field: the identity of a record; empty where records have none, and all of a record identifies it.
     :param time_field: the time of a record, None where it has none.
     :param version_fields: flattened names of fields that grow with each version of a record, the best one first.
     :param type_parameter: selects records of one type; None where records have no type.
-    :param type_names: names of types in requests, where they differ from those of the configuration.
-    :param filters: the filters by their names in the configuration.
+    :param filters: the request parameters of filters, by the names of the filters in the configuration.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
 
@@ -49,17 +39,16 @@ class Endpoint:
     paginator: Paginator
     records_key: str | None
     window_parameters: tuple[str, str]
-    format_time: Callable[[datetime], str] = format_instant
     size_parameter: str
     page_size: int
     max_page_size: int
     fixed_parameters: Mapping[str, str] = field(default_factory=dict)
+    total_header: str = ""
     id_field: str
     time_field: str | None
     version_fields: tuple[str, ...] = ()
     type_parameter: str | None = None
-    type_names: Mapping[str, str] = field(default_factory=dict)
-    filters: Mapping[str, Filter] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -81,28 +70,25 @@ class Endpoint:
 
     def parameters(self, window: Window) -> dict[str, Any]:
         """Return the request parameters of a page of ``window``, without those of the paginator."""
-        bounds = map(self.format_time, window.request_bounds())
+        bounds = map(format_instant, window.request_bounds())
         times = dict(zip(self.window_parameters, bounds, strict=True))
         return {**times, self.size_parameter: self.page_size, **self.fixed_parameters}
 
     def selection(self, record_type: str | None, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request parameters that select records of one type and by filters.
 
-        :raises ConfigurationError: a filter does not exist here, or its value has another type.
+        :raises ConfigurationError: a filter does not exist here, or its value is not a text.
         """
         selection: dict[str, Any] = {}
         if self.type_parameter and record_type:
-            selection[self.type_parameter] = self.type_names.get(record_type, record_type)
+            selection[self.type_parameter] = record_type
         for name, value in filters.items():
-            accepted = self.filters.get(name)
-            if accepted is None:
+            if name not in self.filters:
                 allowed = ", ".join(sorted(self.filters)) or "none"
                 raise ConfigurationError(f"{name!r} is not a filter of {self.path}; allowed are: {allowed}.")
-            if not isinstance(value, accepted.kind):
-                raise ConfigurationError(
-                    f"The filter {name} of {self.path} is {value!r}; it must be of type {accepted.kind.__name__}."
-                )
-            selection[accepted.parameter] = value
+            if not isinstance(value, str):
+                raise ConfigurationError(f"The filter {name} of {self.path} is {value!r}; it must be of type str.")
+            selection[self.filters[name]] = value
         return selection
 
     def identity(self, record: Record) -> str | bytes:
@@ -116,7 +102,6 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         path="/api/v4/indicators/attribute",
         paginator=Offsets(
             parameter="skip",
-            total_header="x-fp-total-hits",
             ceiling=10_000,
             fallback=Scroll(path="/api/v4/indicators/scroll", records_key="results"),
         ),
@@ -126,11 +111,12 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         page_size=1000,
         max_page_size=1000,
         fixed_parameters={"sort_timestamp": "asc"},
+        total_header="x-fp-total-hits",
         id_field="fpid",
         time_field=None,
         version_fields=("header_.indexed_at", "timestamp"),
         type_parameter="types",
-        filters={"query": Filter("query")},
+        filters={"query": "query"},
         raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class _Incomplete(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offsets(Paginator):
+class Offsets:
     """Pages by offset, read ahead.
 
     Each page starts with the last record of the page before. Where that record is unchanged, none between the two was
@@ -36,12 +37,10 @@ class Offsets(Paginator):
     than once.
 
     :param parameter: the number of records skipped.
-    :param total_header: the header with the server's count of records.
     :param ceiling: the server's limit on records skipped plus page size.
     """
 
     parameter: str
-    total_header: str
     ceiling: int
     fallback: Paginator
 
@@ -54,11 +53,6 @@ class Offsets(Paginator):
 
         with ReadAhead(read, reader.requests_ahead) as ahead:
             yield from _Walk(self, reader, ahead).pages(window)
-
-    def total(self, answer: Answer) -> int | None:
-        """Return the server's count of records in the whole window, None where it sends none."""
-        total = answer.headers.get(self.total_header, "")
-        return int(total) if total.isdecimal() else None
 
 
 class _Walk:
@@ -93,18 +87,17 @@ class _Walk:
         skips = self._skips(answer)
         seen: set[str | bytes] = set()
         yield from self._decoded(answer, 0, seen)
-        first_total = self._offsets.total(answer)
-        total = first_total or 0
+        has_total, total = answer.total is not None, answer.total or 0
         for number, skip in enumerate(skips, start=1):
             if len(answer.items) < size:
                 break
-            following = self._following(window, skips[number:]) if first_total is not None else ()
+            following = self._following(window, skips[number:]) if has_total else ()
             last = answer.record(-1)
             answer = self._ahead.read(window, skip, following)
             if not answer.items or answer.record(0) != last:
                 raise _Incomplete("changed while it was read")
             yield from self._decoded(answer, 1, seen)
-            total = max(total, self._offsets.total(answer) or 0)
+            total = max(total, answer.total or 0)
         else:
             if len(answer.items) >= size:
                 raise _Incomplete("holds more records than can be paged through")
@@ -112,10 +105,9 @@ class _Walk:
             raise _Incomplete(f"showed {len(seen)} of {total} records", parts=1)
 
     def _decoded(self, answer: Answer, start: int, seen: set[str | bytes]) -> Iterator[Page]:
-        total = self._offsets.total(answer)
-        for records in answer.records(start):
-            seen.update(map(self._reader.endpoint.identity, records))
-            yield Page(records, total=total)
+        for page in answer.pages(start):
+            seen.update(map(self._reader.endpoint.identity, page))
+            yield page
 
     def _following(self, window: Window, skips: Iterable[int]) -> Iterator[Place]:
         """Yield the pages that are likely to be read next: those at ``skips``, then those of later windows."""
@@ -123,16 +115,14 @@ class _Walk:
         for later in self._later:
             yield later, 0
             first = self._ahead.known(later, 0)
-            if first is not None and self._offsets.total(first) is not None:
+            if first is not None and first.total is not None:
                 with contextlib.suppress(_Incomplete):
                     yield from ((later, skip) for skip in self._skips(first))
 
     def _full_page(self, first: Answer) -> int:
         """Return the number of records in a full page, which may be fewer than requested."""
-        total = self._offsets.total(first)
-        if total is not None and 2 <= len(first.items) < min(total, self._page_size):
-            return len(first.items)
-        return self._page_size
+        is_capped = first.total is not None and 2 <= len(first.items) < min(first.total, self._page_size)
+        return len(first.items) if is_capped else self._page_size
 
     def _skips(self, first: Answer) -> range:
         """Return the number of records that each page after the first skips.
@@ -142,13 +132,12 @@ class _Walk:
         size = self._full_page(first)
         step = size - 1
         skips = range(step, self._offsets.ceiling - self._page_size + 1, step)
-        total = self._offsets.total(first)
-        if total is None:
+        if first.total is None:
             return skips
         within_reach = (skips[-1] if skips else 0) + size
-        if total > within_reach:
+        if first.total > within_reach:
             raise _Incomplete(
-                f"holds {total} records, more than the {within_reach} that can be paged through",
-                parts=max(2, -(-total // within_reach)),
+                f"holds {first.total} records, more than the {within_reach} that can be paged through",
+                parts=max(2, math.ceil(first.total / within_reach)),
             )
-        return range(step, min(skips.stop, max(total, size)), step)
+        return range(step, min(skips.stop, max(first.total, size)), step)

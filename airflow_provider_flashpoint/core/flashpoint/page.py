@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,39 +12,29 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import MalformedPageError
 
 Record = dict[str, Any]
+Page = list[Record]
+"""The records of one answer, or of a part of it, in the server's order."""
 
 _DECODED_AT_ONCE = 100  # records; decoded, they need several times the memory of their text
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Records of one answer, or of a part of it, in the server's order.
-
-    ``next`` is the token of the next page where the endpoint sends one. ``total`` is the number of records in the whole
-    window by the server's count, None where it sends none.
-    """
-
-    records: list[Record]
-    next: str | None = None
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A page before its records are decoded.
+    """An answer of a list endpoint, before its records are decoded.
 
     :param items: the records, as `msgspec.Raw` or already decoded.
     :param body: all of the answer; the items of its lists may be raw.
     :param path: names the endpoint in errors.
     :param size: bytes of the answer.
+    :param total: the server's count of records in the whole window, None where it sends none.
     :param decode: decodes one raw record.
     """
 
     items: list[Any]
     body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     size: int = 0
+    total: int | None = None
     decode: Callable[[msgspec.Raw], Any] = codec.decode
 
     def record(self, number: int) -> Record:
@@ -58,7 +48,7 @@ class Answer:
             raise MalformedPageError(f"{self.path}: element {number} of the page is {_shape(record)}, not an object.")
         return record
 
-    def records(self, start: int = 0) -> Iterator[list[Record]]:
+    def pages(self, start: int = 0) -> Iterator[Page]:
         """Yield the decoded records from number ``start`` on, in parts; errors as in `record`."""
         for first in range(start, len(self.items), _DECODED_AT_ONCE):
             yield [self.record(number) for number in range(first, min(first + _DECODED_AT_ONCE, len(self.items)))]

@@ -1,14 +1,12 @@
-"""Paginators: each reads all pages of one window, and knows where an answer holds its total and the next page.
+"""Paginators: each reads all pages of one window in one way of paging, and can serve several endpoints.
 
 `Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, has a module of its own.
-A further way of paging is a further subclass of `Paginator`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,22 +47,15 @@ class PageReader(Protocol):
         """Send a request whose answer holds no records."""
 
 
-class Paginator(ABC):
-    """Reads the pages of a window."""
+class Paginator(Protocol):
+    """A way of paging."""
 
-    __slots__ = ()
-
-    @abstractmethod
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
 
-    def total(self, answer: Answer) -> int | None:
-        """Return the server's count of records in the whole window, None where it sends none."""
-        return None
-
 
 @dataclass(frozen=True, slots=True)
-class Links(Paginator):
+class Links:
     """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
 
     :param parameter: the token, in the link and in the next request.
@@ -82,8 +73,7 @@ class Links(Paginator):
         while True:
             answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
             token = self._next(answer)
-            for records in answer.records():
-                yield Page(records, next=token)
+            yield from answer.pages()
             if token is None:
                 return
             if token in seen:
@@ -106,7 +96,7 @@ class Links(Paginator):
 
 
 @dataclass(frozen=True, slots=True)
-class Scroll(Paginator):
+class Scroll:
     """Pages by a scroll that the server holds, without a limit on the number of records.
 
     :param path: continues a scroll with POST, and closes it with DELETE.
@@ -151,8 +141,7 @@ class Scroll(Paginator):
                 if digest in seen:
                     raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
                 seen.add(digest)
-                for records in answer.records():
-                    yield Page(records, next=scroll_id)
+                yield from answer.pages()
                 request = Request("POST", self.path, json={"scroll_id": scroll_id}, retry=False)
         finally:
             if scroll_id is not None:

@@ -21,15 +21,14 @@ class ReadAhead:
 
     At most ``limit`` requests are under way at once, and at most twice as many pages are kept: a page that waits long
     for its turn, such as the first one of a later window, does not keep others from being requested. Pages that wait or
-    are under way have at most ``max_bytes`` together, as far as the largest page so far can tell.
+    are under way have at most `MAX_BYTES_AHEAD` together, if none is larger than the largest page so far.
 
     :param read: returns a page; called from several threads.
     """
 
-    def __init__(self, read: ReadAt, limit: int, max_bytes: int = MAX_BYTES_AHEAD) -> None:
+    def __init__(self, read: ReadAt, limit: int) -> None:
         self._read = read
         self._limit = limit
-        self._max_bytes = max_bytes
         self._largest = 0
         self._pool = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="flashpoint-page")
         self._begun: dict[Place, Future[Answer]] = {}
@@ -71,5 +70,5 @@ class ReadAhead:
         return (
             under_way < self._limit
             and len(self._begun) < 2 * self._limit
-            and (len(self._begun) + 2) * self._largest <= self._max_bytes
+            and (len(self._begun) + 2) * self._largest <= MAX_BYTES_AHEAD
         )

@@ -52,7 +52,7 @@ class HttpSource:
         self._lock = threading.Lock()
 
     def pages(self, window: Window) -> Iterator[Page]:
-        """Yield the pages of ``window``: each record at least once, in the server's order."""
+        """Return the pages of ``window``, see `Source`."""
         return self.endpoint.paginator.pages(window, self)
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
@@ -63,30 +63,31 @@ class HttpSource:
 
     def read(self, request: Request, *, records_key: str | None) -> Answer:
         """Return the answer to a request, see `PageReader`."""
-        response, size, body = self._http.read(replace(request, stream=True), _split)
-        answer = Answer(
-            items_of(body, key=records_key, path=request.path),
-            body=body,
-            headers=response.headers,
-            path=request.path,
-            size=size,
-            decode=self._decode,
-        )
-        self._count(response, self.endpoint.paginator.total(answer))
-        return answer
+
+        def parse(response: Response) -> Answer:
+            text = response.raw.read(decode_content=True)  # in one piece: the blocks of requests cost CPU and memory
+            body = raw_json.split(text)
+            return Answer(
+                items_of(body, key=records_key, path=request.path),
+                body=body,
+                path=request.path,
+                size=len(text),
+                total=self._count(response),
+                decode=self._decode,
+            )
+
+        return self._http.read(replace(request, stream=True), parse)
 
     def send(self, request: Request) -> None:
         """Send a request whose answer holds no records."""
-        self._count(self._http.send(request), None)
+        self._count(self._http.send(request))
 
-    def _count(self, response: Response, total: int | None) -> None:
+    def _count(self, response: Response) -> int | None:
+        """Count an accepted answer and return its total."""
+        digits = response.headers.get(self.endpoint.total_header, "")
+        total = int(digits) if digits.isdecimal() else None
         with self._lock:
             if not self.requests:
                 self.first_url, self.total = response.url, total
             self.requests += 1
-
-
-def _split(response: Response) -> tuple[Response, int, Any]:
-    """Return the response, the size of its body, and the body split into records."""
-    text = response.raw.read(decode_content=True)  # in one piece: the blocks of requests cost more CPU and memory
-    return response, len(text), raw_json.split(text)
+        return total

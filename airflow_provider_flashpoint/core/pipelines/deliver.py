@@ -168,9 +168,9 @@ class _Delivery:
             memory_log.look()
             if telemetry:
                 telemetry.look()
-            self._take(page.records)
+            self._take(page)
             batch = self._batch
-            _log.info("Page %d: %d events read, %d to send.", number, len(page.records), len(batch.pairs))
+            _log.info("Page %d: %d events read, %d to send.", number, len(page), len(batch.pairs))
             if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
                 self._deliver_batch()
         self._deliver_batch()

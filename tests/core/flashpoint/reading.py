@@ -36,5 +36,5 @@ def read(
     return [
         codec.decode(codec.encode(record))
         for page in client.source(data_set, **filters).pages(window)
-        for record in page.records
+        for record in page
     ]

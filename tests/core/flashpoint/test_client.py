@@ -55,7 +55,7 @@ def test_touched_while_read(server_of: ServerOf, at: datetime, with_total: bool)
     moved: set[str] = set()
     pages = client_of(server, page_size=7, requests_ahead=1).source(DataSet.INDICATORS).pages(WINDOW)
     for number, page in enumerate(pages):
-        found |= fpids(page.records)
+        found |= fpids(page)
         if number < 3:
             moved.update(server.store.touch_indicators(count=3, at=at))
     assert moved

@@ -27,7 +27,6 @@ from airflow_provider_flashpoint.errors import MalformedPageError, NetworkError,
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN_S = 16
 WINDOW = Window(START, START + timedelta(seconds=SPAN_S))
-TOTAL = "x-total"
 
 
 class Shelf:
@@ -65,7 +64,7 @@ class Shelf:
     @property
     def endpoint(self) -> Endpoint:
         row = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
-        offsets = Offsets(parameter="skip", total_header=TOTAL, ceiling=self.ceiling, fallback=Fallback(self))
+        offsets = Offsets(parameter="skip", ceiling=self.ceiling, fallback=Fallback(self))
         return replace(row, page_size=self.page_size, paginator=offsets)
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
@@ -81,8 +80,8 @@ class Shelf:
     def by_offset(self, window: Window, skip: int) -> Answer:
         assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
         held = self.held(window)
-        headers = {TOTAL: str(max(0, len(held) + self.excess))} if self.with_total else {}
-        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], headers=headers, size=self.answer_bytes)
+        total = max(0, len(held) + self.excess) if self.with_total else None
+        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], total=total, size=self.answer_bytes)
         self.on_read()
         return answer
 
@@ -91,7 +90,7 @@ class Shelf:
         return self.endpoint.paginator.pages(WINDOW, self)
 
     def walk(self, *, ahead: int = 1) -> list[int]:
-        return [record["fpid"] for page in self.pages(ahead=ahead) for record in page.records]
+        return [record["fpid"] for page in self.pages(ahead=ahead) for record in page]
 
 
 class Fallback(Paginator):
@@ -363,7 +362,7 @@ def page(*ids: int, next: str | None = None) -> Answer:
 
 
 def ids_of(pages: Iterator[Page]) -> list[int]:
-    return [record["fpid"] for each in pages for record in each.records]
+    return [record["fpid"] for each in pages for record in each]
 
 
 def test_links_through_an_empty_page() -> None:

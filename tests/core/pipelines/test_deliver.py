@@ -315,7 +315,7 @@ def test_read_events_are_delivered_without_reading_them_again(
 
         def pages() -> Iterable[Page]:
             for page in pages_of(count, size):
-                read.extend(map(line_of, page.records))
+                read.extend(map(line_of, page))
                 yield page
 
         first, second = FakeWriter(frozenset({fails_at})), FakeWriter()
