@@ -8,7 +8,6 @@ from enum import Enum
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StrictBool
-from pydantic_core import CoreSchema, core_schema
 
 from airflow_provider_flashpoint.config.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
@@ -60,10 +59,11 @@ class Span(Allowed):
         text = f"a whole number of {unit} from {minimum} to {maximum}"
         return cls(text, unit=timedelta(**{unit: 1}), minimum=minimum, maximum=maximum)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """Return how pydantic reads the span."""
-        count = Annotated[int, Field(ge=self.minimum, le=self.maximum), BeforeValidator(self._count)]
-        return core_schema.no_info_after_validator_function(self.unit.__mul__, handler.generate_schema(count))
+        bounds = Field(ge=self.minimum, le=self.maximum)
+        count = Annotated[int, bounds, BeforeValidator(self._count), AfterValidator(self.unit.__mul__)]
+        return handler.generate_schema(count)
 
     def _count(self, value: Any) -> Any:
         return value // self.unit if isinstance(value, timedelta) else _no_flag(value)

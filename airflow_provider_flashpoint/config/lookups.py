@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from pydantic import TypeAdapter, ValidationError
-
-from airflow_provider_flashpoint.config.fields import LookupName
+from airflow_provider_flashpoint.config.fields import LookupName, Settings
 from airflow_provider_flashpoint.config.model import LookupConfig
 from airflow_provider_flashpoint.config.problems import shown
 from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.config.validation import not_allowed
+from airflow_provider_flashpoint.config.validation import validated
 
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"
 _DEFAULT_NAME = "Threatintel_Flashpoint_Intelligence"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 OWN_KEYS = LookupConfig.keys() - {"indicator_type"}
+
+
+class _Shared(Settings):
+    lookup_name: LookupName | None = None
 
 
 def folded_lookups(service: Section) -> dict[str, Section]:
@@ -86,13 +88,8 @@ def _with_settings_by_type(indicator_type: str, entry: Section, service: Section
 
 def _name(lookups: Mapping[str, Section], service: Section) -> None:
     """Give each lookup without a name of its own the service's name, or else the default one."""
-    shared = service.get("lookup_name")
-    if shared is not None:
-        try:
-            shared = TypeAdapter(LookupName).validate_python(shared)
-        except ValidationError:
-            service.problems.add(service.place("lookup_name"), not_allowed(shared, LookupName))
-            shared = None
+    settings = validated(_Shared, service.only({"lookup_name"}), service.problems)
+    shared = settings.lookup_name if settings else None
     nameless = [lookup for lookup in lookups.values() if lookup.get("lookup_name") is None]
     for lookup in nameless:
         indicator_type = lookup["indicator_type"]

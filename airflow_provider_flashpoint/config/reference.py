@@ -100,8 +100,8 @@ def _table(model: type[Settings], keys: Collection[str]) -> str:
     for key, field in sorted(fields_of(model).items(), key=lambda item: not item[1].is_required()):
         if key in keys:
             default = str(_default(field)).lower() if isinstance(field.default, bool) else _default(field)
-            allowed = allowed_values(field.annotation, field.metadata)
-            rows.append((f"`{key}`", "" if default is None else f"`{default}`", allowed, field.description or ""))
+            shown = "" if default is None else f"`{default}`"
+            rows.append((f"`{key}`", shown, allowed_values(field), field.description or ""))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

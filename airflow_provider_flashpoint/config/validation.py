@@ -6,21 +6,20 @@ reference of the settings shows the same texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match, shown, unknown_key
 from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-    from pydantic.fields import FieldInfo
-    from pydantic_core import ErrorDetails
-
-M = TypeVar("M", bound="BaseModel")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,58 +29,60 @@ class Allowed:
     :param text: completes "give ...".
     :param missing: the same for a required field that is absent; ``{name}`` inserts another key of the mapping.
     :param model: the model that reads the value, where the annotation names another type.
-    :param is_secret: the value never appears in a message.
     """
 
     text: str
     missing: str | None = None
     model: type[BaseModel] | None = None
-    is_secret: bool = False
 
 
 def validated(model: type[M], document: Mapping[str, Any], problems: Problems) -> M | None:
-    """Return ``document`` as a value of ``model``. If it is wrong, add its problems and return None."""
-    from pydantic import ValidationError
+    """Return ``document`` as a value of ``model``. If it is wrong, add its problems and return None.
 
+    A ConfigurationError of a field's validator completes ``<key>: ...`` with its own text.
+
+    :raises ConfigurationError: the problems so far, or the error of a validator of the whole model.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems.add_all(problems_of(error, model, document))
-        return None
+        errors = error.errors(include_url=False)
+    # Outside of the handler, so that no traceback shows the ValidationError, which holds the values.
+    for each in errors:
+        if not each["loc"]:
+            problems.raise_if_any()
+            raise each["ctx"]["error"]
+        if each["type"] != "default_factory_not_called":  # the value that the default depends on is wrong
+            problems.add(*_problem(each, model, document))
+    return None
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], document: Any) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each problem that ``model`` found in ``document``.
+def _problem(error: Mapping[str, Any], model: type[BaseModel], document: Any) -> tuple[str, str]:
+    """Follow the location of an error through the models; return the path and text of the last field that it reaches.
 
-    :param document: the value that was validated. Paths come from its sections, and from the keys of others.
+    Paths come from the sections of ``document``, and from the keys of other mappings.
     """
-    for each in error.errors(include_url=False):
-        yield _problem(each, model, document)
-
-
-def _problem(error: ErrorDetails, kind: Any, value: Any) -> tuple[str, str]:
-    """Follow the location of an error through the models, and describe the last field that it reaches."""
-    path = getattr(value, "path", "")
-    metadata: tuple[Any, ...] = ()
+    value, path = document, getattr(document, "path", "")
+    field = FieldInfo.from_annotation(model)
     for step in error["loc"]:
-        mark = _mark(metadata)
-        kind = mark.model if mark and mark.model else kind
+        kind, _ = _unwrapped(field)
         if _is_model(kind):
             fields = fields_of(kind)
             path = value.place(str(step)) if isinstance(value, Section) else child_path(path, str(step))
             if step not in fields:
                 return path, unknown_key(str(step), fields)
+            field = fields[step]
             if error["type"] == "missing" and step not in value:
-                return path, _missing(fields[str(step)], value)
-            kind, metadata = _unwrapped(fields[str(step)].annotation, fields[str(step)].metadata)
+                return path, _missing(field, value)
         else:
-            item, of_item = _unwrapped(get_args(kind)[0]) if get_origin(kind) is tuple else (object, ())
-            if not (_is_model(item) or _mark(of_item)):
+            item = FieldInfo.from_annotation(get_args(kind)[0] if get_origin(kind) is tuple else object)
+            if not (_is_model(item.annotation) or _mark(item.metadata)):
                 break  # a problem of a plain item is one of its list
-            kind, metadata = item, of_item
+            field = item
             path = getattr(value[step], "path", f"{path}[{step}]")
         value = value.get(step) if isinstance(value, Mapping) else value[step]
-    return path, not_allowed(value, kind, metadata)
+    reason = error.get("ctx", {}).get("error")
+    return path, str(reason) if isinstance(reason, ConfigurationError) else _not_allowed(value, field)
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -89,11 +90,13 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.__pydantic_fields__.items()}
 
 
-def allowed_values(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """Return the values that a field allows, in words: those of its `Allowed`, its choices or its bounds."""
-    kind, metadata = _unwrapped(annotation, metadata)
+def allowed_values(field: FieldInfo) -> str:
+    """Return the values that a field allows, in words: its `Allowed`, an example, its choices or its bounds."""
+    kind, metadata = _unwrapped(field)
     if mark := _mark(metadata):
         return mark.text
+    if field.examples:
+        return f"a text such as {field.examples[0]}"
     if choices := _choices(kind):
         return " or ".join(choices)
     if kind is bool:
@@ -105,21 +108,21 @@ def allowed_values(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     return "a mapping" if _is_model(kind) else "a text that is not empty"
 
 
-def not_allowed(value: object, annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """Return the text of a problem: the value, the values that are allowed, and the one that is most like it."""
-    kind, metadata = _unwrapped(annotation, metadata)
-    mark = _mark(metadata)
-    match = close_match(value, _choices(kind)) if isinstance(value, str) else None
+def _not_allowed(value: object, field: FieldInfo) -> str:
+    """Return the text of a problem: the value, the values that are allowed, and the one that is most like it.
+
+    The value of a field without ``repr`` is a secret, so the text does not contain it.
+    """
+    match = close_match(value, _choices(_unwrapped(field)[0])) if isinstance(value, str) else None
     hint = f" (did you mean {match}?)" if match else ""
-    text = "the value" if mark and mark.is_secret else shown(value)
-    return f"{text} is not allowed; give {allowed_values(kind, metadata)}{hint}"
+    return f"{shown(value) if field.repr else 'the value'} is not allowed; give {allowed_values(field)}{hint}"
 
 
 def _missing(field: FieldInfo, siblings: Mapping[str, Any]) -> str:
     mark = _mark(field.metadata)
     if mark and mark.missing:
         return f"missing; give {mark.missing.format_map(siblings)}"
-    return f"missing; give {allowed_values(field.annotation, field.metadata)}"
+    return f"missing; give {allowed_values(field)}"
 
 
 def _choices(kind: Any) -> list[str]:
@@ -132,18 +135,19 @@ def _is_model(kind: Any) -> bool:
     return hasattr(kind, "__pydantic_fields__")
 
 
-def _mark(metadata: Iterable[Any]) -> Allowed | None:
+def _mark(metadata: list[Any]) -> Allowed | None:
     return next((mark for mark in metadata if isinstance(mark, Allowed)), None)
 
 
-def _unwrapped(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, tuple[Any, ...]]:
-    """Return the type of an annotation without ``Annotated`` and ``None``, and all metadata of the field."""
-    found = tuple(metadata)
-    while True:
-        if get_origin(annotation) is Annotated:
-            found += tuple(annotation.__metadata__)
-            annotation = annotation.__origin__
-        elif get_origin(annotation) in (Union, UnionType):
-            annotation = next(part for part in get_args(annotation) if part is not type(None))
+def _unwrapped(field: FieldInfo) -> tuple[Any, list[Any]]:
+    """Return the type that reads the field, without ``Annotated`` and ``None``, and all metadata of the field."""
+    kind: Any = field.annotation
+    metadata = list(field.metadata)
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        if get_origin(kind) is Annotated:
+            metadata += kind.__metadata__
+            kind = kind.__origin__
         else:
-            return annotation, found
+            kind = next(part for part in get_args(kind) if part is not type(None))
+    mark = _mark(metadata)
+    return mark.model if mark and mark.model else kind, metadata

@@ -12,7 +12,6 @@ from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
 SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
@@ -87,11 +86,6 @@ class ConnectionSettings(BaseModel):
         if isinstance(value, float) and int in types and value.is_integer():
             return int(value)
         return str(value) if str in types and type(value) is int else value
-
-
-def problem(reason: str) -> PydanticCustomError:
-    """Return the error that a validator raises. Its text completes ``<key>: ...`` in a message."""
-    return PydanticCustomError("problem", "{text}", {"text": reason})
 
 
 @cache

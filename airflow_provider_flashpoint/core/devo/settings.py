@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath, problem
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.connection.tls import Identity
@@ -134,7 +135,9 @@ class DevoSettings(ConnectionSettings):
         try:
             ipaddress.ip_address(host.strip("[]"))
         except ValueError as error:
-            raise problem(f"{host!r} is not allowed; it must be a name alone, like collector-us.devo.io") from error
+            raise ConfigurationError(
+                f"{host!r} is not allowed; it must be a name alone, like collector-us.devo.io"
+            ) from error
         return host.strip("[]")
 
     @field_validator("http_token")

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, create_model, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, problem
-from airflow_provider_flashpoint.errors import InvalidTokenError, MissingTokenError
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText
+from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 _DEFAULT_HOST = "https://fp.tools"
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
@@ -54,8 +54,8 @@ class _FlashpointFields(ConnectionSettings):
     def _address(cls, host: str) -> str:
         host = host.strip()
         if "@" in host:
-            raise problem("it contains a user or a password; leave them out")
-        wrong = problem(f"{host!r} is not allowed; it must be like {_DEFAULT_HOST}")
+            raise ConfigurationError("it contains a user or a password; leave them out")
+        wrong = ConfigurationError(f"{host!r} is not allowed; it must be like {_DEFAULT_HOST}")
         try:
             parts = urlsplit(host if "://" in host else f"https://{host}")
             _ = parts.port
