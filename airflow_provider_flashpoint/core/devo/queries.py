@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ def ids_query(tag: str, id_field: str, *, message_column: str = DEFAULT_MESSAGE_
     )
 
 
+@dataclass(frozen=True)
 class QueryClient:
     """Queries the tables of one Devo domain.
 
@@ -66,9 +68,8 @@ class QueryClient:
     :param message_column: the column that holds an event unchanged.
     """
 
-    def __init__(self, http: HttpClient, *, message_column: str = DEFAULT_MESSAGE_COLUMN) -> None:
-        self._http = http
-        self._message_column = message_column
+    http: HttpClient
+    message_column: str = DEFAULT_MESSAGE_COLUMN
 
     def id_counts(self, tag: str, id_field: str, *, since: datetime) -> Iterator[tuple[str, int]]:
         """Yield each id in the events of ``tag`` and its number of events.
@@ -77,13 +78,13 @@ class QueryClient:
         :raises: the errors of `HttpClient.send`; ServerError, NetworkError also where the answer breaks off.
         """
         request = {
-            "query": ids_query(tag, id_field, message_column=self._message_column),
+            "query": ids_query(tag, id_field, message_column=self.message_column),
             "from": int(since.timestamp()),
             # Without an end, Devo's answer would not end. By this machine's clock, the end might be in Devo's future.
             "to": "now",
             "mode": {"type": "json/simple/compact"},
         }
-        response = self._http.send(Request("POST", _PATH, json=request, stream=True))
+        response = self.http.send(Request("POST", _PATH, json=request, stream=True))
         with contextlib.closing(response):
             yield from _counts(response)
 

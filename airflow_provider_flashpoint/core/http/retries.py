@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import random
-import time
 
 import tenacity
+import urllib3
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -17,17 +16,10 @@ _log = logging.getLogger(__name__)
 
 def retry_after_s(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
     try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
+        return urllib3.Retry().parse_retry_after(value) if value else None
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
-    return max(0.0, at.timestamp() - time.time())
 
 
 def wait_s(state: tenacity.RetryCallState) -> float:

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-# The column of the values that have no column, as one JSON object.
-EXTRA_COLUMN = "_extra"
+EXTRA_COLUMN = "_extra"  # of the values that have no column, as one JSON object
 _ROWS_PER_WRITE = 500
-# Separates cells until they are quoted; ASCII's unit separator.
-_BETWEEN = "\x1f"
-_BETWEEN_BYTES = b"\x1f"
+_BETWEEN = "\x1f"  # separates cells until they are quoted; ASCII's unit separator
 
 
 @dataclass(frozen=True)
@@ -53,20 +49,17 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
     :raises ConfigurationError: the key cannot be a column.
     """
     names = lookup_columns(columns, key)
-    blank_row: dict[str, Any] = dict.fromkeys(names[:-1], "")
+    named = names[:-1]
+    known = frozenset(named)
     extra_keys: Counter[str] = Counter()
     file.write((",".join(_header_cell(name) for name in names) + "\n").encode("utf-8", "backslashreplace"))
     lines: list[bytes] = []
     written = 0
     for row in rows:
-        whole_row = {**blank_row, **row}
-        values = list(whole_row.values())
-        if len(values) == len(blank_row):
-            values.append("")
-        else:
-            extra = dict(islice(whole_row.items(), len(blank_row), None))
-            extra_keys.update(extra.keys())
-            values[len(blank_row) :] = [codec.encode(extra).decode()]
+        extra = {} if known.issuperset(row) else {name: value for name, value in row.items() if name not in known}
+        extra_keys.update(extra.keys())
+        values = [row.get(name, "") for name in named]
+        values.append(extra or "")
         # As `cell`, without a call for most values.
         cells = [v if (kind := type(v)) is str else str(v) if kind is int else cell(v) for v in values]
         lines.append(_line(cells))
@@ -96,7 +89,7 @@ def _line(texts: list[str]) -> bytes:
         text = '","'.join([text.replace('"', '""') for text in texts])
         return b'"%b"\n' % text.encode("utf-8", "backslashreplace")
     line = text.encode("utf-8", "backslashreplace").replace(b'"', b'""')
-    return b'"%b"\n' % line.replace(_BETWEEN_BYTES, b'","')
+    return b'"%b"\n' % line.replace(_BETWEEN.encode(), b'","')
 
 
 def _header_cell(name: str) -> str:

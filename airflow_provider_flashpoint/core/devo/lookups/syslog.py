@@ -18,6 +18,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
@@ -42,6 +43,7 @@ _numbers = re.compile(b"," + _NUMBER).sub
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class SyslogLookups:
     """The lookups of the domain that a syslog connection belongs to; see `Lookups`.
 
@@ -50,30 +52,19 @@ class SyslogLookups:
     :param channel: sends and confirms the bytes; its frame is not used.
     :param pause_s: seconds to wait after START and before END, as devo-sdk does: different parts of Devo process them.
     :param max_attempts: the most attempts of one upload.
-    :param host: the sender's name in each line; None for the name of this machine.
     :param clock: seconds since 1970, which make the names of uploads unique.
     """
 
-    def __init__(
-        self,
-        channel: SyslogChannel,
-        *,
-        pause_s: float = 5.0,
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        host: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._channel = channel
-        self._pause_s = pause_s
-        self._max_attempts = max_attempts
-        self._host = host
-        self._clock = clock
-        self._sleep = sleep
+    channel: SyslogChannel
+    _: KW_ONLY
+    pause_s: float = 5.0
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
 
     def check(self) -> None:
         """Connect and send nothing; see `Lookups`."""
-        self._channel.check()
+        self.channel.check()
 
     def exists(self, name: str) -> None:
         """Return None: nothing can be read over syslog."""
@@ -101,28 +92,28 @@ class SyslogLookups:
             "'api' in the connection.",
             name,
         )
-        resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self._max_attempts, sleep=self._sleep)
+        resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self.max_attempts, sleep=self.sleep)
         rows = resending(partial(self._upload, name, header, csv_file, operation))
         _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
 
     def _upload(self, name: str, header: str, csv_file: IO[bytes], operation: Operation) -> int:
         """Send and confirm one upload, and return its number of rows."""
-        upload = f"{self._clock()}_{name}|".encode()
-        control = syslog_header(f"my.lookup.control.{name}.{_ACTIONS[operation]}", host=self._host) + upload
+        upload = f"{self.clock()}_{name}|".encode()
+        control = syslog_header(f"my.lookup.control.{name}.{_ACTIONS[operation]}") + upload
         deletion = ".DELETE" if operation is Operation.DELETE else ""
-        data = syslog_header(f"my.lookup.data.{name}{deletion}", host=self._host) + upload
+        data = syslog_header(f"my.lookup.data.{name}{deletion}") + upload
         rows = 0
         try:
-            self._channel.send(b"%bSTART|%b\n" % (control, header.encode()))
-            self._sleep(self._pause_s)
+            self.channel.send(b"%bSTART|%b\n" % (control, header.encode()))
+            self.sleep(self.pause_s)
             for count, lines in row_lines(csv_file, data):
-                self._channel.send(lines)
+                self.channel.send(lines)
                 rows += count
-            self._sleep(self._pause_s)
-            self._channel.send(b"%bEND|%b\n" % (control, header.encode()))
-            self._channel.confirm()
+            self.sleep(self.pause_s)
+            self.channel.send(b"%bEND|%b\n" % (control, header.encode()))
+            self.channel.confirm()
         except BaseException:
-            self._channel.abandon()
+            self.channel.abandon()
             raise
         return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
+@dataclass
 class LookupWatch:
     """Watches one lookup during one change.
 
@@ -41,24 +43,17 @@ class LookupWatch:
     :param timeout_s: the longest time of the change, including the wait for other jobs.
     """
 
-    def __init__(
-        self,
-        read: Callable[[str], Any],
-        name: str,
-        path: str,
-        *,
-        timeout_s: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self.before: Any = _UNREAD
-        self._read = read
-        self._name = name
-        self._path = path
-        self._timeout_s = timeout_s
-        self._clock = clock
-        self._sleep = sleep
-        self._deadline = clock() + timeout_s
+    read: Callable[[str], Any]
+    name: str
+    path: str
+    _: KW_ONLY
+    timeout_s: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    before: Any = _UNREAD
+
+    def __post_init__(self) -> None:
+        self._deadline = self.clock() + self.timeout_s
         self._known: list[str] = []
 
     def start(self, call: Callable[[], Result], *, busy: Collection[int] = (BUSY,)) -> Result:
@@ -71,10 +66,10 @@ class LookupWatch:
         def attempt() -> Result:
             self._known = self._job_ids()
             if self._known and is_under_way(job_status(self._job(self._known[-1]))):
-                _log.info("Lookup %s: waiting for the end of another job.", self._name)
+                _log.info("Lookup %s: waiting for the end of another job.", self.name)
                 raise RejectedError("Its last job has not ended.", status=BUSY)
             if self.before is _UNREAD:  # an earlier attempt may have changed it, though its answer was lost
-                self.before = self._read(self._path)
+                self.before = self.read(self.path)
             return call()
 
         def is_busy(error: BaseException) -> bool:
@@ -85,7 +80,7 @@ class LookupWatch:
         except tenacity.RetryError as error:
             refusal = error.last_attempt.exception()
             raise TransientError(
-                f"Lookup {self._name}: another job keeps it busy for {self._timeout_s:.0f} s. {refusal}"
+                f"Lookup {self.name}: another job keeps it busy for {self.timeout_s:.0f} s. {refusal}"
             ) from refusal
 
     def wait(self, job: str | None, left: str) -> JobStatus:
@@ -98,28 +93,28 @@ class LookupWatch:
         :raises TransientError: the time is up, or there is no sign of a job; it may still succeed.
         """
         word = "none"
-        unseen_until = self._clock() + _UNSEEN_S
+        unseen_until = self.clock() + _UNSEEN_S
 
         def ended() -> list[JobStatus]:
             nonlocal word
             statuses = self._statuses(job)
-            if not statuses and (change := self._change_of_metadata(is_late=self._clock() >= unseen_until)):
+            if not statuses and (change := self._change_of_metadata(is_late=self.clock() >= unseen_until)):
                 statuses = [change]
             for status in statuses:
                 word = status.word
                 if status.state is JobState.FAILED:
                     reason = f": {status.reason}" if status.reason else " and gave no reason"
-                    raise RejectedError(f"Lookup {self._name}: Devo's job ended with {word}{reason}. {left}")
+                    raise RejectedError(f"Lookup {self.name}: Devo's job ended with {word}{reason}. {left}")
             return statuses if all(status.state is JobState.DONE for status in statuses) else []
 
         try:
             status = self._polling(tenacity.retry_if_not_result(bool))(ended)[-1]
         except tenacity.RetryError as error:
             raise TransientError(
-                f"Lookup {self._name}: Devo's job has not ended within {self._timeout_s:.0f} s. Its last status is "
+                f"Lookup {self.name}: Devo's job has not ended within {self.timeout_s:.0f} s. Its last status is "
                 f"{word}. Until it ends: {left}"
             ) from error
-        _log.info("Lookup %s: Devo's job ended with %s.", self._name, word)
+        _log.info("Lookup %s: Devo's job ended with %s.", self.name, word)
         return status
 
     def _statuses(self, job: str | None) -> list[JobStatus]:
@@ -134,7 +129,7 @@ class LookupWatch:
 
         :raises TransientError: it is late, and there is no sign of a change.
         """
-        metadata = self._read(self._path)
+        metadata = self.read(self.path)
         status, before = lookup_status(metadata), lookup_status(self.before)
         if status.state is JobState.FAILED and metadata != self.before:
             return status
@@ -143,23 +138,23 @@ class LookupWatch:
             return JobStatus(JobState.DONE, status.word)
         if is_settled and is_late:
             raise TransientError(
-                f"Lookup {self._name}: Devo accepted the call, but for {_UNSEEN_S:.0f} s it has listed no job of it, "
+                f"Lookup {self.name}: Devo accepted the call, but for {_UNSEEN_S:.0f} s it has listed no job of it, "
                 "and the metadata of the lookup have not changed: the job failed, or is not visible."
             )
         return None
 
     def _job(self, job: str) -> Any:
-        return self._read(f"{self._path}/job/{quote(job, safe='')}")
+        return self.read(f"{self.path}/job/{quote(job, safe='')}")
 
     def _job_ids(self) -> list[str]:
-        return job_ids(self._read(f"{self._path}/job"))
+        return job_ids(self.read(f"{self.path}/job"))
 
     def _polling(self, retry: tenacity.retry_base) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=retry,
             wait=tenacity.wait_exponential(multiplier=_FIRST_POLL_S, max=_LONGEST_POLL_S),
-            stop=lambda state: self._clock() + state.upcoming_sleep > self._deadline,
-            sleep=self._sleep,
+            stop=lambda state: self.clock() + state.upcoming_sleep > self._deadline,
+            sleep=self.sleep,
         )
 
 
