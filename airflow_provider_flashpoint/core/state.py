@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, StrictInt, TypeAdapter, ValidationError, ValidationInfo
 
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 STATE_VERSION = 1
-_PLAIN = {"int": (int, "a number"), "str": (str, "a text"), "str | None": (str, "a text")}
+
+
+def _instant(value: Any, info: ValidationInfo) -> datetime:
+    return parse_instant(value, name=str(info.field_name))
+
+
+_Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class LookupStatus(StrEnum):
@@ -55,11 +63,11 @@ class Delivered:
 class _Checkpointed(Origin):
     """The fields of both kinds of state. Times are aware and in UTC; None if there was no run yet."""
 
-    from_checkpoint_time: datetime | None = None
-    to_checkpoint_time: datetime | None = None
-    pulled_at: datetime | None = None
+    from_checkpoint_time: _Instant | None = None
+    to_checkpoint_time: _Instant | None = None
+    pulled_at: _Instant | None = None
     run_id: str = ""
-    updated_at: datetime | None = None
+    updated_at: _Instant | None = None
 
     def to_json(self) -> str:
         """Return the text for the Variable."""
@@ -84,37 +92,20 @@ class _Checkpointed(Origin):
                 raise ValueError("it is not a JSON object")
             if found.get("version") != STATE_VERSION:
                 raise ValueError(f"version is {found.get('version')!r}, not {STATE_VERSION}")
-            return cls(**cls._read(found))
-        except (ValueError, TypeError, KeyError) as error:
+            given = {field: value for field, value in found.items() if value is not None}
+            # The status of a lookup has no default here: a text without one may be no state at all.
+            return TypeAdapter(cls).validate_python({"status": None, **given})
+        except ValueError as error:
             raise ConfigurationError(
-                f"The Airflow Variable {name} holds no readable state: {error}. Correct it, or delete it to start "
-                f"over: `airflow variables delete {name}`."
+                f"The Airflow Variable {name} holds no readable state: {_problem(error)}. Correct it, or delete it to "
+                f"start over: `airflow variables delete {name}`."
             ) from error
-
-    @classmethod
-    def _read(cls, found: Mapping[str, Any]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            value = found.get(field.name)
-            if value is None:
-                continue
-            if field.name.endswith(("_time", "_at")):
-                value = parse_instant(value, name=field.name)
-            elif field.type in _PLAIN and type(value) is not _PLAIN[field.type][0]:
-                raise ValueError(f"{field.name} is {value!r}, not {_PLAIN[field.type][1]}")
-            elif field.name == "filters" and not isinstance(value, dict):
-                raise ValueError(f"filters is {value!r}, not a JSON object")
-            values[field.name] = value
-        return values
 
     def change_of(self, origin: Origin) -> str | None:
         """Return a sentence about what differs between the stored origin and the one of this run, or None."""
         changes = [
             f"{name} was {stored!r} and is now {current!r}"
-            for name, stored, current in (
-                ("api", self.api, origin.api),
-                ("filters", self.filters, origin.filters),
-            )
+            for name, stored, current in (("api", self.api, origin.api), ("filters", self.filters, origin.filters))
             if stored is not None and current is not None and stored != current
         ]
         return f"The source has changed: {' and '.join(changes)}." if changes else None
@@ -149,19 +140,8 @@ class LookupState(_Checkpointed):
     columns: tuple[str, ...] = ()
     key: str = ""
     generation: str = ""
-    delivered_to_time: datetime | None = None
-    rows_sent: int = 0
-
-    @classmethod
-    def _read(cls, found: Mapping[str, Any]) -> dict[str, Any]:
-        values = super()._read(found)
-        status = values.get("status")
-        if status not in tuple(LookupStatus):
-            raise ValueError(f"status is {status!r}; allowed are {', '.join(LookupStatus)}")
-        columns = values.get("columns", ())
-        if not isinstance(columns, (list, tuple)) or not all(isinstance(column, str) for column in columns):
-            raise ValueError("columns is not a list of texts")
-        return {**values, "status": LookupStatus(status), "columns": tuple(columns)}
+    delivered_to_time: _Instant | None = None
+    rows_sent: StrictInt = 0
 
     def after_sync(
         self,
@@ -195,9 +175,19 @@ class LookupState(_Checkpointed):
 class EventState(_Checkpointed):
     """State of one event table. ``sent`` and ``repeated`` count the last run."""
 
-    sent: int = 0
-    repeated: int = 0
+    sent: StrictInt = 0
+    repeated: StrictInt = 0
 
     def after_delivery(self, delivered: Delivered, *, sent: int, repeated: int) -> EventState:
         """Return the state after a window was delivered and confirmed."""
         return replace(self, sent=sent, repeated=repeated, **self._after(delivered, forced=False))
+
+
+def _problem(error: ValueError) -> str:
+    """Return the cause of an error in one line, with the name and the value of the field."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    cause = first.get("ctx", {}).get("error") or f"{field} is {first['input']!r}: {first['msg']}"
+    return str(cause).rstrip(".")

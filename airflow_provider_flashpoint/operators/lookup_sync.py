@@ -72,7 +72,9 @@ class LookupSyncOperator(IndicatorsOperator):
             # One lock for all runs: an attempt that lost its turn must not bring old rows.
             attempt_lock = AttemptLock(self.staging() / "lookups" / lookup_file, work=self.lookup_name)
             ports = SyncPorts(
-                pull=self.pull_ports(opened),
+                source=opened.source,
+                obfuscator=opened.obfuscator,
+                stages=self.stages(),
                 lookups=DevoHook(self.devo_conn_id).lookups(),
                 ledger_of=self.ledger,
                 attempt_lock=attempt_lock,
@@ -106,7 +108,7 @@ class LookupSyncOperator(IndicatorsOperator):
             columns=self.columns,
             initial_status=LookupStatus(self.lookup_status),
             obfuscation=rules,
-            pull=self.pull_settings(),
+            stage_retention=self.retention(),
             origin=origin,
             run_id=run_id,
         )

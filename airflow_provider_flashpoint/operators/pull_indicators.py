@@ -18,7 +18,6 @@ from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOpera
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-    from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
 
 
@@ -80,19 +79,13 @@ class IndicatorsOperator(WindowedOperator):
         """Return the source of the indicators of this type, see `open_source`."""
         return self.open_source(DataSet.INDICATORS, rules, record_type=self.indicator_type, **client_options)
 
-    def pull_ports(self, opened: OpenSource, *, stages: StoragePath | None = None) -> PullPorts:
-        """Return what a pull works on; its stages lie in the staging storage by default."""
-        from airflow_provider_flashpoint.core.pipelines.pull import PullPorts
+    def stages(self) -> StoragePath:
+        """Return the directory of the stages of this type."""
+        return self.staging() / "indicators" / directory_name(self.indicator_type)
 
-        if stages is None:
-            stages = self.staging() / "indicators" / directory_name(self.indicator_type)
-        return PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=stages)
-
-    def pull_settings(self) -> PullSettings:
-        """Return the options of a pull."""
-        from airflow_provider_flashpoint.core.pipelines.pull import PullSettings
-
-        return PullSettings(lookup_key=self.lookup_key, stage_retention=self.stage_retention or stage_retention())
+    def retention(self) -> timedelta:
+        """Return how long stages are kept."""
+        return self.stage_retention or stage_retention()
 
 
 class PullIndicatorsOperator(IndicatorsOperator):
@@ -108,7 +101,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Stage the window and return the summary of the stage."""
-        from airflow_provider_flashpoint.core.pipelines.pull import pull
+        from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             self.log.info("pre_pull started.")
@@ -116,7 +109,10 @@ class PullIndicatorsOperator(IndicatorsOperator):
             run_window = self.window_of(context, self.progress(context))
             self.log_window(run_window)
             self.log_begin(context)
-            stage = pull(run_window.asked, self.pull_ports(self.open_indicators(rules)), self.pull_settings())
+            opened = self.open_indicators(rules)
+            ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages())
+            settings = PullSettings(lookup_key=self.lookup_key, stage_retention=self.retention())
+            stage = pull(run_window.asked, ports, settings)
             return {
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,

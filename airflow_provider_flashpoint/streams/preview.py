@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
 from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
+from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
@@ -58,7 +58,9 @@ def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
         temporary = storage_path(directory)
         ports = SyncPorts(
-            pull=replace(task.pull_ports(opened, stages=temporary), source=source),
+            source=source,
+            obfuscator=opened.obfuscator,
+            stages=temporary,
             lookups=kept,
             ledger_of=partial(task.ledger, read_only=True),
             attempt_lock=AttemptLock(temporary / "attempt", work="preview"),
@@ -130,32 +132,21 @@ class _LimitedSource:
 
     def __init__(self, source: HttpSource, limit: int) -> None:
         self.endpoint = source.endpoint
-        self._source = source
+        self.source = source
+        self.read = 0
+        self.is_complete = False
         self._limit = limit
-        self._read = 0
-        self._is_complete = False
 
     def pages(self, window: Window) -> Iterator[Page]:
-        pages = cast("Any", self._source.pages(window))
+        pages = cast("Any", self.source.pages(window))
         with contextlib.closing(pages):  # ends the requests that are under way
             for page in pages:
-                records = page[: self._limit - self._read] if self._limit else page
-                self._read += len(records)
+                records = page[: self._limit - self.read] if self._limit else page
+                self.read += len(records)
                 yield records
-                if self._limit and self._read >= self._limit:
+                if self._limit and self.read >= self._limit:
                     return
-        self._is_complete = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return how Flashpoint was read; ``total`` is its own count, or None."""
-        url = self._source.first_url
-        return {
-            "request": {"method": "GET", "url": url} if url else None,
-            "requests": self._source.requests,
-            "total": self._source.total,
-            "read": self._read,
-            "complete": self._is_complete,
-        }
+        self.is_complete = True
 
 
 class _KeptRows:
@@ -208,11 +199,17 @@ def _encoder(task: PullAlertsOperator) -> tuple[Callable[[Record], bytes], str |
         return encode, str(error)
 
 
-def _run_dict(run_window: RunWindow, source: _LimitedSource, obfuscator: Obfuscator) -> dict[str, Any]:
+def _run_dict(run_window: RunWindow, limited: _LimitedSource, obfuscator: Obfuscator) -> dict[str, Any]:
+    """Return the window and how Flashpoint was read; ``total`` is its own count, or None."""
+    source = limited.source
     return {
         "window": run_window.asked.to_dict(),
         "rule": run_window.rule,
-        **source.to_dict(),
+        "request": {"method": "GET", "url": source.first_url} if source.first_url else None,
+        "requests": source.requests,
+        "total": source.total,
+        "read": limited.read,
+        "complete": limited.is_complete,
         "obfuscated": {str(rule): count for rule, count in obfuscator.counts.items()},
     }
 

@@ -195,7 +195,6 @@ def sync(work: Work, summary: StageSummary) -> int:
     from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, columns_of, deploy_stage
     from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
     from airflow_provider_flashpoint.core.staging.newest import RowKey
-    from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
     from airflow_provider_flashpoint.core.staging.stage import Stage
 
     stage = Stage(storage_path(summary.uri), summary)
@@ -206,15 +205,13 @@ def sync(work: Work, summary: StageSummary) -> int:
         columns=columns_of(stage, key=LOOKUP_KEY, wanted=None),
         operation=Operation.CREATE,
     )
-    with RejectedRecords(work.directory / "dead_letters.jsonl") as rejected_records:
-        done = deploy_stage(
-            stage,
-            deployment,
-            lookups=lookups_client(settings(work)),
-            ledger=LookupLedger(work.directory / "lookups", build=deployment.build),
-            rejected_records=rejected_records,
-            clock=Clock(),
-        )
+    done = deploy_stage(
+        stage,
+        deployment,
+        lookups=lookups_client(settings(work)),
+        ledger=LookupLedger(work.directory / "lookups", build=deployment.build),
+        clock=Clock(),
+    )
     return done.rows_sent
 
 

@@ -22,6 +22,9 @@ from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRe
 from airflow_provider_flashpoint.core.staging.stage import Stage
 from airflow_provider_flashpoint.errors import ConfigurationError
 
+REJECTED = "dead_letters.jsonl"
+"""Name of the file of rejected rows in the directory of the stage."""
+
 _MAX_COLUMNS = 500
 _MAX_COLUMNS_SHOWN = 200
 _CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
@@ -82,7 +85,6 @@ def deploy_stage(
     *,
     lookups: Lookups,
     ledger: LookupLedger,
-    rejected_records: RejectedRecords,
     clock: Clock,
     before_deploying: Callable[[], None] = lambda: None,
 ) -> DeploymentSummary:
@@ -92,7 +94,11 @@ def deploy_stage(
     :raises: what reading the stage or deploying raises; the lookup is then unchanged.
     """
     key = deployment.key
-    with NewestVersions() as newest, tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file:
+    with (
+        RejectedRecords(stage.directory / REJECTED) as rejected_records,
+        NewestVersions() as newest,
+        tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file,
+    ):
         newest.add_rows(stage.versions(key))
         if newest.oldest_version is not None:
             since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - _CLOCK_SKEW_US
@@ -134,5 +140,5 @@ def _newest_rows(stage: Stage, key: RowKey, superseded: Superseded, rejected_rec
             continue
         if key.value_in(row) is None:
             rejected_records.add(row, f"no value under the lookup_key {key.column}")
-            continue
-        yield row
+        else:
+            yield row

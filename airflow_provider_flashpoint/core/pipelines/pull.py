@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullPorts:
-    """What a pull works on. ``stages`` is the directory of the stages of one indicator type."""
+    """Everything that a pull works on. ``stages`` is the directory of the stages of one indicator type."""
 
     source: Source
     obfuscator: Obfuscator

@@ -1,20 +1,9 @@
 """Sync a lookup: decide what to do, find or pull a stage, deploy it, and save the state.
 
-`sync` is the whole pipeline, without Airflow::
-
-    sync(given, progress, period, ports, settings) -> SyncResult
-
-    given      the summary of a stage that `pull` wrote for this run, as a dictionary; None to pull
-    progress   the stored state of the lookup, and the status that this run uses
-    period     the period that the run is for
-    ports      one `SyncPorts`: source, lookups, ledger, attempt lock, storage, state, clock
-    settings   one `SyncSettings`: names, columns, rules of obfuscation
+The order of effects: the ledger is written after Devo accepted the rows, the state after the ledger.
 
 A preview runs this pipeline with other ports: a source with a limit, lookups that keep the rows, a ledger with
-``read_only=True``, a temporary directory, and a ``save_state`` that saves nothing. `SyncResult` says what was decided
-and delivered.
-
-The order of effects: the ledger is written after Devo accepted the rows, the state after the ledger.
+``read_only=True``, a temporary directory, and a ``save_state`` that saves nothing.
 """
 
 from __future__ import annotations
@@ -27,15 +16,20 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
+from airflow_provider_flashpoint.core.pipelines.deploy import (
+    REJECTED,
+    Deployment,
+    DeploymentSummary,
+    columns_of,
+    deploy_stage,
+)
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
-from airflow_provider_flashpoint.core.staging.storage import StoragePath
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus, Origin
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
 
@@ -46,11 +40,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSettings:
-    """How one lookup is synced.
+class SyncSettings(PullSettings):
+    """Options of a sync, and of its pull if it needs a stage of its own.
 
     :param lookup_key: the flattened name whose value is the key of the lookup.
-    :param pull: how a stage is pulled, if the sync needs one of its own.
     :param columns: the columns besides the key, None for those discovered when the lookup is built.
     :param initial_status: the status of a lookup that has no state.
     :param obfuscation: the rules that a given stage must have been pulled with.
@@ -59,7 +52,6 @@ class SyncSettings:
 
     lookup_name: str
     lookup_key: str
-    pull: PullSettings
     columns: Sequence[str] | None = None
     initial_status: LookupStatus = LookupStatus.NEW
     obfuscation: Sequence[ObfuscationRule] = ()
@@ -68,16 +60,14 @@ class SyncSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPorts:
-    """What a sync works on.
+class SyncPorts(PullPorts):
+    """Everything that a sync works on, also when it pulls.
 
-    :param pull: the ports of the pull, for a sync that needs a stage of its own.
     :param ledger_of: returns the ledger of one build of the lookup.
     :param open_path: returns the path of an address in the staging storage.
     :param save_state: saves the state and returns whether that succeeded.
     """
 
-    pull: PullPorts
     lookups: Lookups
     ledger_of: Callable[[str], LookupLedger]
     attempt_lock: AttemptLock
@@ -110,6 +100,8 @@ def sync(
 ) -> SyncResult:
     """Bring the window of ``period`` into the lookup and save its state.
 
+    :param given: the dictionary of the stage that a pull wrote for this run; None to pull.
+    :param progress: the stored state of the lookup, and the status that this run uses.
     :raises ConfigurationError: the lookup_key is not a column, or not the key that the lookup was built with.
     :raises SupersededError: another attempt has started meanwhile.
     """
@@ -135,21 +127,20 @@ class _Sync:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
         run_window = self._window()
-        stage = self._given_stage(given, run_window) or pull(run_window.asked, self._ports.pull, self._settings.pull)
+        stage = self._given_stage(given, run_window) or pull(run_window.asked, self._ports, self._settings)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.asked, name)
             unchanged = self._progress.state or LookupState()
             return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
         deployment = self._deployment(stage, run_window, exists=exists)
-        with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
-            summary = self._deploy(stage, deployment, rejected_records)
+        summary = self._deploy(stage, deployment)
         result = SyncResult(
             run_window=run_window,
             status=self._progress.status,
             state=self._state_after(stage, deployment, run_window, summary),
             deployment=deployment,
             summary=summary,
-            rejected_uri=rejected_records.uri,
+            rejected_uri=uri_of(stage.directory / REJECTED),
         )
         if self._ports.save_state(result.state):
             self._ports.ledger_of(deployment.build).forget_other_builds()
@@ -192,7 +183,7 @@ class _Sync:
         columns: tuple[str, ...] = ()
         is_old = False
         if self._progress.status is LookupStatus.NEW:
-            build = f"{self._ports.pull.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+            build = f"{self._ports.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
             operation = Operation.REPLACE if exists else Operation.CREATE
         elif state.key and state.key != settings.lookup_key:
             raise ConfigurationError(
@@ -206,13 +197,13 @@ class _Sync:
         return Deployment(
             lookup=settings.lookup_name,
             build=build,
-            key=RowKey(settings.lookup_key, self._ports.pull.source.endpoint.version_fields),
+            key=RowKey(settings.lookup_key, self._ports.source.endpoint.version_fields),
             columns=columns or columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
             operation=operation,
             consult_whole_ledger=is_old,
         )
 
-    def _deploy(self, stage: Stage, deployment: Deployment, rejected_records: RejectedRecords) -> DeploymentSummary:
+    def _deploy(self, stage: Stage, deployment: Deployment) -> DeploymentSummary:
         ports = self._ports
         if deployment.operation is not Operation.APPEND and self._state.status is LookupStatus.CREATED:
             ports.attempt_lock.check()
@@ -224,8 +215,7 @@ class _Sync:
             deployment,
             lookups=ports.lookups,
             ledger=ports.ledger_of(deployment.build),
-            rejected_records=rejected_records,
-            clock=ports.pull.clock,
+            clock=ports.clock,
             before_deploying=ports.attempt_lock.check,
         )
 
@@ -238,7 +228,7 @@ class _Sync:
             window=run_window.covered,
             leaves_no_gap=run_window.leaves_no_gap(complete_from),
             pulled_at=stage.summary.pulled_at,
-            at=self._ports.pull.clock.now(),
+            at=self._ports.clock.now(),
             run_id=self._settings.run_id,
             origin=self._settings.origin,
         )

@@ -10,20 +10,25 @@ newer version than its own oldest one: a few, unless its window is old.
 
 from __future__ import annotations
 
-import secrets
-from array import array
+import struct
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import cast
 
 from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersions
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, remove_tree, whole_file
-from airflow_provider_flashpoint.core.window import as_utc
+from airflow_provider_flashpoint.core.staging.storage import (
+    NAME_TIME,
+    StoragePath,
+    list_names,
+    new_name,
+    remove_tree,
+    whole_file,
+)
 
 _MAX_FILES = 64
-_ENTRY = 3
-_BLOCK = 4096 * _ENTRY
+_ENTRY = struct.Struct("=3q")
+_ENTRIES_READ = 4096
 _SUFFIX = ".versions"
-_NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class LookupLedger:
@@ -43,7 +48,7 @@ class LookupLedger:
 
         :param since_us: leave out syncs before this time, in microseconds since 1970; their versions are older.
         """
-        since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(_NAME_TIME)
+        since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(NAME_TIME)
         for name in self._files():
             if name >= since:
                 yield from self._read(name)
@@ -77,22 +82,14 @@ class LookupLedger:
             (self._home / name).unlink(missing_ok=True)
 
     def _write(self, entries: Iterable[Known], *, at: datetime) -> None:
-        name = f"{as_utc(at).strftime(_NAME_TIME)}-{secrets.token_hex(4)}{_SUFFIX}"
-        block = array("q")
-        with whole_file(self._home / name) as file:
+        with whole_file(self._home / new_name(at, _SUFFIX)) as file:
             for entry in entries:
-                block.extend(entry)
-                if len(block) >= _BLOCK:
-                    file.write(block.tobytes())
-                    del block[:]
-            file.write(block.tobytes())
+                file.write(_ENTRY.pack(*entry))
 
     def _read(self, name: str) -> Iterator[Known]:
         with (self._home / name).open("rb") as file:
-            while content := file.read(_BLOCK * 8):
-                block = array("q", content)
-                for at in range(0, len(block), _ENTRY):
-                    yield block[at], block[at + 1], block[at + 2]
+            while block := file.read(_ENTRY.size * _ENTRIES_READ):
+                yield from cast("Iterator[Known]", _ENTRY.iter_unpack(block))
 
     def _files(self) -> list[str]:
         return [name for name in list_names(self._home) if name.endswith(_SUFFIX)]

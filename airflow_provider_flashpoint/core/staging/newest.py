@@ -10,20 +10,19 @@ from __future__ import annotations
 import hashlib
 import struct
 import tempfile
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
 from airflow_provider_flashpoint.core.window import epoch_us
 
 _FILES = 64
-_ENTRY = 4  # numbers of 8 bytes: two of the digest, version, place
-_BUFFERED = 1024 * _ENTRY
+_ENTRY = struct.Struct("=4q")  # two numbers of the digest, version, place
+_ENTRIES_READ = 1024
+_BYTES_IN_MEMORY = 1 << 15  # of each file
 _KNOWN = -1  # the place of a version that was delivered before
-
-_two_numbers: Callable[[bytes], tuple[int, int]] = struct.Struct("<qq").unpack
+_DIGEST = struct.Struct("<2q")
 
 Known = tuple[int, int, int]
 """The two numbers of a key's digest, and a version."""
@@ -31,7 +30,8 @@ Known = tuple[int, int, int]
 
 def digest_of(key: str) -> tuple[int, int]:
     """Return 128 bits that stand for a key, as two signed numbers."""
-    return _two_numbers(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    first, second = _DIGEST.unpack(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    return first, second
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,8 @@ class NewestVersions:
     were delivered before, since nothing shows that they are older.
     """
 
-    def __init__(self, *, directory: str | None = None) -> None:
-        self._directory = directory
-        self._spill: dict[int, IO[bytes]] = {}
-        self._buffers = [array("q") for _ in range(_FILES)]
+    def __init__(self) -> None:
+        self._files = [_new_file() for _ in range(_FILES)]
         self._places = 0
         self.oldest_version: int | None = None
         """The oldest version of a row, None if no row has one."""
@@ -82,7 +80,7 @@ class NewestVersions:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._spill.values():
+        for file in self._files:
             file.close()
 
     def add_rows(self, entries: Iterable[Known | None]) -> None:
@@ -102,14 +100,7 @@ class NewestVersions:
             self._put(first, second, version, _KNOWN)
 
     def _put(self, first: int, second: int, version: int, place: int) -> None:
-        number = first % _FILES
-        buffer = self._buffers[number]
-        buffer.extend((first, second, version, place))
-        if len(buffer) >= _BUFFERED:
-            if number not in self._spill:
-                self._spill[number] = self._new_file()
-            self._spill[number].write(buffer.tobytes())
-            del buffer[:]
+        self._files[first % _FILES].write(_ENTRY.pack(first, second, version, place))
 
     def superseded(self) -> Superseded:
         """Return the superseded places. Of two rows with the same key and version the later one wins."""
@@ -135,16 +126,15 @@ class NewestVersions:
                 if place != _KNOWN and place not in superseded:
                     yield first, second, version
 
-    def _new_file(self) -> IO[bytes]:
-        return tempfile.TemporaryFile(dir=self._directory, prefix="newest-")
+    def _entries(self, number: int) -> Iterator[tuple[int, ...]]:
+        file = self._files[number]
+        file.seek(0)
+        while block := file.read(_ENTRY.size * _ENTRIES_READ):
+            yield from _ENTRY.iter_unpack(block)
 
-    def _entries(self, number: int) -> Iterator[tuple[int, int, int, int]]:
-        if number in self._spill:
-            file = self._spill[number]
-            file.seek(0)
-            while block := file.read(_BUFFERED * 8):
-                yield from _quadruples(array("q", block))
-        yield from _quadruples(self._buffers[number])
+
+def _new_file() -> tempfile.SpooledTemporaryFile[bytes]:
+    return tempfile.SpooledTemporaryFile(_BYTES_IN_MEMORY, prefix="newest-")
 
 
 class Superseded:
@@ -166,8 +156,3 @@ def _beats(one: tuple[int, int], other: tuple[int, int]) -> bool:
     if other_place == _KNOWN:
         return version == 0 or version >= other_version
     return (version, place) > (other_version, other_place)
-
-
-def _quadruples(numbers: array[int]) -> Iterator[tuple[int, int, int, int]]:
-    for at in range(0, len(numbers), _ENTRY):
-        yield numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]

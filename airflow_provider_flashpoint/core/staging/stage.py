@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,8 +26,10 @@ from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
 from airflow_provider_flashpoint.core.staging.stage_part import OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
+    NAME_TIME,
     StoragePath,
     list_names,
+    new_name,
     read_whole,
     remove_tree,
     uri_of,
@@ -40,7 +41,6 @@ from airflow_provider_flashpoint.errors import StageError
 MANIFEST = "manifest.json"
 _ROWS_PER_PART = 100_000
 _MANIFEST_VERSION = 2  # 1 had no key and no versions
-_NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 Item = TypeVar("Item")
 
@@ -63,15 +63,8 @@ class StageSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON's own types, as it goes into an XCom."""
-        return {
-            "uri": self.uri,
-            "records": self.records,
-            "bytes": self.bytes,
-            "sha256": self.sha256,
-            "window": self.window.to_dict(),
-            "pulled_at": format_instant(self.pulled_at),
-            "columns": list(self.columns),
-        }
+        window, pulled_at = self.window.to_dict(), format_instant(self.pulled_at)
+        return {**asdict(self), "window": window, "pulled_at": pulled_at, "columns": list(self.columns)}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> StageSummary:
@@ -117,8 +110,8 @@ class StageWriter:
     ) -> None:
         self.window = window
         self.pulled_at = as_utc(pulled_at)
-        self._siblings = directory / f"{window.start.strftime(_NAME_TIME)}_{window.end.strftime(_NAME_TIME)}"
-        self.directory = self._siblings / f"{self.pulled_at.strftime(_NAME_TIME)}-{secrets.token_hex(4)}"
+        self._siblings = directory / f"{window.start.strftime(NAME_TIME)}_{window.end.strftime(NAME_TIME)}"
+        self.directory = self._siblings / new_name(pulled_at)
         self._rows_per_part = rows_per_part
         self._key = key
         self._parts: list[Part] = []
@@ -230,7 +223,7 @@ class Stage:
 
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:
     """Remove the stages that were pulled before an instant, finished or not; return their number."""
-    limit = as_utc(before).strftime(_NAME_TIME)
+    limit = as_utc(before).strftime(NAME_TIME)
     removed = 0
     for window in list_names(directory):
         names = list_names(directory / window)

@@ -23,7 +23,6 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.state import Delivered, LookupState
 from airflow_provider_flashpoint.core.window import Window, format_instant
@@ -83,22 +82,20 @@ class Bench:
         consult_ledger: bool = False,
         at: datetime = EPOCH + timedelta(hours=24),
     ) -> DeploymentSummary:
-        with RejectedRecords(stage.directory / "dead_letters.jsonl") as rejected_records:
-            return deploy_stage(
-                stage,
-                Deployment(
-                    lookup="domains",
-                    build="one",
-                    key=KEY,
-                    columns=COLUMNS,
-                    operation=operation,
-                    consult_whole_ledger=consult_ledger,
-                ),
-                lookups=self.lookups,  # type: ignore[arg-type]
-                ledger=self.ledger,
-                rejected_records=rejected_records,
-                clock=Clock(now=lambda: at),
-            )
+        return deploy_stage(
+            stage,
+            Deployment(
+                lookup="domains",
+                build="one",
+                key=KEY,
+                columns=COLUMNS,
+                operation=operation,
+                consult_whole_ledger=consult_ledger,
+            ),
+            lookups=self.lookups,  # type: ignore[arg-type]
+            ledger=self.ledger,
+            clock=Clock(now=lambda: at),
+        )
 
 
 @pytest.fixture

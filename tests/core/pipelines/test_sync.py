@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
-from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, SyncResult, SyncSettings, sync
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
@@ -31,7 +31,7 @@ PERIOD = RunPeriod(window=Window(START, START + timedelta(hours=1)), rule="a tes
 SETTINGS = SyncSettings(
     lookup_name="domains",
     lookup_key="domain",
-    pull=PullSettings(lookup_key="domain", stage_retention=timedelta(days=1)),
+    stage_retention=timedelta(days=1),
     origin=Origin(api="legacy", filters={}),
 )
 
@@ -80,7 +80,9 @@ class Bench:
 
     def ports(self) -> SyncPorts:
         return SyncPorts(
-            pull=PullPorts(source=self.source, obfuscator=Obfuscator(), stages=self.directory / "stages"),
+            source=self.source,
+            obfuscator=Obfuscator(),
+            stages=self.directory / "stages",
             lookups=self.lookups,
             ledger_of=lambda build: LookupLedger(self.directory / "ledger", build=build),
             attempt_lock=self.lock(),
@@ -121,7 +123,7 @@ def test_a_new_lookup_is_built_and_then_added_to(bench: Bench) -> None:
 
 def test_a_given_stage_is_not_pulled_again(bench: Bench) -> None:
     """The stage that the pull of the run wrote serves the sync."""
-    stage = pull(PERIOD.window, bench.ports().pull, SETTINGS.pull)
+    stage = pull(PERIOD.window, bench.ports(), SETTINGS)
     bench.run(stage={**stage.summary.to_dict(), "obfuscation": []})
     assert len(bench.source.windows) == 1
     assert bench.lookups.deployed == [(Operation.CREATE, 3)]
@@ -131,7 +133,7 @@ def test_a_given_stage_is_not_pulled_again(bench: Bench) -> None:
 def test_a_stage_that_does_not_serve_is_pulled_again(bench: Bench, reason: str) -> None:
     """A stage that is gone, pulled with other rules, older than the last sync or of another window is left alone."""
     window = Window(START - timedelta(hours=1), START) if reason == "other window" else PERIOD.window
-    stage = pull(window, bench.ports().pull, SETTINGS.pull)
+    stage = pull(window, bench.ports(), SETTINGS)
     given = {**stage.summary.to_dict(), "obfuscation": []}
     if reason == "gone":
         (stage.directory / "manifest.json").unlink()
