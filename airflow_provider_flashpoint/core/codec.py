@@ -21,14 +21,15 @@ _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
 
-def decode(text: bytes | msgspec.Raw) -> Any:
+def decode(text: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Any] = _decoder) -> Any:
     """Return the value of a JSON text. Integers keep every digit; numbers beyond a double become text.
 
+    :param decoder: decodes strict JSON.
     :raises ValueError: the text is not JSON.
     :raises DataError: it is nested more deeply than about 1,000 levels.
     """
     try:
-        return _decoder.decode(text)
+        return decoder.decode(text)
     except ValueError:
         return _decode_odd(text)
     except RecursionError as error:

@@ -18,14 +18,15 @@ def rare_collections() -> Generator[None, None, None]:
     Records have no cycles, so collections find nothing in them: they took a fifth of the CPU of a pull.
     """
     _return_large_blocks()
-    thresholds = gc.get_threshold()
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
     gc.freeze()
     gc.set_threshold(_THRESHOLD, *thresholds[1:])
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        if not frozen:  # where a parent process froze objects before it forked, they stay shared with it
+            gc.unfreeze()
 
 
 def _return_large_blocks() -> None:
@@ -33,7 +34,9 @@ def _return_large_blocks() -> None:
 
     glibc does so until the first one is freed, and then puts later ones into heaps, whose gaps grow: 30 MiB in a pull.
     """
-    import ctypes
+    # Only glibc has mallopt: elsewhere its name is missing (macOS, musl), or None names no library (Windows, a static
+    # build). Nothing is restored, since glibc does not tell the earlier threshold, and the process of a task ends soon.
+    with contextlib.suppress(ImportError, OSError, TypeError, AttributeError):
+        import ctypes
 
-    with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

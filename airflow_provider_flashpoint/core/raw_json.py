@@ -1,5 +1,6 @@
-"""JSON of which only a part is decoded: pages are split into records, and the items of lists stay text.
+"""JSON whose lists stay text: `split` leaves the records of a page undecoded, `decode_record` the items of its lists.
 
+Where msgspec refuses a text, `codec.decode` decodes all of it.
 A page that waits for its turn then costs no more memory than its bytes, and an odd record slows down no other record.
 Most of an indicator are long lists, which become one cell each: their text is copied, and never decoded.
 """
@@ -38,16 +39,10 @@ def split(text: bytes) -> Any:
 
     :raises ValueError, DataError: as `codec.decode`.
     """
-    compact = _COMPACT.match(text)
     try:
-        return _decoder.decode(text if compact else msgspec.json.format(text, indent=-1))
-    except (ValueError, RecursionError):
-        masked = _ESCAPE.sub(lambda escape: _REPLACEMENT if escape[1] else escape[0], text)
-    try:
-        value = _decoder.decode(masked)
+        return _split_strict(text)
     except (ValueError, RecursionError):
         return codec.decode(text)
-    return _unmasked(value, masked, text) if compact else codec.decode(text)
 
 
 def decode_record(text: bytes | msgspec.Raw) -> Any:
@@ -55,12 +50,7 @@ def decode_record(text: bytes | msgspec.Raw) -> Any:
 
     :raises ValueError, DataError: as `codec.decode`.
     """
-    if _OTHER_ESCAPES.search(text):
-        return codec.decode(text)
-    try:
-        return _decoder.decode(text)
-    except (ValueError, RecursionError):
-        return codec.decode(text)
+    return codec.decode(text) if _OTHER_ESCAPES.search(text) else codec.decode(text, _decoder)
 
 
 def list_text(items: list[Any]) -> str:
@@ -74,21 +64,30 @@ def list_text(items: list[Any]) -> str:
         return codec.encode(codec.decode(text)).decode()
 
 
-def _unmasked(value: Any, masked: bytes, text: bytes) -> Any:
-    """Return ``value`` of the ``masked`` text with the items of its lists as they stand in ``text``."""
+def _split_strict(text: bytes) -> Any:
+    if not _COMPACT.match(text):
+        return _decoder.decode(msgspec.json.format(text, indent=-1))
+    try:
+        return _decoder.decode(text)
+    except ValueError:  # most likely a lone surrogate
+        return _split_masked(text)
+
+
+def _split_masked(text: bytes) -> Any:
+    """Split a text whose lone surrogates are replaced, and return the items of its lists as they stand in ``text``."""
+    masked = _ESCAPE.sub(lambda escape: _REPLACEMENT if escape[1] else escape[0], text)
     position = 0
 
-    def original(item: msgspec.Raw) -> msgspec.Raw:
+    def original(value: Any) -> Any:
         nonlocal position
-        start = masked.index(bytes(item), position)
-        position = start + len(bytes(item))
-        return msgspec.Raw(text[start:position])
+        if isinstance(value, dict):
+            return {key: original(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [original(item) for item in value]
+        if isinstance(value, msgspec.Raw):
+            start = masked.index(bytes(value), position)
+            position = start + len(bytes(value))
+            return msgspec.Raw(text[start:position])
+        return value
 
-    if isinstance(value, list):
-        return [original(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: [original(item) for item in inner] if isinstance(inner, list) else inner
-            for key, inner in value.items()
-        }
-    return value
+    return original(_decoder.decode(masked))

@@ -6,13 +6,12 @@ A run reads the window of its data interval from Flashpoint, and its end becomes
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-ONE_SECOND = timedelta(seconds=1)
+_ONE_SECOND = timedelta(seconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _EARLIEST_EPOCH_S = -62_135_596_800  # 0001-01-01T00:00:00Z, the first second that datetime can hold
@@ -55,7 +54,7 @@ class Window:
         cuts: set[datetime] = set()
         for number in range(1, parts):
             cut = (self.start + (self.end - self.start) * number / parts).replace(microsecond=0)
-            cuts.add(cut if cut > self.start else cut + ONE_SECOND)
+            cuts.add(cut if cut > self.start else cut + _ONE_SECOND)
         bounds = [self.start, *sorted(cut for cut in cuts if cut < self.end), self.end]
         return [Window(start, end) for start, end in itertools.pairwise(bounds)]
 
@@ -67,10 +66,10 @@ class Window:
         """
         start = self.start.replace(microsecond=0)
         if start > _EARLIEST:
-            start -= ONE_SECOND
+            start -= _ONE_SECOND
         end = self.end.replace(microsecond=0)
         if end < self.end and end < _LATEST:
-            end += ONE_SECOND
+            end += _ONE_SECOND
         return start, end
 
 
@@ -105,21 +104,18 @@ def epoch_us(value: object) -> int | None:
     Formats: epoch seconds or milliseconds as int, float or text; ISO 8601 with or without fraction and offset;
     ``YYYY-MM-DD hh:mm:ss``. A text without an offset is UTC.
     """
-    if isinstance(value, bool) or value is None:
-        return None
+    number = value
     if isinstance(value, str):
-        text = value
         try:
-            value = float(text) if "." in text else int(text)
+            number = float(value) if "." in value else int(value)
         except ValueError:
             try:
-                moment = as_utc(datetime.fromisoformat(text))
+                return round(as_utc(datetime.fromisoformat(value)).timestamp() * 1_000_000)
             except (ValueError, OverflowError):
                 return None
-            return round(moment.timestamp() * 1_000_000)
-    if not isinstance(value, (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
         return None
-    if abs(value) > _LATEST_EPOCH_S * 1000:
+    if not abs(number) <= _LATEST_EPOCH_S * 1000:  # true for NaN too
         return None
-    seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
     return round(seconds * 1_000_000) if seconds >= _EARLIEST_EPOCH_S else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,3 +25,38 @@ def test_restored_after_an_error() -> None:
     with pytest.raises(ValueError):
         fail()
     assert (gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+def test_objects_frozen_before_stay_frozen() -> None:
+    """Objects that were frozen before, as a forking parent does, are frozen afterwards."""
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with rare_collections():
+            pass
+        assert gc.get_freeze_count() >= before
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, None], ids=["no library", "Windows", "no mallopt"])
+def test_other_c_libraries(monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None) -> None:
+    """Where the C library has no mallopt, the pipeline runs all the same."""
+
+    def load(name: str | None) -> object:
+        if error:
+            raise error
+        return SimpleNamespace()
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    with rare_collections():
+        ran = True
+    assert ran
+
+
+def test_without_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python was built without ctypes, the pipeline runs all the same."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    with rare_collections():
+        ran = True
+    assert ran
