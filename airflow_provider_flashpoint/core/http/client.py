@@ -75,12 +75,13 @@ class Request:
     stream: bool = False
 
 
+@dataclass(frozen=True, repr=False)
 class HttpClient:
     """Sends requests to one service.
 
     :param session: carries authentication, proxies and TLS settings, which take precedence over the environment. Its
         redirects are not followed: a redirect of an API call leads to a login page, or sends the token elsewhere.
-    :param base_url: scheme, host and base path, without a trailing slash.
+    :param base_url: scheme, host and base path.
     :param service: the name of the service in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
     :param retry_budget_s: the longest time that one request waits between its attempts.
@@ -89,30 +90,19 @@ class HttpClient:
     :param sleep: waits; replaced in tests.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        *,
-        base_url: str,
-        service: str,
-        timeout_s: tuple[float, float] = DEFAULT_TIMEOUT_S,
-        retry_budget_s: float = DEFAULT_RETRY_BUDGET_S,
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        secrets: Collection[str] = (),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.service = service
-        self._session = session
-        self._timeout_s = timeout_s
-        self._retry_budget_s = retry_budget_s
-        self._max_attempts = max_attempts
-        self._secrets = tuple(secret for secret in secrets if secret)
-        self._sleep = sleep
+    session: requests.Session
+    _: KW_ONLY
+    base_url: str
+    service: str
+    timeout_s: tuple[float, float] = DEFAULT_TIMEOUT_S
+    retry_budget_s: float = DEFAULT_RETRY_BUDGET_S
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    secrets: Collection[str] = ()
+    sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:
         """Close the idle connections; the next request opens new ones."""
-        self._session.close()
+        self.session.close()
 
     def send(self, request: Request) -> requests.Response:
         """Return the accepted response.
@@ -145,7 +135,7 @@ class HttpClient:
             retry=tenacity.retry_if_exception_type(TransientError),
             wait=wait_s,
             stop=self._is_spent if request.retry else tenacity.stop_after_attempt(1),
-            sleep=self._sleep,
+            sleep=self.sleep,
             before_sleep=log_retry,
             reraise=True,
         )
@@ -153,16 +143,16 @@ class HttpClient:
 
     def _send_once(self, request: Request) -> requests.Response:
         body, headers = request.data() if request.data else (None, {})
-        session = self._session
+        session, what = self.session, self._named(request)
         try:
             response = session.request(
                 request.method,
-                self.base_url + request.path,
+                self.base_url.rstrip("/") + request.path,
                 params=request.params,
                 json=request.json,
                 data=body,
                 headers=headers,
-                timeout=self._timeout_s,
+                timeout=self.timeout_s,
                 allow_redirects=False,
                 stream=request.stream,
                 # REQUESTS_CA_BUNDLE and HTTPS_PROXY outrank the settings of a session, but not those of a request.
@@ -171,18 +161,14 @@ class HttpClient:
             )
         except ValueError as error:  # requests and urllib3 raise it for impossible addresses and headers
             name = type(error).__name__
-            raise ConfigurationError(
-                f"{self._named(request)}: check the host and the proxy of the connection ({name})."
-            ) from error
+            raise ConfigurationError(f"{what}: check the host and the proxy of the connection ({name}).") from error
         except requests.RequestException as error:
-            raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from error
+            raise NetworkError(f"{what}: {network_cause(error)}") from error
         except OSError as error:  # a missing file of certificates
-            raise ConfigurationError(
-                f"{self._named(request)}: {error}. Check `verify` and the certificates."
-            ) from error
+            raise ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.") from error
         if response.status_code in request.accept and not _is_html(response):
             return response
-        raise self._refusal(self._named(request), response)
+        raise self._refusal(what, response)
 
     def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
         status = response.status_code
@@ -203,15 +189,13 @@ class HttpClient:
         return RejectedError(f"{said}.", status=status)
 
     def _is_spent(self, state: tenacity.RetryCallState) -> bool:
-        return (
-            state.attempt_number >= self._max_attempts or state.idle_for + state.upcoming_sleep > self._retry_budget_s
-        )
+        return state.attempt_number >= self.max_attempts or state.idle_for + state.upcoming_sleep > self.retry_budget_s
 
     def _named(self, request: Request) -> str:
         return self._redacted(f"{self.service} {request.method} {request.path}")
 
     def _redacted(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in filter(None, self.secrets):
             text = text.replace(secret, "***")
         return text
 
