@@ -1,8 +1,8 @@
-"""Fails each test that leaks a secret or a body: in a log of any level, on its output, or in a log file it leaves.
+"""Fail each test that leaks a secret or a body: in a log of any level, in its output, or in a log file it leaves.
 
-Secrets are the tokens that a client of this package received, the tokens of the sandbox, and texts with the shape of a
-key, of a credential in a header or an address, of an event or of a record of Flashpoint. Log records are searched
-where they are made, so no handler or capturing hides them.
+Secrets are the tokens that a client of this package received, the tokens of the sandbox, and texts that look like a
+key, a credential in a header or an address, an event, or a Flashpoint record. Log records are searched when they are
+created, so no handler or capture can hide them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DAGs that are built from a configuration."""
+"""The DAGs that are built from a configuration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_lookup_is_set_up_pulled_and_synced_in_this_order() -> None:
 
 
 def test_only_alerts_are_verified_by_a_query() -> None:
-    """Keywords share all settings of the alerts except this one, because their id is not known."""
+    """Keywords share all settings of the alerts except `verify`, because the id field of a keyword is not known."""
     dag = alert_dag(alerts={"verify": "query"}, keywords={"path": "/keywords"})
     assert dag.get_task("pull_alerts").verify == "query"
     assert dag.get_task("pull_keywords").verify == "confirm"
@@ -49,15 +49,15 @@ def test_only_alerts_are_verified_by_a_query() -> None:
     assert alert_dag().get_task("setup").query_tag is None
 
 
-def test_one_lookup_and_one_stream_have_one_writer() -> None:
-    """The tasks that write never run twice at once."""
+def test_tasks_that_write_never_run_twice_at_once() -> None:
+    """Each lookup and each event table has one writer at a time."""
     assert indicator_dag().get_task("sync_domain").max_active_tis_per_dag == 1
     assert alert_dag().get_task("pull_alerts").max_active_tis_per_dag == 1
 
 
 @pytest.mark.parametrize("build", [indicator_dag, alert_dag])
 def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: Any) -> None:
-    """Every 300 seconds, with intervals on both lines, and an explicit catchup."""
+    """The schedule is every 300 seconds with data intervals, and catchup is off by default."""
     dag = build()
     assert type(dag.timetable).__name__ == "DeltaDataIntervalTimetable"
     delta = getattr(dag.timetable, "delta", None) or dag.timetable._delta
@@ -65,8 +65,8 @@ def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: A
     assert dag.catchup is False
 
 
-def test_every_task_that_reads_records_gets_the_rules_of_obfuscation() -> None:
-    """Pull, sync and delivery get the rules as plain values."""
+def test_every_task_that_reads_records_gets_the_obfuscation_rules() -> None:
+    """Pull, sync and delivery tasks get the rules as plain values."""
     rules = [{"path": ["Event", "info"], "action": "hash"}]
     dags = (indicator_dag(obfuscation=rules), alert_dag(alerts={"obfuscation": rules}))
     tasks = [task for dag in dags for task in dag.tasks if task.task_id != "setup"]
@@ -77,8 +77,8 @@ def test_every_task_that_reads_records_gets_the_rules_of_obfuscation() -> None:
 @pytest.mark.parametrize(
     ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to"})]
 )
-def test_a_run_can_be_given_a_window_and_a_status_in_the_form_of_the_dag(build: Any, names: set[str]) -> None:
-    """The DAG has the params of the form, without values."""
+def test_the_trigger_form_has_a_window_and_a_status(build: Any, names: set[str]) -> None:
+    """The DAG has a param for each field of the trigger form, without a value."""
     assert build().params.dump() == dict.fromkeys(names)
 
 

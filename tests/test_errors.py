@@ -1,4 +1,4 @@
-"""The error tree: errors carry the collector's codes and texts and stay in their group."""
+"""The errors: each keeps its group when it is translated into the collector's codes and texts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def groups_of(error: BaseException) -> list[type]:
     return [group for group in GROUPS if isinstance(error, group)]
 
 
-def test_every_error_has_the_one_root() -> None:
+def test_every_error_has_one_root() -> None:
     """One `except` catches all errors of the provider."""
     found = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(found) > 20
@@ -74,29 +74,29 @@ def test_every_error_has_the_one_root() -> None:
         (as_pull_error(ServerError("it answered 500"), "fetch_alerts"), "PullError 102: Api it answered 500."),
     ],
 )
-def test_texts_are_the_collectors(error: FlashpointProviderError, text: str) -> None:
-    """Code and text are the collector's own."""
+def test_texts_are_those_of_the_collector(error: FlashpointProviderError, text: str) -> None:
+    """Code and text are the same as in the collector."""
     assert str(error) == text
 
 
 def test_hint_follows_the_text() -> None:
-    """The remedy follows the collector's own text."""
+    """The remedy follows the collector's text."""
     error = MissingTokenError(hint="Fill in the password.")
     assert str(error) == "SetupError 1: Please provide the bearer_token_base64 in the inputs. Fill in the password."
 
 
 @pytest.mark.parametrize("error", [MissingTokenError(), InvalidTokenError()])
 def test_token_errors_are_configuration_errors(error: FlashpointProviderError) -> None:
-    """A token that is absent or unreadable is never retried."""
+    """A missing or unreadable token is a configuration error, so the task is not retried."""
     assert groups_of(error) == [ConfigurationError]
 
 
 @pytest.mark.parametrize(("kind", "group"), PLAIN)
 def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
     """An error with a pull code belongs to exactly one group."""
-    faced = as_pull_error(kind("it failed"), "fetch_alerts")
-    assert isinstance(faced, PullError)
-    assert groups_of(faced) == [group]
+    translated = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(translated, PullError)
+    assert groups_of(translated) == [group]
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_pull_error_keeps_its_group(kind: type[FlashpointProviderError], group: 
 )
 def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group: type) -> None:
     """An API error with a setup code keeps its group; a refused token is a configuration error."""
-    faced = as_setup_error(kind("it failed"))
-    assert isinstance(faced, SetupError)
-    assert groups_of(faced) == [group]
+    translated = as_setup_error(kind("it failed"))
+    assert isinstance(translated, SetupError)
+    assert groups_of(translated) == [group]
 
 
 @pytest.mark.parametrize(
@@ -123,45 +123,45 @@ def test_setup_error_keeps_its_group(kind: type[FlashpointProviderError], group:
 )
 def test_api_errors_have_pull_number_102(kind: type[FlashpointProviderError]) -> None:
     """Every answer of the API becomes PullError 102."""
-    faced = as_pull_error(kind("it failed"), "fetch_alerts")
-    assert isinstance(faced, PullError)
-    assert faced.code == 102
+    translated = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(translated, PullError)
+    assert translated.code == 102
 
 
 @pytest.mark.parametrize("kind", [ConfigurationError, DeliveryError, StageError, TooManyRejectsError])
 def test_other_errors_have_pull_number_101(kind: type[FlashpointProviderError]) -> None:
     """A failure outside the API becomes PullError 101."""
-    faced = as_pull_error(kind("it failed"), "fetch_alerts")
-    assert isinstance(faced, PullError)
-    assert faced.code == 101
+    translated = as_pull_error(kind("it failed"), "fetch_alerts")
+    assert isinstance(translated, PullError)
+    assert translated.code == 101
 
 
 def test_refused_token_is_setup_error_2_with_the_answer() -> None:
     """A refused token has the collector's code and the answer as a hint."""
-    faced = as_setup_error(AuthenticationError("The service answered 401."))
-    assert isinstance(faced, InvalidTokenError)
-    assert str(faced).endswith("prepared. The service answered 401.")
+    translated = as_setup_error(AuthenticationError("The service answered 401."))
+    assert isinstance(translated, InvalidTokenError)
+    assert str(translated).endswith("prepared. The service answered 401.")
 
 
 @pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x"), ConfigurationError("x")])
-def test_setup_face_is_given_once(error: FlashpointProviderError) -> None:
+def test_setup_errors_are_translated_once(error: FlashpointProviderError) -> None:
     """A configuration error, or an error with a code, is not translated again."""
     assert as_setup_error(error) is error
 
 
 @pytest.mark.parametrize("error", [MissingTokenError(), PullError(101, "x")])
-def test_pull_face_is_given_once(error: FlashpointProviderError) -> None:
+def test_pull_errors_are_translated_once(error: FlashpointProviderError) -> None:
     """An error with a code keeps it."""
     assert as_pull_error(error, "fetch_alerts") is error
 
 
-@pytest.mark.parametrize("face", [as_setup_error, lambda error: as_pull_error(error, "fetch_alerts")])
-def test_face_keeps_the_details(face: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("translate", [as_setup_error, lambda error: as_pull_error(error, "fetch_alerts")])
+def test_translation_keeps_the_details(translate: Callable[[Any], Any]) -> None:
     """A translated error keeps the details of the original."""
     limited = RateLimitedError("x")
     limited.retry_after_s = 7
-    assert face(limited).retry_after_s == 7
-    assert face(DeliveryError("x", unconfirmed=3)).unconfirmed == 3
+    assert translate(limited).retry_after_s == 7
+    assert translate(DeliveryError("x", unconfirmed=3)).unconfirmed == 3
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_face_keeps_the_details(face: Callable[[Any], Any]) -> None:
 )
 def test_errors_cross_processes(error: FlashpointProviderError) -> None:
     """A pickled error keeps its type, text and details."""
-    arrived = copy.copy(error)  # made anew as unpickling does it
+    arrived = copy.copy(error)  # a copy is made in the same way as an unpickled object
     assert (type(arrived), str(arrived), vars(arrived)) == (type(error), str(error), vars(error))
 
 
 def test_details_of_errors() -> None:
-    """Status, wait and count are attributes of the error."""
+    """An error has its details as attributes: status, wait or count."""
     assert RejectedError("x", status=409).status == 409
     assert DeliveryError("x", unconfirmed=3).unconfirmed == 3
     assert RateLimitedError("x").retry_after_s is None

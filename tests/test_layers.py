@@ -45,7 +45,7 @@ def run_without_airflow(*names: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_lower_layers_work_without_airflow() -> None:
-    """Every module of core, sandbox, config, errors and run_window is imported where Airflow cannot be."""
+    """Every module of core, config, errors and run_window can be imported while Airflow cannot."""
     assert len(MODULES) > 50
     result = run_without_airflow(*MODULES)
     assert result.returncode == 0, result.stderr
@@ -54,7 +54,7 @@ def test_lower_layers_work_without_airflow() -> None:
 
 @pytest.mark.parametrize("name", ["airflow", "airflow_provider_flashpoint.operators.base"])
 def test_blocking_is_effective(name: str) -> None:
-    """The proof above would fail for a module that needs Airflow."""
+    """The import of a module that needs Airflow fails, so the test above would find it."""
     result = run_without_airflow(name)
     assert result.returncode != 0
     assert "is blocked" in result.stderr
@@ -62,7 +62,7 @@ def test_blocking_is_effective(name: str) -> None:
 
 @pytest.mark.airflow
 def test_streams_do_not_use_the_command_line() -> None:
-    """A page of Airflow's web server can import every module of `streams` without the command line."""
+    """Every module of `streams` can be imported without the command line."""
     names = [f"{PACKAGE.name}.streams.{path.stem}" for path in (PACKAGE / "streams").glob("[!_]*.py")]
     code = f"import sys, {', '.join(names)}; sys.exit(any('{PACKAGE.name}.cli' in name for name in sys.modules))"
     result = subprocess.run(

@@ -37,7 +37,7 @@ def test_harmless_text_passes(text: str) -> None:
     assert leaked_secrets.secrets_in(text, "here") == []
 
 
-def test_log_records_are_searched_whatever_the_handlers() -> None:
+def test_log_records_are_searched_without_any_handler() -> None:
     """A client's token is found in a log without handlers, in its arguments and in its exception."""
     BearerAuth("logged-to-nobody")
     log = logging.getLogger("airflow_provider_flashpoint.leak")

@@ -1,4 +1,4 @@
-"""Which window a run reads: the rules in their order, and what moves the start."""
+"""The window that a run reads: the order of the rules, and the changes to its start."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_data_interval_comes_third() -> None:
 
 
 @pytest.mark.parametrize("absent", [None, "", "None"])
-def test_rendered_nothing_is_nothing(absent: Any) -> None:
+def test_empty_template_gives_no_bound(absent: Any) -> None:
     """A template that renders no value gives no bound."""
     assert resolve(context_of(TEN_TO_ELEVEN), start=absent, end=absent).asked == Window(*TEN_TO_ELEVEN)
 
@@ -101,14 +101,14 @@ def test_half_an_explicit_window_is_refused(conf: Any, arguments: dict[str, Any]
     ],
 )
 def test_unusable_explicit_window_is_refused(conf: Any, message: str) -> None:
-    """A bound that is no time, and a window that is empty or runs backwards, are errors."""
+    """A bound that is not a time, an empty window and a reversed window are errors."""
     with pytest.raises(ConfigurationError, match=message):
         resolve(context_of(conf=conf))
 
 
 @pytest.mark.parametrize("conf", [None, {}, "text", []])
 def test_run_without_configuration(conf: Any) -> None:
-    """What is no mapping counts as no configuration."""
+    """A value that is not a mapping counts as no configuration."""
     assert conf_of(context_of(conf=conf)) == {}
 
 
@@ -135,7 +135,7 @@ def test_empty_interval_leads_to_the_schedule(interval: Any) -> None:
     [(at(10, 29), (at(9, 30), at(10))), (at(10, 30), (at(10), at(10, 30))), (at(10, 31), (at(10), at(10, 30)))],
 )
 def test_periods_of_a_delta(attribute: str, anchor: datetime, period: tuple[datetime, datetime]) -> None:
-    """The last period of a delta ends at or before the anchor; one that ends right there is complete."""
+    """The last period of a delta ends at or before the anchor."""
     timetable = SimpleNamespace(**{attribute: timedelta(minutes=30)})
     assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
 
@@ -146,63 +146,63 @@ def test_periods_of_a_delta(attribute: str, anchor: datetime, period: tuple[date
     [(at(5, 59), (at(0), at(3))), (at(6), (at(3), at(6))), (at(6, 1), (at(3), at(6)))],
 )
 def test_periods_of_a_cron(attribute: str, anchor: datetime, period: tuple[datetime, datetime]) -> None:
-    """The last period of a cron expression ends at or before the anchor; one that ends right there is complete."""
+    """The last period of a cron expression ends at or before the anchor."""
     timetable = SimpleNamespace(**{attribute: "0 */3 * * *"})
     assert resolve(context_of(timetable=timetable, logical_date=anchor)).asked == Window(*period)
 
 
 def test_schedule_by_assets_or_time_has_the_periods_of_its_time() -> None:
-    """A run that an asset triggered reads the last period of the schedule that goes with the assets."""
+    """A run triggered by an asset reads the last period of the schedule that is combined with the assets."""
     timetable = SimpleNamespace(timetable=SimpleNamespace(delta=timedelta(hours=1)))
     assert resolve(context_of(timetable=timetable, logical_date=None, run_after=at(7, 5))).asked == Window(at(6), at(7))
 
 
 @pytest.mark.parametrize("timetable", [{"expression": "0 */3 * * *"}, {"delta": timedelta(hours=3)}])
 def test_period_that_ends_in_half_a_second_is_not_complete(timetable: dict[str, Any]) -> None:
-    """A period is not read before its end, however near that is."""
+    """A period that has not ended is not read."""
     anchor = at(6) - timedelta(milliseconds=500)
     found = resolve(context_of(timetable=SimpleNamespace(**timetable), logical_date=anchor))
     assert found.asked == Window(at(0), at(3))
 
 
 @pytest.mark.parametrize("zone", [ZoneInfo("Asia/Tokyo"), "Asia/Tokyo"], ids=["a zone", "its name, as on Airflow 3"])
-def test_cron_is_read_in_its_own_zone(zone: Any) -> None:
+def test_cron_uses_the_zone_of_its_timetable(zone: Any) -> None:
     """Midnight of the timetable's zone is not midnight in UTC."""
     timetable = SimpleNamespace(expression="0 0 * * *", timezone=zone)
     found = resolve(context_of(timetable=timetable, logical_date=at(16)))
     assert found.asked == Window(at(15, day=1), at(15))
 
 
-def test_run_without_a_logical_date_goes_by_when_it_was_due() -> None:
-    """A run that has no logical date reads the period before it was to start."""
+def test_run_without_a_logical_date_uses_run_after() -> None:
+    """A run without a logical date reads the last period before its `run_after`."""
     timetable = SimpleNamespace(delta=timedelta(hours=1))
     assert resolve(context_of(timetable=timetable, logical_date=None, run_after=at(7, 5))).asked == Window(at(6), at(7))
 
 
 @pytest.mark.parametrize("timetable", [None, SimpleNamespace(), SimpleNamespace(delta=None, expression=None)])
 def test_run_without_any_period_is_refused(timetable: Any) -> None:
-    """Where no rule applies the message names both ways out."""
+    """If no rule applies, the message names both remedies."""
     with pytest.raises(ConfigurationError, match=r'no schedule with periods.*"from".*DeltaDataIntervalTimetable'):
         resolve(context_of(timetable=timetable, logical_date=at(1)))
 
 
 def test_context_without_a_dag_is_refused() -> None:
-    """A context that holds nothing is an error of configuration, not a missing key."""
+    """An empty context is a configuration error, not a KeyError."""
     with pytest.raises(ConfigurationError, match="no data interval"):
         resolve({})
 
 
-# What moves the start -------------------------------------------------------------------------------------------------
+# Changes to the start -------------------------------------------------------------------------------------------------
 
 
-def test_lag_moves_what_is_asked_but_not_what_is_covered() -> None:
-    """The lag widens the window that is read; a checkpoint claims the window without it."""
+def test_lag_widens_only_the_window_that_is_read() -> None:
+    """The lag widens the window that is read; the checkpoint covers the window without the lag."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG)
     assert (found.asked, found.covered) == (Window(at(9, 45), at(11)), Window(at(10), at(11)))
 
 
 def test_explicit_window_is_taken_exactly() -> None:
-    """Neither lag, build nor checkpoint moves an explicit window."""
+    """Lag, build and checkpoint do not change an explicit window."""
     found = resolve(context_of(), start=at(3), end=at(4), lag=LAG, build_from=at(0), checkpoint=at(1))
     assert found.asked == found.covered == Window(at(3), at(4))
 
@@ -216,19 +216,19 @@ def test_build_begins_at_the_initial_start() -> None:
 
 @pytest.mark.parametrize("build_from", [at(10), at(10, 30), at(12)])
 def test_build_never_begins_later_than_the_window(build_from: datetime) -> None:
-    """An initial start time inside or after the window does not cut the window."""
+    """An initial start time inside or after the window does not shorten the window."""
     assert resolve(context_of(TEN_TO_ELEVEN), build_from=build_from).asked == Window(*TEN_TO_ELEVEN)
 
 
-def test_gap_is_healed() -> None:
-    """A checkpoint before the window moves the start there, and the lag reaches before it."""
+def test_gap_is_closed() -> None:
+    """A checkpoint before the window becomes the start, and the lag begins before it."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=at(7))
     assert (found.asked, found.covered) == (Window(at(6, 45), at(11)), Window(at(7), at(11)))
     assert "from the last checkpoint" in found.rule
 
 
 def test_no_lag_reaches_before_the_first_year() -> None:
-    """A checkpoint that a person set to the beginning of time is a checkpoint."""
+    """The earliest possible checkpoint is valid, and the lag does not go before it."""
     earliest = datetime.min.replace(tzinfo=UTC)
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=earliest)
     assert found.asked == found.covered == Window(earliest, at(11))
@@ -236,7 +236,7 @@ def test_no_lag_reaches_before_the_first_year() -> None:
 
 @pytest.mark.parametrize("checkpoint", [at(10), at(10, 30)])
 def test_checkpoint_at_the_window_is_no_gap(checkpoint: datetime) -> None:
-    """A checkpoint at the start of the window, or inside, moves nothing but for the lag."""
+    """A checkpoint at the start of the window, or inside, leaves the start and the lag as they are."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=checkpoint)
     assert (found.asked, found.covered) == (Window(at(9, 45), at(11)), Window(at(10), at(11)))
     assert "checkpoint" not in found.rule
@@ -244,7 +244,7 @@ def test_checkpoint_at_the_window_is_no_gap(checkpoint: datetime) -> None:
 
 @pytest.mark.parametrize("checkpoint", [at(11), at(12)])
 def test_window_delivered_before_is_exact(checkpoint: datetime) -> None:
-    """A window that ends at the checkpoint or before it is read without a lag."""
+    """A window that ends at or before the checkpoint is read without a lag."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG, checkpoint=checkpoint)
     assert found.asked == found.covered == Window(*TEN_TO_ELEVEN)
     assert found.rule == "the data interval, delivered before"
@@ -259,8 +259,8 @@ def test_bounds_are_compared_as_instants() -> None:
 
 
 @pytest.mark.parametrize(("checkpoint", "end"), [(None, at(11)), (at(9), at(11)), (at(11), at(11)), (at(12), at(12))])
-def test_window_goes_on_to_a_later_checkpoint(checkpoint: datetime | None, end: datetime) -> None:
-    """Both windows are extended to the checkpoint, keep their start, and never end earlier."""
+def test_window_is_extended_to_a_later_checkpoint(checkpoint: datetime | None, end: datetime) -> None:
+    """Both windows are extended to a later checkpoint and keep their start."""
     found = resolve(context_of(TEN_TO_ELEVEN), lag=LAG).up_to(checkpoint)
     assert (found.asked, found.covered) == (Window(at(9, 45), end), Window(at(10), end))
     assert ("up to the checkpoint" in found.rule) is (end != at(11))
@@ -282,6 +282,6 @@ def test_window_goes_on_to_a_later_checkpoint(checkpoint: datetime | None, end: 
     ],
 )
 def test_only_an_explicit_window_can_leave_a_gap(explicit: bool, checkpoint: datetime | None, expected: bool) -> None:
-    """A checkpoint may not move over what an explicit window skipped."""
+    """A checkpoint does not move past a gap before an explicit window."""
     window = Window(*TEN_TO_ELEVEN)
     assert RunWindow(window, window, "", explicit=explicit).leaves_no_gap(checkpoint) is expected

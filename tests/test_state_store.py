@@ -1,4 +1,4 @@
-"""A state is written as what it is: a note on what has happened already."""
+"""Reading and writing a state: a failed write is repeated and then logged, a failed read is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.airflow
 
 
 class Storage:
-    """Takes the place of `Variable.set`, and fails the first ``failures`` times."""
+    """Replaces `Variable.set`, and fails the first ``failures`` times."""
 
     def __init__(self, failures: int) -> None:
         self.left = failures
@@ -34,7 +34,7 @@ class Storage:
 
 @pytest.fixture
 def keep_in(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes a storage that fails some times, and has states written there."""
+    """Return a function that makes states be written to a storage that fails a given number of times."""
     from airflow.providers.common.compat.sdk import Variable
 
     def storage(failures: int) -> Storage:
@@ -46,17 +46,17 @@ def keep_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_write_that_fails_is_repeated(keep_in: Any) -> None:
-    """A storage that is away for a moment does not cost the state."""
+    """A state is written in spite of a short failure of the storage."""
     storage, waits = keep_in(2), []
     assert write_state("v", EventState(), sleep=waits.append)
     assert storage.kept == {"v": EventState().to_json()}
     assert len(waits) == 2
 
 
-def test_a_write_that_fails_for_good_is_warned_about_and_never_raised(
+def test_a_write_that_keeps_failing_is_a_warning_and_not_an_error(
     keep_in: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A delivery that succeeded does not fail for its note."""
+    """A successful delivery does not fail because its state cannot be written."""
     keep_in(100)
     with caplog.at_level(logging.WARNING):
         assert not write_state("v", EventState(), sleep=lambda seconds: None)
@@ -64,19 +64,17 @@ def test_a_write_that_fails_for_good_is_warned_about_and_never_raised(
     assert "nobody may see" not in caplog.text
 
 
-def test_a_state_that_cannot_be_read_is_not_taken_for_none(
-    airflow_database: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Airflow 2 says that a Variable is absent where its database failed; a run would then begin anew."""
+def test_an_unreadable_state_is_not_an_absent_state(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed database of Airflow 2, which reports the Variable as absent, does not make the run start over."""
     from airflow import __version__
 
     if not __version__.startswith("2."):
-        pytest.skip("a task of Airflow 3 asks no database")
+        pytest.skip("a task of Airflow 3 does not use the database")
     from airflow.models.variable import Variable
     from airflow.secrets.metastore import MetastoreBackend
 
     Variable.set("flashpoint_alerts__there", EventState().to_json())
-    monkeypatch.setattr(MetastoreBackend, "get_variable", None)  # whatever fails there, Airflow logs and goes on
+    monkeypatch.setattr(MetastoreBackend, "get_variable", None)  # Airflow logs every error of a backend and goes on
     with pytest.raises(TransientError, match="flashpoint_alerts__there cannot be read"):
         read_state(EventState, "flashpoint_alerts__there")
     assert read_state(EventState, "flashpoint_alerts__absent") is None

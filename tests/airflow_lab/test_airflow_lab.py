@@ -33,8 +33,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, start: datetime) -> Iterator[A
         yield lab
 
 
-def test_catching_up_covers_the_time_since_the_start_without_a_gap(lab: AirflowLab, start: datetime) -> None:
-    """Scheduled runs have real intervals, one after the other, from the start date on."""
+def test_catchup_covers_the_time_since_the_start_without_a_gap(lab: AirflowLab, start: datetime) -> None:
+    """Scheduled runs have consecutive intervals from the start date on."""
     intervals = [run["interval"] for run in lab.runs(DAG_ID) if run["run_type"] == "scheduled"]
     assert intervals[:3] == [(start + n * PERIOD, start + (n + 1) * PERIOD) for n in range(3)]
 
@@ -45,7 +45,7 @@ def test_a_manual_run_gets_its_conf(lab: AirflowLab) -> None:
     assert lab.wait_for_run(DAG_ID, run_id)["conf"] == {"from": "somewhere"}
 
 
-def test_a_backfill_runs_the_intervals_of_both_its_ends(lab: AirflowLab, start: datetime) -> None:
+def test_a_backfill_includes_both_ends(lab: AirflowLab, start: datetime) -> None:
     """A backfill includes the intervals at both of its ends."""
     runs = lab.backfill(DAG_ID, start - 2 * PERIOD, start - PERIOD)
     assert [run["logical_date"] for run in runs] == [start - 2 * PERIOD, start - PERIOD]
@@ -55,7 +55,7 @@ def test_a_cleared_run_runs_again_with_the_same_interval(lab: AirflowLab) -> Non
     """Clearing starts a second attempt of the same run."""
     first = next(run for run in lab.runs(DAG_ID) if run["run_type"] == "scheduled")
     lab.clear(DAG_ID, first["run_id"])
-    lab.wait_until(lambda: lab.tasks(DAG_ID, first["run_id"])[0]["try_number"] == 2, 30, "a second try")
+    lab.wait_until(lambda: lab.tasks(DAG_ID, first["run_id"])[0]["try_number"] == 2, 30, "a second attempt")
     assert lab.wait_for_run(DAG_ID, first["run_id"])["interval"] == first["interval"]
 
 

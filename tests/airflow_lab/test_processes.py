@@ -1,4 +1,4 @@
-"""The lab's processes, without an Airflow: all are found, and none outlives its owner."""
+"""The processes of the lab, without Airflow: all are found, and none runs longer than its owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from demo.airflow_lab.errors import LabError
 from demo.airflow_lab.processes import Processes
 
-# A process that leaves its parent's session, as tasks of Airflow do, and prints its id.
+# A parent that starts a child in another session, as Airflow does with tasks, and prints the child's id.
 LOST_CHILD = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
@@ -42,7 +42,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, "waited 30 s in vain"
+        assert time.monotonic() < deadline, "the condition was not met in 30 s"
         time.sleep(0.05)
 
 
@@ -53,21 +53,19 @@ def printed_id(log: Path) -> int:
 
 
 def test_stop_ends_a_child_that_left_its_parents_session(processes: Processes) -> None:
-    """A process belongs to its lab in any group and session."""
+    """The lab finds its processes in every process group and session."""
     processes.start("parent", [sys.executable, "-c", LOST_CHILD], os.environ)
     child = psutil.Process(printed_id(processes.log_file("parent")))
     processes.stop()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_component_that_ignores_the_request_to_end_is_killed(
-    processes: Processes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The grace period is bounded, and no process is left after it."""
+def test_a_component_that_ignores_sigterm_is_killed(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component that does not end in the grace period is killed."""
     monkeypatch.setattr("demo.airflow_lab.marks._GRACE_S", 0.2)
-    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(0, flush=True); time.sleep(600)"
-    processes.start("deaf", [sys.executable, "-c", deaf], os.environ)
-    printed_id(processes.log_file("deaf"))
+    ignoring = "import signal, time; signal.signal(15, signal.SIG_IGN); print(0, flush=True); time.sleep(600)"
+    processes.start("ignoring", [sys.executable, "-c", ignoring], os.environ)
+    printed_id(processes.log_file("ignoring"))
     processes.stop()
     assert processes.alive() == []
 
@@ -81,7 +79,7 @@ def test_a_dead_component_is_reported_with_its_log(processes: Processes) -> None
 
 
 def test_a_command_that_takes_too_long_is_killed(processes: Processes) -> None:
-    """The time of a command is bounded, and its processes end with it."""
+    """A command that exceeds its timeout is killed with all its processes."""
     with pytest.raises(LabError, match="took longer"):
         processes.run([sys.executable, "-c", "import time; time.sleep(600)"], os.environ, timeout_s=0.2)
     assert processes.alive() == []

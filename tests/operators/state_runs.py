@@ -1,4 +1,4 @@
-"""Both services with data in four periods, and runs of the DAGs that read it, for tests of their states."""
+"""Helpers for the tests of states: both services with data in four periods, and runs of the shipped DAGs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import RunDag
 
 PERIOD = timedelta(minutes=5)
 PERIODS = 4
-# Of late, since the ledger of alerts reaches back some days; by five minutes, as the periods of a schedule are.
+# Recent, because the event ledger keeps some days only; a multiple of five minutes, like the periods of the schedule.
 END = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) - PERIOD
 START = END - PERIODS * PERIOD
 TYPE = "domain"
@@ -27,7 +27,7 @@ NONSENSE = '{"version": 1, "status": "Create'
 
 @contextlib.contextmanager
 def services(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox, None, None]:
-    """Run both services as Airflow's connections."""
+    """Run both services, and set the Airflow connections to them."""
     with Sandbox() as running:
         store = running.flashpoint.store
         store.publish_indicators(indicators(5, 200, START, END, types=(TYPE,)))
@@ -59,7 +59,7 @@ def runner(dag: Any, run_dag: RunDag) -> Callable[..., str]:
     """Return a function that runs a period of a DAG, by its number, and returns the state of the run."""
 
     def run(number: int | None, **conf: Any) -> str:
-        # A run by hand on the date that ends a period gets that period.
+        # A manual run at the end of a period gets that period as its data interval.
         date = None if number is None else START + (number + 1) * PERIOD
         return str(run_dag(dag, date, conf or None).state)
 
@@ -84,10 +84,10 @@ def forget(variable: str) -> None:
 
 
 def failure(task_id: str, dag: Any, variable: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Execute a task that finds nonsense in a Variable, and return its error, which is not retried."""
+    """Execute a task whose Variable holds an invalid state, and return its error, which is not retried."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
-    monkeypatch.setenv(f"AIRFLOW_VAR_{variable.upper()}", NONSENSE)  # read outside of a run, too
+    monkeypatch.setenv(f"AIRFLOW_VAR_{variable.upper()}", NONSENSE)  # this is also read outside of a run
     with pytest.raises(AirflowFailException) as caught:
         dag.get_task(task_id).execute({"dag": dag})
     monkeypatch.delenv(f"AIRFLOW_VAR_{variable.upper()}")

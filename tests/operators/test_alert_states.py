@@ -1,4 +1,4 @@
-"""Runs of the alert DAG by their stored state: no state, an invalid one, and one after a gap."""
+"""Runs of the alert DAG with a deleted state, an invalid state, and a state with a gap."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run_alerts(run_dag: RunDag, tmp_path: Path) -> Callable[..., str]:
 def test_alerts_are_not_sent_twice_after_their_state_is_deleted(
     sandbox: Sandbox, run_alerts: Callable[..., str]
 ) -> None:
-    """The next run reads from the initial start time, and the ledger skips the events that were sent."""
+    """The next run reads from the initial start time and skips the events in the ledger."""
     assert run_alerts(1) == "success"
     forget(ALERTS)
     assert run_alerts(PERIODS - 1) == "success"
@@ -62,7 +62,7 @@ def test_alerts_are_not_sent_twice_after_their_state_is_deleted(
 def test_an_invalid_state_of_alerts_fails_at_once_and_says_how_to_reset(
     sandbox: Sandbox, run_alerts: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The task is not retried, nothing is sent, and the error has the command that resets the state."""
+    """The task is not retried, nothing is sent, and the error contains the command that resets the state."""
     remember(ALERTS, NONSENSE)
     assert run_alerts(1) == "failed"
     assert f"`airflow variables delete {ALERTS}`" in failure(
@@ -84,7 +84,7 @@ def test_alerts_before_a_first_explicit_window_are_sent_by_the_next_run(
 def test_a_run_without_a_date_reads_the_last_complete_period(
     sandbox: Sandbox, run_alerts: Callable[..., str], capfd: Any
 ) -> None:
-    """A manual run of Airflow 3 can lack a date; its log names the rule, and it begins at the initial start time."""
+    """A manual run without a date starts at the initial start time, and its log names the rule."""
     from airflow import __version__
 
     if __version__.startswith("2."):

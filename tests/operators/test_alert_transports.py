@@ -1,4 +1,4 @@
-"""Alerts from the sandbox Flashpoint to the sandbox Devo over each transport; alerts that are too long."""
+"""Delivery of alerts over each transport, and rejection of alerts that are too long."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ pytest.importorskip("airflow")
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_flashpoint.core.devo.events.line import encode
-from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter, encode
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from sandbox.dataset.documents import alerts
 from sandbox.devo.settings import DevoSettings
@@ -88,7 +87,7 @@ def test_alerts_arrive(sandbox: Sandbox, pull: Pull, extra: dict[str, Any]) -> N
     assert verdict.is_good, verdict
 
 
-def test_alerts_are_dated_by_their_own_time(sandbox: Sandbox, pull: Pull) -> None:
+def test_alerts_are_dated_by_the_date_field(sandbox: Sandbox, pull: Pull) -> None:
     """With `event_date_field`, each event has the time of its alert."""
     pull({"event_date_field": "ts"})
     headers = [event.header for event in sandbox.devo.tables.events(TAG)]
@@ -97,8 +96,8 @@ def test_alerts_are_dated_by_their_own_time(sandbox: Sandbox, pull: Pull) -> Non
     assert all(date.startswith("2026-01-01 00:0") for date in dates)
 
 
-def test_lost_answer_costs_a_repetition(sandbox: Sandbox, pull: Pull) -> None:
-    """Over HTTP a lost answer repeats alerts and loses none."""
+def test_lost_answer_repeats_alerts_and_loses_none(sandbox: Sandbox, pull: Pull) -> None:
+    """Over HTTP, a request whose answer is lost is sent again, and no alert is lost."""
     sandbox.devo.faults.add(Fault("reset", "POST /stream", when="after"))
     assert pull({"event_transport": "http"})["sent"] == COUNT
     verdict = judge_alerts(sandbox, TAG)
@@ -121,7 +120,7 @@ def test_too_long_alerts_are_rejected(sandbox: Sandbox, pull: Pull, extra: dict[
 
 
 def test_no_token_in_any_log(sandbox: Sandbox, pull: Pull, caplog: pytest.LogCaptureFixture) -> None:
-    """A run over HTTP, with a refused request, logs the token at no level."""
+    """A run over HTTP with failed requests does not log the token at any level."""
     caplog.set_level(logging.DEBUG)
     sandbox.devo.faults.add(Fault("status", "POST /stream", status=503), Fault("reset", "POST /stream"))
     pull({"event_transport": "http"})

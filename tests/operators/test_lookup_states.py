@@ -1,4 +1,4 @@
-"""What a run does by the state of a lookup: no state, a damaged one, or one that the run's configuration overrules."""
+"""Runs of the indicator DAG with no state, an invalid state, or a state that the run's configuration overrides."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LOOKUP = lookup_variable(NAME)
 
 @pytest.fixture
 def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Both services, as Airflow's connections; Flashpoint has data in four periods, Devo has none, nor has Airflow."""
+    """Both services as Airflow connections; Flashpoint has data in four periods, Devo and Airflow have none."""
     with services(monkeypatch) as running:
         yield running
     forget(LOOKUP)
@@ -70,13 +70,11 @@ def is_complete(sandbox: Sandbox, until: datetime) -> bool:
     return not (verdict.missing or verdict.outdated)
 
 
-# A state that is gone ------------------------------------------------------------------------------------------------
+# A missing state or ledger -------------------------------------------------------------------------------------------
 
 
-def test_a_state_that_is_gone_builds_the_lookup_anew_and_whole(
-    sandbox: Sandbox, run_indicators: Callable[..., str]
-) -> None:
-    """Whether lost or reset, the next run reads from the initial start time, in place of what the lookup held."""
+def test_a_missing_state_rebuilds_the_whole_lookup(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
+    """The next run reads from the initial start time and replaces the content of the lookup."""
     assert [run_indicators(number) for number in (0, 1)] == ["success", "success"]
     forget(LOOKUP)
     assert run_indicators(2) == "success"
@@ -85,10 +83,10 @@ def test_a_state_that_is_gone_builds_the_lookup_anew_and_whole(
     assert state().from_checkpoint_time == START
 
 
-def test_a_ledger_that_is_gone_lets_no_old_value_come_back(
+def test_a_missing_ledger_restores_no_old_value(
     sandbox: Sandbox, run_indicators: Callable[..., str], tmp_path: Path
 ) -> None:
-    """Nor does one that was begun since: an old window is then read up to the checkpoint."""
+    """Without the ledger, or with a new one, an old window is read up to the checkpoint."""
     first = next(indicators(5, 1, START, START + PERIOD, types=(TYPE,)))
     later = {**first["header_"], "indexed_at": int((START + 2 * PERIOD).timestamp()) + 1}
     sandbox.flashpoint.store.publish_indicators([first, {**first, "fpid": "another", "header_": later}])
@@ -99,10 +97,10 @@ def test_a_ledger_that_is_gone_lets_no_old_value_come_back(
     assert is_complete(sandbox, END)
 
 
-# A state that a person spoiled ---------------------------------------------------------------------------------------
+# An invalid state ----------------------------------------------------------------------------------------------------
 
 
-def test_a_spoiled_state_of_a_lookup_fails_at_once_and_says_how_to_reset(
+def test_an_invalid_state_of_a_lookup_fails_at_once_and_says_how_to_reset(
     sandbox: Sandbox, run_indicators: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task is not retried, nothing is sent, and the error contains the command that resets the state."""
@@ -118,13 +116,13 @@ def test_a_spoiled_state_of_a_lookup_fails_at_once_and_says_how_to_reset(
     assert is_complete(sandbox, START + 2 * PERIOD)
 
 
-# A run that is told what to do ---------------------------------------------------------------------------------------
+# The run's configuration ---------------------------------------------------------------------------------------------
 
 
 def test_forcing_new_rebuilds_an_existing_lookup_from_its_start(
     sandbox: Sandbox, run_indicators: Callable[..., str]
 ) -> None:
-    """`{"lookup_status": "New"}` replaces the lookup, and the run after it adds to it again."""
+    """`{"lookup_status": "New"}` replaces the lookup, and the next run appends to it."""
     assert run_indicators(0) == "success"
     assert run_indicators(2, lookup_status="New") == "success"
     assert is_complete(sandbox, START + 3 * PERIOD)
@@ -133,8 +131,8 @@ def test_forcing_new_rebuilds_an_existing_lookup_from_its_start(
     assert is_complete(sandbox, END)
 
 
-def test_forcing_new_by_an_old_run_takes_nothing_away(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
-    """A rebuild goes on to the checkpoint, so that the lookup holds all that later runs brought."""
+def test_forcing_new_in_an_old_run_removes_nothing(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
+    """A rebuild reads up to the checkpoint, so the lookup keeps the rows of later runs."""
     assert [run_indicators(number) for number in (0, 3)] == ["success", "success"]
     assert run_indicators(1, lookup_status="New") == "success"
     assert operations(sandbox) == ["create", "append", "replace"]
@@ -144,13 +142,13 @@ def test_forcing_new_by_an_old_run_takes_nothing_away(sandbox: Sandbox, run_indi
 
 def test_an_unknown_status_is_refused(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
     """An unknown status in the run's configuration is an error."""
-    with pytest.raises(Exception, match="lookup_status"):  # of a class that differs between Airflow 2 and 3
+    with pytest.raises(Exception, match="lookup_status"):  # the class differs between Airflow 2 and 3
         run_indicators(0, lookup_status="new")
     assert not sandbox.devo.lookups.names()
 
 
 def test_an_explicit_window_is_read_alone(sandbox: Sandbox, run_indicators: Callable[..., str]) -> None:
-    """Beyond a gap it brings its own rows and moves no checkpoint, so that the next run reads the gap."""
+    """A window after a gap delivers its rows and leaves the checkpoint, so that the next run reads the gap."""
     assert run_indicators(0) == "success"
     assert run_indicators(0, **explicit(2, 3)) == "success"
     assert state().to_checkpoint_time == START + PERIOD
@@ -162,7 +160,7 @@ def test_an_explicit_window_is_read_alone(sandbox: Sandbox, run_indicators: Call
 def test_a_lookup_that_an_explicit_window_built_is_completed_by_the_next_run(
     sandbox: Sandbox, run_indicators: Callable[..., str]
 ) -> None:
-    """What lies before that window is not forgotten: the next run reads from the initial start time, and adds."""
+    """The next run reads from the initial start time and appends, so no time before the explicit window is lost."""
     assert run_indicators(0, **explicit(2, 3)) == "success"
     assert not is_complete(sandbox, START + 3 * PERIOD)
     assert state().to_checkpoint_time is None
@@ -175,7 +173,7 @@ def test_a_lookup_that_an_explicit_window_built_is_completed_by_the_next_run(
 def test_an_explicit_window_from_the_very_start_is_a_whole_build(
     sandbox: Sandbox, run_indicators: Callable[..., str]
 ) -> None:
-    """Where it leaves nothing out it moves the checkpoint to its end."""
+    """An explicit window without a gap moves the checkpoint to its end."""
     assert run_indicators(0, **explicit(0, 3)) == "success"
     assert state().to_checkpoint_time == START + 3 * PERIOD
 
@@ -183,7 +181,7 @@ def test_an_explicit_window_from_the_very_start_is_a_whole_build(
 def test_a_run_without_a_date_reads_the_last_complete_period(
     sandbox: Sandbox, run_indicators: Callable[..., str], capfd: Any
 ) -> None:
-    """On Airflow 3 a run by hand can have no date; its log names the rule, and it builds whole as any other."""
+    """A manual run without a date builds the whole lookup, and its log names the rule."""
     from airflow import __version__
 
     if __version__.startswith("2."):
@@ -193,13 +191,13 @@ def test_a_run_without_a_date_reads_the_last_complete_period(
     assert is_complete(sandbox, END)
 
 
-# A state that others wrote, or that cannot be written ----------------------------------------------------------------
+# A state that cannot be written, or that another run has written -----------------------------------------------------
 
 
 def test_a_state_that_cannot_be_written_fails_no_run(
     sandbox: Sandbox, run_indicators: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it would have said has been delivered, and the next run reads the same window once more."""
+    """The run succeeds, because its rows are delivered, and the next run reads the same window again."""
     assert run_indicators(0) == "success"
     with monkeypatch.context() as storage:
         storage.setattr("airflow_provider_flashpoint.operators.lookup_sync.write_state", lambda variable, state: False)
@@ -217,14 +215,14 @@ def test_a_stage_from_before_the_last_sync_is_pulled_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Another run delivered newer versions meanwhile, and the old ones of the stage do not come after them."""
+    """A stage older than the last sync is not used, so its old versions do not replace newer ones."""
     from airflow.providers.common.compat.sdk import DAG
 
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 
     assert run_indicators(0) == "success"
     dag = dag_of("indicator", tmp_path)
-    monkeypatch.setenv(f"AIRFLOW_VAR_{LOOKUP.upper()}", state().to_json())  # read outside of a run, too
+    monkeypatch.setenv(f"AIRFLOW_VAR_{LOOKUP.upper()}", state().to_json())  # this is also read outside of a run
     stage = dag.get_task("pull_domain").execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
     monkeypatch.delenv(f"AIRFLOW_VAR_{LOOKUP.upper()}")
     sandbox.flashpoint.store.touch_indicators(types=[TYPE], at=END - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Lookups are built and kept up to date over either transport, and a rebuild that failed half-way is begun anew."""
+"""Lookups are built and updated over each transport, and a build that failed half-way is started again."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def run(
 def test_syslog_builds_and_updates_a_lookup(
     sandbox: Sandbox, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
-    """Over syslog the first run builds the lookup, the next adds to it, and each key is there in its newest version."""
+    """Over syslog the first run builds the lookup, the next appends to it, and each key has its newest version."""
     connect(lookup_transport="syslog", lookup_pause_s=0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=50_000))
     assert run(START, START + PERIOD) == "success"
@@ -125,10 +125,10 @@ def test_syslog_builds_and_updates_a_lookup(
     assert state().status is LookupStatus.CREATED
 
 
-def test_rebuild_that_failed_half_way_is_begun_anew(
+def test_rebuild_that_failed_half_way_is_started_again(
     sandbox: Sandbox, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
-    """Where a part of a rebuild fails, the status stays New, so that the next run builds and does not add."""
+    """If a part of a rebuild fails, the status stays New, so that the next run rebuilds and does not append."""
     connect(max_csv_bytes=400_000)
     end = START + 2 * PERIOD
     assert run(START, end) == "success"
@@ -145,10 +145,10 @@ def test_rebuild_that_failed_half_way_is_begun_anew(
 
 
 @pytest.mark.parametrize("run", ["New", "Created"], indirect=True)
-def test_first_build_that_failed_half_way_is_begun_anew(
+def test_first_build_that_failed_half_way_is_started_again(
     sandbox: Sandbox, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
-    """Whatever status the configuration gives a lookup without a state, half of a build is not added to."""
+    """A run does not append to an unfinished build, whichever status the configuration gives the lookup."""
     connect(max_csv_bytes=400_000)
     sandbox.devo.lookups.plan_jobs(JobPlan(), JobPlan(failure="out of space"))
     assert run(START, START + 2 * PERIOD, lookup_status="New") == "failed"

@@ -1,4 +1,4 @@
-"""Two syncs of one lookup at once: Airflow prevents them until it loses contact with one."""
+"""Two syncs of one lookup at once, as after Airflow lost contact with the first one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOKUP = "Domains"
 
 
 class LaterSync(threading.Event):
-    """Begins another sync of the lookup as soon as a stall waits for it."""
+    """Starts another sync of the lookup as soon as a stall waits for this event."""
 
     def __init__(self, staging: Path) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class LaterSync(threading.Event):
         return True
 
 
-def test_a_sync_that_lost_its_turn_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it read may be old by now; the sync that began later has the lookup for itself."""
+def test_a_superseded_sync_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the sync that started last may deliver, because the rows of the other one may be outdated."""
     monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", lambda kind, variable: None)
     with Sandbox() as sandbox:
         sandbox.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))

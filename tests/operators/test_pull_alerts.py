@@ -1,4 +1,4 @@
-"""The alert operator against both sandboxes: its log, and the events of a task that ends early."""
+"""The alert operator with both services: its log, its unsent lines, its verification and its telemetry."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def sandbox(_running: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pull:
-    """A function that runs the operator for the period, with Variables of the test."""
+    """A function that runs the operator for the period; its state is kept in a dictionary."""
     variables: dict[str, str] = {}
 
     def read(kind: Any, variable: str) -> Any:
@@ -89,14 +89,14 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """The log, with the operator's own lines, which Airflow 3 does not send through `logging`."""
+    """The log, including the lines of the operator, which Airflow 3 does not send through `logging`."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(PullAlertsOperator, "log", logging.getLogger("operator"))
     return caplog
 
 
 def test_log_of_a_run(pull: Pull, logged: pytest.LogCaptureFixture) -> None:
-    """A run logs the collector's lines, and at its end how much was sent."""
+    """A run logs the collector's lines, and the number of sent messages at its end."""
     pull()
     expected = [
         "pre_pull started.",
@@ -113,7 +113,7 @@ def test_log_of_a_run(pull: Pull, logged: pytest.LogCaptureFixture) -> None:
 def test_alerts_that_devo_refused_are_sent_first_in_the_next_run(
     pull: Pull, sandbox: Sandbox, logged: pytest.LogCaptureFixture
 ) -> None:
-    """A failed run keeps its lines; the next one delivers them before it reads, and no event arrives twice."""
+    """A failed run keeps its unsent lines; the next run sends them first, and no event arrives twice."""
     sandbox.devo.syslog_faults.add(*[SyslogFault("refuse")] * 5)
     with pytest.raises(Exception, match="did not confirm 30 lines in 5 attempts"):
         pull()
@@ -125,7 +125,7 @@ def test_alerts_that_devo_refused_are_sent_first_in_the_next_run(
 
 
 def test_killed_task_keeps_its_lines(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The hook that Airflow calls to end a task stops sending at once; unsent lines are kept."""
+    """`on_kill` stops sending at once and keeps the unsent lines."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     operators: list[PullAlertsOperator] = []
@@ -150,7 +150,7 @@ def test_killed_task_keeps_its_lines(pull: Pull, sandbox: Sandbox, tmp_path: Pat
 
 
 def test_signal_ends_a_stalled_delivery(pull: Pull, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Airflow's answer to a signal ends a wait for Devo, too; unsent lines are kept."""
+    """`on_kill` also ends a wait for Devo and keeps the unsent lines."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     sandbox.devo.syslog_faults.add(SyslogFault("stall", after_bytes=100))
@@ -159,7 +159,7 @@ def test_signal_ends_a_stalled_delivery(pull: Pull, sandbox: Sandbox, tmp_path: 
     over = threading.Event()
 
     def end_once_sending() -> None:
-        # A signal between the making of a socket and its assignment would leave the socket open.
+        # A signal between the creation of a socket and its assignment would leave the socket open.
         while not any(len(each.wire) for each in sandbox.devo.tables.connections()[before:]):
             if over.wait(0.01):
                 break
@@ -181,19 +181,19 @@ def test_signal_ends_a_stalled_delivery(pull: Pull, sandbox: Sandbox, tmp_path: 
 
 
 def test_task_that_is_not_delivering_is_not_stopped() -> None:
-    """Airflow also calls this after a timeout, when there is nothing to end."""
+    """`on_kill` does nothing in a task that is not delivering, as after a timeout."""
     PullAlertsOperator(task_id="pull").on_kill()
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treat events as missing that the first query does not show."""
+    """Treat an event as missing if the first query does not show it."""
     monkeypatch.setitem(Verification.__init__.__kwdefaults__, "patience_s", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> None:
-    """Exactly the events that Devo confirmed and lost are sent again, and then are in the ledger."""
+    """Events that Devo confirmed and lost, and no others, are sent again and then recorded in the ledger."""
     ids = sandbox.flashpoint.store.expected_alerts()[:7]
     sandbox.devo.index.lose(*ids)
     summary = pull(verify="query")
@@ -206,7 +206,7 @@ def test_alerts_that_devo_lost_are_sent_again(pull: Pull, sandbox: Sandbox) -> N
 
 @pytest.mark.usefixtures("impatient")
 def test_run_whose_alerts_never_appear_fails_and_the_next_one_queries_first(pull: Pull, sandbox: Sandbox) -> None:
-    """An empty table fails the run with its counts; the next run finds every event and sends none."""
+    """An empty table fails the run with the counts; the next run finds every event and sends none."""
     sandbox.devo.index.lag(99)
     with pytest.raises(Exception, match="shows 0 of 30 confirmed events after 3 sends"):
         pull(verify="query")
@@ -216,8 +216,8 @@ def test_run_whose_alerts_never_appear_fails_and_the_next_one_queries_first(pull
 
 
 @pytest.mark.usefixtures("impatient")
-def test_unverified_events_are_sent_again_without_verification(pull: Pull, sandbox: Sandbox) -> None:
-    """Once verification is off, events that may be missing are sent again."""
+def test_unverified_events_are_sent_again_when_verification_is_off(pull: Pull, sandbox: Sandbox) -> None:
+    """Without verification, events that may be missing are sent again."""
     sandbox.devo.index.lag(99)
     with pytest.raises(Exception, match="shows 0 of 30"):
         pull(verify="query")
@@ -248,7 +248,7 @@ def test_no_telemetry_by_default(pull: Pull, sandbox: Sandbox) -> None:
 
 
 def test_telemetry_is_delivered_to_devo(pull: Pull, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """Log lines and metrics of the task are in Devo's own table, without a secret."""
+    """Log lines and metrics of the task are in Devo's table for collectors, without a secret."""
     caplog.set_level(logging.INFO, "airflow_provider_flashpoint")
     pull(telemetry=True)
     events = [json.loads(message) for message in sandbox.devo.tables.messages(TELEMETRY)]
@@ -268,7 +268,7 @@ def test_telemetry_that_devo_refuses_does_not_fail_the_run(pull: Pull, sandbox: 
 
 
 def test_broken_connection_is_in_the_telemetry(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A break of the alerts' connection is part of the telemetry."""
+    """The telemetry reports a broken connection of the alerts."""
     monkeypatch.setattr("airflow_provider_flashpoint.core.devo.connection.resend._backoff_s", lambda _: 0.0)
     sandbox.devo.syslog_faults.add(SyslogFault("reset", after_bytes=100))
     assert pull(telemetry=True)["sent"] == COUNT
@@ -289,8 +289,10 @@ def test_telemetry_reads_its_connection_before_the_work(
     assert sandbox.devo.tables.count(TELEMETRY) > 0
 
 
-def test_telemetry_hides_what_airflow_masks(pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret that Airflow knows is sent as asterisks, whichever module logs it."""
+def test_telemetry_hides_secrets_that_airflow_masks(
+    pull: Pull, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that Airflow masks is masked in the telemetry, whichever module logs it."""
     mask_secret("correct-horse-battery")
     log = logging.getLogger("airflow_provider_flashpoint.test")
     monkeypatch.setattr(AttemptLock, "begin", lambda lock: log.warning("it is correct-horse-%s", "battery"))

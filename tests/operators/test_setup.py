@@ -1,4 +1,4 @@
-"""The setup of a service: what it asks, and what it says."""
+"""The setup task: its check of the query API, and its errors."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def queries(sandbox: Sandbox) -> int:
     return len(sandbox.devo.http.log.requests("POST", "/search/query"))
 
 
-def test_table_is_asked_where_queries_will_prove_arrival(sandbox: Sandbox) -> None:
-    """The setup of alerts asks the query API once where the puller will, and else not at all."""
+def test_query_api_is_checked_only_for_verification(sandbox: Sandbox) -> None:
+    """The setup sends one query if alerts are verified by queries, and none otherwise."""
     SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts").execute({})
     assert queries(sandbox) == 0
     SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG).execute({})
     assert queries(sandbox) == 1
 
 
-def test_table_that_may_not_be_asked_fails_the_setup(sandbox: Sandbox) -> None:
-    """A refused query fails the setup before anything is pulled, in the collector's words."""
+def test_refused_query_fails_the_setup(sandbox: Sandbox) -> None:
+    """A refused query fails the setup, before anything is pulled, with the collector's code and text."""
     sandbox.devo.faults.add(Fault("status", status=403, match="/search/query"))
     operator = SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG)
     with pytest.raises(Exception, match="SetupError 102: Api Devo POST /search/query: status 403"):

@@ -1,4 +1,4 @@
-"""The integrity test of the Astro project, on whichever Airflow line the tests run on."""
+"""The integrity test of the Astro project, on the Airflow line of the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def integrity(project: Path) -> subprocess.CompletedProcess[str]:
-    """Run the test as `astro dev parse` does: in a process of its own, without a database."""
+    """Run the test as `astro dev parse` does: in a separate process, without a database."""
     options = ["-p", "no:cacheprovider", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", *options, str(project / ".astro")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -54,7 +54,7 @@ def test_an_excepted_file_may_be_unreadable(project: Path) -> None:
 
 
 def test_a_dag_file_may_read_connections_and_variables(project: Path) -> None:
-    """Both get a stand-in while files are read."""
+    """A DAG file that reads a connection or a Variable gets a placeholder."""
     (project / "dags" / "reader.py").write_text(
         "from airflow.providers.common.compat.sdk import BaseHook, Variable\n"
         "assert BaseHook.get_connection('somewhere').conn_id == 'somewhere'\n"

@@ -1,4 +1,4 @@
-"""What is built, pinned and shipped is what the project says."""
+"""The wheel, the pins and the requirements agree with the project."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_wheel_holds_every_module_of_the_package(wheel: list[str]) -> None:
-    """No module is left out, the sandbox and the marker of types included."""
+    """The wheel has every module and the marker `py.typed`."""
     sources = PROJECT / "airflow_provider_flashpoint"
     shipped = {*sources.rglob("*.py"), sources / "py.typed"}
     assert {str(source.relative_to(PROJECT)) for source in shipped} <= set(wheel)
@@ -56,12 +56,12 @@ def test_the_wheel_holds_nothing_beside_the_package(wheel: list[str]) -> None:
     "name", [f"{environment}-{line}" for environment in ("airflow", "distributed") for line in LINES]
 )
 def test_every_package_is_pinned_and_names_no_address(name: str) -> None:
-    """A pin is a name and a version; where it comes from is the reader's choice."""
+    """A pin is a name and a version, without an address, so that any package index can be used."""
     pins = requirements(PROJECT / "requirements" / f"{name}.txt")
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", pin)] == []
 
 
 def test_the_astro_image_gets_the_dependencies_of_the_package(project: dict[str, Any]) -> None:
-    """`requirements.txt` repeats pyproject.toml, all but Airflow, which the image brings."""
+    """`requirements.txt` has the dependencies of pyproject.toml except Airflow, which the image contains."""
     of_project = [name for name in project["dependencies"] if not name.startswith("apache-airflow>")]
     assert requirements(PROJECT / "requirements.txt") == of_project

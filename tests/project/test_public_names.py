@@ -1,4 +1,4 @@
-"""The public interface: what users may import, and that everything we show them imports nothing else."""
+"""The public names: all are exported, and the shipped DAGs and documents import no others."""
 
 from __future__ import annotations
 

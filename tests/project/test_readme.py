@@ -1,4 +1,4 @@
-"""The README and the documents name what is there."""
+"""The README and the documents name existing files only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def test_every_test_that_proves_a_guarantee_is_there() -> None:
-    """A guarantee names the file of its test, and that file exists."""
+    """Every test file that a document names exists."""
     texts = [file.read_text(encoding="utf-8") for file in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))]
     named = re.findall(r"`(tests/[\w/]+\.py)`", "\n".join(texts))
     assert len(named) >= 30
@@ -17,7 +17,7 @@ def test_every_test_that_proves_a_guarantee_is_there() -> None:
 
 
 def test_every_link_leads_to_a_file() -> None:
-    """Links of the README within the project are not broken."""
+    """Every link of the README to a file of the project works."""
     links = re.findall(r"\]\(([\w./-]+)\)", (PROJECT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (PROJECT / link).is_file()] == []

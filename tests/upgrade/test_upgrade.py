@@ -1,7 +1,7 @@
-"""This version continues what version 0.1.0 left: Variables, ledgers, a stage, unsent events.
+"""This version continues from the files of version 0.1.0: Variables, ledgers, a stage, unsent lines.
 
-`home_of_0_1_0` was written by the first build of version 0.1.0. Its runs delivered the first of two periods, staged the
-indicators of the second, and kept the alerts of the second unsent.
+`home_of_0_1_0` was written by version 0.1.0. Its runs delivered the first of two periods, staged the indicators of the
+second, and kept the alerts of the second as unsent lines.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def kept(name: str) -> Any:
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Path:
-    """A copy of the staging storage that the old version left."""
+    """A copy of the staging storage of the old version."""
     return Path(shutil.copytree(HOME / "staging", tmp_path / "staging"))
 
 
 @pytest.fixture
 def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Both services with the old data, Devo with the content of then, and Airflow with the old Variables."""
+    """Both services with their data at the time of the old version, and Airflow with the old Variables."""
     from airflow.models.variable import Variable
 
     published = kept("flashpoint.json")
@@ -71,7 +71,7 @@ def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def _fill_lookup() -> None:
     content = kept("devo.json")["lookup"]
     key, *_ = content["columns"]
-    rows = [{name: cell for name, cell in zip(content["columns"][:-1], row, strict=False)} for row in content["rows"]]
+    rows = [dict(zip(content["columns"][:-1], row, strict=False)) for row in content["rows"]]
     with tempfile.TemporaryFile() as file:
         write_csv(rows, content["columns"], key, file)
         file.seek(0)
@@ -109,7 +109,7 @@ def state(variable: str) -> dict[str, Any]:
 
 
 def test_lookup_is_continued(run: Callable[[str, int], str], sandbox: Sandbox) -> None:
-    """The next run adds to the lookup, with the columns it was built with, and an old run brings back no old value."""
+    """New runs append to the lookup with its existing columns, and a rerun restores no old value."""
     before = state(LOOKUP_VARIABLE)
     assert [run("indicators", 1), run("indicators", 0)] == ["success", "success"]
     verdict = judge_lookup(sandbox, LOOKUP, indicator_type="domain", key="value.domain")
@@ -122,7 +122,7 @@ def test_lookup_is_continued(run: Callable[[str, int], str], sandbox: Sandbox) -
 
 
 def test_alerts_are_continued(run: Callable[[str, int], str], sandbox: Sandbox) -> None:
-    """Unsent alerts are delivered, and what was confirmed before is not sent again."""
+    """Unsent lines are delivered, and confirmed events are not sent again."""
     confirmed = {json.loads(line)["alert_id"] for line in kept("devo.json")["events"]}
     assert [run("alerts", 1), run("alerts", 0)] == ["success", "success"]
     sent = [json.loads(line)["alert_id"] for line in sandbox.devo.tables.messages(TAG)]
@@ -131,7 +131,7 @@ def test_alerts_are_continued(run: Callable[[str, int], str], sandbox: Sandbox) 
 
 
 def test_stage_is_readable(staging: Path) -> None:
-    """A stage that waits for its sync during the upgrade is read whole."""
+    """A stage that was pulled before the upgrade can be synced after it."""
     summary = StageSummary.from_dict({**kept("xcom_of_pull.json"), "uri": staging.as_uri()})
     [directory] = [path.parent for path in staging.rglob("manifest.json") if "T001000" in str(path)]
     assert sum(1 for _ in Stage(directory, summary).rows()) == summary.records

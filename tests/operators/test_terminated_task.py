@@ -1,4 +1,4 @@
-"""Pull and sync of indicators when Airflow ends the task."""
+"""Pull and sync of indicators when Airflow terminates the task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOKUP = "Domains"
 
 
 class Termination(threading.Event):
-    """Sends SIGTERM to this process as soon as a stall waits for it."""
+    """Sends SIGTERM to this process as soon as a stall waits for this event."""
 
     def wait(self, timeout: float | None = None) -> bool:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -37,7 +37,7 @@ class Termination(threading.Event):
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Both services, as the operators' connections; no state is stored."""
+    """Both services as Airflow connections; no state is stored."""
     with Sandbox() as running:
         running.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
         for name, value in running.airflow_connections().items():
@@ -47,7 +47,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 
 def run_until_terminated(operator: IndicatorsOperator) -> None:
-    """Execute as Airflow does: SIGTERM calls `on_kill`."""
+    """Execute an operator as Airflow does: SIGTERM calls `on_kill`."""
     from airflow.providers.common.compat.sdk import AirflowException
 
     before = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
@@ -58,15 +58,15 @@ def run_until_terminated(operator: IndicatorsOperator) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_a_pull_that_is_told_to_end_leaves_no_stage(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It ends while it waits for an answer, and what it had staged is gone."""
+def test_a_terminated_pull_leaves_no_stage(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A pull that is terminated while it waits for an answer removes its unfinished stage."""
     sandbox.flashpoint.faults.add(Fault("stall", match="indicators/attribute", skip=1, released=Termination()))
     run_until_terminated(PullIndicatorsOperator(**arguments(tmp_path)))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_sync_that_is_told_to_end_leaves_the_lookup_as_it_was(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It ends while it sends the CSV; there is no lookup then, and the ledger knows of none."""
+def test_a_terminated_sync_leaves_lookup_and_ledger_unchanged(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A sync that is terminated while it sends the CSV creates no lookup and no ledger entry."""
     sandbox.devo.faults.add(Fault("stall", match="deploy-csv", after_received_bytes=100, released=Termination()))
     run_until_terminated(LookupSyncOperator(lookup_key="value.domain", **arguments(tmp_path)))
     assert sandbox.devo.lookups.names() == []
@@ -74,7 +74,7 @@ def test_a_sync_that_is_told_to_end_leaves_the_lookup_as_it_was(sandbox: Sandbox
 
 
 def arguments(staging: Path) -> dict[str, Any]:
-    """Return what both operators are given; small pages make several requests."""
+    """Return the arguments of both operators, with small pages for several requests."""
     return {
         "task_id": "task",
         "indicator_type": "domain",
