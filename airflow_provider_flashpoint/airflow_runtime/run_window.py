@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow_provider_flashpoint.core.run_window import RunPeriod
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
@@ -105,10 +104,11 @@ def _last_period(timetable: Any, anchor: datetime) -> Window | None:
     expression = getattr(timetable, "expression", None) or getattr(timetable, "_expression", None)
     if not isinstance(expression, str):
         return None
+    import pendulum
     from croniter import croniter
 
     zone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or UTC
-    zone = ZoneInfo(zone) if isinstance(zone, str) else zone  # Airflow 3 keeps the name of the zone
+    zone = pendulum.timezone(zone) if isinstance(zone, str) else zone  # Airflow 3 keeps the name of the zone
     end = croniter(expression, (anchor + timedelta(microseconds=1)).astimezone(zone)).get_prev(datetime)
     start = croniter(expression, end).get_prev(datetime)
     return Window(start, end)

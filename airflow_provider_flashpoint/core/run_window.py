@@ -25,6 +25,9 @@ class RunWindow:
     rule: str
     explicit: bool
 
+    def __str__(self) -> str:
+        return f"{self.asked}, by {self.rule}"
+
     def leaves_no_gap(self, checkpoint: datetime | None) -> bool:
         """Return whether a checkpoint may move to the end of this window.
 

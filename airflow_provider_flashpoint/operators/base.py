@@ -115,10 +115,6 @@ class WindowedOperator(BaseOperator):
             heal_gaps=self.heal_gaps,
         )
 
-    def log_window(self, run_window: RunWindow) -> None:
-        """Log the window and the rule that chose it."""
-        self.log.info("Window %s, by %s.", run_window.asked, run_window.rule)
-
     def log_begin(self, context: Any) -> None:
         """Log, in the collector's words, that reading begins and how often it does."""
         self.log.info("PrePull method completed.")

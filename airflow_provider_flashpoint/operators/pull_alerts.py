@@ -99,7 +99,7 @@ class PullAlertsOperator(WindowedOperator):
             state = self.stored_state(EventState, variable)
             checkpoint = state.to_checkpoint_time if state else None
             run_window = self.window_of(context, checkpoint)
-            self.log_window(run_window)
+            self.log.info("Window %s.", run_window)
             self.log_begin(context)
             pulled_at = datetime.now(UTC)
             store = EventStore(self.directory, work=self._work(context), at=pulled_at)

@@ -107,7 +107,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             self.log.info("pre_pull started.")
             rules = self.rules(DataSet.INDICATORS)
             run_window = self.window_of(context, self.progress(context))
-            self.log_window(run_window)
+            self.log.info("Window %s.", run_window)
             self.log_begin(context)
             opened = self.open_indicators(rules)
             ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages())

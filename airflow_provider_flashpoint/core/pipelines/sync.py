@@ -154,7 +154,7 @@ class _Sync:
         if self._progress.status is LookupStatus.CREATED and is_old and self._known_build() == _ADOPTED:
             _log.info("The ledger may be incomplete for this lookup: the window is read up to the checkpoint.")
             run_window = run_window.up_to(checkpoint)
-        _log.info("Window %s, by %s.", run_window.asked, run_window.rule)
+        _log.info("Window %s.", run_window)
         return run_window
 
     def _given_stage(self, given: Mapping[str, Any] | None, run_window: RunWindow) -> Stage | None:

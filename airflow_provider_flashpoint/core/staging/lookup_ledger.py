@@ -10,12 +10,11 @@ newer version than its own oldest one: a few, unless its window is old.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
-from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersions
+from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, NewestVersions
 from airflow_provider_flashpoint.core.staging.storage import (
     NAME_TIME,
     StoragePath,
@@ -26,7 +25,6 @@ from airflow_provider_flashpoint.core.staging.storage import (
 )
 
 _MAX_FILES = 64
-_ENTRY = struct.Struct("=3q")
 _ENTRIES_READ = 4096
 _SUFFIX = ".versions"
 
@@ -84,12 +82,12 @@ class LookupLedger:
     def _write(self, entries: Iterable[Known], *, at: datetime) -> None:
         with whole_file(self._home / new_name(at, _SUFFIX)) as file:
             for entry in entries:
-                file.write(_ENTRY.pack(*entry))
+                file.write(PACKED.pack(*entry))
 
     def _read(self, name: str) -> Iterator[Known]:
         with (self._home / name).open("rb") as file:
-            while block := file.read(_ENTRY.size * _ENTRIES_READ):
-                yield from cast("Iterator[Known]", _ENTRY.iter_unpack(block))
+            while block := file.read(PACKED.size * _ENTRIES_READ):
+                yield from cast("Iterator[Known]", PACKED.iter_unpack(block))
 
     def _files(self) -> list[str]:
         return [name for name in list_names(self._home) if name.endswith(_SUFFIX)]

@@ -27,6 +27,9 @@ _DIGEST = struct.Struct("<2q")
 Known = tuple[int, int, int]
 """The two numbers of a key's digest, and a version."""
 
+PACKED = struct.Struct("=3q")
+"""The format of a `Known` in files."""
+
 
 def digest_of(key: str) -> tuple[int, int]:
     """Return 128 bits that stand for a key, as two signed numbers."""

@@ -9,7 +9,6 @@ With the versions a sync finds the newest rows without decoding them.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -18,14 +17,13 @@ from isal import isal_zlib
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
-from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
+from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, RowKey
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
 
 _BLOCK_BYTES = 1 << 20
 _COMPRESSED_BYTES = 1 << 16
 _LEVEL = 1  # a stage lives for days and is read once or twice: time matters more than size
 _GZIP = 31
-_ENTRY = 3
 _NO_KEY = -(1 << 63)  # in place of a version
 
 
@@ -63,9 +61,8 @@ class Part:
         content = read_whole(directory / _keys_name(self.name))
         if hashlib.sha256(content).hexdigest() != self.versions_sha256:
             raise ValueError("its digest differs")
-        numbers = array("q", content)
-        for entry in zip(*(numbers[at::_ENTRY] for at in range(_ENTRY)), strict=True):
-            yield None if entry[2] == _NO_KEY else entry
+        for first, second, version in PACKED.iter_unpack(content):
+            yield None if version == _NO_KEY else (first, second, version)
 
 
 class OpenPart:
@@ -80,9 +77,9 @@ class OpenPart:
         self._directory = directory
         self._name = f"part-{number:05d}.jsonl.gz"
         self._key = key
-        self._versions = array("q")
+        self._versions = bytearray()
         self._bytes = 0
-        self._file: IO[bytes] = (directory / self._name).open("wb")
+        self._file = (directory / self._name).open("wb")
         self._compress = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
         self._sha256 = hashlib.sha256()
 
@@ -92,7 +89,7 @@ class OpenPart:
         self.records += len(rows)
         if self._key is not None:
             for row in rows:
-                self._versions.extend(self._key.entry_of(row) or (0, 0, _NO_KEY))
+                self._versions += PACKED.pack(*(self._key.entry_of(row) or (0, 0, _NO_KEY)))
 
     def close(self) -> Part:
         """Write the rest and return the manifest's record."""
@@ -100,9 +97,8 @@ class OpenPart:
         self._file.close()
         versions_sha256 = ""
         if self._key is not None:
-            content = self._versions.tobytes()
-            write_whole(self._directory / _keys_name(self._name), content)
-            versions_sha256 = hashlib.sha256(content).hexdigest()
+            write_whole(self._directory / _keys_name(self._name), bytes(self._versions))
+            versions_sha256 = hashlib.sha256(self._versions).hexdigest()
         return Part(self._name, self.records, self._bytes, self._sha256.hexdigest(), versions_sha256)
 
     def discard(self) -> None:
