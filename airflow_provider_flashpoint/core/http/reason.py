@@ -20,7 +20,7 @@ def network_cause(error: BaseException) -> str:
         inner = getattr(cause, "reason", None)
         cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
     names = {type(each).__name__ for each in chain}
-    if names & {"NameResolutionError", "gaierror"} or isinstance(error, UnicodeError):  # no encoding of the name
+    if names & {"NameResolutionError", "gaierror"} or isinstance(error, UnicodeError):  # the name cannot be encoded
         return "the host name cannot be resolved; check the host of the connection and the DNS."
     if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
         ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")

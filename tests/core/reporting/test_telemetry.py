@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.core.reporting.telemetry import MAX_CHARACTERS, Telemetry
 from airflow_provider_flashpoint.errors import DeliveryError, NetworkError
 

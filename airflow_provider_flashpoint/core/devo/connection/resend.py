@@ -25,7 +25,7 @@ class Resending:
     The first wait is 1 s, each further one twice as long, up to 30 s; or as long as the peer asks for, up to 5 minutes.
 
     :param what: returns what is sent, such as "3 lines", for messages.
-    :param max_attempts: the most failures in a row, also of several calls, without `confirmed` between them.
+    :param max_attempts: the most failures of all calls together, without `confirmed` between them.
     :param unconfirmed: returns the number of lines for the DeliveryError.
     """
 

@@ -19,8 +19,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_ATTEMPTS, Resending
-from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.ports import Channel, WriterStatistics
 from airflow_provider_flashpoint.errors import DataError
 
@@ -28,6 +28,18 @@ from airflow_provider_flashpoint.errors import DataError
 DEFAULT_BATCH_BYTES = 32 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
+
+
+def encode(record: Any, *, max_line_bytes: int | None = None) -> bytes:
+    """Return ``record`` as a line: its JSON, which has no other line break, and a newline.
+
+    :param max_line_bytes: the longest line allowed, newline included; None for any.
+    :raises DataError: the line is longer than that.
+    """
+    line = codec.encode(record) + b"\n"
+    if max_line_bytes is not None and len(line) > max_line_bytes:
+        raise DataError(f"A line has {len(line)} bytes; max_line_bytes allows {max_line_bytes}.")
+    return line
 
 
 @dataclass(slots=True)
@@ -97,11 +109,9 @@ class EventWriter:
         return encode(record, max_line_bytes=self._max_line_bytes)
 
     def write(self, lines: bytes | Iterable[bytes]) -> None:
-        """Take one line or several, and send them when there are enough. Only `confirm` proves delivery.
+        """See `Writer`. A line may also be given alone.
 
-        :param lines: each is one event and ends with its only newline.
-        :raises DataError: one of them is not such a line; those before it are taken.
-        :raises DeliveryError: all attempts failed; the lines taken so far are kept.
+        :raises DataError: a line does not end with its only newline; those before it are taken.
         """
         if self._closed:
             raise ValueError("write to a closed EventWriter")

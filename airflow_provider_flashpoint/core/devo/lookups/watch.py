@@ -57,7 +57,7 @@ class LookupWatch:
         self._known: list[str] = []
 
     def start(self, call: Callable[[], Result], *, busy: Collection[int] = (BUSY,)) -> Result:
-        """Make ``call`` once no job runs on the lookup, and return its result.
+        """Wait until no job runs on the lookup, then return the result of ``call``.
 
         :param busy: statuses of a RejectedError after which the call is made again, later.
         :raises TransientError: other jobs kept the lookup busy for the whole time.

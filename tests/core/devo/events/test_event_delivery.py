@@ -9,9 +9,8 @@ import pytest
 from devo_peers import FakeClock, sandbox_connector
 
 from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel
-from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
-from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter, encode
 from airflow_provider_flashpoint.errors import DeliveryError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.syslog_faults import SyslogFault

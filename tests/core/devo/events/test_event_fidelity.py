@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from test_event_line import ANY_TEXT, JSON_VALUES, as_utf16
 
 from airflow_provider_flashpoint.connections import read_settings
-from airflow_provider_flashpoint.core.devo.events.line import encode
-from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter, encode
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from sandbox.devo.server import DevoServer

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.connection.header import MAX_TAG_CHARACTERS, check_tag, syslog_header
-from airflow_provider_flashpoint.core.devo.events.line import encode
+from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.connection.header import MAX_TAG_CHARACTERS, syslog_header
-from airflow_provider_flashpoint.core.devo.events.line import encode
 from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
+from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 TAG = "my.app.test.x"

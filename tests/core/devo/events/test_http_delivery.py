@@ -16,8 +16,7 @@ import pytest
 from devo_peers import FakeClock, Peer
 
 from airflow_provider_flashpoint.core.devo.events.http import MAX_REQUEST_BYTES, HttpChannel, ingestion_client
-from airflow_provider_flashpoint.core.devo.events.line import encode
-from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
+from airflow_provider_flashpoint.core.devo.events.writer import EventWriter, encode
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
