@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def _read_yaml(text: str, file: Path) -> Any:
         node = loader.get_single_node()
         if node is None:
             raise ConfigurationError(f"{file}: the file is empty.")
-        _refuse_repeated(file, _repeated_in_nodes(node))
+        _refuse_repeated(file, node, _entries_of_node)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -82,47 +82,36 @@ def _loader_class() -> Any:
     return type("CollectorLoader", (base,), {"yaml_implicit_resolvers": resolvers})
 
 
-def _repeated_in_nodes(root: Any) -> Iterator[tuple[str, str]]:
-    """Yield the path and the line of each key that its mapping has twice. Aliases are followed once."""
+def _entries_of_node(node: Any) -> Iterator[tuple[str | int, Any, str | None]]:
     from yaml import MappingNode, ScalarNode, SequenceNode
 
-    waiting, seen = [(root, "")], set()
-    while waiting:
-        node, path = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, SequenceNode):
-            waiting += [(item, f"{path}[{index}]") for index, item in enumerate(node.value)]
-        elif isinstance(node, MappingNode):
-            keys = set()
-            for key, value in node.value:
-                if not isinstance(key, ScalarNode):
-                    continue
-                inner = child_path(path, key.value)
-                if key.value in keys and key.tag != f"{_YAML_TAG}merge":
-                    yield inner, f", again in line {key.start_mark.line + 1}"
-                keys.add(key.value)
-                waiting.append((value, inner))
+    if isinstance(node, SequenceNode):
+        yield from ((index, item, None) for index, item in enumerate(node.value))
+    elif isinstance(node, MappingNode):
+        for key, value in node.value:
+            if isinstance(key, ScalarNode):
+                may_repeat = key.tag == f"{_YAML_TAG}merge"
+                yield key.value, value, None if may_repeat else f", again in line {key.start_mark.line + 1}"
 
 
 class _JsonObject(dict[str, Any]):
-    """A JSON object, and the keys that it had twice."""
+    """A JSON object that keeps all its pairs, also those of a key that is there twice."""
 
-    repeated: tuple[str, ...] = ()
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
 
 
-def _json_object(pairs: list[tuple[str, Any]]) -> _JsonObject:
-    result = _JsonObject(pairs)
-    if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        result.repeated = tuple(name for name in result if names.count(name) > 1)
-    return result
+def _entries_of_json(value: Any) -> Iterator[tuple[str | int, Any, str | None]]:
+    if isinstance(value, _JsonObject):
+        yield from ((name, inner, "") for name, inner in value.pairs)
+    elif isinstance(value, list):
+        yield from ((index, item, None) for index, item in enumerate(value))
 
 
 def _read_json(text: str, file: Path) -> Any:
     try:
-        document = json.loads(text, object_pairs_hook=_json_object)
+        document = json.loads(text, object_pairs_hook=_JsonObject)
     except json.JSONDecodeError as error:
         # Not chained: the cause holds the text of the file.
         raise ConfigurationError(
@@ -132,23 +121,29 @@ def _read_json(text: str, file: Path) -> Any:
         raise ConfigurationError(f"{file}: not valid JSON: it is nested too deeply.") from None
     except ValueError:
         raise ConfigurationError(f"{file}: not valid JSON: a number cannot be read.") from None
-    _refuse_repeated(file, _repeated_in_json(document))
+    _refuse_repeated(file, document, _entries_of_json)
     return document
 
 
-def _repeated_in_json(root: Any) -> Iterator[tuple[str, str]]:
-    waiting = [(root, "")]
-    while waiting:
-        value, path = waiting.pop()
-        if isinstance(value, _JsonObject):
-            yield from ((child_path(path, name), "") for name in value.repeated)
-            waiting += [(inner, child_path(path, name)) for name, inner in value.items()]
-        elif isinstance(value, list):
-            waiting += [(item, f"{path}[{index}]") for index, item in enumerate(value)]
+def _refuse_repeated(
+    file: Path, root: Any, entries_of: Callable[[Any], Iterator[tuple[str | int, Any, str | None]]]
+) -> None:
+    """Refuse keys that their mapping has twice. Aliases are followed once.
 
-
-def _refuse_repeated(file: Path, repeated: Iterator[tuple[str, str]]) -> None:
+    :param entries_of: returns key or index, value, and where the key is; None in the place of keys that may repeat.
+    """
     problems = Problems(str(file))
-    for path, place in repeated:
-        problems.add(path, f"the key is there twice{place}; keep one")
+    waiting, seen = [(root, "")], set()
+    while waiting:
+        holder, path = waiting.pop()
+        if id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        keys = set()
+        for key, value, place in entries_of(holder):
+            inner = f"{path}[{key}]" if isinstance(key, int) else child_path(path, key)
+            if key in keys and place is not None:
+                problems.add(inner, f"the key is there twice{place}; keep one")
+            keys.add(key)
+            waiting.append((value, inner))
     problems.raise_if_any()

@@ -6,10 +6,10 @@ import base64
 import re
 import string
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
 from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText
@@ -17,13 +17,12 @@ from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenE
 
 _DEFAULT_HOST = "https://fp.tools"
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
+_Path = Annotated[str, Field(pattern=r"^/(?!/)[^\s?#]*$")]
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-class _FlashpointFields(ConnectionSettings):
+class FlashpointSettings(ConnectionSettings):
     """Settings of a Flashpoint connection.
-
-    Each data set adds a field ``base_path_<data set>``; see `paths`.
 
     :raises MissingTokenError, InvalidTokenError: the connection has no token, or none that a header can carry.
     """
@@ -48,6 +47,14 @@ class _FlashpointFields(ConnectionSettings):
     """URL of the proxy for all requests. It may contain a user and a password."""
     obfuscation_secret: SecretText = Field("", title="Obfuscation secret")
     """Key of the hashes, so that hashed values cannot be guessed. Another key gives other hashes."""
+    base_path_indicators: _Path = Field("", title="Path of indicators", examples=["/path/to/indicators"])
+    """Path of the indicators endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_alerts: _Path = Field("", title="Path of alerts", examples=["/path/to/alerts"])
+    """Path of the alerts endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_keywords: _Path = Field("", title="Path of keywords", examples=["/path/to/keywords"])
+    """Path of the keywords endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_keyword_classes: _Path = Field("", title="Path of keyword classes", examples=["/path/to/keyword_classes"])
+    """Path of the keyword classes endpoint on the host. Left empty, the path of the API, if it is public."""
 
     @field_validator("host")
     @classmethod
@@ -103,26 +110,3 @@ class _FlashpointFields(ConnectionSettings):
             raise InvalidTokenError(
                 hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token."
             ) from error
-
-
-def _path_field(data_set: DataSet) -> Any:
-    name = data_set.replace("_", " ")
-    return Field(
-        "",
-        pattern=r"^/(?!/)[^\s?#]*$",
-        title=f"Path of {name}",
-        description=f"Path of the {name} endpoint on the host. Left empty, the path of the API, if it is public.",
-        examples=[f"/path/to/{data_set}"],
-    )
-
-
-if TYPE_CHECKING:
-    FlashpointSettings = _FlashpointFields
-else:
-    FlashpointSettings = create_model(
-        "FlashpointSettings",
-        __base__=_FlashpointFields,
-        __module__=__name__,
-        __doc__=_FlashpointFields.__doc__,
-        **{f"base_path_{data_set}": (str, _path_field(data_set)) for data_set in DataSet},
-    )
