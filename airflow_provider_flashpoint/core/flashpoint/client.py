@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
@@ -11,9 +12,8 @@ from airflow_provider_flashpoint.core.flashpoint.page import items_of
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 
-DEFAULT_REQUESTS_AHEAD = 4
 
-
+@dataclass(frozen=True, slots=True, repr=False)
 class FlashpointClient:
     """Reads one API generation.
 
@@ -23,20 +23,12 @@ class FlashpointClient:
     :param requests_ahead: how many requests may be under way at once, for one window and its parts.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        *,
-        api: Api,
-        page_size: int | None = None,
-        paths: Mapping[DataSet, str] | None = None,
-        requests_ahead: int = DEFAULT_REQUESTS_AHEAD,
-    ) -> None:
-        self.api = api
-        self._http = http
-        self._page_size = page_size
-        self._paths = paths or {}
-        self._requests_ahead = requests_ahead
+    http: HttpClient
+    _: KW_ONLY
+    api: Api
+    page_size: int | None = None
+    paths: Mapping[DataSet, str] = field(default_factory=dict)
+    requests_ahead: int = 4
 
     def endpoint(self, data_set: DataSet, *, path: str | None = None) -> Endpoint:
         """Return the row of the endpoint table with the settings of the connection.
@@ -45,7 +37,7 @@ class FlashpointClient:
         :raises ConfigurationError: this API generation does not serve the data set, or a setting is wrong.
         """
         row = endpoint_of(self.api, data_set)
-        return row.with_settings(page_size=self._page_size, path=path or self._paths.get(data_set))
+        return row.with_settings(page_size=self.page_size, path=path or self.paths.get(data_set))
 
     def source(
         self,
@@ -64,7 +56,7 @@ class FlashpointClient:
         """
         endpoint = self.endpoint(data_set, path=path)
         selection = endpoint.selection(record_type, filters or {})
-        return HttpSource(self._http, endpoint, selection, requests_ahead=self._requests_ahead)
+        return HttpSource(self.http, endpoint, selection, requests_ahead=self.requests_ahead)
 
     def check(self, data_set: DataSet) -> None:
         """Make the cheapest authenticated request of a data set; return when it is accepted.
@@ -72,5 +64,5 @@ class FlashpointClient:
         :raises: the errors of `HttpClient`, or MalformedPageError.
         """
         endpoint = self.endpoint(data_set)
-        body = self._http.read_json(Request("GET", endpoint.path, params={endpoint.size_parameter: 1}))
+        body = self.http.read_json(Request("GET", endpoint.path, params={endpoint.size_parameter: 1}))
         items_of(body, key=endpoint.records_key, path=endpoint.path)

@@ -7,7 +7,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Paginator
@@ -55,34 +55,33 @@ class Offsets:
             yield from _Walk(self, reader, ahead).pages(window)
 
 
+@dataclass(frozen=True, slots=True)
 class _Walk:
-    """One reading of a window and its parts."""
+    """One reading of a window and its parts. ``later`` holds the parts that follow the current one."""
 
-    def __init__(self, offsets: Offsets, reader: PageReader, ahead: ReadAhead) -> None:
-        self._offsets = offsets
-        self._reader = reader
-        self._ahead = ahead
-        self._page_size = reader.endpoint.page_size
-        self._later: deque[Window] = deque()
+    offsets: Offsets
+    reader: PageReader
+    ahead: ReadAhead
+    later: deque[Window] = field(default_factory=deque)
 
     def pages(self, window: Window) -> Iterator[Page]:
-        self._later.append(window)
-        while self._later:
-            current = self._later.popleft()
+        self.later.append(window)
+        while self.later:
+            current = self.later.popleft()
             try:
                 yield from self._pages_by_offset(current)
             except _Incomplete as reason:
-                self._ahead.forget()  # a record may have moved to a page that was already read
+                self.ahead.forget()  # a record may have moved to a page that was already read
                 parts = current.split(reason.parts)
                 if len(parts) == 1:
                     _log.info("%s %s; it is read by scroll.", current, reason)
-                    yield from self._offsets.fallback.pages(current, self._reader)
+                    yield from self.offsets.fallback.pages(current, self.reader)
                 else:
                     _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
-                    self._later.extendleft(reversed(parts))
+                    self.later.extendleft(reversed(parts))
 
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
-        answer = self._ahead.read(window, 0, self._following(window, ()))
+        answer = self.ahead.read(window, 0, self._following(window, ()))
         size = self._full_page(answer)
         skips = self._skips(answer)
         seen: set[str | bytes] = set()
@@ -93,7 +92,7 @@ class _Walk:
                 break
             following = self._following(window, skips[number:]) if has_total else ()
             last = answer.record(-1)
-            answer = self._ahead.read(window, skip, following)
+            answer = self.ahead.read(window, skip, following)
             if not answer.items or answer.record(0) != last:
                 raise _Incomplete("changed while it was read")
             yield from self._decoded(answer, 1, seen)
@@ -106,23 +105,23 @@ class _Walk:
 
     def _decoded(self, answer: Answer, start: int, seen: set[str | bytes]) -> Iterator[Page]:
         for page in answer.pages(start):
-            seen.update(map(self._reader.endpoint.identity, page))
+            seen.update(map(self.reader.endpoint.identity, page))
             yield page
 
     def _following(self, window: Window, skips: Iterable[int]) -> Iterator[Place]:
         """Yield the pages that are likely to be read next: those at ``skips``, then those of later windows."""
         yield from ((window, skip) for skip in skips)
-        for later in self._later:
+        for later in self.later:
             yield later, 0
-            first = self._ahead.known(later, 0)
+            first = self.ahead.known(later, 0)
             if first is not None and first.total is not None:
                 with contextlib.suppress(_Incomplete):
                     yield from ((later, skip) for skip in self._skips(first))
 
     def _full_page(self, first: Answer) -> int:
         """Return the number of records in a full page, which may be fewer than requested."""
-        is_capped = first.total is not None and 2 <= len(first.items) < min(first.total, self._page_size)
-        return len(first.items) if is_capped else self._page_size
+        is_capped = first.total is not None and 2 <= len(first.items) < min(first.total, self.reader.endpoint.page_size)
+        return len(first.items) if is_capped else self.reader.endpoint.page_size
 
     def _skips(self, first: Answer) -> range:
         """Return the number of records that each page after the first skips.
@@ -131,7 +130,7 @@ class _Walk:
         """
         size = self._full_page(first)
         step = size - 1
-        skips = range(step, self._offsets.ceiling - self._page_size + 1, step)
+        skips = range(step, self.offsets.ceiling - self.reader.endpoint.page_size + 1, step)
         if first.total is None:
             return skips
         within_reach = (skips[-1] if skips else 0) + size

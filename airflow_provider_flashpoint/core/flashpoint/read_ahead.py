@@ -13,7 +13,6 @@ MAX_BYTES_AHEAD = 32 << 20
 
 Place = tuple[Window, int]
 """A page: its window, and how many records of it are skipped."""
-ReadAt = Callable[[Window, int], Answer]
 
 
 class ReadAhead:
@@ -26,7 +25,7 @@ class ReadAhead:
     :param read: returns a page; called from several threads.
     """
 
-    def __init__(self, read: ReadAt, limit: int) -> None:
+    def __init__(self, read: Callable[[Window, int], Answer], limit: int) -> None:
         self._read = read
         self._limit = limit
         self._largest = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import requests
 import tenacity
@@ -33,10 +33,8 @@ from airflow_provider_flashpoint.errors import (
 DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: slow answers of Flashpoint took up to 39 s
 DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
-_RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 523, 524})
+_RETRIED_BELOW_500 = frozenset({408, 425, 429})
 
-Body = bytes | IO[bytes] | Any
-BodyFactory = Callable[[], tuple[Body, Mapping[str, str]]]
 Parsed = TypeVar("Parsed")
 
 
@@ -69,7 +67,7 @@ class Request:
     _: KW_ONLY
     params: Mapping[str, Any] | None = None
     json: Any = None
-    data: BodyFactory | None = None
+    data: Callable[[], tuple[Any, Mapping[str, str]]] | None = None
     accept: Collection[int] = (200,)
     retry: bool = True
     stream: bool = False
@@ -178,7 +176,7 @@ class HttpClient:
             return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
         if status in (403, 521):
             return ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
-        if status in _RETRIED_STATUSES or status >= 500:
+        if status in _RETRIED_BELOW_500 or status >= 500:
             error: TransientError = (RateLimitedError if status == 429 else ServerError)(f"{said}.")
             error.retry_after_s = retry_after_s(response.headers.get("Retry-After"))
             return error

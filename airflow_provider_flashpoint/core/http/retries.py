@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 
 import tenacity
 import urllib3
 
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 60.0
+# The sum lies between one half and all of 1, 2, 4, ... 60 seconds. Its random part spreads clients out.
+_doubling = tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random_exponential(0.5, max=30)
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +25,7 @@ def wait_s(state: tenacity.RetryCallState) -> float:
     """Return the seconds before the next attempt: those of Retry-After, else a doubling wait with a random part."""
     error = state.outcome.exception() if state.outcome else None
     requested: float | None = getattr(error, "retry_after_s", None)
-    if requested is not None:
-        return requested
-    ceiling = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
-    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads clients out, guards nothing
+    return _doubling(state) if requested is None else requested
 
 
 def log_retry(state: tenacity.RetryCallState) -> None:
