@@ -24,7 +24,8 @@ def staging_root(uri: str | None) -> StoragePath:
     from airflow.providers.common.compat.sdk import conf
 
     configured = uri or conf.get("flashpoint", "staging_uri", fallback="")
-    return storage_path(configured or Path(_airflow_home(), "flashpoint").as_uri())
+    home = os.environ.get("AIRFLOW_HOME") or Path("~/airflow").expanduser()
+    return storage_path(configured or Path(home, "flashpoint").as_uri())
 
 
 def stage_retention() -> timedelta:
@@ -50,7 +51,3 @@ def storage_path(uri: str) -> StoragePath:
 def directory_name(text: str) -> str:
     """Return ``text`` as a safe name of a directory."""
     return _UNSAFE.sub("_", text)
-
-
-def _airflow_home() -> str:
-    return os.environ.get("AIRFLOW_HOME") or str(Path("~/airflow").expanduser())

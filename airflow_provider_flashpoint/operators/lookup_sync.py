@@ -31,7 +31,6 @@ class LookupSyncOperator(IndicatorsOperator):
 
     One lookup must have one writer: set ``max_active_tis_per_dag=1``, as the DAG factory does.
 
-    :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``.
     :param stage: (templated) what `PullIndicatorsOperator` returned.
     :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
     :param max_rejects: how many rows without a key are allowed; more fail the task after the other rows were delivered.

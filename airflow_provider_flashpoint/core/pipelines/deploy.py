@@ -22,9 +22,6 @@ from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRe
 from airflow_provider_flashpoint.core.staging.stage import Stage
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-REJECTED = "dead_letters.jsonl"
-"""Name of the file of rejected rows in the directory of the stage."""
-
 _MAX_COLUMNS = 500
 _MAX_COLUMNS_SHOWN = 200
 _CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
@@ -88,14 +85,14 @@ def deploy_stage(
     clock: Clock,
     before_deploying: Callable[[], None] = lambda: None,
 ) -> DeploymentSummary:
-    """Deploy the newest rows of ``stage``. Rows older than what the lookup was given are left out.
+    """Deploy the newest rows of ``stage``. Rows older than delivered ones are left out.
 
     :param before_deploying: raises if the rows must not be deployed any more.
     :raises: what reading the stage or deploying raises; the lookup is then unchanged.
     """
     key = deployment.key
     with (
-        RejectedRecords(stage.directory / REJECTED) as rejected_records,
+        RejectedRecords(stage.rejected_rows) as rejected_records,
         NewestVersions() as newest,
         tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file,
     ):
@@ -117,14 +114,10 @@ def deploy_stage(
                 operation=deployment.operation,
             )
             ledger.add(newest.delivered(superseded), at=clock.now())
-    if counts.extra_keys:
-        _log.warning(
-            "Lookup %s has no column for %d keys; their values went into %s: %s.",
-            deployment.lookup,
-            len(counts.extra_keys),
-            EXTRA_COLUMN,
-            ", ".join(sorted(counts.extra_keys)[:_MAX_COLUMNS_SHOWN]),
-        )
+    if extra_keys := sorted(counts.extra_keys):
+        message = "Lookup %s has no column for %d keys; their values went into %s: %s."
+        shown = ", ".join(extra_keys[:_MAX_COLUMNS_SHOWN])
+        _log.warning(message, deployment.lookup, len(extra_keys), EXTRA_COLUMN, shown)
     return DeploymentSummary(
         rows_sent=counts.rows,
         superseded=superseded.count,

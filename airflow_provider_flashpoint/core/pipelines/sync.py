@@ -16,13 +16,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-from airflow_provider_flashpoint.core.pipelines.deploy import (
-    REJECTED,
-    Deployment,
-    DeploymentSummary,
-    columns_of,
-    deploy_stage,
-)
+from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
@@ -33,8 +27,7 @@ from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus, Origin
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
 
-_ADOPTED = "adopted"
-"""The build of a ledger that may not know everything that its lookup was given."""
+_ADOPTED = "adopted"  # the build of a ledger that may lack rows of its lookup
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +133,7 @@ class _Sync:
             state=self._state_after(stage, deployment, run_window, summary),
             deployment=deployment,
             summary=summary,
-            rejected_uri=uri_of(stage.directory / REJECTED),
+            rejected_uri=uri_of(stage.rejected_rows),
         )
         if self._ports.save_state(result.state):
             self._ports.ledger_of(deployment.build).forget_other_builds()
@@ -192,8 +185,8 @@ class _Sync:
                 '{"lookup_status": "New"}.'
             )
         else:
-            build, operation, columns = self._known_build(), Operation.APPEND, state.columns
-            is_old = not _is_newest(run_window, state)
+            build, operation = self._known_build(), Operation.APPEND
+            columns, is_old = state.columns, not _is_newest(run_window, state)
         return Deployment(
             lookup=settings.lookup_name,
             build=build,

@@ -182,6 +182,8 @@ class Stage:
 
     def __init__(self, directory: StoragePath, summary: StageSummary) -> None:
         self.directory = directory
+        self.rejected_rows = directory / "dead_letters.jsonl"
+        """The file for rows without a key."""
         self.summary = summary
         try:
             manifest = codec.decode(read_whole(directory / MANIFEST))

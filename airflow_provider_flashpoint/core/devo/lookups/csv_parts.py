@@ -14,14 +14,10 @@ def rows_of(file: IO[bytes]) -> Iterator[bytes]:
     in_quotes = 0
     for line in file:
         in_quotes ^= line.count(b'"') & 1
-        if in_quotes:
-            lines.append(line)
-        elif lines:
-            lines.append(line)
+        lines.append(line)
+        if not in_quotes:
             yield b"".join(lines)
             lines = []
-        else:
-            yield line
 
 
 @dataclass(frozen=True, slots=True)
