@@ -39,7 +39,8 @@ _DEFAULT_ARGS = {
     "max_retry_delay": timedelta(minutes=10),
 }
 
-_WINDOW_PARAMS: dict[str, dict[str, Any]] = {
+_Params = dict[str, dict[str, Any]]
+_WINDOW_PARAMS: _Params = {
     "from": {
         "type": ["null", "string"],
         "format": "date-time",
@@ -76,8 +77,8 @@ Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
 
 def indicator_dag(config: IndicatorInput) -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``."""
-    with _dag(INDICATOR_DAG_ID, config, _INDICATOR_DOC, {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}) as dag:
-        setup = _setup(INDICATOR_DAG_ID, "indicators", config)
+    params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
+    with _dag(INDICATOR_DAG_ID, "indicators", config, _INDICATOR_DOC, params) as setup:
         source = config.arguments(SourceSettings)
         for lookup in config.lookups:
             name = directory_name(lookup.indicator_type)
@@ -91,18 +92,18 @@ def indicator_dag(config: IndicatorInput) -> DAG:
                 **lookup.arguments(LookupConfig),
             )
             setup >> pull >> sync
-    return dag
+    return setup.dag
 
 
 def alert_dag(config: AlertInput) -> DAG:
     """Return the DAG of the input ``flashpoint_alert``."""
-    with _dag(ALERT_DAG_ID, config, _ALERT_DOC.format(tag=config.tag), _WINDOW_PARAMS) as dag:
-        query_tag = config.tag if config.verify is Verify.QUERY else None
-        setup = _setup(ALERT_DAG_ID, "alerts", config, query_tag=query_tag)
+    doc = _ALERT_DOC.format(tag=config.tag)
+    query_tag = config.tag if config.verify is Verify.QUERY else None
+    with _dag(ALERT_DAG_ID, "alerts", config, doc, _WINDOW_PARAMS, query_tag=query_tag) as setup:
         settings = config.arguments(SourceSettings, AlertSettings)
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
-            feed = getattr(config, kind, None)
+            feed = getattr(config, kind)
             if feed:  # keywords have no known id, so no query can find them
                 streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": Verify.CONFIRM.value}
         for kind, own in streams.items():
@@ -113,12 +114,14 @@ def alert_dag(config: AlertInput) -> DAG:
                 max_active_tis_per_dag=1,  # one stream has one writer
                 **settings | own,
             )
-    return dag
+    return setup.dag
 
 
 @contextlib.contextmanager
-def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str, Any]]) -> Generator[DAG]:
-    """Create a DAG with the tasks that the block adds.
+def _dag(
+    dag_id: str, data_set: str, config: InputConfig, doc: str, params: _Params, *, query_tag: str | None = None
+) -> Generator[SetupOperator]:
+    """Create a DAG with its setup task and the tasks that the block adds.
 
     The params come last: Airflow copies the params of a DAG into each task that is added later, several times.
     """
@@ -135,16 +138,12 @@ def _dag(dag_id: str, config: InputConfig, doc: str, params: dict[str, dict[str,
         tags=tags,
         doc_md=doc,
     ) as dag:
-        yield dag
+        yield SetupOperator(
+            task_id="setup",
+            module=dag_id,
+            data_set=data_set,
+            query_tag=query_tag,
+            flashpoint_conn_id=config.flashpoint_conn_id,
+            devo_conn_id=config.devo_conn_id,
+        )
     dag.params.update({name: Param(None, **schema) for name, schema in params.items()})
-
-
-def _setup(module: str, data_set: str, config: InputConfig, *, query_tag: str | None = None) -> SetupOperator:
-    return SetupOperator(
-        task_id="setup",
-        module=module,
-        data_set=data_set,
-        query_tag=query_tag,
-        flashpoint_conn_id=config.flashpoint_conn_id,
-        devo_conn_id=config.devo_conn_id,
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.config.document import read_document
 from airflow_provider_flashpoint.config.model import CollectorConfig
-from airflow_provider_flashpoint.config.obfuscation import problems_of_rules
+from airflow_provider_flashpoint.config.obfuscation import check_rules
 from airflow_provider_flashpoint.config.problems import Problems
 from airflow_provider_flashpoint.config.shape import folded
 from airflow_provider_flashpoint.config.validation import validated
@@ -50,7 +50,7 @@ def parse_collector_config(document: Any, *, source: str = "The configuration of
     for data_set in ("indicators", "alerts"):
         if section := settings.get(data_set):
             keys = {each["indicator_type"]: str(each.get("lookup_key", "")) for each in section.get("lookups", ())}
-            problems.add_all(problems_of_rules(section, data_set, keys))
+            check_rules(section, data_set, keys)
     problems.raise_if_any()
     return config or CollectorConfig()
 

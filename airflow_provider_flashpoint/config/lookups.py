@@ -67,7 +67,7 @@ def _types(group: object, path: str, service: Section) -> Iterator[tuple[str, Se
     section = Section(group, path, problems)
     for indicator_type in section:
         entry = section.section(indicator_type)
-        if entry is None or "," in indicator_type or " " in indicator_type or not indicator_type.isprintable():
+        if "," in indicator_type or " " in indicator_type or not indicator_type.isprintable():
             problems.add(
                 path, f"{shown(indicator_type)} is not allowed; give an indicator type, without spaces and commas"
             )
@@ -77,8 +77,6 @@ def _types(group: object, path: str, service: Section) -> Iterator[tuple[str, Se
 
 def _with_settings_by_type(indicator_type: str, entry: Section, service: Section) -> Section:
     by_type = service.section(indicator_type)
-    if by_type is None:
-        return entry
     by_type.refuse_unknown(OWN_KEYS)
     for name, value in by_type.items():
         if value != entry.get(name, value):

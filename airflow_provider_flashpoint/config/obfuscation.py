@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationError
@@ -67,13 +66,13 @@ def rules_of(
     problems = Problems(source)
     given = Section({"obfuscation": list(values or ())}, "", problems)
     settings = validated(ObfuscationSettings, given, problems)
-    problems.add_all(problems_of_rules(given, data_set, lookup_keys))
+    check_rules(given, data_set, lookup_keys)
     problems.raise_if_any()
     return settings.obfuscation if settings else ()
 
 
-def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield path and text of each rule of ``settings`` that overlaps another one, or hides a value that the work needs.
+def check_rules(settings: Section, data_set: str, lookup_keys: Mapping[str, str]) -> None:
+    """Add a problem for each rule of ``settings`` that overlaps another one, or hides a value that the work needs.
 
     Rules that cannot be read are skipped, because the model reports them.
     """
@@ -91,46 +90,38 @@ def problems_of_rules(settings: Section, data_set: str, lookup_keys: Mapping[str
         met = next((other for other in rules if all(map(str.__eq__, rule.path, other.path))), None)
         if met:
             relation = "has a rule already" if met.path == rule.path else f"overlaps the rule of {'.'.join(met.path)!r}"
-            yield f"{path}.path", f"{'.'.join(rule.path)!r} {relation}; keep one"
+            settings.problems.add(f"{path}.path", f"{'.'.join(rule.path)!r} {relation}; keep one")
             continue
         rules.append(rule)
-        for field in needed:
-            if field.is_hidden_by(rule):
-                yield path, f"{rule} would hide the {field.role}; {field.advice}"
+        for name, role, is_hashable in needed:
+            if _hides(rule, name, is_hashable=is_hashable):
+                remedy = f"hash {name!r} itself, or leave it" if is_hashable else "leave it as it is"
+                settings.problems.add(path, f"{rule} would hide the {role}; {remedy}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
-    """A field that the work itself needs, by its flattened name; ``is_hashable`` if a digest serves as well."""
+def _hides(rule: ObfuscationRule, name: str, *, is_hashable: bool) -> bool:
+    """Return whether ``rule`` takes away the field with this flattened name.
 
-    name: str
-    role: str
-    is_hashable: bool
-
-    def is_hidden_by(self, rule: ObfuscationRule) -> bool:
-        """Return whether the rule takes the field away."""
-        path = ".".join(rule.path)
-        is_within = path.startswith(f"{self.name}.")
-        if not (is_within or f"{self.name}.".startswith(f"{path}.")):
-            return False
-        return rule.action is not ObfuscationAction.HASH or not (is_within or (self.is_hashable and path == self.name))
-
-    @property
-    def advice(self) -> str:
-        """The remedy."""
-        return f"hash {self.name!r} itself, or leave it" if self.is_hashable else "leave it as it is"
+    :param is_hashable: a digest of the field serves as well as its value.
+    """
+    path = ".".join(rule.path)
+    is_within = path.startswith(f"{name}.")
+    if not (is_within or f"{name}.".startswith(f"{path}.")):
+        return False
+    return rule.action is not ObfuscationAction.HASH or not (is_within or (is_hashable and path == name))
 
 
-def _needed(data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[_Needed]:
+def _needed(data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the fields that the work needs: flattened name, role, and whether a digest serves as well."""
     # Only rules need the endpoint table, which imports the HTTP client.
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoints_of
 
     for endpoint in endpoints_of(DataSet(data_set)):
         if endpoint.id_field:
-            yield _Needed(endpoint.id_field, f"id {endpoint.id_field!r} of {data_set}", is_hashable=True)
+            yield endpoint.id_field, f"id {endpoint.id_field!r} of {data_set}", True
         for name in (endpoint.time_field, *endpoint.version_fields):
             if name:
-                yield _Needed(name, f"time {name!r} of {data_set}, which is needed as it is", is_hashable=False)
+                yield name, f"time {name!r} of {data_set}, which is needed as it is", False
     for indicator_type, key in lookup_keys.items():
-        yield _Needed(key, f"lookup_key {key!r} of {indicator_type}", is_hashable=True)
+        yield key, f"lookup_key {key!r} of {indicator_type}", True

@@ -35,11 +35,6 @@ class Problems:
         """Add a problem of the key at ``path``, its full path."""
         self._lines[f"{path}: {text}." if path else f"{text}."] = None
 
-    def add_all(self, problems: Iterable[tuple[str, str]]) -> None:
-        """Add problems, each given as path and text."""
-        for path, text in problems:
-            self.add(path, text)
-
     def raise_if_any(self) -> None:
         """Return if there is no problem.
 

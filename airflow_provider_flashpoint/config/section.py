@@ -37,11 +37,9 @@ class Section(dict[str, Any]):
         """Return the path of a key in the source: here, or where it is inherited from."""
         return self.places.get(key) or child_path(self.path, key)
 
-    def section(self, key: str) -> Section | None:
-        """Return the mapping under a key, empty if it is null, None if it is absent."""
-        if key not in self:
-            return None
-        value, place = self[key], self.place(key)
+    def section(self, key: str) -> Section:
+        """Return the mapping under a key, empty if it is null or absent."""
+        value, place = self.get(key), self.place(key)
         if value is not None and not isinstance(value, Mapping):
             self.problems.add(place, f"{shown(value)} is not allowed; give a mapping")
             value = None
@@ -63,9 +61,9 @@ class Section(dict[str, Any]):
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Add a problem for every key that is not one of the known, and for every secret."""
-        self.refuse_secrets()
-        for name in (name for name in self if name not in known and not is_secret_name(name)):
-            self.problems.add(child_path(self.path, name), unknown_key(name, known))
+        for name in self:
+            if name not in known:
+                self.problems.add(child_path(self.path, name), unknown_key(name, known))
 
     def refuse_secrets(self) -> None:
         """Add a problem for every key that is the name of a secret."""

@@ -48,9 +48,7 @@ def folded(document: Any, problems: Problems) -> Section:
         problems.add("", f"the file holds {shown(document)}; it must hold a mapping with the key inputs")
         return result
     root = Section(document, "", problems)
-    inputs = root.section("inputs")
-    if inputs is None:
-        inputs = root
+    inputs = root.section("inputs") if "inputs" in root else root
     root.refuse_unknown({"inputs", *UNUSED} | (INPUTS if inputs is root else set()))
     if inputs is not root:
         inputs.refuse_unknown(INPUTS)
@@ -95,23 +93,22 @@ def _opened(
     inputs: Section, name: str, service_names: Collection[str], settings: Collection[str]
 ) -> tuple[Section, dict[str, Section]] | None:
     """Return an input and its services, empty if the file has none; None if the input is absent or off."""
-    entry = inputs.section(name)
-    if entry is None:
+    if name not in inputs:
         return None
-    entry = entry.unfolded({"services", *service_names})
+    entry = inputs.section(name).unfolded({"services", *service_names})
     if str(entry.get("enabled")).strip().lower() == "false":
         entry.refuse_secrets()
         return None
     entry.refuse_unknown({*INPUT_KEYS, *service_names, *settings})
-    nested = (entry.section("services") or Section({}, entry.place("services"), entry.problems)).unfolded(service_names)
+    nested = entry.section("services").unfolded(service_names)
     nested.refuse_unknown(service_names)
     services = {}
     for service_name in service_names:
-        inner, direct = nested.section(service_name), entry.section(service_name)
-        if inner is not None and direct is not None:
-            entry.problems.add(direct.path, f"it is also at {inner.path}; keep one of the two")
-        service = direct if inner is None else inner
-        services[service_name] = Section({}, nested.place(service_name), entry.problems) if service is None else service
+        is_direct, is_nested = service_name in entry, service_name in nested
+        if is_direct and is_nested:
+            there = nested.place(service_name)
+            entry.problems.add(entry.place(service_name), f"it is also at {there}; keep one of the two")
+        services[service_name] = (entry if is_direct and not is_nested else nested).section(service_name)
     return entry, services
 
 
