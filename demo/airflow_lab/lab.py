@@ -58,7 +58,7 @@ class AirflowLab(AirflowInstance):
         reprocess: Reprocess = "none",
         run_backwards: bool = False,
         conf: Mapping[str, Any] | None = None,
-        meanwhile: Callable[[], object] = lambda: None,
+        on_started: Callable[[], object] = lambda: None,
         timeout_s: float = 300.0,
     ) -> list[Run]:
         """Run the intervals that start in [``from_``, ``to``], both included, and return their runs.
@@ -67,7 +67,7 @@ class AirflowLab(AirflowInstance):
         leaves them to the scheduler, so the DAG is unpaused.
 
         :param reprocess: which existing runs to repeat: ``none``, ``failed`` or ``completed``.
-        :param meanwhile: called once the backfill has begun.
+        :param on_started: called once the backfill has started.
         :raises LabError: a run failed, the command failed, or time ran out.
         """
         arguments = backfill_arguments(
@@ -90,7 +90,7 @@ class AirflowLab(AirflowInstance):
             if self.line == 3:
                 command.result()
                 self._running.set_paused(dag_id, False)
-            meanwhile()
+            on_started()
             command.result()
 
         def ended() -> list[Run] | None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for all tests here: Airflow's own database of choice, on which tasks really run side by side."""
+"""A PostgreSQL server for these tests: on PostgreSQL, unlike on SQLite, Airflow runs tasks in parallel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from demo.airflow_lab.postgresql import PostgresServer
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A private server; each Airflow takes a database of its own from it."""
+    """A private server, on which each Airflow has a separate database."""
     with (
         tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder,
         PostgresServer(Path(folder)) as server,

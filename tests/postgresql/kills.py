@@ -1,4 +1,4 @@
-"""Where tasks are killed, or end otherwise: points drawn with a seed, their data, and the plan for the DAG file."""
+"""The points at which tasks are killed or otherwise ended, the data of their streams, and the plan for the DAG file."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ PERIOD = timedelta(hours=1)
 ALERTS = (2600, 300)  # in the two intervals; a batch has about 1,000
 MANY_ALERTS = 6600
 INDICATORS = 2000
-_APART = 4 * PERIOD  # no stream reads the data of another, whatever it overlaps
+_APART = 4 * PERIOD  # far enough that no stream reads the data of another, overlaps included
 _FIRST_OTHER = 50
 _TIMEOUT_S = 20.0
 
-# When an alert task is killed, and how many points have each moment.
+# The moments at which an alert task is killed, and the number of points at each.
 ALERT_MOMENTS = {
-    "pulling": 3,  # Flashpoint holds back the nth page
-    "sending": 4,  # Devo has read some of the nth batch
+    "pulling": 3,  # Flashpoint has not answered the nth page
+    "sending": 4,  # Devo has read a part of the nth batch
     "confirmed": 1,  # Devo has the nth batch, the ledger does not
-    "recording": 1,  # a file of the ledger is written, and not in its place
+    "recording": 1,  # a file of the ledger is written, and not yet renamed to its final name
     "recorded": 2,  # the ledger has everything, the checkpoint is not written
-    "checkpointed": 1,  # the checkpoint is written, Airflow knows nothing of a success
+    "checkpointed": 1,  # the checkpoint is written, Airflow has not recorded the success
 }
 LOOKUP_MOMENTS = {
-    "pulling": 1,  # Flashpoint holds back the nth page; the rows before it are staged
-    "staging": 1,  # the parts of the stage are there, its manifest is not
-    "staged": 1,  # the stage is whole, Airflow does not know where it lies
-    "uploading": 2,  # Devo has some of the CSV
-    "polling": 1,  # Devo's job is under way
+    "pulling": 1,  # Flashpoint has not answered the nth page; the rows before it are staged
+    "staging": 1,  # the parts of the stage are written, its manifest is not
+    "staged": 1,  # the stage is complete, Airflow has not recorded its address
+    "uploading": 2,  # Devo has a part of the CSV
+    "polling": 1,  # Devo's job is running
     "deployed": 1,  # Devo has the rows, the ledger does not
     "noted": 1,  # the ledger has the rows, the checkpoint is not written
 }
-# What the process does just then: regular expressions of acts on files, each with how often it is passed by first.
+# The file operations that lead to a moment: regular expressions, each with the number of matches to skip first.
 _STEPS: dict[str, Callable[[int], list[tuple[str, int]]]] = {
     "confirmed": lambda nth: [(r"^open .*/ledger/\w+/\..*\.ids", nth)],
     "recording": lambda nth: [(r"^os\.rename .*/ledger/\w+/.*\.ids", nth)],
@@ -53,12 +53,12 @@ _STEPS: dict[str, Callable[[int], list[tuple[str, int]]]] = {
 
 @dataclass(frozen=True)
 class Point:
-    """One stream and the moment at which its process is killed.
+    """One stream and the moment at which its process is killed or otherwise ended.
 
-    :param nth: how many pages, batches, files or polls pass before.
-    :param after_bytes: how many bytes Devo reads before.
-    :param interval: in which of the two intervals it happens, where the moment leaves that open.
-    :param victim: ``task``, whose end its supervisor tells Airflow; ``worker``, which is both; or ``supervisor`` alone.
+    :param nth: the number of pages, batches, files or polls before that moment.
+    :param after_bytes: the number of bytes that Devo reads before that moment.
+    :param interval: the one of the two intervals in which it happens, if the moment can be in either.
+    :param victim: ``task``, whose supervisor reports its end to Airflow; ``supervisor``; or ``worker``, both of them.
     :param end_by: ``kill``; ``term``, as Airflow ends a task whose state was changed; or ``timeout`` of the task.
     """
 
@@ -83,7 +83,7 @@ class Point:
 
     @property
     def devo_conn_id(self) -> str:
-        """The connection to Devo: one of the stream's own where its listener does something to it."""
+        """The connection to Devo: a separate one if the stream has a separate listener."""
         return f"devo_{self.name}" if self.moment == "sending" else "devo_default"
 
     @property
@@ -112,10 +112,10 @@ def draw_points(seed: int, end: datetime) -> list[Point]:
     ]
 
 
-def other_ends(end: datetime, *, orphans: bool) -> list[Point]:
-    """Return points at which a task ends otherwise; their data lies before ``end``.
+def other_interruptions(end: datetime, *, orphans: bool) -> list[Point]:
+    """Return points at which a task is terminated, times out or loses its supervisor; their data lies before ``end``.
 
-    :param orphans: with tasks that go on although their supervisor was killed.
+    :param orphans: include tasks that continue although their supervisor was killed.
     """
     ends = [
         ("alerts", "sending", "task", "term"),
@@ -143,12 +143,12 @@ def other_ends(end: datetime, *, orphans: bool) -> list[Point]:
 
 
 def _half_past(end: datetime) -> datetime:
-    """Return half past the hour before, so that one batch of alerts lies in two hours of the ledger."""
+    """Return half past the previous hour, so that one batch of alerts is in two hours of the ledger."""
     return end.replace(minute=30, second=0, microsecond=0) - PERIOD
 
 
 def _most(kind: str, moment: str) -> int:
-    """Return how many pages, batches, files or polls of this moment there are at least."""
+    """Return the least number of pages, batches, files or polls that this moment can have."""
     if moment == "pulling":
         return ALERTS[0] // 100 if kind == "alerts" else INDICATORS // 2 // 100
     return 2 if moment == "sending" else 3
@@ -168,7 +168,7 @@ def publish(sandbox: Sandbox, points: Sequence[Point]) -> None:
 
 
 def write_plan(folder: Path, points: Sequence[Point]) -> Path:
-    """Write what the DAG file reads, and return its path."""
+    """Write the plan that the DAG file reads, and return its path."""
     plan = [
         {
             "dag_id": point.name,
@@ -177,7 +177,7 @@ def write_plan(folder: Path, points: Sequence[Point]) -> Path:
             "start": point.start.isoformat(),
             "interval": point.interval,
             "victim": point.victim,
-            "priority": 2 if point.victim == "supervisor" else 1,  # its tries shall not wait for other streams
+            "priority": 2 if point.victim == "supervisor" else 1,  # its attempts must not wait for other streams
             "steps": _STEPS[point.moment](point.nth) if point.moment in _STEPS else [],
             "devo_conn_id": point.devo_conn_id,
             "timeout_s": _TIMEOUT_S if point.end_by == "timeout" else None,

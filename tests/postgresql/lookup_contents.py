@@ -1,4 +1,4 @@
-"""What a lookup holds and what it should hold, key by key, whichever columns it was built with."""
+"""The actual and the expected values of each key of a lookup, independent of its columns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Contents = dict[str, dict[str, str]]
 
 
 def held(sandbox: Sandbox, lookup_name: str) -> Contents:
-    """Return the values of each key in a lookup of Devo, those in the column of extras among the others."""
+    """Return the values of each key in a lookup of Devo, including those in the column of extra fields."""
     lookup = sandbox.devo.lookups[lookup_name]
     rows = (dict(zip(lookup.columns, row, strict=True)) for row in lookup.rows())
     return {row[str(lookup.key)]: _values(row | json.loads(row.pop(EXTRA_COLUMN) or "{}")) for row in rows}
 
 
 def served(sandbox: Sandbox, indicator_type: str) -> Contents:
-    """Return the values of the newest version of each key at Flashpoint."""
+    """Return the values of the newest version of each key in Flashpoint."""
     store = sandbox.flashpoint.store
     key = f"value.{indicator_type}"
     documents = (
@@ -36,5 +36,5 @@ def _values(row: dict[str, object]) -> dict[str, str]:
 
 
 def _stored(text: str) -> str:
-    """Return a text as UTF-8 can hold it: a lone surrogate as its escape."""
+    """Return ``text`` with each lone surrogate, which UTF-8 cannot encode, as an escape sequence."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,9 +1,9 @@
-"""State under real schedulers: backfills beside scheduled and manual runs, judged by what Devo holds."""
+"""States under real schedulers: backfills, scheduled and manual runs in parallel, checked by the content of Devo."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +17,7 @@ from sandbox.http_service.faults import Fault, FaultScript
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
 from tests.postgresql.lookup_contents import held, served
-from tests.postgresql.scheduler_world import (
+from tests.postgresql.scenario import (
     ALERT_DAG,
     BACKFILLED,
     DAGS,
@@ -46,23 +46,23 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def lab(world: World, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
-    """An Airflow with the DAGs of the project and those beside this file."""
+    """An Airflow with the shipped DAGs and the DAGs of these tests."""
     dags, home = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("airflow")
-    environment = world.lay_out(dags)
+    environment = world.write_dags(dags)
     database = postgres.database("schedulers")
     with AirflowLab(home, dags, database=database, environment=environment, parallelism=6) as lab:
         yield lab
 
 
-# A backfill beside scheduled and manual runs --------------------------------------------------------------------------
+# A backfill in parallel with scheduled and manual runs ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def updated_at(lab: AirflowLab, world: World) -> datetime:
-    """When Flashpoint was changed in the midst of a backfill of both DAGs, which has ended since."""
+    """The time at which Flashpoint's data changed during a backfill of both DAGs, which has ended."""
     moments = []
 
-    def meanwhile() -> None:
+    def change_data() -> None:
         for dag_id in DAGS:
             lab.trigger(dag_id, logical_date=None)
             last = {"from": world.date(BACKFILLED).isoformat(), "to": world.date(PERIODS).isoformat()}
@@ -74,13 +74,13 @@ def updated_at(lab: AirflowLab, world: World) -> datetime:
             store.touch_indicators(count=60, types=[kind])
         store.publish_alerts(alerts(12, 40, moments[0] - PERIOD / 4, moments[0]))
 
-    def backfill(dag_id: str, meanwhile: object) -> None:
+    def backfill(dag_id: str, on_started: Callable[[], object]) -> None:
         lab.unpause(dag_id)
         lab.backfill(
-            dag_id, world.start, world.date(BACKFILLED - 1), max_active_runs=4, meanwhile=meanwhile, timeout_s=WAIT_S
+            dag_id, world.start, world.date(BACKFILLED - 1), max_active_runs=4, on_started=on_started, timeout_s=WAIT_S
         )
 
-    backfill(INDICATOR_DAG, lambda: backfill(ALERT_DAG, meanwhile))
+    backfill(INDICATOR_DAG, lambda: backfill(ALERT_DAG, change_data))
     for dag_id in DAGS:
         lab.wait_for_runs(dag_id, 2, run_type="manual", timeout_s=WAIT_S)
         lab.wait_until(lambda dag_id=dag_id: scheduled_after(lab, dag_id, moments[0]), WAIT_S, "a scheduled run")
@@ -100,14 +100,14 @@ def scheduled_after(lab: AirflowLab, dag_id: str, moment: datetime) -> bool:
 def test_a_parallel_backfill_leaves_every_indicator_once_in_its_newest_version(
     updated_at: datetime, world: World, kind: str
 ) -> None:
-    """Each key is in its lookup once, newest version, also where it changed while 24 intervals were backfilled."""
+    """Each key is in its lookup once, in its newest version, also if it changed during the backfill."""
     verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
     assert verdict.served > 400
     assert verdict.is_good, verdict
 
 
 def test_a_parallel_backfill_loses_no_alert_and_sends_none_twice(updated_at: datetime, world: World) -> None:
-    """Whatever windows overlap, each alert is in the table once."""
+    """Each alert is in the table once, although windows overlap."""
     verdict = judge_alerts(world.sandbox, DEFAULT_TAG)
     assert verdict.served == 440
     assert verdict.is_good, verdict
@@ -115,15 +115,15 @@ def test_a_parallel_backfill_loses_no_alert_and_sends_none_twice(updated_at: dat
 
 @pytest.mark.parametrize("dag_id", DAGS)
 def test_a_backfill_runs_beside_scheduled_and_manual_runs(updated_at: datetime, lab: AirflowLab, dag_id: str) -> None:
-    """Runs of all three kinds succeeded, and every interval of the backfill was run."""
+    """Runs of all three kinds succeed, and every interval of the backfill is run."""
     done = [run["run_type"] for run in lab.runs(dag_id) if run["state"] == "success"]
     assert done.count("backfill") == BACKFILLED
     assert done.count("manual") == 2
     assert done.count("scheduled") >= 1
 
 
-def test_a_lookup_is_built_once_and_added_to_ever_after(updated_at: datetime, lab: AirflowLab, world: World) -> None:
-    """Of all the runs that began while there was no lookup, one built it."""
+def test_a_lookup_is_built_once_and_then_appended_to(updated_at: datetime, lab: AirflowLab, world: World) -> None:
+    """Of all runs that start before the lookup exists, only one builds it."""
     for name in NAMES.values():
         operations = [str(job.operation) for job in world.sandbox.devo.lookups[name].jobs]
         assert operations[0] == "create"
@@ -131,18 +131,18 @@ def test_a_lookup_is_built_once_and_added_to_ever_after(updated_at: datetime, la
 
 
 def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab, world: World) -> None:
-    """No older window, which ends later, takes a checkpoint back."""
+    """A run of an older window does not move a checkpoint back."""
     variables = lab.variables()
     for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
         assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
 
 
-# Runs again, backwards, and after a pause ----------------------------------------------------------------------------
+# Reruns, backwards runs, and runs after a pause ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def paused_at(lab: AirflowLab) -> datetime:
-    """When the DAG ``paused`` was paused; other DAGs run meanwhile."""
+    """The time at which the DAG ``paused`` was paused; other DAGs run during the pause."""
     lab.unpause("paused")
     lab.wait_for_runs("paused", 2, timeout_s=WAIT_S)
     lab.pause("paused")
@@ -153,50 +153,48 @@ def paused_at(lab: AirflowLab) -> datetime:
 
 @pytest.fixture(scope="module")
 def straight(lab: AirflowLab, paused_at: datetime) -> list[Run]:
-    """Eleven scheduled runs, one after the other."""
+    """Eleven consecutive scheduled runs."""
     return lab.wait_for_runs("straight", 11, timeout_s=WAIT_S)
 
 
 def clear(lab: AirflowLab, dag_id: str, run_id: str) -> None:
-    """Clear a run, and return when it has succeeded once more."""
-    tries = {task["task_id"]: task["try_number"] for task in lab.tasks(dag_id, run_id)}
+    """Clear a run, and return when it has succeeded again."""
+    attempts = {task["task_id"]: task["try_number"] for task in lab.tasks(dag_id, run_id)}
     lab.clear(dag_id, run_id)
 
     def again() -> bool:
-        return all(task["try_number"] > tries[task["task_id"]] for task in lab.tasks(dag_id, run_id))
+        return all(task["try_number"] > attempts[task["task_id"]] for task in lab.tasks(dag_id, run_id))
 
-    lab.wait_until(again, WAIT_S, f"another try of {run_id}")
+    lab.wait_until(again, WAIT_S, f"another attempt of {run_id}")
     lab.wait_for_run(dag_id, run_id, timeout_s=WAIT_S)
 
 
-def clear_while_it_is_held(lab: AirflowLab, faults: FaultScript, dag_id: str, match: str) -> None:
-    """Clear the run whose request to a service hangs, and return when it has succeeded after that."""
+def clear_while_stalled(lab: AirflowLab, faults: FaultScript, dag_id: str, match: str) -> None:
+    """Clear a run during a stalled request, and return when the run has succeeded again."""
     faults.add(Fault("stall", match=match))
-    lab.wait_until(lambda: faults.fired(match), WAIT_S, "a request to hang")
+    lab.wait_until(lambda: faults.fired(match), WAIT_S, "a request to stall")
     run_id = next(run["run_id"] for run in lab.runs(dag_id) if run["state"] == "running")
-    stuck = next(task for task in lab.tasks(dag_id, run_id) if task["state"] == "running")
+    stalled = next(task for task in lab.tasks(dag_id, run_id) if task["state"] == "running")
     lab.clear(dag_id, run_id)
 
     def again() -> bool:
-        tries = {task["task_id"]: task["try_number"] for task in lab.tasks(dag_id, run_id)}
-        return tries[stuck["task_id"]] > stuck["try_number"]
+        attempts = {task["task_id"]: task["try_number"] for task in lab.tasks(dag_id, run_id)}
+        return attempts[stalled["task_id"]] > stalled["try_number"]
 
-    # Airflow 2 asks the old try to end, and waits for its request; Airflow 3 ends it.
+    # Airflow 2 signals the old attempt and waits for its request to end; Airflow 3 kills the attempt.
     if lab.line == 3:
-        lab.wait_until(again, WAIT_S, f"another try of {stuck['task_id']} in {run_id}")
+        lab.wait_until(again, WAIT_S, f"another attempt of {stalled['task_id']} in {run_id}")
     faults.release()
     lab.wait_for_run(dag_id, run_id, timeout_s=WAIT_S)
 
 
-def test_scheduled_runs_in_their_order_build_the_newest_version_of_every_key(straight: list[Run], world: World) -> None:
-    """A straight run is what the others are compared with, so it has to be right itself."""
+def test_consecutive_runs_build_the_newest_version_of_every_key(straight: list[Run], world: World) -> None:
+    """Runs in their order leave each key in its newest version; other tests compare with this lookup."""
     assert held(world.sandbox, "straight") == served(world.sandbox, "md5")
 
 
-def test_the_first_ever_run_cleared_after_ten_more_changes_nothing(
-    straight: list[Run], lab: AirflowLab, world: World
-) -> None:
-    """What built the lookup adds to it the second time, and puts no old value back."""
+def test_cleared_first_run_changes_nothing(straight: list[Run], lab: AirflowLab, world: World) -> None:
+    """The run that built the lookup appends to it when it is cleared, and restores no old value."""
     before = held(world.sandbox, "straight")
     clear(lab, "straight", straight[0]["run_id"])
     assert held(world.sandbox, "straight") == before
@@ -205,32 +203,28 @@ def test_the_first_ever_run_cleared_after_ten_more_changes_nothing(
     assert "replace" not in operations
 
 
-def test_intervals_run_backwards_build_what_a_straight_run_builds(
-    straight: list[Run], lab: AirflowLab, world: World
-) -> None:
-    """The order of the intervals does not matter."""
+def test_backwards_runs_build_the_same_lookup(straight: list[Run], lab: AirflowLab, world: World) -> None:
+    """The content of a lookup does not depend on the order of the intervals."""
     lab.wait_for_dag("backwards")
     runs = lab.backfill("backwards", world.start, world.date(PERIODS - 1), max_active_runs=1, run_backwards=True)
     assert [run["run_type"] for run in runs].count("backfill") == 6
     assert held(world.sandbox, "backwards") == held(world.sandbox, "straight")
 
 
-def test_runs_cleared_while_they_are_running_leave_the_lookup_whole(
-    paused_at: datetime, lab: AirflowLab, world: World
-) -> None:
-    """One is cleared in the midst of its pull, a later one in the midst of its deployment."""
+def test_running_runs_can_be_cleared(paused_at: datetime, lab: AirflowLab, world: World) -> None:
+    """The lookup is complete after one run is cleared during its pull and a later one during its deployment."""
     lab.unpause("interrupted")
     lab.wait_for_runs("interrupted", 1, timeout_s=WAIT_S)
-    clear_while_it_is_held(lab, world.sandbox.flashpoint.faults, "interrupted", "types=sha256")
-    clear_while_it_is_held(lab, world.sandbox.devo.faults, "interrupted", "interrupted/deploy-csv")
+    clear_while_stalled(lab, world.sandbox.flashpoint.faults, "interrupted", "types=sha256")
+    clear_while_stalled(lab, world.sandbox.devo.faults, "interrupted", "interrupted/deploy-csv")
     lab.wait_for_runs("interrupted", 6, timeout_s=WAIT_S)
     assert held(world.sandbox, "interrupted") == served(world.sandbox, "sha256")
 
 
-def test_a_run_that_an_asset_triggers_reads_the_last_period_of_the_schedule(
+def test_a_run_triggered_by_an_asset_reads_the_last_period_of_the_schedule(
     paused_at: datetime, lab: AirflowLab, world: World
 ) -> None:
-    """Such a run has no interval of its own, and builds the lookup from the initial start time all the same."""
+    """A run without a data interval reads the last period, and builds the lookup from the initial start time."""
     for dag_id in ("reports", "by_asset"):
         lab.unpause(dag_id)
     lab.trigger("reports")
@@ -238,7 +232,7 @@ def test_a_run_that_an_asset_triggers_reads_the_last_period_of_the_schedule(
     def triggered() -> list[Run]:
         return [run for run in lab.runs("by_asset") if run["run_type"] not in {"scheduled", "manual"}]
 
-    run = lab.wait_until(triggered, WAIT_S, "a run that an asset triggered")[0]
+    run = lab.wait_until(triggered, WAIT_S, "a run triggered by an asset")[0]
     lab.wait_for_run("by_asset", run["run_id"], timeout_s=WAIT_S)
     assert "by the last complete period of the schedule before" in lab.task_log("by_asset", run["run_id"], "pull")
     assert held(world.sandbox, "by_asset") == served(world.sandbox, "md5")
@@ -248,7 +242,7 @@ def test_a_run_that_an_asset_triggers_reads_the_last_period_of_the_schedule(
 def test_a_pause_of_six_intervals_loses_nothing_with_catchup_off(
     paused_at: datetime, lab: AirflowLab, world: World
 ) -> None:
-    """The intervals of the pause are not run, and the first run after it reads what came in them."""
+    """The intervals of the pause are not run, and the first run after it reads their data."""
     resumed_at = paused_at + 6 * PAUSED_PERIOD
     lab.wait_until(lambda: datetime.now(UTC) >= resumed_at, WAIT_S, "six intervals to pass")
     for number in range(6):

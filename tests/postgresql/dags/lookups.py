@@ -1,4 +1,4 @@
-"""DAGs of one pull and one sync, each with a lookup of its own name, as people write them with the operators."""
+"""DAGs of one pull and one sync, written with the operators; each lookup has the name of its DAG."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPAN = timedelta(seconds=float(os.environ["LOOKUPS_SPAN_S"]))
 
 
 def lookup_dag(dag_id: str, kind: str, *, intervals: int, catchup: bool) -> DAG:
-    """Return a DAG whose ``intervals`` make up the span."""
+    """Return a DAG that divides the span into a number of ``intervals``."""
     period = timedelta(seconds=math.ceil(SPAN.total_seconds() / intervals))
     with DAG(
         dag_id,
@@ -78,7 +78,7 @@ _REPORTS = Asset("lab://reports")
 
 
 class Report(BaseOperator):
-    """Does nothing but succeed."""
+    """Succeeds at once, and so updates its asset."""
 
     def execute(self, context: Any) -> None:
         """Do nothing."""

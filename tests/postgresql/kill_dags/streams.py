@@ -1,8 +1,8 @@
-"""One DAG for each stream of the plan in KILL_PLAN, whose task is killed once, and which Airflow then runs again.
+"""One DAG for each stream of the plan in KILL_PLAN. One of its tasks is killed once and then retried by Airflow.
 
-A task leaves its process id and its parent's in the plan's folder before it executes, for those who kill from outside.
-Moments that only the process itself can tell, such as "the ledger is about to be moved into its place", are found by
-what it does to files: Python's audit events tell of each before it happens.
+Before a task executes, it writes its process id and its parent's into the folder of the plan, for interruptions from
+outside. Other moments, such as the renaming of a ledger file, are visible in the process only: Python's audit events
+report each file operation before it happens.
 """
 
 from __future__ import annotations
@@ -30,56 +30,53 @@ PLAN = Path(os.environ["KILL_PLAN"])
 
 
 class Kill:
-    """Ends its own process, and its supervisor's where the victim is the whole worker, at the last of ``steps``; once.
-
-    :param steps: regular expressions, each with how often it is passed by first.
-    """
+    """Kills its own process once, at the last step of a stream; also the supervisor, if the victim is the worker."""
 
     def __init__(self, stream: dict[str, Any]) -> None:
-        self._struck = PLAN.parent / f"{stream['dag_id']}.struck"
-        self._whole = stream["victim"] == "worker"
+        self._marker = PLAN.parent / f"{stream['dag_id']}.interrupted"
+        self._kills_supervisor = stream["victim"] == "worker"
         self._steps = [(re.compile(match), skip) for match, skip in stream["steps"]]
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Look at one act of the process."""
+        """Check one audit event of the process."""
         if event in FILE_EVENTS and self._steps:
-            self.pass_by(f"{event} {arguments[1 if event == 'os.rename' else 0]}")
+            self.check(f"{event} {arguments[1 if event == 'os.rename' else 0]}")
 
-    def pass_by(self, occasion: str) -> None:
-        """Count an occasion, and strike where it was the last step."""
+    def check(self, operation: str) -> None:
+        """Compare an operation with the next step, and kill the process after the last step."""
         match, skip = self._steps[0] if self._steps else (None, 0)
-        if match is None or not match.search(occasion):
+        if match is None or not match.search(operation):
             return
         self._steps[0] = match, skip - 1
         if skip == 0:
             del self._steps[0]
             if not self._steps:
-                self._strike()
+                self._kill()
 
-    def _strike(self) -> None:
+    def _kill(self) -> None:
         try:
-            self._struck.touch(exist_ok=False)
+            self._marker.touch(exist_ok=False)
         except FileExistsError:
             return
-        if self._whole and os.getppid() != 1:
+        if self._kills_supervisor and os.getppid() != 1:
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def prepare(stream: dict[str, Any], start: datetime) -> dict[str, Any]:
-    """Return the arguments of a task that tells its process before it executes, and strikes by the stream's steps."""
+    """Return the arguments of a task that announces its process id and is killed after the steps of its stream."""
     kill = Kill(stream)
 
     def announce(context: Any) -> None:
-        beside = PLAN.parent / f"{stream['dag_id']}.beside"
-        beside.write_text(f"{os.getpid()} {os.getppid()}", encoding="utf-8")
-        beside.replace(PLAN.parent / f"{stream['dag_id']}.process")
+        unfinished = PLAN.parent / f"{stream['dag_id']}.unfinished"
+        unfinished.write_text(f"{os.getpid()} {os.getppid()}", encoding="utf-8")
+        unfinished.replace(PLAN.parent / f"{stream['dag_id']}.process")
         if context["data_interval_start"] == start + stream["interval"] * PERIOD:
             sys.addaudithook(kill.audit)
 
     return {
         "on_execute_callback": announce,
-        "post_execute": lambda context, result: kill.pass_by("executed"),
+        "post_execute": lambda context, result: kill.check("executed"),
         "priority_weight": stream["priority"],
         "execution_timeout": timedelta(seconds=stream["timeout_s"]) if stream["timeout_s"] else None,
     }
@@ -95,7 +92,7 @@ def stream_dag(stream: dict[str, Any]) -> DAG:
         end_date=start + PERIOD,
         catchup=True,
         max_active_runs=1,
-        # Airflow 2 may count one kill twice when it looks for lost tasks as often as it is told to here.
+        # Airflow 2 may count one kill twice when it checks for lost tasks as often as in these tests.
         default_args={"retries": 5, "retry_delay": timedelta(seconds=1), **prepare(stream, start)},
     ) as dag:
         if stream["kind"] == "alerts":

@@ -1,4 +1,4 @@
-"""A sandbox with data in many short periods, and the DAGs that read it."""
+"""The scenario of the scheduler tests: a sandbox with data in many short periods, and the DAGs that read it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(minutes=1)
 BACKFILLED = 24
-PERIODS = BACKFILLED + 2  # the last are left to the scheduled and the manual runs
+PERIODS = BACKFILLED + 2  # the last two are for the scheduled and the manual runs
 INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
 TYPES = ("domain", "ip-dst|port")
 NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
@@ -22,7 +22,7 @@ NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
 
 @dataclass(frozen=True)
 class World:
-    """A sandbox whose data lies in the periods from ``start`` on."""
+    """A sandbox with data in the periods from ``start`` on."""
 
     sandbox: Sandbox
     start: datetime
@@ -32,13 +32,13 @@ class World:
         return self.start + number * PERIOD
 
     def publish(self) -> None:
-        """Give Flashpoint its data: two types for the DAGs of the project, the others for those beside this file."""
+        """Publish the data in Flashpoint: ``TYPES`` for the shipped DAGs, other types for the DAGs of these tests."""
         store, end = self.sandbox.flashpoint.store, self.date(PERIODS)
         store.publish_indicators(indicators(11, 2400, self.start, end, types=(*TYPES, "md5", "sha256", "url")))
         store.publish_alerts(alerts(11, 400, self.start, end))
 
-    def lay_out(self, dags: Path) -> dict[str, str]:
-        """Put DAGs and their configuration into a folder, and return the environment that they need."""
+    def write_dags(self, dags: Path) -> dict[str, str]:
+        """Write all DAGs and their configuration into a folder, and return the environment that they need."""
         here = Path(__file__)
         for file in (*here.parents[2].joinpath("dags").glob("*.py"), *here.with_name("dags").glob("*.py")):
             shutil.copy(file, dags)

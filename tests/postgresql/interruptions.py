@@ -1,4 +1,4 @@
-"""What ends tasks from outside: stalls of the sandbox that last until the process at the other end is gone."""
+"""Interruptions of tasks from outside: stalls of the sandbox that last until the stalled process has ended."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _POLL_S = 0.05
 _SLOW_S = 1.0
 
 
-class Strike(threading.Event):
-    """What a stall waits for: it ends the process of the stream, and returns when that is gone."""
+class Interruption(threading.Event):
+    """An event for a stall to wait for: the wait ends the process of the stream, and returns when that has ended."""
 
     def __init__(self, folder: Path, point: Point) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Strike(threading.Event):
         self._point = point
 
     def wait(self, timeout: float | None = None) -> bool:
-        """End the process, or wait for it to end by its own timeout; an orphan goes on beside the next try."""
+        """End the process or wait for its timeout; for an orphaned task, wait until its next attempt has started."""
         task, supervisor = self._announced()
         victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
         for process in victims:
@@ -44,7 +44,7 @@ class Strike(threading.Event):
         if self._point.victim == "supervisor":
             is_done = is_done and _waited(lambda: self._announced()[0] != task)
         if is_done:
-            (self._folder / f"{self._point.name}.struck").touch(exist_ok=False)
+            (self._folder / f"{self._point.name}.interrupted").touch(exist_ok=False)
         return True
 
     def _announced(self) -> tuple[int, int]:
@@ -53,7 +53,7 @@ class Strike(threading.Event):
 
 
 def _waited(condition: Callable[[], bool]) -> bool:
-    """Return whether ``condition`` came true in time."""
+    """Return whether ``condition`` became true in time."""
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         if time.monotonic() >= deadline:
@@ -70,44 +70,45 @@ def _is_gone(process: int) -> bool:
 
 
 @contextmanager
-def strikes(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Generator[dict[str, str]]:
+def interruptions(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Generator[dict[str, str]]:
     """Script the stalls, and yield the Airflow connections to Devo that they need.
 
-    :param folder: of the plan.
+    :param folder: the folder of the plan.
     """
     with ExitStack() as stack:
         connections = {}
         for point in points:
-            strike = Strike(folder, point)
+            interruption = Interruption(folder, point)
             if point.moment == "sending":
-                port = stack.enter_context(_listener(sandbox, point, strike))
+                port = stack.enter_context(_listener(sandbox, point, interruption))
                 connections[f"AIRFLOW_CONN_{point.devo_conn_id.upper()}"] = _devo_connection(sandbox, port)
             elif point.moment == "pulling":
                 until = format_instant(point.start + (point.interval + 1) * PERIOD)
-                sandbox.flashpoint.faults.add(Fault("stall", match=f"until={until}", skip=point.nth, released=strike))
+                match = f"until={until}"
+                sandbox.flashpoint.faults.add(Fault("stall", match=match, skip=point.nth, released=interruption))
             elif point.moment == "uploading":
                 match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"
                 taken = point.after_bytes
-                sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=strike))
+                sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=interruption))
             elif point.moment == "polling":
                 match = f"^GET .*/{point.target}/job/"
-                sandbox.devo.faults.add(Fault("stall", match=match, skip=point.nth, released=strike))
+                sandbox.devo.faults.add(Fault("stall", match=match, skip=point.nth, released=interruption))
         yield connections
 
 
 def _devo_connection(sandbox: Sandbox, port: int) -> str:
     connection = sandbox.devo.airflow_connection()
-    # An orphan shall wait for its confirmation until the next try has begun, however long that takes.
+    # An orphaned task must wait for its confirmation until its next attempt has started, however long that takes.
     extra = connection["extra"] | {"confirm_timeout_s": _PATIENCE_S}
     return json.dumps(connection | {"port": port, "extra": extra})
 
 
 @contextmanager
-def _listener(sandbox: Sandbox, point: Point, strike: Strike) -> Generator[int]:
-    """Yield the port of a listener for one stream alone, since faults of syslog go by the order of connections."""
-    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=strike)])
+def _listener(sandbox: Sandbox, point: Point, interruption: Interruption) -> Generator[int]:
+    """Yield the port of a listener for one stream only, because syslog faults apply in the order of connections."""
+    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=interruption)])
     if point.victim == "supervisor":
-        # So slow that the next try catches up with the orphan, and both send the same batch.
+        # So slow that the next attempt catches up with the orphaned task, and both send the same batch.
         script.add(*[SyslogFault("stall", 1, stall_s=_SLOW_S)] * (MANY_ALERTS // 1000))
     listener = SyslogListener(sandbox.devo.tables, script, context=server_context(sandbox.devo.certificates)).start()
     try:
