@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.pipelines.deliver import DEFAULT_BATCH_RECORDS
+from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.dataset.documents import alerts, indicators
@@ -21,6 +21,7 @@ from tests.distributed.worker import Try, Worker
 
 pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
 
+DEFAULT_BATCH_RECORDS = DeliverySettings.__dataclass_fields__["batch_records"].default
 _BEFORE = timedelta(days=1)  # no scheduled run reads what lies so far back
 _ALERTS = 2500
 _INDICATORS = 1000
