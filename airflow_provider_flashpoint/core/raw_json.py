@@ -2,7 +2,7 @@
 
 Where msgspec refuses a text, `codec.decode` decodes all of it.
 A page that waits for its turn then costs no more memory than its bytes, and an odd record slows down no other record.
-Most of an indicator are long lists, which become one cell each: their text is copied, and never decoded.
+Long lists make up most of an indicator, and become one cell each: their text is copied, and never decoded.
 """
 
 from __future__ import annotations

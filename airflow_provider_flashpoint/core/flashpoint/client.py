@@ -36,8 +36,8 @@ class FlashpointClient:
         :param path: replaces the path of the connection and of the table.
         :raises ConfigurationError: this API generation does not serve the data set, or a setting is wrong.
         """
-        row = endpoint_of(self.api, data_set)
-        return row.with_settings(page_size=self.page_size, path=path or self.paths.get(data_set))
+        path = path or self.paths.get(data_set)
+        return endpoint_of(self.api, data_set).with_settings(page_size=self.page_size, path=path)
 
     def source(
         self,

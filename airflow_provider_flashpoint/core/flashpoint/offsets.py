@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Incomplete(Exception):
-    """The pages of a window may not show all of its records; those of so many ``parts`` of it may."""
+    """The pages of a window may miss records, so the window is read again in ``parts``; by the fallback if one."""
 
     def __init__(self, reason: str, *, parts: int = 2) -> None:
         self.parts = parts
@@ -29,12 +29,11 @@ class _Incomplete(Exception):
 class Offsets:
     """Pages by offset, read ahead.
 
-    Each page starts with the last record of the page before. Where that record is unchanged, none between the two was
-    missed. Where it differs, a record was updated meanwhile and left its place, so another may have been missed. Then,
-    and where the window holds more than ``ceiling`` records, the window is read again in parts, down to one second.
-    ``fallback`` reads a window of one second. It also reads a window whose pages showed fewer records than the server
-    counts, as happens where equal records change their order with every request. Records that are read again come more
-    than once.
+    Each page starts with the last record of the page before. If that record is unchanged, no record between the two
+    pages was missed. If it differs, a record was updated meanwhile and left its place, so another may have been missed.
+    Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records.
+    ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
+    some servers change the order of equal records with every request. Records that are read again come more than once.
 
     :param parameter: the number of records skipped.
     :param ceiling: the server's limit on records skipped plus page size.

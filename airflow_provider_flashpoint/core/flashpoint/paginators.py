@@ -61,7 +61,7 @@ class Links:
     :param parameter: the token, in the link and in the next request.
     """
 
-    parameter: str = "scroll_id"
+    parameter: str
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages until one has no next page. An empty page is not the end.

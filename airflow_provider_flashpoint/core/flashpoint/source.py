@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flashpoint.core import codec, raw_json
@@ -28,6 +28,7 @@ class Source(Protocol):
         """Yield the pages of ``window``: each record at least once, in the server's order."""
 
 
+@dataclass(eq=False, repr=False)
 class HttpSource:
     """A `Source` over HTTP, which also counts what it reads.
 
@@ -38,18 +39,15 @@ class HttpSource:
     :param requests_ahead: how many requests may be under way at once.
     """
 
-    def __init__(
-        self, http: HttpClient, endpoint: Endpoint, selection: Mapping[str, Any], *, requests_ahead: int
-    ) -> None:
-        self.endpoint = endpoint
-        self.requests_ahead = requests_ahead
-        self.requests = 0
-        self.first_url: str | None = None
-        self.total: int | None = None
-        self._http = http
-        self._selection = selection
-        self._decode = raw_json.decode_record if endpoint.raw_lists else codec.decode
-        self._lock = threading.Lock()
+    http: HttpClient
+    endpoint: Endpoint
+    selection: Mapping[str, Any]
+    _: KW_ONLY
+    requests_ahead: int
+    requests: int = field(default=0, init=False)
+    first_url: str | None = field(default=None, init=False)
+    total: int | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Return the pages of ``window``, see `Source`."""
@@ -57,15 +55,14 @@ class HttpSource:
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page, see `PageReader`."""
-        return Request(
-            "GET", self.endpoint.path, params={**self.endpoint.parameters(window), **self._selection, **parameters}
-        )
+        parameters = {**self.endpoint.parameters(window), **self.selection, **parameters}
+        return Request("GET", self.endpoint.path, params=parameters)
 
     def read(self, request: Request, *, records_key: str | None) -> Answer:
         """Return the answer to a request, see `PageReader`."""
 
         def parse(response: Response) -> Answer:
-            text = response.raw.read(decode_content=True)  # in one piece: the blocks of requests cost CPU and memory
+            text = response.raw.read(decode_content=True)  # in one piece: reading in blocks costs more CPU and memory
             body = raw_json.split(text)
             return Answer(
                 items_of(body, key=records_key, path=request.path),
@@ -73,14 +70,14 @@ class HttpSource:
                 path=request.path,
                 size=len(text),
                 total=self._count(response),
-                decode=self._decode,
+                decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
             )
 
-        return self._http.read(replace(request, stream=True), parse)
+        return self.http.read(replace(request, stream=True), parse)
 
     def send(self, request: Request) -> None:
         """Send a request whose answer holds no records."""
-        self._count(self._http.send(request))
+        self._count(self.http.send(request))
 
     def _count(self, response: Response) -> int | None:
         """Count an accepted answer and return its total."""

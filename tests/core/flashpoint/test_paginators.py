@@ -350,7 +350,7 @@ class Script:
         self.closed.append(request.json["scroll_id"])
 
     def links(self) -> Iterator[Page]:
-        return Links().pages(WINDOW, self)
+        return Links(parameter="scroll_id").pages(WINDOW, self)
 
     def scroll(self) -> Iterator[Page]:
         return Scroll(path="/scroll", records_key="results").pages(WINDOW, self)
