@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -38,9 +39,15 @@ def context_of(
 
 
 def resolve(
-    context: dict[str, Any], *, build_from: datetime | None = None, checkpoint: datetime | None = None, **rules: Any
+    context: dict[str, Any],
+    *,
+    build_from: datetime | None = None,
+    checkpoint: datetime | None = None,
+    start: Any = None,
+    end: Any = None,
+    **rules: Any,
 ) -> RunWindow:
-    period = run_period(context, initial_start=build_from, **rules)
+    period = replace(run_period(context, start=start, end=end), initial_start=build_from, **rules)
     return period.to_read(build=build_from is not None, checkpoint=checkpoint)
 
 

@@ -21,29 +21,16 @@ _ABSENT = ("", "None")
 
 
 def run_period(
-    context: Mapping[str, Any],
-    *,
-    start: str | datetime | None = None,
-    end: str | datetime | None = None,
-    lag: timedelta = timedelta(),
-    initial_start: datetime | None = None,
-    heal_gaps: bool = True,
+    context: Mapping[str, Any], *, start: str | datetime | None = None, end: str | datetime | None = None
 ) -> RunPeriod:
-    """Return the period of the run.
+    """Return the period of the run, without rules for an earlier start.
 
     :param start: start of an explicit window; needs ``end``.
     :raises ConfigurationError: an explicit window lacks a bound, or no rule applies.
     """
     explicit = _explicit_window(context, start, end)
     window, rule = explicit or _interval_window(context) or _schedule_window(context)
-    return RunPeriod(
-        window=window,
-        rule=rule,
-        explicit=explicit is not None,
-        lag=lag,
-        initial_start=initial_start,
-        heal_gaps=heal_gaps,
-    )
+    return RunPeriod(window=window, rule=rule, explicit=explicit is not None)
 
 
 def conf_of(context: Mapping[str, Any]) -> Mapping[str, Any]:

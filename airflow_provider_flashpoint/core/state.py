@@ -143,17 +143,8 @@ class LookupState(_Checkpointed):
     delivered_to_time: _Instant | None = None
     rows_sent: StrictInt = 0
 
-    def after_sync(
-        self,
-        delivered: Delivered,
-        *,
-        rebuilt: bool,
-        columns: tuple[str, ...],
-        key: str,
-        build: str,
-        rows_sent: int,
-    ) -> LookupState:
-        """Return the state after a sync that Devo accepted.
+    def after_sync(self, delivered: Delivered, *, rebuilt: bool) -> LookupState:
+        """Return the state after a sync that Devo accepted; its columns, key, build and rows are the caller's to set.
 
         A rebuild sets the checkpoint, whatever it was. After a rebuild that left a gap there is none, since the time
         before its window was not read.
@@ -162,11 +153,7 @@ class LookupState(_Checkpointed):
         return replace(
             self,
             status=LookupStatus.CREATED,
-            columns=columns,
-            key=key,
-            generation=build,
             delivered_to_time=end if rebuilt else max(end, self.delivered_to_time or end),
-            rows_sent=rows_sent,
             **self._after(delivered, forced=rebuilt),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,10 +107,8 @@ class WindowedOperator(BaseOperator):
 
     def period(self, context: Any) -> RunPeriod:
         """Return the period that this run is for, with the operator's rules for an earlier start."""
-        return run_period(
-            context,
-            start=self.start,
-            end=self.end,
+        return replace(
+            run_period(context, start=self.start, end=self.end),
             lag=self.lag,
             initial_start=self._initial_start(context),
             heal_gaps=self.heal_gaps,

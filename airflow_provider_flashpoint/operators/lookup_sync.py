@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, storage_path
+from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, stage_retention, storage_path
 from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable, write_state
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -107,7 +107,7 @@ class LookupSyncOperator(IndicatorsOperator):
             columns=self.columns,
             initial_status=LookupStatus(self.lookup_status),
             obfuscation=rules,
-            stage_retention=self.retention(),
+            stage_retention=self.stage_retention or stage_retention(),
             origin=origin,
             run_id=run_id,
         )

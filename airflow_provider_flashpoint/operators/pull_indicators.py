@@ -83,10 +83,6 @@ class IndicatorsOperator(WindowedOperator):
         """Return the directory of the stages of this type."""
         return self.staging() / "indicators" / directory_name(self.indicator_type)
 
-    def retention(self) -> timedelta:
-        """Return how long stages are kept."""
-        return self.stage_retention or stage_retention()
-
 
 class PullIndicatorsOperator(IndicatorsOperator):
     """Pulls the indicators of one type in the run's window, flattens them, and stages them for a `LookupSyncOperator`.
@@ -111,7 +107,9 @@ class PullIndicatorsOperator(IndicatorsOperator):
             self.log_begin(context)
             opened = self.open_indicators(rules)
             ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages())
-            settings = PullSettings(lookup_key=self.lookup_key, stage_retention=self.retention())
+            settings = PullSettings(
+                lookup_key=self.lookup_key, stage_retention=self.stage_retention or stage_retention()
+            )
             stage = pull(run_window.asked, ports, settings)
             return {
                 **stage.summary.to_dict(),

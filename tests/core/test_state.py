@@ -44,14 +44,8 @@ def delivered(state: EventState, window: Window, *, leaves_no_gap: bool = True, 
 
 
 def synced(state: LookupState, window: Window, *, rebuilt: bool = False, leaves_no_gap: bool = True) -> LookupState:
-    return state.after_sync(
-        delivery(window, leaves_no_gap=leaves_no_gap),
-        rebuilt=rebuilt,
-        columns=("k", "_extra"),
-        key="k",
-        build="g",
-        rows_sent=3,
-    )
+    state = replace(state, columns=("k", "_extra"), key="k", generation="g", rows_sent=3)
+    return state.after_sync(delivery(window, leaves_no_gap=leaves_no_gap), rebuilt=rebuilt)
 
 
 @given(

@@ -142,11 +142,11 @@ class _Sync:
 
     def _window(self) -> RunWindow:
         """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones."""
-        run_window, checkpoint = self._progress.window(self._period), self._progress.checkpoint
-        is_old = checkpoint is not None and run_window.asked.end < checkpoint
-        if self._progress.status is LookupStatus.CREATED and is_old and self._known_build() == _ADOPTED:
+        run_window = self._progress.window(self._period)
+        longer = run_window.up_to(self._progress.checkpoint)
+        if self._progress.status is LookupStatus.CREATED and longer != run_window and self._known_build() == _ADOPTED:
             _log.info("The ledger may be incomplete for this lookup: the window is read up to the checkpoint.")
-            run_window = run_window.up_to(checkpoint)
+            run_window = longer
         _log.info("Window %s.", run_window)
         return run_window
 
@@ -225,12 +225,11 @@ class _Sync:
             run_id=self._settings.run_id,
             origin=self._settings.origin,
         )
-        return self._state.after_sync(
-            delivered,
-            rebuilt=rebuilt,
+        return replace(
+            self._state.after_sync(delivered, rebuilt=rebuilt),
             columns=deployment.columns,
             key=deployment.key.column,
-            build=deployment.build,
+            generation=deployment.build,
             rows_sent=summary.rows_sent,
         )
 

@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -147,7 +147,7 @@ class Run:
     def scheduled(self, number: int, *, at: datetime) -> None:
         context = {"data_interval_start": hour(number), "data_interval_end": hour(number + 1)}
         building = self.state.to_checkpoint_time is None
-        period = run_period(context, lag=timedelta(minutes=30), initial_start=hour(0))
+        period = replace(run_period(context), lag=timedelta(minutes=30), initial_start=hour(0))
         self._deliver(period.to_read(build=building, checkpoint=self.state.to_checkpoint_time), at=at)
 
     def explicit(self, start: int, end: int, *, at: datetime) -> None:
@@ -161,16 +161,14 @@ class Run:
         stage = self.bench.stage(self.store.pull(run_window.asked, at=at), run_window.asked)
         for row in stage.rows():
             self.given[row["domain"]] = max(row["header_.indexed_at"], self.given.get(row["domain"], ""))
-        summary = self.bench.sync(
+        self.bench.sync(
             stage, Operation.CREATE if rebuild else Operation.APPEND, consult_ledger=not rebuild and not leads, at=at
         )
         assert {key: row["header_.indexed_at"] for key, row in self.bench.lookups.rows.items()} == self.given
         delivered = Delivered(
             window=run_window.covered, leaves_no_gap=run_window.leaves_no_gap(checkpoint), pulled_at=at, at=at
         )
-        self.state = self.state.after_sync(
-            delivered, rebuilt=rebuild, columns=COLUMNS, key="domain", build="one", rows_sent=summary.rows_sent
-        )
+        self.state = self.state.after_sync(delivered, rebuilt=rebuild)
 
 
 STORES = st.lists(

@@ -16,7 +16,6 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXTRA_COLUMN = "_extra"  # of the values that have no column, as one JSON object
 _ROWS_PER_WRITE = 500
-_BETWEEN = "\x1f"  # separates cells until they are quoted; ASCII's unit separator
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,8 @@ def cell(value: Any) -> str:
 
 
 def _line(texts: list[str]) -> bytes:
-    """Return the cells of a row as one line. They are quoted at once, unless a cell holds the separator."""
-    text = _BETWEEN.join(texts)
-    if text.count(_BETWEEN) != len(texts) - 1:
-        text = '","'.join([text.replace('"', '""') for text in texts])
-        return b'"%b"\n' % text.encode("utf-8", "backslashreplace")
-    line = text.encode("utf-8", "backslashreplace").replace(b'"', b'""')
-    return b'"%b"\n' % line.replace(_BETWEEN.encode(), b'","')
+    quoted = '","'.join([text.replace('"', '""') for text in texts])
+    return f'"{quoted}"\n'.encode("utf-8", "backslashreplace")
 
 
 def _header_cell(name: str) -> str:
