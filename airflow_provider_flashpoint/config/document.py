@@ -36,7 +36,11 @@ def read_document(file: Path) -> Any:
     except UnicodeDecodeError as error:
         # Not chained: the cause holds the bytes of the file.
         raise ConfigurationError(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    return _read_json(text, file) if file.suffix.lower() == ".json" else _read_yaml(text, file)
+    language, read = ("JSON", _read_json) if file.suffix.lower() == ".json" else ("YAML", _read_yaml)
+    try:
+        return read(text, file)
+    except RecursionError:
+        raise ConfigurationError(f"{file}: not valid {language}: it is nested too deeply.") from None
 
 
 def _read_yaml(text: str, file: Path) -> Any:
@@ -59,11 +63,9 @@ def _read_yaml(text: str, file: Path) -> Any:
         raise ConfigurationError(
             f"{file}: not valid YAML: character {error.position} is one that YAML does not allow."
         ) from None
-    except RecursionError:
-        raise ConfigurationError(f"{file}: not valid YAML: it is nested too deeply.") from None
-    except ValueError as error:
-        if isinstance(error, ConfigurationError):
-            raise
+    except ConfigurationError:
+        raise
+    except ValueError:
         raise ConfigurationError(f"{file}: not valid YAML: a tagged value cannot be read.") from None
     finally:
         if loader is not None:
@@ -117,8 +119,6 @@ def _read_json(text: str, file: Path) -> Any:
         raise ConfigurationError(
             f"{file}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}."
         ) from None
-    except RecursionError:
-        raise ConfigurationError(f"{file}: not valid JSON: it is nested too deeply.") from None
     except ValueError:
         raise ConfigurationError(f"{file}: not valid JSON: a number cannot be read.") from None
     _refuse_repeated(file, document, _entries_of_json)

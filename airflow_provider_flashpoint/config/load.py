@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,15 @@ PATH_VARIABLE = "FLASHPOINT_COLLECTOR_CONFIG"
 FILE_NAME = "flashpoint_collector.yaml"
 
 
-def load_collector_config(path: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ) -> CollectorConfig:
+def load_collector_config(path: str | os.PathLike[str]) -> CollectorConfig:
     """Return the configuration of a file in the collector's shape, YAML or JSON.
 
     :param path: the file, or the folder of the DAG file, in which `collector_config_path` finds the file.
-    :param environ: where ``FLASHPOINT_COLLECTOR_CONFIG`` may be set; not used if ``path`` is a file.
     :raises ConfigurationError: the file cannot be read, or something in it is wrong; see `parse_collector_config`.
     """
     file = Path(path)
     if file.is_dir():
-        file = collector_config_path(file, environ)
+        file = collector_config_path(file)
     if not file.exists():
         raise ConfigurationError(
             f"{file}: there is no such file. Put the configuration of the collector there, "
@@ -55,11 +53,10 @@ def parse_collector_config(document: Any, *, source: str = "The configuration of
     return config or CollectorConfig()
 
 
-def collector_config_path(dags_folder: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Path:
+def collector_config_path(dags_folder: str | os.PathLike[str]) -> Path:
     """Return the path of the configuration file, whether it exists or not.
 
-    :param dags_folder: the folder of the DAG file; a relative path in the variable begins there.
-    :param environ: where ``FLASHPOINT_COLLECTOR_CONFIG`` may be set.
+    :param dags_folder: the folder of the DAG file. A relative path in ``FLASHPOINT_COLLECTOR_CONFIG`` begins there.
     """
-    named = environ.get(PATH_VARIABLE, "").strip()
+    named = os.environ.get(PATH_VARIABLE, "").strip()
     return Path(dags_folder) / (Path(named).expanduser() if named else FILE_NAME)

@@ -48,9 +48,10 @@ def refusal(file: Path) -> str:
 class TestPath:
     """Choice of the file."""
 
-    def test_beside_the_dag_file(self) -> None:
+    def test_beside_the_dag_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """By default the file is in the DAG folder."""
-        assert collector_config_path("/dags", {}) == Path("/dags/flashpoint_collector.yaml")
+        monkeypatch.delenv("FLASHPOINT_COLLECTOR_CONFIG", raising=False)
+        assert collector_config_path("/dags") == Path("/dags/flashpoint_collector.yaml")
 
     @pytest.mark.parametrize(
         ("value", "path"),
@@ -60,20 +61,22 @@ class TestPath:
             (" ", "/dags/flashpoint_collector.yaml"),
         ],
     )
-    def test_by_the_variable(self, value: str, path: str) -> None:
+    def test_by_the_variable(self, value: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """The variable names the file. A relative path begins at the DAG folder, on every worker."""
-        assert collector_config_path("/dags", {"FLASHPOINT_COLLECTOR_CONFIG": value}) == Path(path)
+        monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", value)
+        assert collector_config_path("/dags") == Path(path)
 
-    def test_a_folder_is_searched(self, tmp_path: Path) -> None:
+    def test_a_folder_is_searched(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """In a folder, the variable chooses the file."""
         write(tmp_path, GOOD, "other.yaml")
-        config = load_collector_config(tmp_path, environ={"FLASHPOINT_COLLECTOR_CONFIG": "other.yaml"})
-        assert config.alerts is not None
+        monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", "other.yaml")
+        assert load_collector_config(tmp_path).alerts is not None
 
-    def test_a_file_is_taken_as_it_is(self, tmp_path: Path) -> None:
+    def test_a_file_is_taken_as_it_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The variable does not apply if a file is given."""
         file = write(tmp_path, GOOD)
-        assert load_collector_config(file, environ={"FLASHPOINT_COLLECTOR_CONFIG": "/nowhere"}).alerts is not None
+        monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", "/nowhere")
+        assert load_collector_config(file).alerts is not None
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         """The message names the path of the file, and how to change it."""
