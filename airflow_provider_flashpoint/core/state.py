@@ -93,7 +93,7 @@ class _Checkpointed(Origin):
             if found.get("version") != STATE_VERSION:
                 raise ValueError(f"version is {found.get('version')!r}, not {STATE_VERSION}")
             given = {field: value for field, value in found.items() if value is not None}
-            # The status of a lookup has no default here: a text without one may be no state at all.
+            # A stored state of a lookup must have a status, so its default is not used here.
             return TypeAdapter(cls).validate_python({"status": None, **given})
         except ValueError as error:
             raise ConfigurationError(
@@ -144,7 +144,9 @@ class LookupState(_Checkpointed):
     rows_sent: StrictInt = 0
 
     def after_sync(self, delivered: Delivered, *, rebuilt: bool) -> LookupState:
-        """Return the state after a sync that Devo accepted; its columns, key, build and rows are the caller's to set.
+        """Return the state after a sync that Devo accepted.
+
+        The caller sets the columns, the key, the build and the number of rows.
 
         A rebuild sets the checkpoint, whatever it was. After a rebuild that left a gap there is none, since the time
         before its window was not read.

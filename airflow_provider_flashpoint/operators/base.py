@@ -1,4 +1,4 @@
-"""What the operators that read Flashpoint share: the period of a run, the source, the state, translated errors."""
+"""Base of the operators that read Flashpoint: the period of a run, the source, the state, translated errors."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class WindowedOperator(BaseOperator):
 
 
 def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str, Any]:
-    """Return what every summary says of a run: the window, its rule, and the checkpoint."""
+    """Return the entries that all summaries have: the window, its rule, and the checkpoint."""
     checkpoint = state.to_checkpoint_time
     return {
         "window": run_window.asked.to_dict(),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class IndicatorsOperator(WindowedOperator):
-    """What the pull and the sync of one indicator type share. Both are given the same arguments.
+    """Base of the pull and of the sync of one indicator type, which need the same values for these parameters.
 
     :param indicator_type: (templated) Flashpoint's name of the type, such as ``ip-dst|port``.
     :param lookup_name: (templated) the lookup of the indicators; its state decides where reading begins.

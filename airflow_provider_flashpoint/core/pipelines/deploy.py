@@ -85,7 +85,7 @@ def deploy_stage(
     clock: Clock,
     before_deploying: Callable[[], None] = lambda: None,
 ) -> DeploymentSummary:
-    """Deploy the newest rows of ``stage``. Rows older than delivered ones are left out.
+    """Deploy the newest rows of ``stage``. Rows that are older than the delivered ones of their key are left out.
 
     :param before_deploying: raises if the rows must not be deployed any more.
     :raises: what reading the stage or deploying raises; the lookup is then unchanged.

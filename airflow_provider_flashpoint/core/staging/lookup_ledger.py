@@ -42,7 +42,7 @@ class LookupLedger:
         self._read_only = read_only
 
     def known(self, *, since_us: int = 0) -> Iterator[Known]:
-        """Yield what was delivered. A key comes once for each sync that delivered it, until files are merged.
+        """Yield the delivered keys and versions. A key comes once for each of its syncs, until files are merged.
 
         :param since_us: leave out syncs before this time, in microseconds since 1970; their versions are older.
         """
@@ -56,7 +56,7 @@ class LookupLedger:
         return not self._files()
 
     def add(self, delivered: Iterable[Known], *, at: datetime) -> None:
-        """Record what a sync delivered, after Devo accepted it; then merge the files if there are many."""
+        """Record the rows of a sync, after Devo accepted them; then merge the files if there are many."""
         if self._read_only:
             return
         self._write(delivered, at=at)
