@@ -1,4 +1,4 @@
-"""An Airflow with CeleryExecutor, Redis and PostgreSQL, whose workers share an object store and no disk."""
+"""An Airflow with CeleryExecutor, Redis and PostgreSQL. Its workers share an object store and no disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DAGS = Path(__file__).parents[2] / "dags"
 _CONN_ID = "object_store"
 _WORKER_TIMEOUT_S = 90.0
 _POLL_S = 0.3
-# Airflow notices by these that a worker is gone, with what it ran and what it had taken; the defaults are minutes.
+# Airflow detects a dead worker, its running tasks and its queued tasks in seconds with these, instead of minutes.
 _DETECTION = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
@@ -38,10 +38,10 @@ _DETECTION = {
 
 
 class Cluster:
-    """The shipped DAGs on several machines. Usable as a context manager, which ends everything.
+    """The shipped DAGs on several machines. Use as a context manager, which ends every process.
 
-    :param folder: an empty folder that any user can reach, as a PostgreSQL started by root asks.
-    :param config: what the DAG folder has as ``flashpoint_collector.yaml``.
+    :param folder: an empty folder that any user can access, as a PostgreSQL started by root requires.
+    :param config: the content of ``flashpoint_collector.yaml``.
     """
 
     def __init__(self, folder: Path, sandbox: Sandbox, config: dict[str, Any]) -> None:
@@ -69,12 +69,12 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            error.add_note("\n".join(worker.said() for worker in self.workers))
+            error.add_note("\n".join(worker.log_tail() for worker in self.workers))
         self._stack.close()
 
     def add_worker(self, queues: Sequence[str]) -> Worker:
-        """Return a new worker on an empty disk, once it takes tasks."""
-        environment = {**self.lab.environment, **self._known_to_workers()}
+        """Start a worker on an empty disk, and return it when it accepts tasks."""
+        environment = {**self.lab.environment, **self._worker_environment()}
         home = self._folder / f"worker-{len(self.workers) + 1}"
         _install_policies(home)
         worker = Worker(home, queues, environment, sys.executable)
@@ -83,7 +83,7 @@ class Cluster:
         deadline = time.monotonic() + _WORKER_TIMEOUT_S
         while not worker.ready():
             if time.monotonic() >= deadline:
-                raise LabError(f"{worker.name} takes no tasks.\n{worker.said()}")
+                raise LabError(f"{worker.name} did not start in time.\n{worker.log_tail()}")
             time.sleep(_POLL_S)
         return worker
 
@@ -100,8 +100,8 @@ class Cluster:
         }
         return AirflowLab(home, dags, database=database, environment=environment, parallelism=8)
 
-    def _known_to_workers(self) -> dict[str, str]:
-        """Return what only tasks need: the connections, certificates in their texts, and where stages lie."""
+    def _worker_environment(self) -> dict[str, str]:
+        """Return the variables that only workers need: connections, which contain the certificates, and storage."""
         connections = self.sandbox.airflow_connections()
         devo = json.loads(connections["AIRFLOW_CONN_DEVO_DEFAULT"])
         devo["extra"] |= {name: Path(devo["extra"][name]).read_text() for name in ("cert", "key", "chain")}
@@ -118,6 +118,6 @@ class Cluster:
 
 
 def _install_policies(home: Path) -> None:
-    """Put the policies where an Airflow of this home finds them; Airflow 2 asks those of the worker, too."""
+    """Write the policies into an Airflow home; Airflow 2 also applies those of the worker."""
     (home / "config").mkdir(parents=True)
     shutil.copy(policies.__file__, home / "config" / "airflow_local_settings.py")

@@ -1,4 +1,4 @@
-"""A cluster on which both DAGs have run, by schedule and by backfill."""
+"""A cluster on which both DAGs have run by schedule and in a backfill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNS_TIMEOUT_S = 180.0
 
 @dataclass
 class World:
-    """The cluster with the two workers that are at work, and the time that its data lies in."""
+    """The cluster, its first two workers, and the start of its data."""
 
     cluster: Cluster
     start: datetime
@@ -69,7 +69,7 @@ def configuration(start: datetime) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """Two workers: pulls of indicators run on the first, syncs on the second, everything else on either."""
+    """Two workers: pulls of indicators run on the first, syncs on the second, all other tasks on either."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = now - (PERIODS + 1) * PERIOD
     with (

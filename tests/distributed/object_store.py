@@ -1,4 +1,4 @@
-"""An S3-compatible object store of the tests' own: moto's server."""
+"""An S3-compatible object store for tests: the server of moto."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _KEY = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
 class ObjectStore:
-    """A store on a free loopback port; what it holds is gone with it.
+    """A store on a free loopback port, which keeps its objects in memory.
 
-    :param bucket: the bucket to begin with, None for none.
+    :param bucket: the bucket to create, or None.
     """
 
     def __init__(self, bucket: str | None = BUCKET) -> None:
@@ -27,7 +27,7 @@ class ObjectStore:
         self._server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
 
     def __enter__(self) -> Self:
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request hides what matters
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it logs a line for each request
         self._server.start()
         try:
             if self._bucket:
@@ -55,7 +55,7 @@ class ObjectStore:
         return sorted(each["Key"] for page in pages for each in page.get("Contents", ()))
 
     def staging_uri(self, conn_id: str) -> str:
-        """Return the root of a staging storage in the bucket, by way of an Airflow connection."""
+        """Return the address of a staging storage in the bucket, which uses an Airflow connection."""
         return f"s3://{conn_id}@{BUCKET}/staging"
 
     def connection(self) -> str:

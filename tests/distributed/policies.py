@@ -1,4 +1,4 @@
-"""What a deployment says of tasks in its ``airflow_local_settings``: where they run, and how soon they are retried."""
+"""The ``airflow_local_settings`` of a deployment: the queue of each task, and the delay of its retries."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _QUEUES = {"PullIndicatorsOperator": "pulls", "LookupSyncOperator": "syncs"}
 
 
 def task_policy(task: Any) -> None:
-    """Send the two halves of an indicator's way to workers that can differ, and wait little after a failure."""
+    """Give pulls and syncs of indicators different queues, and make the delay of retries short."""
     task.queue = _QUEUES.get(task.task_type, task.queue)
     task.retry_delay = timedelta(seconds=2)

@@ -1,4 +1,4 @@
-"""A private Redis server, through which Celery hands tasks to workers."""
+"""A private Redis server: the broker through which Celery sends tasks to workers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _POLL_S = 0.1
 
 
 class RedisServer:
-    """A Redis server on a free loopback port, with a password of its own, that keeps nothing.
+    """A Redis server on a free loopback port, with a random password and without persistence.
 
-    :param directory: a folder for its log and its settings; made when missing, not removed.
-    :raises LabError: Redis is not installed, or does not start; with its output.
+    :param directory: a folder for its log and its settings; created if missing, not removed.
+    :raises LabError: Redis is not installed or does not start; the error contains its output.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,7 +37,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The address as Celery takes it; it holds the password."""
+        """The address for Celery; it contains the password."""
         return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
 
     def __enter__(self) -> Self:
@@ -62,11 +62,11 @@ class RedisServer:
 
         self._directory.mkdir(parents=True, exist_ok=True)
         settings = self._directory / "redis.conf"
-        settings.touch(mode=0o600)  # arguments would show the password to every process of the machine
+        settings.touch(mode=0o600)  # every process of the machine could read the password in arguments
         settings.write_text(
             f"bind {LOOPBACK}\nport {self._port}\nrequirepass {self._password}\n"
             f'dir "{self._directory}"\nsave ""\nappendonly no\n'
-            "set-proc-title no\n"  # a title is written over the mark by which the process is found
+            "set-proc-title no\n"  # a title would overwrite the mark by which the process is found
         )
         self._processes.start("redis", [self._program, str(settings)], {})
         deadline = time.monotonic() + _START_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""The compose file for users, as far as it can be tried without a Docker engine."""
+"""The compose file for users, as far as it can be tested without a Docker engine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def services() -> dict[str, Any]:
     return dict(yaml.safe_load((FOLDER / "docker-compose.yaml").read_text())["services"])
 
 
-def test_every_setting_is_one_that_airflow_knows(services: dict[str, Any]) -> None:
-    """No name of a setting is misspelt, those of Celery's and this provider among them."""
+def test_airflow_knows_every_setting(services: dict[str, Any]) -> None:
+    """No name of a setting is misspelt, including the settings of Celery and of this provider."""
     from airflow.configuration import conf
 
     known = {
@@ -43,30 +43,30 @@ def test_every_setting_is_one_that_airflow_knows(services: dict[str, Any]) -> No
     assert given - known == set()
 
 
-def test_what_the_tested_workers_are_told_is_in_the_compose_file(services: dict[str, Any], world: World) -> None:
-    """The file sets all that makes several machines one Airflow here."""
-    told = {
+def test_the_compose_file_has_every_setting_of_the_tested_workers(services: dict[str, Any], world: World) -> None:
+    """The file has each setting that the workers of these tests have in common."""
+    names = {
         name
         for name in world.first.environment
         if re.match(r"AIRFLOW_CONN_|AIRFLOW__(API_AUTH|CELERY|DATABASE__SQL|FLASHPOINT)_", name)
     }
-    assert told
-    assert told <= set(services["worker"]["environment"])
+    assert names
+    assert names <= set(services["worker"]["environment"])
 
 
 def test_every_service_of_airflow_has_the_same_settings(services: dict[str, Any]) -> None:
-    """Keys and addresses are those of one Airflow."""
+    """All services have the same keys and addresses, as one Airflow needs."""
     assert all(services[name]["environment"] == services["worker"]["environment"] for name in AIRFLOW_SERVICES)
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
-    """Who fills in the example has given all that is asked for."""
-    asked = set(re.findall(r"\$\{(\w+)", (FOLDER / "docker-compose.yaml").read_text()))
-    assert asked == set(re.findall(r"^(\w+)=", (FOLDER / "env.example").read_text(), re.MULTILINE))
+    """The example has every variable of the compose file, and no others."""
+    used = set(re.findall(r"\$\{(\w+)", (FOLDER / "docker-compose.yaml").read_text()))
+    assert used == set(re.findall(r"^(\w+)=", (FOLDER / "env.example").read_text(), re.MULTILINE))
 
 
-def test_the_init_service_makes_the_bucket_once(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its script makes the bucket where there is none, and leaves one that is there."""
+def test_the_init_service_creates_the_bucket_once(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script of the service creates a missing bucket and keeps an existing one."""
     (script,) = re.findall(r"<<'PYTHON'\n(.*)PYTHON\n", services["init"]["command"][0], re.DOTALL)
     with ObjectStore(bucket=None) as store:
         monkeypatch.setenv("AIRFLOW_CONN_OBJECT_STORE", store.connection())

@@ -1,4 +1,4 @@
-"""An object store as the staging storage, seen by two machines at once."""
+"""An object store as the staging storage of two machines."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def store() -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def machines(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[StoragePath]:
-    """The same directory by way of two connections, each of which has a file system of its own, as machines have."""
+    """The same directory through two connections: each has a separate file system object, like two machines."""
     for name in ("one", "other"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", store.connection())
     return [staging_root(store.staging_uri(name)) / request.node.name for name in ("one", "other")]
 
 
-def test_what_another_machine_wrote_is_listed_at_once(machines: list[StoragePath]) -> None:
-    """A directory that was listed before is listed anew, since its files come from everywhere."""
+def test_files_of_another_machine_are_listed_at_once(machines: list[StoragePath]) -> None:
+    """A list of names is not cached, because other machines write files too."""
     one, other = machines
     write_whole(one / "1", b"")
     assert list_names(one) == list_names(other) == ["1"]
@@ -44,19 +44,19 @@ def test_what_another_machine_wrote_is_listed_at_once(machines: list[StoragePath
     assert list_names(other) == ["1", "2"]
 
 
-def test_a_directory_that_is_not_there_has_no_names(machines: list[StoragePath]) -> None:
-    """What was never written is empty, as on a disk."""
+def test_a_missing_directory_has_no_names(machines: list[StoragePath]) -> None:
+    """The list of names of a missing directory is empty, as on a disk."""
     assert list_names(machines[0]) == []
 
 
-def test_a_file_that_is_not_there_is_told_as_on_a_disk(machines: list[StoragePath]) -> None:
-    """Callers know a missing file by one error, wherever it should be."""
+def test_a_missing_file_is_the_same_error_as_on_a_disk(machines: list[StoragePath]) -> None:
+    """A missing file raises FileNotFoundError on every storage."""
     with pytest.raises(FileNotFoundError):
         read_whole(machines[0] / "1")
 
 
 def test_a_stage_of_one_machine_is_read_by_another(machines: list[StoragePath]) -> None:
-    """The address in the summary is enough to find the rows."""
+    """The address in the stage summary is enough to read the rows."""
     writer = StageWriter(machines[0], window=WINDOW, pulled_at=NOW, rows_per_part=3)
     writer.add(ROWS[:5])
     writer.add(ROWS[5:])
@@ -65,8 +65,8 @@ def test_a_stage_of_one_machine_is_read_by_another(machines: list[StoragePath]) 
     assert list(Stage(storage_path(elsewhere), summary).rows()) == ROWS
 
 
-def test_a_newer_stage_of_a_window_takes_the_place_of_that_of_another_machine(machines: list[StoragePath]) -> None:
-    """One stage of a window is left, and all of it is there."""
+def test_a_newer_stage_of_a_window_replaces_that_of_another_machine(machines: list[StoragePath]) -> None:
+    """Only the newest stage of a window remains, and it is complete."""
     for machine, pulled_at in zip(machines, (NOW, NOW + timedelta(seconds=1)), strict=True):
         writer = StageWriter(machine, window=WINDOW, pulled_at=pulled_at)
         writer.add(ROWS)
@@ -86,7 +86,7 @@ def test_an_abandoned_stage_leaves_nothing(machines: list[StoragePath]) -> None:
 
 
 def test_old_stages_are_pruned_by_any_machine(machines: list[StoragePath]) -> None:
-    """What one machine left is removed by another once its time is over."""
+    """Each machine removes the old stages of the others."""
     writer = StageWriter(machines[0], window=WINDOW, pulled_at=NOW)
     writer.add(ROWS)
     writer.finish()
@@ -94,10 +94,8 @@ def test_old_stages_are_pruned_by_any_machine(machines: list[StoragePath]) -> No
     assert list_names(machines[0]) == []
 
 
-def test_an_alert_that_another_machine_confirmed_meanwhile_is_known_after_a_refresh(
-    machines: list[StoragePath],
-) -> None:
-    """Two machines that deliver the same window at once see each other's confirmations."""
+def test_a_refresh_adds_events_that_another_machine_confirmed(machines: list[StoragePath]) -> None:
+    """Two machines that deliver the same window at once read each other's ledger entries."""
     one, other = map(EventLedger, machines)
     first, second = entry_of("1", 0), entry_of("2", 0)
     one.add([first], at=NOW)

@@ -1,4 +1,4 @@
-"""The shipped DAGs over two workers that share no disk, judged at the sink."""
+"""The shipped DAGs on two workers that share no disk, checked by the content of Devo."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
 
 
 def tasks_of(worker: Worker, prefix: str) -> set[tuple[str, str]]:
-    """Return the run and the rest of the task's name, for each task of this prefix that the worker ran."""
-    return {(each.run_id, each.task_id[len(prefix) :]) for each in worker.tries() if each.task_id.startswith(prefix)}
+    """Return the run and the rest of the task id for each task of the worker whose id starts with ``prefix``."""
+    return {(each.run_id, each.task_id[len(prefix) :]) for each in worker.attempts() if each.task_id.startswith(prefix)}
 
 
-def test_every_stage_that_is_synced_was_pulled_on_another_machine(world: World) -> None:
-    """All pulls of indicators run on the first worker, all syncs on the second, in every run."""
+def test_every_stage_was_pulled_on_another_machine(world: World) -> None:
+    """In every run, pulls of indicators run on the first worker and syncs on the second."""
     synced = tasks_of(world.second, "sync_")
     assert len(synced) >= PERIODS * len(TYPES)
     assert synced <= tasks_of(world.first, "pull_")
@@ -39,15 +39,15 @@ def test_each_dag_ran_by_its_schedule_and_in_a_backfill(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_over_two_workers_each_lookup_holds_the_newest_version_of_every_indicator(world: World, kind: str) -> None:
+def test_each_lookup_holds_the_newest_version_of_every_indicator(world: World, kind: str) -> None:
     """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
     verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
     assert verdict.served > 100
     assert verdict.is_good, verdict
 
 
-def test_over_two_workers_every_alert_arrives_exactly_once(world: World) -> None:
-    """No alert is lost, and none comes twice, whichever machine delivered it."""
+def test_every_alert_arrives_exactly_once(world: World) -> None:
+    """No alert is lost or arrives twice, whichever machine delivers it."""
     verdict = judge_alerts(world.sandbox, DEFAULT_TAG, since=world.start, until=world.end)
     counts = world.sandbox.devo.tables.ids(DEFAULT_TAG, "alert_id").counts
     assert verdict.served == 300
@@ -55,23 +55,23 @@ def test_over_two_workers_every_alert_arrives_exactly_once(world: World) -> None
     assert max(counts.values()) == 1
 
 
-def test_the_state_tells_how_far_everything_is_complete(world: World) -> None:
-    """The Variables, which all machines share, hold a checkpoint at the end of the last period or later."""
+def test_the_checkpoints_are_at_the_end_of_the_last_period(world: World) -> None:
+    """Each state, which all machines share, has a checkpoint at the end of the last period or later."""
     variables = world.lab.variables()
     for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
         assert json.loads(variables[name])["to_checkpoint_time"] >= format_instant(world.end)
 
 
-def test_stages_and_ledgers_lie_in_the_object_store(world: World) -> None:
-    """What one task leaves for another is in the bucket: stages, the ledgers of lookups, and that of alerts."""
+def test_stages_and_ledgers_are_in_the_object_store(world: World) -> None:
+    """The bucket has the stages, the ledgers of the lookups, and the ledger of the events."""
     keys = world.cluster.store.keys()
     assert [key for key in keys if key.endswith("/manifest.json")]
     assert [key for key in keys if key.endswith(".versions")]
     assert [key for key in keys if key.endswith(".ids")]
 
 
-def test_nothing_is_kept_on_a_worker_but_logs(world: World) -> None:
-    """No stage, no ledger and no temporary file is left on the disk of a machine."""
+def test_a_worker_keeps_only_logs(world: World) -> None:
+    """No stage, ledger or temporary file remains on the disk of a machine."""
     for worker in (world.first, world.second):
         assert not (worker.home / "flashpoint").exists()
         assert [file for file in (worker.home / "tmp").rglob("*") if file.is_file()] == []

@@ -1,4 +1,4 @@
-"""A Celery worker as on a machine of its own: nothing on disk is shared with any other."""
+"""A Celery worker that shares no disk with the others, as on a separate machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from demo.airflow_lab.processes import Processes
 _CONCURRENCY = 2
 
 
-class Try(NamedTuple):
-    """One try of a task, as the log of the worker that ran it tells."""
+class Attempt(NamedTuple):
+    """One attempt of a task, found in the logs of a worker."""
 
     dag_id: str
     run_id: str
@@ -26,11 +26,11 @@ class Try(NamedTuple):
 
 
 class Worker:
-    """One worker with a home, a folder for temporary files and processes of its own.
+    """One worker with a separate home, folder for temporary files and set of processes.
 
-    :param home: made when missing, not removed.
-    :param queues: what it takes tasks from.
-    :param environment: of the Airflow that it works for, with the connections that its tasks need.
+    :param home: created if missing, not removed.
+    :param queues: the queues from which it takes tasks.
+    :param environment: the environment of Airflow, with the connections of the tasks.
     """
 
     def __init__(self, home: Path, queues: Sequence[str], environment: Mapping[str, str], python: str) -> None:
@@ -47,7 +47,7 @@ class Worker:
         self._processes = Processes(home / "components")
 
     def start(self) -> None:
-        """Start the worker. Does not wait until it takes tasks."""
+        """Start the worker, without waiting until it accepts tasks."""
         (self.home / "tmp").mkdir(parents=True)
         options = ("--concurrency", str(_CONCURRENCY), "--queues", ",".join(self.queues), "--skip-serve-logs")
         names = ("--celery-hostname", f"{self.name}@%h", "--without-gossip", "--without-mingle")
@@ -55,34 +55,31 @@ class Worker:
         self._processes.start(self.name, command, self.environment)
 
     def ready(self) -> bool:
-        """Return whether the worker takes tasks.
+        """Return whether the worker accepts tasks.
 
-        :raises LabError: it has ended; with the end of its log.
+        :raises LabError: the worker has ended; the error contains the end of its log.
         """
         self._processes.check()
         log = self._processes.log_file(self.name).read_text(errors="replace")
         return re.search(rf"{self.name}@\S+ ready\.", log) is not None
 
     def kill(self) -> None:
-        """End the worker and every process of its tasks at once, as the death of its machine would.
-
-        A second call does nothing.
-        """
+        """Kill the worker and its tasks at once, as the death of its machine would. A second call does nothing."""
         while left := self._processes.alive():
             send_signal(left, signal.SIGKILL)
             psutil.wait_procs(left, timeout=1)
         self._processes.stop()
 
-    def tries(self) -> set[Try]:
-        """Return each try that was begun here."""
+    def attempts(self) -> set[Attempt]:
+        """Return each attempt that the worker has started."""
         found = set()
         for log in self._logs.glob("dag_id=*/run_id=*/task_id=*/attempt=*.log"):
             dag_id, run_id, task_id, number = (part.partition("=")[2] for part in log.with_suffix("").parts[-4:])
-            found.add(Try(dag_id, run_id, task_id, int(number)))
+            found.add(Attempt(dag_id, run_id, task_id, int(number)))
         return found
 
-    def said(self) -> str:
-        """Return the end of the worker's own log."""
+    def log_tail(self) -> str:
+        """Return the end of the worker's log."""
         return self._processes.log_tails()
 
     @property

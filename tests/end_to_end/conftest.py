@@ -20,7 +20,7 @@ PERIODS = 4
 
 @dataclass(frozen=True)
 class World:
-    """The sandbox, the time its data lies in, and the configuration file of the DAGs."""
+    """The sandbox, the start of its data, and the configuration file of the DAGs."""
 
     sandbox: Sandbox
     start: datetime

@@ -1,4 +1,4 @@
-"""Values that rules name reach neither Devo nor a file, a log or the database of Airflow, on both lines."""
+"""Obfuscated values do not reach Devo, a file, a log or the database of Airflow."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ COUNT = 30
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one run of both DAGs left: in Devo, in the staging storage, and in words."""
+class Results:
+    """The results of one run of both DAGs: in Devo, in the staging storage, and in the output."""
 
     sandbox: Sandbox
     staging: Path
@@ -55,7 +55,7 @@ class Told:
         return [json.loads(message) for message in self.sandbox.devo.tables.messages(DEFAULT_TAG)]
 
     def files(self) -> dict[str, bytes]:
-        """Return the content of every file of the staging storage, and beside Airflow's database, by its path."""
+        """Return the contents of all files of the staging storage and of the folder of Airflow's database, by path."""
         from airflow.utils.session import create_session
 
         with create_session() as session:
@@ -86,7 +86,7 @@ def alert(document: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def last_period() -> datetime:
-    """Return the end of the period that the data lies in."""
+    """Return the end of the period that has data."""
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) - 2 * PERIOD
 
 
@@ -108,8 +108,8 @@ def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.fixture
-def told(connected: Sandbox, run_dag: RunDag, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Told:
-    """One period of both DAGs with rules, in which one indicator and one alert are rejected."""
+def results(connected: Sandbox, run_dag: RunDag, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Results:
+    """The results of one period with rules, in which one indicator and one alert are rejected."""
     from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 
     end = last_period()
@@ -138,16 +138,16 @@ def told(connected: Sandbox, run_dag: RunDag, tmp_path: Path, capfd: pytest.Capt
     states = [run_dag(dag, end).state for dag in (indicator_dag(config.indicators), alert_dag(config.alerts))]
     captured = capfd.readouterr()
     assert states == ["success", "success"], captured
-    return Told(connected, tmp_path, captured.out + captured.err)
+    return Results(connected, tmp_path, captured.out + captured.err)
 
 
 def digest(text: str) -> str:
     return hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def test_nothing_that_a_rule_names_leaves_flashpoint(told: Told) -> None:
-    """Lookups, events, stages, dead letters, ledgers, Airflow's database and logs hold hidden values alone."""
-    rows, events, files = told.rows(), told.events(), told.files()
+def test_obfuscated_values_are_stored_nowhere(results: Results) -> None:
+    """Lookups, events, stages, rejected records, ledgers, Airflow's database and logs have only obfuscated values."""
+    rows, events, files = results.rows(), results.events(), results.files()
     assert [row["value.domain"] for row in rows if row["value.domain"] == digest(f"{HIDDEN}-1.example")]
     assert {row["Event.event_creator_email"] for row in rows} == {"***"}
     assert {tuple(tag["name"] for tag in json.loads(row["Event.Tag"])) for row in rows} == {
@@ -158,17 +158,17 @@ def test_nothing_that_a_rule_names_leaves_flashpoint(told: Told) -> None:
     assert digest(f"{HIDDEN} 1") in {event["source"]["body"]["text/plain"] for event in events}
     assert (len(rows), len(events)) == (COUNT - 1, COUNT - 1)
 
-    letters = [name for name in files if "dead_letters" in name]
-    assert len(letters) == 2
-    assert all(b"***" in files[name] for name in letters)
+    rejected = [name for name in files if "dead_letters" in name]
+    assert len(rejected) == 2
+    assert all(b"***" in files[name] for name in rejected)
     assert any(name.endswith(".jsonl.gz") for name in files)
     assert any(name.endswith("airflow.db") for name in files)
     leaked = [name for name, content in files.items() if HIDDEN.encode() in content or SECRET.encode() in content]
     assert leaked == []
     assert HIDDEN not in json.dumps([rows, events])
-    assert "pull_alerts" in told.printed
-    assert HIDDEN not in told.printed
-    assert SECRET not in told.printed
+    assert "pull_alerts" in results.printed
+    assert HIDDEN not in results.printed
+    assert SECRET not in results.printed
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_nothing_that_a_rule_names_leaves_flashpoint(told: Told) -> None:
         pytest.param(True, True, False, id="a stage pulled under the same rules is taken"),
     ],
 )
-def test_a_sync_sends_nothing_that_was_not_hidden(
+def test_a_sync_sends_only_obfuscated_values(
     connected: Sandbox, run_dag: RunDag, tmp_path: Path, *, pulled_under: bool, synced_under: bool, pulls_again: bool
 ) -> None:
-    """Whichever of the two is given the rules, also where the sync needs more than its stage and pulls by itself."""
+    """Rules of either task apply, also if the sync pulls again because its stage is not enough."""
     from airflow.providers.common.compat.sdk import DAG
 
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator

@@ -1,4 +1,4 @@
-"""What is wrong with a connection or the configuration ends the task at once, in exact words, and sends nothing."""
+"""A wrong connection or configuration fails the task at once, with the exact error text, and sends nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INVALID = "SetupError 2: Please ensure the bearer token is prepared."
 
 @pytest.fixture
 def connect(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that sets both connections, Flashpoint's with changes."""
+    """Return a function that sets both connections, with changes to the one of Flashpoint."""
 
     def set_connections(**changes: Any) -> None:
         for name, text in world.sandbox.airflow_connections().items():
@@ -35,7 +35,7 @@ def connect(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def setup_error(module: str = "flashpoint_indicator", data_set: str = "indicators") -> BaseException:
-    """Execute a setup task and return what it fails with."""
+    """Execute a setup task and return its error."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     from airflow_provider_flashpoint.operators.setup import SetupOperator
@@ -50,7 +50,7 @@ def nothing_was_sent(world: World) -> bool:
 
 
 def test_a_good_token_in_base64_passes_the_setup(connect: Any, world: World) -> None:
-    """`bearer_token_base64` takes the place of the password."""
+    """`bearer_token_base64` replaces the password."""
     from airflow_provider_flashpoint.operators.setup import SetupOperator
 
     token = base64.b64encode(world.sandbox.flashpoint.settings.token.encode()).decode()
@@ -59,7 +59,7 @@ def test_a_good_token_in_base64_passes_the_setup(connect: Any, world: World) -> 
 
 
 def test_a_missing_token_is_setup_error_1(connect: Any, world: World) -> None:
-    """Without a token the collector's first error comes, and the task does not try again."""
+    """A missing token is the collector's first error, and the task is not retried."""
     connect(password=None)
     error = setup_error()
     assert str(error).startswith(MISSING)
@@ -77,7 +77,7 @@ def test_a_missing_token_is_setup_error_1(connect: Any, world: World) -> None:
     ],
 )
 def test_a_malformed_token_is_setup_error_2(connect: Any, world: World, changes: dict[str, Any]) -> None:
-    """A token that can be none is told before anything is asked."""
+    """A malformed token is an error before any request is sent."""
     connect(**changes)
     error = setup_error()
     assert str(error).startswith(INVALID)
@@ -86,7 +86,7 @@ def test_a_malformed_token_is_setup_error_2(connect: Any, world: World, changes:
 
 
 def test_a_refused_token_is_setup_error_2(connect: Any, world: World) -> None:
-    """A token that Flashpoint does not know gets the same error, and is not shown."""
+    """A token that Flashpoint refuses is the same error, which does not contain the token."""
     connect(password="a-token-nobody-knows")
     error = setup_error()
     assert str(error).startswith(INVALID)
@@ -95,13 +95,13 @@ def test_a_refused_token_is_setup_error_2(connect: Any, world: World) -> None:
 
 
 def test_a_token_without_rights_is_setup_error_102(connect: Any, world: World) -> None:
-    """403 is told as the API's answer."""
+    """A status of 403 is reported as an answer of the API."""
     connect(password=world.sandbox.flashpoint.settings.forbidden_token)
     assert str(setup_error()).startswith("SetupError 102: Api Flashpoint GET")
 
 
-def test_a_refusal_while_pulling_is_pull_error_102(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
-    """A request that Flashpoint refuses fails the pull at once, with the collector's number."""
+def test_a_refused_request_of_a_pull_is_pull_error_102(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
+    """A request that Flashpoint refuses fails the pull at once, with the collector's code."""
     connect()
     world.sandbox.flashpoint.faults.add(
         Fault("status", match="updated_since", times=10, status=400, body='{"detail": "no such thing"}')
@@ -109,14 +109,14 @@ def test_a_refusal_while_pulling_is_pull_error_102(connect: Any, run_dag: RunDag
     run = run_dag(indicator_dag(world, configuration(world.start)), world.date(1))
     world.sandbox.flashpoint.faults.clear()
     assert run.state == "failed"
-    assert "PullError 102: Api Flashpoint GET /api/v4/indicators/attribute: status 400: no such thing." in said(capfd)
+    assert "PullError 102: Api Flashpoint GET /api/v4/indicators/attribute: status 400: no such thing." in output(capfd)
 
 
-def test_a_wrong_lookup_key_lists_the_keys_there_are(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
-    """The key is checked against the flattened data; nothing is sent."""
+def test_a_wrong_lookup_key_lists_the_existing_keys(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
+    """A key that is not in the flattened data fails the task, and nothing is sent."""
     connect()
     run = run_dag(indicator_dag(world, configuration(world.start, key="value.wrong.{}")), world.date(1))
-    text = said(capfd)
+    text = output(capfd)
     assert run.state == "failed"
     assert "lookup_key is 'value.wrong.domain', which is not a key of the flattened data. The keys there are:" in text
     assert "value.domain" in text
@@ -124,7 +124,7 @@ def test_a_wrong_lookup_key_lists_the_keys_there_are(connect: Any, run_dag: RunD
 
 
 def indicator_dag(world: World, document: dict[str, object]) -> Any:
-    """Return the indicator DAG without retries, which a failure at once would not use."""
+    """Return the indicator DAG for a configuration."""
     from airflow_provider_flashpoint.dag_factory import indicator_dag as build
 
     config = parse_collector_config(document)
@@ -132,6 +132,6 @@ def indicator_dag(world: World, document: dict[str, object]) -> Any:
     return build(config.indicators)
 
 
-def said(capfd: Any) -> str:
+def output(capfd: Any) -> str:
     captured = capfd.readouterr()
     return str(captured.out + captured.err)

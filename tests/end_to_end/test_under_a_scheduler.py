@@ -1,4 +1,4 @@
-"""Both DAGs under a real scheduler of the line that the tests run on, judged at the sink."""
+"""Both DAGs under a real scheduler, on the Airflow line of the tests, checked by the content of Devo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lab(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airf
     with AirflowLab(tmp_path_factory.mktemp("airflow"), dags, environment=world.environment()) as lab:
         for dag_id in DAGS:
             if lab.line == 3:
-                lab.unpause(dag_id)  # else a backfill waits for ever
+                lab.unpause(dag_id)  # a backfill of a paused DAG would wait forever
             else:
                 lab.wait_for_dag(dag_id)
             lab.backfill(dag_id, world.start, world.date(PERIODS - 1), max_active_runs=2)
@@ -39,20 +39,22 @@ def lab(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airf
 
 
 def held(world: World) -> dict[str, Any]:
-    """Return all that Devo holds."""
+    """Return the content of Devo: the rows of each lookup, and the events."""
     lookups = {name: sorted(world.sandbox.devo.lookups[name].rows()) for name in NAMES.values()}
     return {**lookups, DEFAULT_TAG: world.sandbox.devo.tables.messages(DEFAULT_TAG)}
 
 
 def rerun(lab: AirflowLab, world: World, dag_id: str) -> None:
-    """Run the first period of a DAG again, as a person would on this line."""
-    if lab.line == 2:  # its scheduler does not run what a backfill made
+    """Run the first period of a DAG again, in the way of each Airflow line."""
+    if lab.line == 2:  # its scheduler does not run cleared runs of a backfill
         lab.backfill(dag_id, world.start, world.start, reprocess="completed")
         return
     first = lab.runs(dag_id)[0]
     task = lab.tasks(dag_id, first["run_id"])[0]
     lab.clear(dag_id, first["run_id"])
-    lab.wait_until(lambda: lab.tasks(dag_id, first["run_id"])[0]["try_number"] > task["try_number"], 60, "another try")
+    lab.wait_until(
+        lambda: lab.tasks(dag_id, first["run_id"])[0]["try_number"] > task["try_number"], 60, "another attempt"
+    )
     lab.wait_for_run(dag_id, first["run_id"])
 
 
@@ -68,7 +70,7 @@ def test_a_backfill_leaves_the_newest_version_of_every_indicator_in_its_lookup(
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_value_arrives_unchanged(lab: AirflowLab, world: World, kind: str) -> None:
-    """Quotes, commas, newlines, emoji, HTML and a value of 1 MB are in the lookup as Flashpoint gave them."""
+    """Quotes, commas, newlines, emoji, HTML and a value of 1 MB are in the lookup unchanged."""
     store = world.sandbox.flashpoint.store
     lookup = world.sandbox.devo.lookups[NAMES[kind]]
     newest = store.expected_indicators(kind, f"value.{kind}").newest
@@ -91,25 +93,25 @@ def test_every_value_arrives_unchanged(lab: AirflowLab, world: World, kind: str)
 
 
 def stored(text: str) -> str:
-    """Return a text as UTF-8 can hold it: a lone surrogate as its escape."""
+    """Return ``text`` with each lone surrogate, which UTF-8 cannot encode, as an escape sequence."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def test_a_value_of_a_megabyte_is_among_them(lab: AirflowLab, world: World) -> None:
-    """The largest cell of all lookups is the one of a megabyte."""
+def test_a_value_of_a_megabyte_arrives(lab: AirflowLab, world: World) -> None:
+    """The largest cell of all lookups has a megabyte."""
     cells = (cell for name in NAMES.values() for row in world.sandbox.devo.lookups[name].rows() for cell in row)
     assert max(map(len, cells)) >= 1_000_000
 
 
 def test_a_backfill_delivers_every_alert_exactly_once(lab: AirflowLab, world: World) -> None:
-    """No alert is lost, none comes twice, whatever windows overlapped."""
+    """No alert is lost or arrives twice, although windows overlap."""
     verdict = judge_alerts(world.sandbox, DEFAULT_TAG)
     assert verdict.served == 250
     assert verdict.is_good, verdict
     assert world.sandbox.devo.tables.torn() == 0
 
 
-def test_the_first_sync_creates_the_lookup_and_the_others_add_to_it(lab: AirflowLab, world: World) -> None:
+def test_the_first_sync_creates_the_lookup_and_the_others_append_to_it(lab: AirflowLab, world: World) -> None:
     """New becomes Created with the first sync; every later deployment appends."""
     for name in NAMES.values():
         operations = [job.operation for job in world.sandbox.devo.lookups[name].jobs]
@@ -120,15 +122,15 @@ def test_the_first_sync_creates_the_lookup_and_the_others_add_to_it(lab: Airflow
         assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
 
 
-def test_the_alert_state_tells_how_far_the_table_is_complete(lab: AirflowLab, world: World) -> None:
-    """The Variable of the stream holds the end of the last period."""
+def test_the_checkpoint_of_alerts_is_at_the_end_of_the_last_period(lab: AirflowLab, world: World) -> None:
+    """The state of the stream has a checkpoint at the end of the last period or later."""
     state = json.loads(lab.variables()[event_variable(DEFAULT_TAG)])
     assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
-def test_rerunning_the_first_run_changes_nothing_at_the_sink(lab: AirflowLab, world: World, dag_id: str) -> None:
-    """What built the lookups and began the stream can be cleared later without harm."""
+def test_rerunning_the_first_run_changes_nothing_in_devo(lab: AirflowLab, world: World, dag_id: str) -> None:
+    """The run that built the lookups, or sent the first events, can be run again without a change in Devo."""
     before = held(world)
     rerun(lab, world, dag_id)
     assert held(world) == before
