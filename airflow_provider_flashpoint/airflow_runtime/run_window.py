@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.core.run_window import RunPeriod
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-_ABSENT = ("", "None")
+_ABSENT = (None, "", "None")
 
 
 def run_period(
@@ -28,7 +28,10 @@ def run_period(
     :param start: start of an explicit window; needs ``end``.
     :raises ConfigurationError: an explicit window lacks a bound, or no rule applies.
     """
-    explicit = _explicit_window(context, start, end)
+    conf = conf_of(context)
+    explicit = _window_between(conf.get("from"), conf.get("to"), ("from", "to"), "the run's configuration") or (
+        _window_between(start, end, ("start", "end"), "the operator's arguments")
+    )
     window, rule = explicit or _interval_window(context) or _schedule_window(context)
     return RunPeriod(window=window, rule=rule, explicit=explicit is not None)
 
@@ -39,17 +42,8 @@ def conf_of(context: Mapping[str, Any]) -> Mapping[str, Any]:
     return conf if isinstance(conf, Mapping) else {}
 
 
-def _explicit_window(
-    context: Mapping[str, Any], start: str | datetime | None, end: str | datetime | None
-) -> tuple[Window, str] | None:
-    conf = conf_of(context)
-    return _window_between(conf.get("from"), conf.get("to"), ("from", "to"), "the run's configuration") or (
-        _window_between(start, end, ("start", "end"), "the operator's arguments")
-    )
-
-
 def _window_between(start: object, end: object, names: tuple[str, str], place: str) -> tuple[Window, str] | None:
-    bounds = [None if bound is None or bound in _ABSENT else bound for bound in (start, end)]
+    bounds = [None if bound in _ABSENT else bound for bound in (start, end)]
     if bounds == [None, None]:
         return None
     if None in bounds:
