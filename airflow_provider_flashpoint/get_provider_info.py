@@ -14,6 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSetti
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 
 _PACKAGE = "airflow_provider_flashpoint"
+_OPERATORS = {"Flashpoint": ("pull_indicators", "pull_alerts", "setup"), "Devo": ("lookup_sync",)}
 _MODELS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
 
 
@@ -32,15 +33,8 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": name, "python-modules": [f"{_PACKAGE}.hooks.{name.lower()}"]} for name in _MODELS
         ],
         "operators": [
-            {
-                "integration-name": "Flashpoint",
-                "python-modules": [
-                    f"{_PACKAGE}.operators.pull_indicators",
-                    f"{_PACKAGE}.operators.pull_alerts",
-                    f"{_PACKAGE}.operators.setup",
-                ],
-            },
-            {"integration-name": "Devo", "python-modules": [f"{_PACKAGE}.operators.lookup_sync"]},
+            {"integration-name": name, "python-modules": [f"{_PACKAGE}.operators.{module}" for module in modules]}
+            for name, modules in _OPERATORS.items()
         ],
         "hook-class-names": [_hook_class(name) for name in _MODELS],
         "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],

@@ -78,11 +78,12 @@ class ConnectionSettings(BaseModel):
         annotation = cls.model_fields[name].annotation
         types = get_args(annotation) or (annotation,)
         if isinstance(value, str):
+            if not value.strip():
+                return None
             if bool in types:
-                value = _FLAGS.get(value.strip().lower(), value)
-            elif int in types or float in types:
-                value = _number(value)
-            return None if isinstance(value, str) and not value.strip() else value
+                return _FLAGS.get(value.strip().lower(), value)
+            if int in types or float in types:
+                value = float(value)
         if isinstance(value, float) and int in types and value.is_integer():
             return int(value)
         return str(value) if str in types and type(value) is int else value
@@ -109,11 +110,3 @@ def _is_secret(value: str, schema: dict[str, Any]) -> bool:
         return True
     may_be_path = "path" in schema and len(value) <= _MAX_PATH_CHARACTERS
     return schema.get("format") == "password" and not may_be_path
-
-
-def _number(text: str) -> float | str:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return int(number) if number.is_integer() else number
