@@ -1,12 +1,12 @@
-# Needs Python 3.11 or 3.12, pip and make; everything else is installed into .venv/.
+# Needs Python 3.11 or 3.12, pip and make. Everything else is installed into .venv/.
 #
 #   ARGS   more arguments for pytest or the benchmarks, as in: make test-3.3 ARGS="-k window"
-#   KEEP   make demo KEEP=1 leaves Airflow's pages up until Ctrl-C
+#   KEEP   make demo KEEP=1 keeps Airflow's UI running until Ctrl-C
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The newest Airflow line comes first: it also lints, builds and runs the tests that need no Airflow.
+# The newest Airflow line comes first. It also lints, builds and runs the tests that do not need Airflow.
 LINES    := 3.3 2.11
 PYTHON33 := .venv/airflow-3.3/bin/python
 
@@ -14,8 +14,8 @@ FIND_PYTHON = for candidate in $(or $(PYTHON),python3.11 python3.12 python3); do
     "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
       && { echo "$$candidate"; exit 0; }; \
   done; \
-  echo "This needs Python 3.11 or 3.12; looked for: $(or $(PYTHON),python3.11 python3.12 python3)." >&2; \
-  echo "Install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; \
+  echo "No Python 3.11 or 3.12 found; looked for: $(or $(PYTHON),python3.11 python3.12 python3)." >&2; \
+  echo "Install one, or give its path: make PYTHON=/path/to/python3.11 ..." >&2; \
   exit 1
 
 .PHONY: help
@@ -23,13 +23,13 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z].*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(LINES:%=.venv/airflow-%/.ready) ## Make .venv/airflow-3.3 and .venv/airflow-2.11, pinned
+setup: $(LINES:%=.venv/airflow-%/.ready) ## Create .venv/airflow-3.3 and .venv/airflow-2.11 from the pins
 
-# The pins are complete, so pip resolves nothing (--no-deps); pip check proves that they are.
+# The pins are complete, so pip resolves nothing (--no-deps); pip check confirms that they are complete.
 .venv/%/.ready: requirements/%.txt pyproject.toml
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "$$python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	  echo "$$python cannot create virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	echo "Setting up $(@D)"; \
 	"$$python" -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --requirement $<
@@ -38,11 +38,11 @@ setup: $(LINES:%=.venv/airflow-%/.ready) ## Make .venv/airflow-3.3 and .venv/air
 	@touch $@
 
 .PHONY: demo
-demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo, under a real Airflow (KEEP=1 stays up)
+demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1 keeps it running)
 	@$(PYTHON33) -m demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: setup ## Run all tests on Airflow 3.3, and those that need Airflow on 2.11 too
+test: setup ## Run all tests on Airflow 3.3, and the tests that need Airflow on 2.11
 	@failed=; \
 	for line in $(LINES); do $(MAKE) --no-print-directory test-$$line || failed="$$failed $$line"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED on Airflow$$failed"; exit 1; fi; \
@@ -59,7 +59,7 @@ test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airfl
 	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and not postgresql and not distributed" $(ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: setup ## Run the tests on PostgreSQL, which must be installed, on both lines
+test-postgresql: setup ## Run the tests that need PostgreSQL, which must be installed, on both Airflow lines
 	@failed=; \
 	for line in $(LINES); do \
 	  echo "== Airflow $$line: the tests on PostgreSQL"; \
@@ -68,17 +68,17 @@ test-postgresql: setup ## Run the tests on PostgreSQL, which must be installed, 
 	if [ -n "$$failed" ]; then echo "FAILED on PostgreSQL and Airflow$$failed"; exit 1; fi
 
 .PHONY: services
-services: ## Install PostgreSQL and Redis where they are missing; as another user than root, say how
+services: ## Install PostgreSQL and Redis if missing; if not root, print the command
 	@requirements/services.sh postgresql redis-server
 
 .PHONY: test-distributed
-test-distributed: services $(LINES:%=.venv/distributed-%/.ready) ## Run the tests over two workers, on both lines
+test-distributed: services $(LINES:%=.venv/distributed-%/.ready) ## Run the tests with two workers, on both Airflow lines
 	@failed=; \
 	for line in $(LINES); do \
-	  echo "== Airflow $$line: the tests over two workers"; \
+	  echo "== Airflow $$line: the tests with two workers"; \
 	  .venv/distributed-$$line/bin/python -m pytest -m distributed tests/distributed $(ARGS) || failed="$$failed $$line"; \
 	done; \
-	if [ -n "$$failed" ]; then echo "FAILED over two workers on Airflow$$failed"; exit 1; fi
+	if [ -n "$$failed" ]; then echo "FAILED with two workers on Airflow$$failed"; exit 1; fi
 
 .PHONY: lint
 lint: .venv/airflow-3.3/.ready ## Check style, layers, dependencies and types
@@ -88,7 +88,7 @@ lint: .venv/airflow-3.3/.ready ## Check style, layers, dependencies and types
 	@$(PYTHON33) -m mypy
 
 .PHONY: format
-format: .venv/airflow-3.3/.ready ## Format the code and mend what can be mended
+format: .venv/airflow-3.3/.ready ## Format the code, and fix the lint errors that can be fixed automatically
 	@$(PYTHON33) -m ruff check --preview --fix-only .
 	@$(PYTHON33) -m ruff format --preview .
 
@@ -101,11 +101,11 @@ build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution i
 	@$(PYTHON33) -m build --no-isolation --outdir dist .
 
 .PHONY: requirements
-requirements: ## Resolve all pins anew
+requirements: ## Update all pins
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	for name in $(LINES:%=airflow-%) $(LINES:%=distributed-%); do requirements/freeze.sh "$$python" "$$name" || exit 1; done
 
 .PHONY: clean
-clean: ## Remove all that make has made
+clean: ## Remove all files that make has created
 	rm -rf .venv .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

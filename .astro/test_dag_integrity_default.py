@@ -1,7 +1,7 @@
-"""Every DAG file can be read, on Airflow 2.11 and 3. ``astro dev parse`` and ``pytest .astro`` run this.
+"""Test that Airflow 2.11 or 3 can read every DAG file. ``astro dev parse`` and ``pytest .astro`` run this test.
 
-Connections and Variables do not exist here: a DAG file that reads one gets a stand-in. A file that cannot be
-read without the real ones goes into ``dag_integrity_exceptions.txt``.
+Connections and Variables do not exist here, so a DAG file that reads one gets a placeholder. List a file that needs
+the real ones in ``dag_integrity_exceptions.txt``.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from airflow.providers.common.compat.sdk import BaseHook, Connection, Variable
 PROJECT = Path(__file__).parents[1]
 
 
-def stand_in_connection(conn_id: str) -> Connection:
+def placeholder_connection(conn_id: str) -> Connection:
     return Connection(conn_id=conn_id, conn_type="generic")
 
 
-def stand_in_variable(key: str, *default: Any, deserialize_json: bool = False, **named_default: Any) -> Any:
-    """Return the default under whichever name the Airflow line knows it, else an empty value."""
+def placeholder_variable(key: str, *default: Any, deserialize_json: bool = False, **named_default: Any) -> Any:
+    """Return the default, whose name differs between the Airflow lines, or an empty value."""
     for value in (*default, *named_default.values()):
         return value
     return {} if deserialize_json else ""
 
 
 @contextmanager
-def stand_ins() -> Generator[None]:
+def placeholders() -> Generator[None]:
     with (
-        patch.object(BaseHook, "get_connection", staticmethod(stand_in_connection)),
-        patch.object(Variable, "get", staticmethod(stand_in_variable)),
+        patch.object(BaseHook, "get_connection", staticmethod(placeholder_connection)),
+        patch.object(Variable, "get", staticmethod(placeholder_variable)),
     ):
         yield
 
@@ -50,11 +50,11 @@ def exceptions() -> set[Path]:
 
 
 def test_every_dag_file_can_be_read() -> None:
-    """No file of the DAG folder raises while Airflow reads it."""
+    """Airflow reads every file of the DAG folder without an error."""
     folder = PROJECT / "dags"
-    with stand_ins():
+    with placeholders():
         errors = DagBag(dag_folder=str(folder)).import_errors
-    # Airflow 3 names files by their path in the folder, Airflow 2 by their whole path.
+    # Airflow 3 names files by their path in the folder, Airflow 2 by their full path.
     unexpected = {file: error for file, error in errors.items() if folder / file not in exceptions()}
     report = "\n\n".join(f"{file}\n{error}" for file, error in unexpected.items())
     assert not unexpected, report  # noqa: S101

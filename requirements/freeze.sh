@@ -1,5 +1,5 @@
 #!/bin/sh
-# Resolve requirements/<name>.in and the project's own dependencies anew, and write down what came of it.
+# Resolve requirements/<name>.in and the project's dependencies, and write the pins to requirements/<name>.txt.
 # usage: requirements/freeze.sh <python> <name>
 set -eu
 python=$1 name=$2

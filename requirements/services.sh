@@ -1,5 +1,5 @@
 #!/bin/sh
-# See that PostgreSQL and Redis are installed: install them where that is possible, else say what is missing.
+# Install the given services if they are missing: as root with apt, otherwise print the command.
 # usage: requirements/services.sh [postgresql] [redis-server]
 set -eu
 
