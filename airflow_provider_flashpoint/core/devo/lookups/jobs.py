@@ -128,9 +128,9 @@ def _latest_by_time(history: list[Any]) -> Any:
         times = [epoch_us(each.get(name)) if isinstance(each, Mapping) else None for each in history]
         known = [each for each in times if each is not None]
         if len(known) == len(history):
-            latest = max(known)
             # Of several at one time the last in the list is the latest.
-            return next(each for each, time in zip(reversed(history), reversed(known), strict=True) if time == latest)
+            _, latest = max((time, number) for number, time in enumerate(known))
+            return history[latest]
     return None
 
 
