@@ -125,11 +125,12 @@ def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
     assert (requests_mock.call_count, waits) == (1, [])
 
 
-def test_retry_after_seconds(requests_mock: Mocker, waits: Waits) -> None:
+@pytest.mark.parametrize(("value", "wait_s"), [("17", 17.0), ("1.5", 1.5), ("-3", 0.0)])
+def test_retry_after_seconds(requests_mock: Mocker, waits: Waits, value: str, wait_s: float) -> None:
     """The seconds of a Retry-After are waited."""
-    requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": "17"}}, {}])
+    requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
     waits.client().send(Request("GET", "/x"))
-    assert waits == [17.0]
+    assert waits == [wait_s]
 
 
 def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:

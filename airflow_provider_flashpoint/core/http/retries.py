@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import email.utils
 import logging
+import time
 
 import tenacity
-import urllib3
 
 # The sum lies between one half and all of 1, 2, 4, ... 60 seconds. Its random part spreads clients out.
 _doubling = tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random_exponential(0.5, max=30)
@@ -15,10 +16,17 @@ _log = logging.getLogger(__name__)
 
 def retry_after_s(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3)."""
-    try:
-        return urllib3.Retry().parse_retry_after(value) if value else None
-    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+    if not value:
         return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, until.timestamp() - time.time())
 
 
 def wait_s(state: tenacity.RetryCallState) -> float:
