@@ -61,8 +61,9 @@ class Section(dict[str, Any]):
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Add a problem for every key that is not one of the known, and for every secret."""
+        self.refuse_secrets()
         for name in self:
-            if name not in known:
+            if name not in known and not is_secret_name(name):
                 self.problems.add(child_path(self.path, name), unknown_key(name, known))
 
     def refuse_secrets(self) -> None:

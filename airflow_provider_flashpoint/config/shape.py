@@ -104,11 +104,10 @@ def _opened(
     nested.refuse_unknown(service_names)
     services = {}
     for service_name in service_names:
-        is_direct, is_nested = service_name in entry, service_name in nested
-        if is_direct and is_nested:
-            there = nested.place(service_name)
-            entry.problems.add(entry.place(service_name), f"it is also at {there}; keep one of the two")
-        services[service_name] = (entry if is_direct and not is_nested else nested).section(service_name)
+        found = [holder.section(service_name) for holder in (nested, entry) if service_name in holder]
+        if len(found) > 1:
+            entry.problems.add(found[1].path, f"it is also at {found[0].path}; keep one of the two")
+        services[service_name] = found[0] if found else nested.section(service_name)
     return entry, services
 
 
