@@ -35,7 +35,7 @@ def _return_large_blocks() -> None:
     glibc does so until the first one is freed, and then puts later ones into heaps, whose gaps grow: 30 MiB in a pull.
     """
     # Only glibc has mallopt: elsewhere its name is missing (macOS, musl), or None names no library (Windows, a static
-    # build). Nothing is restored, since glibc does not tell the earlier threshold, and the process of a task ends soon.
+    # build). Nothing is restored, since glibc does not report the old threshold, and the process of a task ends soon.
     with contextlib.suppress(ImportError, OSError, TypeError, AttributeError):
         import ctypes
 

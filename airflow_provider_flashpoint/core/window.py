@@ -23,7 +23,7 @@ _MILLISECONDS_FROM = 1e11  # an epoch number this large, read as seconds, would 
 class Window:
     """The times ``start <= t < end``, both aware and in UTC.
 
-    :raises ConfigurationError: the window is empty or runs backwards.
+    :raises ConfigurationError: the window is empty or reversed.
     """
 
     start: datetime
@@ -50,7 +50,7 @@ class Window:
         return Window(min(self.start, as_utc(start)), self.end)
 
     def split(self, parts: int) -> list[Window]:
-        """Return so many parts of the window, cut at whole seconds; fewer where there are fewer seconds."""
+        """Return the window in ``parts``, cut at whole seconds; in fewer parts if it has fewer seconds."""
         cuts: set[datetime] = set()
         for number in range(1, parts):
             cut = (self.start + (self.end - self.start) * number / parts).replace(microsecond=0)

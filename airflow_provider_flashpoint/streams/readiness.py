@@ -1,4 +1,4 @@
-"""Whether the setup is ready for a run. Nothing is pulled or sent."""
+"""Checks whether the setup is ready for a run. Nothing is pulled or sent."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Offsets:
     """Pages by offset, read ahead.
 
     Each page starts with the last record of the page before. If that record is unchanged, no record between the two
-    pages was missed. If it differs, a record was updated meanwhile and left its place, so another may have been missed.
+    pages was missed. If it differs, a record was updated during the pull and moved, so another may have been missed.
     Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records.
     ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
     some servers change the order of equal records with every request. Records that are read again come more than once.

@@ -1,6 +1,6 @@
 """Paginators: each reads all pages of one window in one way of paging, and can serve several endpoints.
 
-`Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, has a module of its own.
+`Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, is a separate module.
 """
 
 from __future__ import annotations

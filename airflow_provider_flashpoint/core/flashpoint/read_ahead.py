@@ -16,7 +16,7 @@ Place = tuple[Window, int]
 
 
 class ReadAhead:
-    """Reads pages, and meanwhile those that are likely to follow. Use as a context manager.
+    """Reads pages, and in parallel the pages that are likely to follow. Use as a context manager.
 
     At most ``limit`` requests are under way at once, and at most twice as many pages are kept: a page that waits long
     for its turn, such as the first one of a later window, does not keep others from being requested. Pages that wait or
@@ -54,7 +54,7 @@ class ReadAhead:
         return answer
 
     def known(self, window: Window, skip: int) -> Answer | None:
-        """Return a page that waits for its turn, None where it has not arrived."""
+        """Return a page that was read ahead, or None if it has not arrived."""
         begun = self._begun.get((window, skip))
         return begun.result() if begun and begun.done() and not begun.exception() else None
 

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncSettings(PullSettings):
-    """Options of a sync, and of its pull if it needs a stage of its own.
+    """Options of a sync, and of its pull if the given stage is not enough.
 
     :param lookup_key: the flattened name whose value is the key of the lookup.
     :param columns: the columns besides the key, None for those discovered when the lookup is built.
@@ -70,7 +70,7 @@ class SyncPorts(PullPorts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What a sync decided and did.
+    """The decisions and results of a sync.
 
     ``status`` is the one before the deployment, ``state`` the one after. ``deployment`` is None if nothing was found to
     build the lookup from.
@@ -96,7 +96,7 @@ def sync(
     :param given: the dictionary of the stage that a pull wrote for this run; None to pull.
     :param progress: the stored state of the lookup, and the status that this run uses.
     :raises ConfigurationError: the lookup_key is not a column, or not the key that the lookup was built with.
-    :raises SupersededError: another attempt has started meanwhile.
+    :raises SupersededError: another attempt has started.
     """
     return _Sync(progress, period, ports, settings).run(given)
 

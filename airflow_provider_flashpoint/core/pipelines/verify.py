@@ -1,6 +1,6 @@
 """Verify delivery: confirmed events enter the ledger once Devo's table shows them; missing ones are sent again.
 
-A confirmation says that Devo's endpoint has read the lines; only a query tells whether they reached the table. Devo
+A confirmation says that Devo's endpoint has read the lines; only a query shows whether they reached the table. Devo
 indexes events late, so missing events are waited for. Those that are still missing after a while without any new event
 are sent again. An event that was only late is then stored twice: delivery is at least once.
 

@@ -5,7 +5,7 @@
     <directory>/<kept at>-<random>.lines     `<hour> <digest> <line>` each, as the ledger and the transport take them
 
 A batch is one file, written at once and removed when its lines are in the ledger. It is never changed: the ledger
-tells which of its lines another run has delivered.
+shows which of its lines another run has delivered.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def end(
     """End our half, wait for the peer's end, and return its kind. The connection is not closed.
 
     :param patience_s: seconds to wait while the peer's host takes nothing more.
-    :param meanwhile: called once our half has ended, while the peer reads the rest.
+    :param meanwhile: called once, after our half has ended and while the peer reads the rest.
     :raises OSError: the connection broke, or the peer's host did not take all bytes.
     """
     with _non_blocking(connection) as timeout_s:
@@ -100,7 +100,7 @@ def _unacknowledged_bytes(connection: socket.socket) -> int:
 
 @contextlib.contextmanager
 def _non_blocking(connection: socket.socket) -> Generator[float | None]:
-    """Make the connection non-blocking meanwhile; yields its timeout."""
+    """Make the connection non-blocking in the ``with`` block; yields its timeout."""
     timeout_s = connection.gettimeout()
     connection.settimeout(0)
     try:

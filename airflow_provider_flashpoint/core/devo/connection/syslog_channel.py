@@ -35,7 +35,7 @@ class SyslogChannel:
     Some peers never end their half, or end it without TLS's close_notify. The first such end is compared with that of a
     connection that carries nothing. If both end alike, it is the habit of this peer: the weaker proof is accepted (its
     host has acknowledged every byte), with one warning. Otherwise the connection counts as broken. On plain TCP, one
-    case cannot be told from an orderly end: a peer that ends its half early, while the last bytes wait in its host.
+    case looks the same as an orderly end: a peer that ends its half early, while the last bytes wait in its host.
 
     :param connect: makes a connection; its timeout bounds how long a send may block.
     :param frame: returns the bytes that carry lines.
