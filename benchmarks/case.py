@@ -20,7 +20,7 @@ Measured = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The input of a contender: number of units, a directory of its own, addresses of the servers."""
+    """The input of a contender: number of units, a private directory, addresses of the servers."""
 
     count: int
     directory: Path

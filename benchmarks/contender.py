@@ -1,4 +1,4 @@
-"""``python -m benchmarks.contender CASE NAME``: runs one contender in a process of its own.
+"""``python -m benchmarks.contender CASE NAME``: runs one contender in a separate process.
 
 Reads the work as JSON from standard input. Prints the figures as one JSON object in the last line: ``done``,
 ``seconds`` and ``cpu_s`` of the measured part, and ``peak_bytes`` of the process.

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.server SETTINGS``: runs the sandboxes in a process of their own until standard input ends.
+"""``python -m benchmarks.server SETTINGS``: runs the sandboxes in a separate process until standard input ends.
 
 SETTINGS is a JSON object: ``indicators`` is the number to serve, ``latency_s`` the delay of each answer of Flashpoint,
 ``syslog_fault`` and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``.

@@ -24,7 +24,7 @@ _HOME = _PROJECT / ".demo"
 def main() -> int:
     """Run the demo. Return 0 if Devo holds what Flashpoint served, 1 if it does not, 2 if Airflow failed."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave Airflow's pages up until Ctrl-C")
+    parser.add_argument("--keep", action="store_true", help="keep Airflow's UI running until Ctrl-C")
     keep = parser.parse_args().keep
     started = time.monotonic()
 

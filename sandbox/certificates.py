@@ -1,7 +1,7 @@
 """Certificates for the TLS servers of the sandbox: an authority, a server, a client, and a foreign pair.
 
-They open nothing outside of the sandbox. The keys of the authorities are never written, so nobody can issue further
-certificates with them.
+They are valid in the sandbox only. The keys of the authorities are never written, so no further certificates can be
+issued.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from trustme import CA, LeafCert
 
 _VALIDITY = timedelta(days=366)
-# Certificates that end within this time are made anew, so that a long run does not outlive them.
+# Certificates that expire within this time are replaced, so that they do not expire during a long run.
 _SPARE = timedelta(days=7)
 _PKCS12_PASSWORD = "devo-sandbox"  # ruff: ignore[hardcoded-password-string]
 _FILES = {

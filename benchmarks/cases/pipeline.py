@@ -96,7 +96,7 @@ def plain_csv(work: Work) -> Measured:
 
 
 def pull_only(work: Work) -> Measured:
-    """Pull a window that holds so many rows; its summary is left in the directory."""
+    """Pull a window with this number of rows, and write the stage summary into the directory."""
     load_ours()
 
     def run() -> int:
@@ -171,7 +171,7 @@ def plain_pages(work: Work) -> Iterator[list[dict[str, Any]]]:
 
 
 def pull(work: Work) -> StageSummary:
-    """Pull, flatten and stage so many rows; those at the borders of halved windows come twice."""
+    """Pull, flatten and stage this number of rows; rows at the borders of halved windows arrive twice."""
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull

@@ -1,6 +1,6 @@
 """Runs in Airflow 2's Python and answers calls about its database, one JSON line for each.
 
-Airflow 2's command line takes seconds for every call; this process pays for the imports once. A call on standard
+Airflow 2's command line takes seconds for every call; this process imports Airflow once. A call on standard
 input is ``{"call": <name of a function here>, "arguments": {...}}``, the answer on standard output is
 ``{"result": ...}`` or ``{"error": ...}``. It imports nothing of the lab, so that it runs anywhere.
 """

@@ -26,7 +26,7 @@ _POLL_S = 0.3
 
 
 class AirflowInstance:
-    """A real Airflow with a home, a database and processes of its own.
+    """A real Airflow with a private home, database and set of processes.
 
     ``with AirflowInstance(home, dags) as airflow:`` migrates the database, starts the components, waits
     until they are healthy, and ends every process when the block is left.
@@ -126,7 +126,7 @@ class AirflowInstance:
             self._checked("users", "create", "--role", "Admin", *names, *login)
 
     def start(self) -> None:
-        """Start each component in a session of its own, without waiting until it is healthy."""
+        """Start each component in a new session, without waiting until it is healthy."""
         for component in self._components():
             self._processes.start(component[0], self._airflow(*component), self._environment)
         if self.line == 2:

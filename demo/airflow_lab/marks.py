@@ -1,8 +1,8 @@
 """Finding and ending all processes of a lab.
 
-Airflow's own processes do not stay in one process group: the parsers of DAG files and every running task
-make groups, and some sessions, of their own. So each process carries a mark in its environment, which its
-children inherit, and a lab ends all processes with its mark.
+Airflow's processes are not in one process group: the parsers of DAG files and the running tasks create new
+groups and sessions. So each process has a mark in its environment, which its children inherit, and a lab
+ends all processes with its mark.
 """
 
 from __future__ import annotations

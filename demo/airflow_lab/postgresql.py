@@ -27,14 +27,14 @@ _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 
 class PostgresServer:
-    """A PostgreSQL server on a free loopback port, with a password of its own.
+    """A PostgreSQL server on a free loopback port, with a random password.
 
     ``with PostgresServer(directory) as postgres: AirflowLab(..., database=postgres.database("airflow"))``
 
     :param directory: an empty or missing folder for data and logs; it is not removed. PostgreSQL refuses to
-        run as root. Under root the folder is given to the user ``postgres`` or ``nobody``, who must be able to
-        reach it: possible below ``tempfile.mkdtemp()``, not below pytest's ``tmp_path``.
-    :raises LabError: PostgreSQL is not installed, or does not start; with its output.
+        run as root. Under root the folder is given to the user ``postgres`` or ``nobody``, who must have access to
+        it: use a folder in ``tempfile.mkdtemp()``, not in pytest's ``tmp_path``.
+    :raises LabError: PostgreSQL is not installed or does not start; the error contains its output.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -117,7 +117,7 @@ class PostgresServer:
 
 
 def _programs() -> Path:
-    """Return the folder of the newest PostgreSQL; Debian keeps the server's programs out of PATH."""
+    """Return the folder with the programs of the newest PostgreSQL, which are not in PATH on Debian."""
     in_path = shutil.which("initdb")
     folders = [Path(in_path).resolve().parent] if in_path else []
     by_version = sorted(_DEBIAN.glob("[0-9]*/bin"), key=lambda bin_: int(bin_.parent.name))

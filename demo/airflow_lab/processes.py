@@ -37,7 +37,7 @@ class Processes:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a component in a session of its own."""
+        """Start a component in a new session."""
         self._logs.mkdir(parents=True, exist_ok=True)
         self._guard = self._guard or self._start_guard()
         self._orders[name] = command, environment

@@ -32,7 +32,7 @@ class RestControl:
     def healthy(self) -> bool:
         try:
             answer = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=_TIMEOUT_S)
-            # The server builds the API for tasks at its first call, and answers nothing else meanwhile.
+            # The server builds the API for tasks at its first call, and answers no other call until that is done.
             for_tasks = self._session.get(f"{self._url}/execution/health", timeout=_TIMEOUT_S)
         except (requests.ConnectionError, requests.Timeout):
             return False

@@ -10,7 +10,7 @@ from random import Random
 from uuid import UUID
 
 EDGE_S = 300
-# One in so many records lies exactly on a multiple of five minutes, where windows meet.
+# One of this number of records lies exactly on a multiple of five minutes, the border of two windows.
 _EDGE_EVERY = 37
 
 

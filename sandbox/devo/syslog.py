@@ -77,7 +77,7 @@ class SyslogListener:
         return port
 
     def start(self) -> Self:
-        """Listen, and serve in threads of its own until ``stop``."""
+        """Listen, and serve connections in new threads until ``stop``."""
         self.stopping.clear()
         self._socket = socket.create_server(("127.0.0.1", self._wanted_port), backlog=_BACKLOG)
         self._acceptor = threading.Thread(target=self._accept, args=(self._socket,), daemon=True)

@@ -116,7 +116,7 @@ class DevoTables:
         self.turns = Turns()
         self._budget = MemoryBudget(memory_bytes)
         self._lock = threading.RLock()
-        # The list of connections has a lock of its own, so that accepting never waits for cutting.
+        # The list of connections has a separate lock, so that accepting never waits for cutting.
         self._changed = threading.Condition()
         self._connections: list[SyslogConnection] = []
         self._tables: dict[str, Table] = {}

@@ -55,7 +55,7 @@ def call(*arguments: object, answer: str = "") -> Outcome:
 
 
 def call_process(*arguments: str, environment: dict[str, str] | None = None) -> Outcome:
-    """Run the command in a process of its own, which starts Airflow."""
+    """Run the command in a separate process, which starts Airflow."""
     done = subprocess.run(
         [sys.executable, "-m", "airflow_provider_flashpoint.cli", *arguments],
         env={**os.environ, **(environment or {})},

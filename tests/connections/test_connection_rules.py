@@ -119,7 +119,7 @@ def test_the_form_offers_every_generation_of_the_api() -> None:
 
 
 class GatewaySettings(ConnectionSettings):
-    """A connection type with one field of its own."""
+    """A connection type with one additional field."""
 
     conn_type = "gateway"
 

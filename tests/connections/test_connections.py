@@ -187,7 +187,7 @@ def test_behaviour_names_what_is_there(conn_type: str) -> None:
 def forms() -> None:
     """Skip where Airflow does not build forms itself."""
     if not (importlib.util.find_spec("wtforms") and importlib.util.find_spec("flask_appbuilder")):
-        pytest.skip("this Airflow has no forms of its own")
+        pytest.skip("this Airflow does not build connection forms")
 
 
 @pytest.mark.airflow

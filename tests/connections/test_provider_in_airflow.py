@@ -82,7 +82,7 @@ def test_the_look_of_a_form_is_valid(conn_type: str) -> None:
 
 @pytest.fixture
 def in_airflow(tmp_path: Path) -> Callable[[str], Any]:
-    """Run Python with the provider installed and an Airflow home of its own; return what it prints last, from JSON."""
+    """Run Python with the provider installed and a private Airflow home; return its last line of output, from JSON."""
     distribution = tmp_path / "site" / f"airflow_provider_flashpoint-{__version__}.dist-info"
     distribution.mkdir(parents=True)
     (distribution / "METADATA").write_text(

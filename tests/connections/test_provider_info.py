@@ -1,4 +1,4 @@
-"""What Airflow is told about the provider."""
+"""The description of the provider for Airflow."""
 
 from __future__ import annotations
 

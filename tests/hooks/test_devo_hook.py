@@ -143,10 +143,10 @@ def test_lookups_arrive(devo: DevoServer, hook_of: Any, connection: dict[str, An
 
 
 @pytest.mark.parametrize("transport", ["api", "syslog"])
-def test_lookups_api_is_there_beside_either_transport(
+def test_lookups_api_is_available_with_each_transport(
     devo: DevoServer, hook_of: Any, connection: dict[str, Any], transport: str
 ) -> None:
-    """Lookups can be listed, told about and dropped, whatever transport brings their rows."""
+    """Lookups can be listed, described and dropped, whichever transport delivers their rows."""
     extra = {**connection["extra"], "lookup_transport": transport, "lookup_pause_s": 0}
     hook = hook_of(connection | {"extra": extra})
     name = f"Listed_{transport}"
@@ -205,7 +205,7 @@ def test_http_is_named(hook_of: Any, http_connection: dict[str, Any], devo: Devo
 def test_bad_events_by_http(
     hook_of: Any, http_connection: dict[str, Any], extra: dict[str, Any], expected: str, devo: DevoServer
 ) -> None:
-    """What stands against sending by HTTP is told in words, and without the token."""
+    """The check of HTTP ingestion describes each problem in words, without the token."""
     good, said = hook_of(http_connection | {"extra": http_connection["extra"] | extra}).test_connection()
     assert not good
     assert expected in said
@@ -237,7 +237,7 @@ EVENTS = {
 def test_bad_events(
     hook_of: Any, connection: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any], expected: str
 ) -> None:
-    """What stands against sending events is told in words, and without secrets."""
+    """The check of events describes each problem in words, without secrets."""
     fields = connection | fields | {"extra": connection["extra"] | extra}
     if fields["port"] == -1:
         fields["port"] = closed_port()
@@ -285,7 +285,7 @@ def test_bad_lookups(
     extra: dict[str, Any],
     expected: str,
 ) -> None:
-    """What stands against the lookups is told in words while the events are said to be ready, and without secrets."""
+    """The check of lookups describes each problem in words, without secrets, and reports that events are ready."""
     urls = {"refused": f"http://127.0.0.1:{closed_port()}", "wrong path": f"{devo.url}/elsewhere"}
     extra = connection["extra"] | extra
     extra["api_base_url"] = urls.get(extra["api_base_url"], extra["api_base_url"])

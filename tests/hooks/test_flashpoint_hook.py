@@ -92,7 +92,7 @@ def test_one_token_and_no_extra_header(hook_of: Any, flashpoint: NotingServer) -
 
 
 def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
-    """The service is told which integration calls, and in which version."""
+    """Requests name the integration and its version."""
     hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)
     (headers,) = flashpoint.seen
     assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__}"
@@ -175,7 +175,7 @@ BAD = {
 
 @pytest.mark.parametrize(("fields", "expected"), BAD.values(), ids=list(BAD))
 def test_bad_connection(hook_of: Any, flashpoint: NotingServer, fields: dict[str, Any], expected: str) -> None:
-    """What stands against reading is told in words, and without the token."""
+    """The check describes each problem in words, without the token."""
     values = {
         "forbidden": flashpoint.settings.forbidden_token,
         "refused": f"http://127.0.0.1:{closed_port()}",

@@ -273,12 +273,12 @@ def test_faults_are_scripted_over_the_control_plane(server: HttpServer, client: 
     control = f"{server.url}/__sandbox__/faults"
     added = client.post(control, json=[{"kind": "status", "match": "GET", "times": None}], timeout=TIMEOUT_S)
     statuses = [client.get(f"{server.url}/total", timeout=TIMEOUT_S).status_code for _ in range(2)]
-    told = client.get(control, timeout=TIMEOUT_S).json()
+    listed = client.get(control, timeout=TIMEOUT_S).json()
     client.delete(control, timeout=TIMEOUT_S)
     statuses.append(client.get(f"{server.url}/total", timeout=TIMEOUT_S).status_code)
     assert added.status_code == 201
     assert statuses == [503, 503, 200]
-    assert told == {
+    assert listed == {
         "fired": 2,
         "faults": [{"kind": "status", "match": "GET", "times": None, "matched": 2, "fired": 2}],
     }

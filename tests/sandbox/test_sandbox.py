@@ -63,9 +63,10 @@ def test_both_services_are_reached_by_their_connections() -> None:
 def test_the_control_planes_are_where_the_summary_says() -> None:
     """Both addresses in the summary answer with their routes."""
     with Sandbox() as sandbox:
-        told = sandbox.summary()
+        summary = sandbox.summary()
         listed = [
-            requests.get(told[name]["control"], timeout=TIMEOUT_S).json()["routes"] for name in ("flashpoint", "devo")
+            requests.get(summary[name]["control"], timeout=TIMEOUT_S).json()["routes"]
+            for name in ("flashpoint", "devo")
         ]
     assert all(listed)
 
@@ -119,8 +120,8 @@ def test_the_command_serves_and_ends_in_order(tmp_path: Path, ending: signal.Sig
         "--seed", "5", "--indicators", "40", "--alerts", "7", "--types", "domain,ip-dst|port",
         "--from", "2024-01-01T00:00:00Z", "--to", "2024-01-01T01:00:00Z", "--faults", str(faults),
     ]  # fmt: skip
-    with running(tmp_path, *arguments) as (process, told):
-        flashpoint = json.loads(told["connections"]["AIRFLOW_CONN_FLASHPOINT_DEFAULT"])
+    with running(tmp_path, *arguments) as (process, summary):
+        flashpoint = json.loads(summary["connections"]["AIRFLOW_CONN_FLASHPOINT_DEFAULT"])
         headers = {"Authorization": f"Bearer {flashpoint['password']}"}
         with requests.Session() as session:
             statuses = [
@@ -131,8 +132,8 @@ def test_the_command_serves_and_ends_in_order(tmp_path: Path, ending: signal.Sig
             ]
         process.send_signal(ending)
         output, errors = process.communicate(timeout=TIMEOUT_S)
-    assert told["flashpoint"]["indicators"] == {"domain": 20, "ip-dst|port": 20}
-    assert told["flashpoint"]["alerts"] == 7
+    assert summary["flashpoint"]["indicators"] == {"domain": 20, "ip-dst|port": 20}
+    assert summary["flashpoint"]["alerts"] == 7
     assert statuses == [418, 200]
     assert (process.returncode, errors) == (0, "")
     for name in ("FLASHPOINT", "DEVO"):
@@ -141,17 +142,17 @@ def test_the_command_serves_and_ends_in_order(tmp_path: Path, ending: signal.Sig
 
 def test_the_exports_survive_a_shell(tmp_path: Path) -> None:
     """The printed lines give a shell exactly the connections."""
-    with running(tmp_path, "--indicators", "0", "--alerts", "0") as (process, told):
+    with running(tmp_path, "--indicators", "0", "--alerts", "0") as (process, summary):
         process.terminate()
         output, _ = process.communicate(timeout=TIMEOUT_S)
     exports = "\n".join(line for line in output.splitlines() if line.startswith("export "))
-    told_by_shell = subprocess.run(
+    in_shell = subprocess.run(
         ["sh", "-c", f'{exports}\nprintf "%s" "$AIRFLOW_CONN_DEVO_DEFAULT"'],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told_by_shell.stdout == told["connections"]["AIRFLOW_CONN_DEVO_DEFAULT"]
+    assert in_shell.stdout == summary["connections"]["AIRFLOW_CONN_DEVO_DEFAULT"]
 
 
 def test_wrong_faults_end_the_command_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

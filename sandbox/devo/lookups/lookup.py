@@ -77,7 +77,7 @@ class Lookup:
         """Return rows as lists of texts, in the order in which their keys first arrived."""
         stored = self.content.rows if self.content else {}
         end = None if limit is None else offset + limit
-        # Copied before they are unpacked, since a job may change the lookup meanwhile.
+        # Copied before they are unpacked, because a job may change the lookup during that time.
         taken = list(islice(stored.values(), offset, end))
         return [unpack(row) for row in taken]
 

@@ -24,7 +24,7 @@ def lines(lookups: DevoLookups) -> LookupLines:
 
 
 def upload(lines: LookupLines, action: str, *rows: str, header: str = HEADER, **connections: int) -> None:
-    """Send an upload; a row that begins with ``-`` is deleted. Each part may have a connection of its own."""
+    """Send an upload; a row that begins with ``-`` is deleted. Each part may have a separate connection."""
     control = f"my.lookup.control.Colors.{action}"
     lines.take(connections.get("start", 1), control, f"17.5_Colors|START|{header}".encode())
     for row in rows:

@@ -66,7 +66,7 @@ def test_a_stall_takes_nothing_and_then_everything(ingestion: Ingestion) -> None
 
 @pytest.mark.parametrize("how", ["released", "timed"])
 def test_a_stall_then_close_reads_no_more(ingestion: Ingestion, how: str) -> None:
-    """After the stall the connection breaks, and bytes sent meanwhile have not arrived."""
+    """After the stall the connection breaks, and bytes sent during the stall have not arrived."""
     fault = SyslogFault("stall_then_close", after_bytes=1_000, stall_s=0.05 if how == "timed" else None)
     ingestion.script.add(fault)
     with ingestion.connect() as client:

@@ -91,9 +91,9 @@ def test_unknown_paths_and_methods_are_refused_as_json(
 
 def test_requests_share_a_connection(server: FlashpointServer) -> None:
     """The server keeps a connection alive: two requests are answered on one socket."""
-    asked = f"GET /__sandbox__/summary HTTP/1.1\r\nHost: {server.url}\r\n\r\n".encode()
+    request = f"GET /__sandbox__/summary HTTP/1.1\r\nHost: {server.url}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as connection:
-        connection.sendall(asked + asked)
+        connection.sendall(request + request)
         received = b""
         while received.count(b"HTTP/1.1 200") < 2:
             piece = connection.recv(65_536)
@@ -147,14 +147,14 @@ def test_the_log_shows_requests_without_secrets(own_server: FlashpointServer) ->
         Authorization="Bearer known.token",
         **{"X-FP-IntegrationPlatform": "Airflow"},
     )
-    told = get(own_server, "/__sandbox__/requests")
-    (entry,) = told.json()["requests"]
-    assert told.json()["count"] == 1
+    answer = get(own_server, "/__sandbox__/requests")
+    (entry,) = answer.json()["requests"]
+    assert answer.json()["count"] == 1
     assert (entry["method"], entry["path"], entry["query"], entry["status"], entry["fault"]) == (
         "GET", "/api/v4/indicators/attribute", "types=ip-dst%7Cport&api_key=***", 400, None,
     )  # fmt: skip
     assert entry["headers"]["X-FP-IntegrationPlatform"] == "Airflow"
-    assert "known.token" not in told.text
+    assert "known.token" not in answer.text
 
 
 def test_the_log_is_forgotten_on_request(own_server: FlashpointServer) -> None:
@@ -220,8 +220,8 @@ def test_invalid_control_requests_are_refused_by_name(
 
 def test_bulk_indicators_are_published_over_the_control_plane(own_server: FlashpointServer) -> None:
     """Indicators of a block are served like others."""
-    asked = {"type": "sha256", "count": 5_000, "from": FROM.isoformat(), "to": TO.isoformat(), "columns": 8}
-    requests.post(f"{own_server.url}/__sandbox__/indicators/bulk", json=asked, timeout=TIMEOUT_S)
+    request = {"type": "sha256", "count": 5_000, "from": FROM.isoformat(), "to": TO.isoformat(), "columns": 8}
+    requests.post(f"{own_server.url}/__sandbox__/indicators/bulk", json=request, timeout=TIMEOUT_S)
     answer = get(
         own_server,
         "/api/v4/indicators/attribute?types=sha256&limit=3&skip=4997",
