@@ -69,8 +69,13 @@ class Connector:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self.tls is not None:
-                # Without this, an end without close_notify would look like one with it.
-                connection = self.tls.wrap_socket(connection, server_hostname=self.host, suppress_ragged_eofs=False)
+                connection = self.tls.wrap_socket(
+                    connection,
+                    server_hostname=self.host,
+                    do_handshake_on_connect=False,  # a signal in the handshake must find the socket in `connection`
+                    suppress_ragged_eofs=False,  # else an end without close_notify would look like one with it
+                )
+                connection.do_handshake()
             connection.settimeout(self.send_timeout_s)
         except BaseException as error:
             connection.close()

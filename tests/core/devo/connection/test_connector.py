@@ -44,6 +44,22 @@ def test_connection_is_set_up_for_sending(peer: PeerMaker) -> None:
         assert connection.gettimeout() == pytest.approx(7.0)
 
 
+def test_interrupted_handshake_closes_the_socket(
+    peer: PeerMaker, authority: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that ends the handshake leaves no open socket behind."""
+    interrupted: list[ssl.SSLSocket] = []
+
+    def do_handshake(connection: ssl.SSLSocket, *_: Any) -> None:
+        interrupted.append(connection)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", do_handshake)
+    with pytest.raises(KeyboardInterrupt):
+        connector_to(peer(read_to_end), authority).connect()
+    assert [connection.fileno() for connection in interrupted] == [-1]
+
+
 def test_ipv6_is_spoken() -> None:
     """A host with an IPv6 address can be connected."""
     try:
