@@ -6,17 +6,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import add_file_option, find_file, summary_of
 from airflow_provider_flashpoint.cli.report import Report
+from airflow_provider_flashpoint.config import CollectorConfig, load_collector_config
 from airflow_provider_flashpoint.streams.catalog import dags_of
 from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine
-
-if TYPE_CHECKING:
-    from airflow_provider_flashpoint.config import CollectorConfig
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -31,31 +28,22 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    configuration, config = _configuration(options.config)
+    loaded: list[CollectorConfig] = []
+
+    def load() -> str:
+        file = find_file(options.config)
+        loaded.append(load_collector_config(file))
+        return f"{file}: {summary_of(loaded[0])}."
+
     airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
-    findings = [configuration, airflow]
+    findings = [examine("configuration", load), airflow]
+    config = loaded[0] if loaded else None
     if airflow.good:
         findings += [examine("DAGs", partial(_dags, config))] if config else []
         # Connections can come from the environment or a secrets backend, so they are checked without a database too.
         findings += [examine("database", _database), *connection_findings(config)]
-    return Report.of(
-        {"findings": [asdict(finding) for finding in findings]},
-        _lines(findings),
-        good=all(finding.good for finding in findings),
-    )
-
-
-def _configuration(path: Path | None) -> tuple[Finding, CollectorConfig | None]:
-    from airflow_provider_flashpoint.config import load_collector_config
-
-    loaded: list[CollectorConfig] = []
-
-    def load() -> str:
-        file = find_file(path)
-        loaded.append(load_collector_config(file))
-        return f"{file}: {summary_of(loaded[0])}."
-
-    return examine("configuration", load), loaded[0] if loaded else None
+    data = {"findings": [asdict(finding) for finding in findings]}
+    return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
 
 
 def _dags(config: CollectorConfig) -> str:

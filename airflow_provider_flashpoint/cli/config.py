@@ -8,21 +8,18 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.report import Report, table
-from airflow_provider_flashpoint.config import collector_config_path, load_collector_config
+from airflow_provider_flashpoint.config import CollectorConfig, collector_config_path, load_collector_config
 from airflow_provider_flashpoint.config.load import FILE_NAME, PATH_VARIABLE
 from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
+from airflow_provider_flashpoint.config.reference import json_schema
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
-
-if TYPE_CHECKING:
-    from airflow_provider_flashpoint.config import CollectorConfig
-    from airflow_provider_flashpoint.streams.catalog import Stream
+from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
 
 _INPUTS = ("flashpoint_indicator", "flashpoint_alert")
 _DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
@@ -93,16 +90,14 @@ def _validate(options: argparse.Namespace) -> Report:
         heading, *found = str(error).removeprefix(f"{file}: ").split("\n  ")
         problems = found or [heading]
         lines = [f"{file}: not valid", *(f"  {problem}" for problem in problems)]
-        return Report.of({"file": str(file), "problems": problems, "notes": []}, lines, good=False)
+        return Report({"file": str(file), "problems": problems, "notes": []}, lines, exit_code=1)
     lines = [f"{file}: valid, {summary_of(config)}", *(f"  note: {note}" for note in config.notes)]
-    return Report.of({"file": str(file), "problems": [], "notes": list(config.notes)}, lines)
+    return Report({"file": str(file), "problems": [], "notes": list(config.notes)}, lines)
 
 
 def _schema(options: argparse.Namespace) -> Report:
-    from airflow_provider_flashpoint.config.reference import json_schema
-
     schema = json_schema()
-    return Report.of({"schema": schema}, json.dumps(schema, indent=2).split("\n"))
+    return Report({"schema": schema}, json.dumps(schema, indent=2).split("\n"))
 
 
 def _explain(options: argparse.Namespace) -> Report:
@@ -119,7 +114,7 @@ def _explain(options: argparse.Namespace) -> Report:
     lines += [f"{name} is off or not in the file: it has no DAG." for name in without_dag]
     lines += [f"note: {note}" for note in config.notes]
     data = {"file": str(file), "dags": explained, "without_dag": without_dag, "notes": list(config.notes)}
-    return Report.of(data, lines)
+    return Report(data, lines)
 
 
 def _dag_dict(dag: Any, source: Any) -> dict[str, Any]:

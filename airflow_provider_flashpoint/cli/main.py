@@ -60,11 +60,11 @@ def _reported(options: argparse.Namespace) -> Report:
     try:
         report: Report = options.run(options)
     except KeyboardInterrupt:
-        return Report.failure("Interrupted.", exit_code=_INTERRUPTED)
+        return Report(error="Interrupted.", exit_code=_INTERRUPTED)
     except WrongUsage as error:
-        return Report.failure(str(error), exit_code=2)
+        return Report(error=str(error), exit_code=2)
     except Exception as error:  # any error becomes one line; a traceback could show secrets
-        return Report.failure(reason_of(error))
+        return Report(error=reason_of(error), exit_code=1)
     return report
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import add_file_option, find_file
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
+from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -65,7 +66,7 @@ def _run(options: argparse.Namespace) -> Report:
     found = preview(task, conf, limit=options.limit, rows=options.rows)
     good = found["rejected"] <= found["max_rejects"]
     verdict = [] if good else ["", f"A run would fail after this delivery: max_rejects is {found['max_rejects']}."]
-    return Report.of(found, [*lines_of(found), *verdict, "", "Nothing was sent."], good=good)
+    return Report(found, [*lines_of(found), *verdict, "", "Nothing was sent."], exit_code=0 if good else 1)
 
 
 def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
@@ -83,8 +84,6 @@ def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _stream(options: argparse.Namespace) -> Stream:
-    from airflow_provider_flashpoint.config import load_collector_config
-
     database.start()
     database.state_variables()  # fails without a database; reading one Variable would not
     file = find_file(options.config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -23,23 +23,13 @@ class Report:
     :param data: the keys of the JSON object besides ``good``, in JSON's own types.
     :param lines: the same for people.
     :param error: why there is no result.
+    :param exit_code: see `EXIT_CODES`.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
-    lines: Sequence[str] = ()
-    good: bool = True
+    lines: Iterable[str] = ()
     error: str = ""
     exit_code: int = 0
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any], lines: Iterable[str], *, good: bool = True) -> Self:
-        """Return the report of a command that ended; the exit code is 1 where it found a problem."""
-        return cls(data, tuple(lines), good=good, exit_code=0 if good else 1)
-
-    @classmethod
-    def failure(cls, error: str, *, exit_code: int = 1) -> Self:
-        """Return the report of a command that failed."""
-        return cls(good=False, error=error, exit_code=exit_code)
 
     def as_text(self) -> str:
         """Return the report for people, without control characters."""
@@ -48,7 +38,7 @@ class Report:
 
     def as_json(self) -> str:
         """Return the report as a JSON object, in ASCII."""
-        result = {"good": self.good, **({"error": self.error} if self.error else {}), **self.data}
+        result = {"good": self.exit_code == 0, **({"error": self.error} if self.error else {}), **self.data}
         return json.dumps(result, indent=2)
 
 

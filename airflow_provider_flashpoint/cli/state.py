@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import add_file_option, find_file
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table, visible
+from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.catalog import all_streams, find
-from airflow_provider_flashpoint.streams.change import changed_state, forget_sent, has_variable
-from airflow_provider_flashpoint.streams.progress import next_run, progress_of, stored_state
-
-if TYPE_CHECKING:
-    from airflow_provider_flashpoint.streams.catalog import Stream
+from airflow_provider_flashpoint.streams import progress
+from airflow_provider_flashpoint.streams.catalog import Stream, all_streams, find
 
 _SHOW = "Show each state: status, checkpoint, columns, last run, age."
 _RESET = "Delete states, so that the next run begins like a first run."
@@ -55,9 +52,9 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace) -> Report:
     streams, notes = _streams(options)
     now = datetime.now(UTC)
-    states = [progress_of(stream, now) for stream in streams]
-    good = all(state["problem"] is None for state in states)
-    return Report.of({"states": states, "notes": notes}, [*_state_lines(states), *_note_lines(notes)], good=good)
+    states = [progress.progress_of(stream, now) for stream in streams]
+    exit_code = 1 if any(state["problem"] for state in states) else 0
+    return _report("states", states, _state_lines(states), notes, exit_code=exit_code)
 
 
 def _reset(options: argparse.Namespace) -> Report:
@@ -71,9 +68,9 @@ def _reset(options: argparse.Namespace) -> Report:
                 f"--forget-sent cannot be used for {stream.name}: the configuration does not name this table, so the "
                 "place of its ledger is unknown."
             )
-    streams = [stream for stream in streams if stream in forgotten or has_variable(stream)]
+    streams = [stream for stream in streams if stream in forgotten or progress.has_variable(stream)]
     if not streams:
-        return Report.of({"reset": [], "notes": notes}, ["There is no state to reset.", *_note_lines(notes)])
+        return _report("reset", [], ["There is no state to reset."], notes)
     texts = {stream.variable: _reset_text(stream, resend=stream in forgotten) for stream in streams}
     _confirm(
         options, [f"{each.name}: the Variable {each.variable} is deleted. {texts[each.variable]}" for each in streams]
@@ -83,13 +80,12 @@ def _reset(options: argparse.Namespace) -> Report:
             "name": stream.name,
             "variable": stream.variable,
             "deleted": database.delete_variable(stream.variable),
-            "forgotten_hours": forget_sent(stream) if stream in forgotten else None,
+            "forgotten_hours": progress.forget_sent(stream) if stream in forgotten else None,
             "next_run": texts[stream.variable],
         }
         for stream in streams
     ]
-    lines = [f"{each['name']}: reset. {each['next_run']}" for each in done]
-    return Report.of({"reset": done, "notes": notes}, [*lines, *_note_lines(notes)])
+    return _report("reset", done, [f"{each['name']}: reset. {each['next_run']}" for each in done], notes)
 
 
 def _set(options: argparse.Namespace) -> Report:
@@ -107,17 +103,13 @@ def _set(options: argparse.Namespace) -> Report:
     for stream, state, _ in changes:
         database.write_variable(stream.variable, state.to_json())
     done = [{"name": stream.name, "variable": stream.variable, "change": text} for stream, _, text in changes]
-    lines = [f"{each['name']}: {each['change']}" for each in done]
-    return Report.of({"set": done, "notes": notes}, [*lines, *_note_lines(notes)])
+    return _report("set", done, [f"{each['name']}: {each['change']}" for each in done], notes)
 
 
 def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
     """Return the streams that the arguments name, or all; and notes on why some may be missing."""
-    from airflow_provider_flashpoint.config import load_collector_config
-
     database.start()
-    notes = []
-    config = None
+    notes, config = [], None
     try:
         config = load_collector_config(find_file(options.config))
     except ConfigurationError as error:
@@ -158,25 +150,25 @@ def _reset_text(stream: Stream, *, resend: bool) -> str:
 
 def _change(stream: Stream, options: argparse.Namespace) -> tuple[Stream, LookupState | EventState, str]:
     """Return a stream, its new state, and the change in words."""
-    before = stored_state(stream) or stream.kind()
+    before = progress.stored_state(stream) or stream.kind()
     try:
         given = options.to_checkpoint
         checkpoint = parse_instant(given, name="--to-checkpoint") if given is not None else None
-        after = changed_state(stream, before, status=options.status, checkpoint=checkpoint)
+        after = progress.changed_state(stream, before, status=options.status, checkpoint=checkpoint)
     except ConfigurationError as error:
         raise WrongUsage(str(error)) from error
     changes = [f"status {options.status}"] if options.status else []
-    is_gap = False
+    gap = ""
     if checkpoint:
         old = before.to_checkpoint_time
         changes.append(f"checkpoint {format_instant(old) if old else 'none'} -> {format_instant(checkpoint)}")
-        is_gap = old is not None and checkpoint > old
-    gap = " No scheduled run reads the records between the two checkpoints." if is_gap else ""
+        if old is not None and checkpoint > old:
+            gap = " No scheduled run reads the records between the two checkpoints."
     return stream, after, f"{', '.join(changes)}. {_next_run_text(stream, after)}{gap}"
 
 
 def _next_run_text(stream: Stream, state: LookupState | EventState | None) -> str:
-    run = next_run(stream, state)
+    run = progress.next_run(stream, state)
     if run is None:
         return "The next run will use this state." if state else "The next run will begin without a state."
     action = f"sends {stream.content}"
@@ -203,6 +195,13 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
         raise WrongUsage("Nothing was changed.")
 
 
+def _report(
+    action: str, done: Sequence[Mapping[str, Any]], lines: Iterable[str], notes: Sequence[str], *, exit_code: int = 0
+) -> Report:
+    note_lines = [f"note: {line.strip()}" for note in notes for line in note.splitlines()]
+    return Report({action: done, "notes": notes}, [*lines, *note_lines], exit_code=exit_code)
+
+
 def _state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not states:
         yield "There is no state, and no configuration that names a stream."
@@ -224,10 +223,6 @@ def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
         "-" if state["columns"] is None else str(state["columns"]),
         state["run_id"] or "-",
     )
-
-
-def _note_lines(notes: Sequence[str]) -> list[str]:
-    return [f"note: {line.strip()}" for note in notes for line in note.splitlines()]
 
 
 def _duration(seconds: float) -> str:

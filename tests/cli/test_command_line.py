@@ -93,7 +93,7 @@ def test_columns_of_a_table_begin_at_the_same_place() -> None:
 
 def test_an_error_is_json_too() -> None:
     """With --json, the reason of an error is on standard output."""
-    assert json.loads(Report.failure("why").as_json()) == {"good": False, "error": "why"}
+    assert json.loads(Report(error="why", exit_code=1).as_json()) == {"good": False, "error": "why"}
 
 
 @pytest.mark.airflow
