@@ -45,8 +45,7 @@ def state_variables() -> list[str]:
 
         key = _model().key
         is_state = or_(*(key.startswith(prefix, autoescape=True) for prefix in _PREFIXES))
-        names: list[str] = list(session.scalars(select(key).where(is_state)))
-    return sorted(names)
+        return sorted(session.scalars(select(key).where(is_state)))
 
 
 def read_variable(name: str) -> str | None:

@@ -9,8 +9,6 @@
 The order is the contract: an event enters the ledger only after Devo confirmed it. A crash between the two repeats at
 most one batch. A crash before loses nothing, since the window is read again. Where the process can still write, it
 keeps its undelivered lines, and the next run sends them before it reads anything.
-
-A preview runs the same pipeline with other ports: a writer that keeps lines and sends none, and `EventStore.preview`.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
-from airflow_provider_flashpoint.core.reporting.sender_log import DEFAULT_PERIOD_S, SenderLog
+from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
@@ -52,9 +50,9 @@ class DeliverySettings:
     resend: bool = False
     batch_records: int = 1000
     batch_bytes: int = 4 << 20
-    ledger_retention: timedelta = timedelta(days=30)
-    statistics_period_s: float | None = DEFAULT_PERIOD_S
-    verify_timeout_s: float = 900.0
+    ledger_retention: timedelta
+    statistics_period_s: float | None
+    verify_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,7 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) ->
             "The window begins before %s, where the ledger ends: events of that time may be sent again.",
             format_instant(prune_before),
         )
-    sender_log = SenderLog(ports.writer, period_s=settings.statistics_period_s, clock=ports.clock)
+    sender_log = SenderLog(ports.writer, ports.clock, period_s=settings.statistics_period_s)
     with store.rejected:
         store.lock.begin()
         try:

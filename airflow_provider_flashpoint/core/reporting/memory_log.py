@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_PERIOD_S = 300.0
+_PERIOD_S = 300.0
 _MIB = 1 << 20
 
 _log = logging.getLogger(__name__)
@@ -24,23 +24,34 @@ class Memory:
     global_percent: float
 
 
+def used_memory(proc: Path = Path("/proc")) -> Memory | None:
+    """Return the memory in use as Linux reports it (proc(5)); None on other machines."""
+    try:
+        resident_pages = int((proc / "self/statm").read_text().split()[1])
+        lines = (line.split(":") for line in (proc / "meminfo").read_text().splitlines())
+        kib = {name: int(value.split()[0]) for name, value in lines}
+        available, total = kib["MemAvailable"], kib["MemTotal"]
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+    return Memory(resident_pages * os.sysconf("SC_PAGE_SIZE"), 100.0 * (total - available) / total)
+
+
 class MemoryLog:
     """Logs how much memory is used, at most once per period.
 
     :param period_s: the shortest time between two log lines.
-    :param measure: returns the memory in use, or None where the machine does not report it; replaced by tests.
     """
 
     def __init__(
         self,
         *,
-        period_s: float = DEFAULT_PERIOD_S,
+        period_s: float = _PERIOD_S,
         clock: Callable[[], float] = time.monotonic,
-        measure: Callable[[], Memory | None] | None = None,
+        measure: Callable[[], Memory | None] = used_memory,
     ) -> None:
         self._period_s = period_s
         self._clock = clock
-        self._measure = measure or used_memory
+        self._measure = measure
         self._next = clock() + period_s
 
     def look(self) -> None:
@@ -59,15 +70,3 @@ class MemoryLog:
                 before.process_bytes / _MIB,
                 after.process_bytes / _MIB,
             )
-
-
-def used_memory(proc: Path = Path("/proc")) -> Memory | None:
-    """Return the memory in use as Linux reports it (proc(5)); None on other machines."""
-    try:
-        resident_pages = int((proc / "self/statm").read_text().split()[1])
-        lines = (line.split(":") for line in (proc / "meminfo").read_text().splitlines())
-        kib = {name: int(value.split()[0]) for name, value in lines}
-        available, total = kib["MemAvailable"], kib["MemTotal"]
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
-    return Memory(resident_pages * os.sysconf("SC_PAGE_SIZE"), 100.0 * (total - available) / total)

@@ -13,7 +13,6 @@ from collections.abc import Generator, Sequence
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
 
-DEFAULT_PERIOD_S = 600.0
 _LONG_WAIT_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -25,12 +24,10 @@ class SenderLog:
     :param period_s: the shortest time between two logs of the statistics; None logs none.
     """
 
-    def __init__(
-        self, writer: Writer, *, period_s: float | None = DEFAULT_PERIOD_S, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, writer: Writer, clock: Clock, *, period_s: float | None) -> None:
         self._writer = writer
+        self._clock = clock
         self._period_s = period_s
-        self._clock = clock or Clock()
         self._begin()
 
     def write(self, lines: Sequence[bytes]) -> None:

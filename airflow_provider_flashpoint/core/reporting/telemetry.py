@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_flashpoint.core.clock import Clock
@@ -80,9 +79,7 @@ class Telemetry(logging.Handler):
         self._source.addHandler(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._source.removeHandler(self)
         if error is not None and not isinstance(error, FlashpointProviderError):
             return

@@ -167,7 +167,8 @@ class Stream:
             table=table,
             clock=Clock(now=now),
         )
-        return deliver(WINDOW, ports, DeliverySettings(**options))
+        defaults = {"ledger_retention": timedelta(days=30), "statistics_period_s": 600.0, "verify_timeout_s": 900.0}
+        return deliver(WINDOW, ports, DeliverySettings(**defaults | options))
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ class Scene:
         return Verification(
             EventTable(queries=self.devo, tag="t", id_field="id", by_event_time=by_event_time),
             store,
-            SenderLog(self.devo, period_s=None, clock=clock),
+            SenderLog(self.devo, clock, period_s=None),
             clock,
             **{"timeout_s": 900.0, **options},
         )

@@ -74,7 +74,8 @@ def scene(caplog: pytest.LogCaptureFixture) -> Scene:
     caplog.set_level(logging.INFO)
     clock = Time()
     sender = FakeSender(clock)
-    return Scene(clock, sender, SenderLog(sender, clock=Clock(monotonic=clock.monotonic, now=clock.now)), caplog)
+    log = SenderLog(sender, Clock(monotonic=clock.monotonic, now=clock.now), period_s=600.0)
+    return Scene(clock, sender, log, caplog)
 
 
 def test_words_of_the_collector(scene: Scene) -> None:
