@@ -104,8 +104,8 @@ def alert_dag(config: AlertInput) -> DAG:
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
             feed = getattr(config, kind)
-            if feed:  # keywords have no known id, so no query can find them
-                streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": Verify.CONFIRM.value}
+            if feed:
+                streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": feed.verify.value}
         for kind, own in streams.items():
             setup >> PullAlertsOperator(
                 task_id=f"pull_{kind}",

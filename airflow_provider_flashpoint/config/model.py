@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -216,6 +216,8 @@ class AlertSettings(StreamSettings):
 
 class KeywordFeed(Settings):
     """Keywords or keyword classes, delivered as the alerts are."""
+
+    verify: ClassVar = Verify.CONFIRM  # keywords have no known id, so no query can find them
 
     enabled: Flag = Field(True, description="`false` switches the feed off.")
     tag: Tag = Field(DEFAULT_TAG, description="Devo table. Default: the table of the alerts.")

@@ -84,7 +84,7 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
     Each request is attempted once, since a person waits for the answer.
     """
     from airflow_provider_flashpoint.config.model import InputConfig, Verify
-    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+    from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
     reads: list[tuple[str, DataSet, str | None]] = []
@@ -95,7 +95,7 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
             reads.append((used.flashpoint_conn_id, data_set, None))
             delivers[used.devo_conn_id].add(data_set)
     alerts = config.alerts if config else None
-    for data_set in (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES):
+    for data_set in EVENT_DATA_SETS:
         feed = getattr(alerts, data_set.value, None)
         if alerts and feed:
             reads.append((alerts.flashpoint_conn_id, data_set, feed.path))

@@ -42,7 +42,7 @@ CASES = [
         count=_COUNT,
         contenders={
             OURS: Contender(ours),
-            _OURS_MORE: Contender(partial(ours, requests_ahead=_MORE)),
+            _OURS_MORE: Contender(partial(ours, requests_in_flight=_MORE)),
             _SEQUENTIAL: Contender(sequential),
         },
         bars=(

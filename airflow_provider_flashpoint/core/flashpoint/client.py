@@ -20,7 +20,7 @@ class FlashpointClient:
     :param http: sends the requests.
     :param page_size: records in a page; by default that of the endpoint.
     :param paths: paths by data set that replace those of the endpoint table.
-    :param requests_ahead: how many requests may be under way at once, for one window and its parts.
+    :param requests_in_flight: how many requests may be under way at once, for one window and its parts.
     """
 
     http: HttpClient
@@ -28,7 +28,7 @@ class FlashpointClient:
     api: Api
     page_size: int | None = None
     paths: Mapping[DataSet, str] = field(default_factory=dict)
-    requests_ahead: int = 4
+    requests_in_flight: int = 4
 
     def endpoint(self, data_set: DataSet, *, path: str | None = None) -> Endpoint:
         """Return the row of the endpoint table with the settings of the connection.
@@ -56,7 +56,7 @@ class FlashpointClient:
         """
         endpoint = self.endpoint(data_set, path=path)
         selection = endpoint.selection(record_type, filters or {})
-        return HttpSource(self.http, endpoint, selection, requests_ahead=self.requests_ahead)
+        return HttpSource(self.http, endpoint, selection, requests_in_flight=self.requests_in_flight)
 
     def check(self, data_set: DataSet) -> None:
         """Make the cheapest authenticated request of a data set; return when it is accepted.

@@ -50,7 +50,7 @@ class Offsets:
             request = reader.request(part, {self.parameter: skip})
             return reader.read(request, records_key=reader.endpoint.records_key)
 
-        with ReadAhead(read, reader.requests_ahead) as ahead:
+        with ReadAhead(read, reader.requests_in_flight) as ahead:
             yield from _Walk(self, reader, ahead).pages(window)
 
 

@@ -35,7 +35,7 @@ class PageReader(Protocol):
     """Sends the requests of a paginator to one endpoint."""
 
     endpoint: Endpoint
-    requests_ahead: int
+    requests_in_flight: int
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page: the parameters of the endpoint and the window, and those of the paginator."""

@@ -18,18 +18,18 @@ Place = tuple[Window, int]
 class ReadAhead:
     """Reads pages, and in parallel the pages that are likely to follow. Use as a context manager.
 
-    At most ``limit`` requests are under way at once, and at most twice as many pages are kept: a page that waits long
-    for its turn, such as the first one of a later window, does not keep others from being requested. Pages that wait or
-    are under way have at most `MAX_BYTES_AHEAD` together, if none is larger than the largest page so far.
+    At most ``requests_in_flight`` requests are under way at once, and at most twice as many pages are kept: a page that
+    waits long for its turn, such as the first one of a later window, does not keep others from being requested. Pages
+    that wait or are under way have at most `MAX_BYTES_AHEAD` together, if none is larger than the largest page so far.
 
     :param read: returns a page; called from several threads.
     """
 
-    def __init__(self, read: Callable[[Window, int], Answer], limit: int) -> None:
+    def __init__(self, read: Callable[[Window, int], Answer], requests_in_flight: int) -> None:
         self._read = read
-        self._limit = limit
+        self._requests_in_flight = requests_in_flight
         self._largest = 0
-        self._pool = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="flashpoint-page")
+        self._pool = ThreadPoolExecutor(max_workers=requests_in_flight, thread_name_prefix="flashpoint-page")
         self._begun: dict[Place, Future[Answer]] = {}
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class ReadAhead:
     def _has_room(self, wanted: Future[Answer]) -> bool:
         under_way = sum(not begun.done() for begun in (wanted, *self._begun.values()))
         return (
-            under_way < self._limit
-            and len(self._begun) < 2 * self._limit
+            under_way < self._requests_in_flight
+            and len(self._begun) < 2 * self._requests_in_flight
             and (len(self._begun) + 2) * self._largest <= MAX_BYTES_AHEAD
         )

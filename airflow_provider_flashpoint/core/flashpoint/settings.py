@@ -92,7 +92,7 @@ class FlashpointSettings(ConnectionSettings):
     @cached_property
     def paths(self) -> dict[DataSet, str]:
         """The paths that override those of the endpoint table."""
-        paths = {data_set: getattr(self, f"base_path_{data_set}") for data_set in DataSet}
+        paths = {data_set: getattr(self, f"base_path_{data_set}", "") for data_set in DataSet}
         return {data_set: path for data_set, path in paths.items() if path}
 
     def _given_token(self) -> str:

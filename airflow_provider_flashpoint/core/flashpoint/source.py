@@ -36,14 +36,14 @@ class HttpSource:
     ``total`` the server's count of records in that answer, None where it sent none.
 
     :param selection: parameters that select records, by type or by filters.
-    :param requests_ahead: how many requests may be under way at once.
+    :param requests_in_flight: how many requests may be under way at once.
     """
 
     http: HttpClient
     endpoint: Endpoint
     selection: Mapping[str, Any]
     _: KW_ONLY
-    requests_ahead: int
+    requests_in_flight: int
     requests: int = field(default=0, init=False)
     first_url: str | None = field(default=None, init=False)
     total: int | None = field(default=None, init=False)

@@ -53,7 +53,7 @@ def test_touched_while_read(server_of: ServerOf, at: datetime, with_total: bool)
     everything = fpids(indicators(1, COUNT, FROM, TO))
     found: set[str] = set()
     moved: set[str] = set()
-    pages = client_of(server, page_size=7, requests_ahead=1).source(DataSet.INDICATORS).pages(WINDOW)
+    pages = client_of(server, page_size=7, requests_in_flight=1).source(DataSet.INDICATORS).pages(WINDOW)
     for number, page in enumerate(pages):
         found |= fpids(page)
         if number < 3:

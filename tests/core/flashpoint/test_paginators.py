@@ -46,7 +46,7 @@ class Shelf:
         self.cap = cap
         self.excess = excess
         self.scrolled: list[Window] = []
-        self.requests_ahead = 1
+        self.requests_in_flight = 1
         self.answer_bytes = 0
         # Called after each answer, to move records meanwhile.
         self.on_read: Callable[[], None] = lambda: None
@@ -86,7 +86,7 @@ class Shelf:
         return answer
 
     def pages(self, *, ahead: int = 1) -> Iterator[Page]:
-        self.requests_ahead = ahead
+        self.requests_in_flight = ahead
         return self.endpoint.paginator.pages(WINDOW, self)
 
     def walk(self, *, ahead: int = 1) -> list[int]:
@@ -328,7 +328,7 @@ class Script:
     """Replies with answers or errors one after another, and keeps the tokens of the requests."""
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.ALERTS)
-    requests_ahead = 1
+    requests_in_flight = 1
 
     def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = iter(answers)
