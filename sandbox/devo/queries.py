@@ -26,7 +26,7 @@ _KEYS = {
 _MODES = ("json/simple", "json/simple/compact")
 _ENDS = ("now", "now()")
 _QUERY = re.compile(
-    r"from (?P<tag>[A-Za-z0-9_.-]+) "
+    r"from (?:(?P<plain>[A-Za-z0-9_.]+)|`(?P<quoted>[A-Za-z0-9_.-]+)`) "
     r'select str\(jsonparse\((?P<column>\w+)\)\["(?P<field>\w+)"\]\) as id '
     r"where isnotnull\(id\) group by id select count\(\) as events"
     r'( pragma comment\.\w+:"[^"]*")*'
@@ -113,8 +113,8 @@ class QueryApi:
         query = body.get("query")
         match = _QUERY.fullmatch(" ".join(query.split())) if isinstance(query, str) else None
         if match is None or match["column"] != self._settings.message_column:
-            raise _bad_request("the query is not understood")
-        counts = self._index.counts(match["tag"], match["field"])
+            raise _query_fault("QUERY_PARSING_ERROR: the query is not understood")
+        counts = self._index.counts(match["plain"] or match["quoted"], match["field"])
         return _answer(counts, is_compact=mode["type"] == "json/simple/compact")
 
     def _authorize(self, request: Request) -> None:
@@ -134,4 +134,9 @@ def _answer(counts: dict[str, int], *, is_compact: bool) -> Response:
 
 
 def _bad_request(reason: str) -> Refusal:
-    return Refusal(400, {"error": f"Invalid request: {reason}."})
+    return Refusal(400, {"msg": "Invalid request", "object": [f"400 : {reason}"]})
+
+
+def _query_fault(reason: str) -> Refusal:
+    """Return the answer of a real Devo to a wrong query: status 500, with the reason second in ``object``."""
+    return Refusal(500, {"msg": "Error Launching Query", "object": ["Error Launching Query", reason]})

@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.core.devo.connection.api import api_client
 from airflow_provider_flashpoint.core.devo.transport import need
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
-from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, ServerError
+from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, RejectedError, ServerError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
@@ -33,6 +33,14 @@ _DATE_FORM = re.compile(r"^\([a-z]+\)")
 _TABLE = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READ_BYTES = 1 << 16
+# Devo answers a wrong query, an unknown table included, with status 500. Other reasons, such as an overload, may pass.
+_QUERY_FAULT = re.compile(
+    r"\bMISSING_RESOURCE\b|\bQUERY_(PARSING|SYNTAX|SEMANTIC|VALIDATION)_ERROR\b|(Parse|Parsing|Syntax)(Error|Exception)\b"
+)
+_REMEDY = (
+    "Check the tag, `message_column` and the right of the token to the table. A table below my.app exists only after "
+    "its first event."
+)
 
 
 def ids_query(tag: str, id_field: str, *, message_column: str = DEFAULT_MESSAGE_COLUMN) -> str:
@@ -51,8 +59,9 @@ def ids_query(tag: str, id_field: str, *, message_column: str = DEFAULT_MESSAGE_
     ):
         if not form.fullmatch(name):
             raise ConfigurationError(f"The {what} {name[:80]!r} cannot be used in a query: it is not a plain name.")
+    quoted = f"`{table}`" if "-" in table else table
     return (
-        f"from {table}\n"
+        f"from {quoted}\n"
         f'select str(jsonparse({message_column})["{id_field}"]) as id\n'
         "where isnotnull(id)\n"
         "group by id\n"
@@ -75,18 +84,22 @@ class QueryClient:
         """Yield each id in the events of ``tag`` and its number of events.
 
         :param since: the first date of the events (column ``eventdate``), in whole seconds; the last is now.
+        :raises RejectedError: the query cannot succeed, for example because the table does not exist.
         :raises: the errors of `HttpClient.send`; ServerError, NetworkError also where the answer breaks off.
         """
-        request = {
+        body = {
             "query": ids_query(tag, id_field, message_column=self.message_column),
             "from": int(since.timestamp()),
             # Without an end, Devo's answer would not end. By this machine's clock, the end might be in Devo's future.
-            "to": "now",
+            "to": "now()",
             "mode": {"type": "json/simple/compact"},
         }
-        response = self.http.send(Request("POST", _PATH, json=request, stream=True))
-        with contextlib.closing(response):
-            yield from _counts(response)
+        try:
+            response = self.http.send(Request("POST", _PATH, json=body, permanent=_QUERY_FAULT, stream=True))
+            with contextlib.closing(response):
+                yield from _counts(response)
+        except RejectedError as error:
+            raise RejectedError(f"{error} {_REMEDY}", status=error.status) from error
 
 
 def query_client(settings: DevoSettings) -> QueryClient:
@@ -115,7 +128,8 @@ def _counts(response: requests.Response) -> Iterator[tuple[str, int]]:
                 yield str(row["id"]), int(row["events"])
             else:
                 reason = error_reason(value)[:MAX_REASON_CHARACTERS] or "its shape is unknown"
-                raise ServerError(f"Devo's answer to the query broke off: {reason}.")
+                kind = RejectedError if _QUERY_FAULT.search(reason) else ServerError
+                raise kind(f"Devo's answer to the query broke off: {reason}.")
     except requests.RequestException as error:
         raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from error
     except (ValueError, KeyError, TypeError) as error:

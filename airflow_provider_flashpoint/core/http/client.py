@@ -6,6 +6,7 @@ other failure becomes an error of `airflow_provider_flashpoint.errors`.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -59,6 +60,7 @@ class Request:
     :param data: makes a new body and its headers for each attempt, so that a streamed upload can be sent again.
     :param accept: the statuses of a response that is returned.
     :param retry: False for requests that must not be repeated.
+    :param permanent: finds, in the reason of a 5xx, faults of the request itself, which a retry cannot change.
     :param stream: the caller reads the body and closes the response.
     """
 
@@ -70,6 +72,7 @@ class Request:
     data: Callable[[], tuple[Any, Mapping[str, str]]] | None = None
     accept: Collection[int] = (200,)
     retry: bool = True
+    permanent: re.Pattern[str] | None = None
     stream: bool = False
 
 
@@ -166,16 +169,18 @@ class HttpClient:
             raise ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.") from error
         if response.status_code in request.accept and not _is_html(response):
             return response
-        raise self._refusal(what, response)
+        raise self._refusal(request, response)
 
-    def _refusal(self, what: str, response: requests.Response) -> FlashpointProviderError:
-        status = response.status_code
+    def _refusal(self, request: Request, response: requests.Response) -> FlashpointProviderError:
+        what, status = self._named(request), response.status_code
         reason = self._redacted(_reason(response))[:MAX_REASON_CHARACTERS]
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
         if status == 401:
             return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
         if status in (403, 521):
             return ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
+        if status >= 500 and request.permanent and request.permanent.search(reason):
+            return RejectedError(f"{said}.", status=status)
         if status in _RETRIED_BELOW_500 or status >= 500:
             error: TransientError = (RateLimitedError if status == 429 else ServerError)(f"{said}.")
             error.retry_after_s = retry_after_s(response.headers.get("Retry-After"))

@@ -7,6 +7,10 @@ from typing import Any
 
 MAX_REASON_CHARACTERS = 200
 
+# The keys of a reason, the most exact first. ``object`` and ``msg`` are those of Devo's query API.
+_REASON_NAMES = ("errors", "object", "detail", "message", "msg", "errorMessage", "error")
+_MAX_LEVELS = 8
+
 
 def network_cause(error: BaseException) -> str:
     """Return why a connection or an answer did not come.
@@ -42,24 +46,23 @@ def network_cause(error: BaseException) -> str:
 
 def error_reason(body: Any) -> str:
     """Return the reason in an error body, from the keys that services use; empty where there is none."""
-    if not isinstance(body, Mapping):
-        return ""
-    for listed in (body.get("errors"), body.get("detail")):
-        if isinstance(listed, list) and listed:
-            return "; ".join(_located(each) for each in listed)
-    inner = body.get("error")
-    candidates = (
-        body.get("detail"),
-        body.get("message"),
-        inner.get("message") if isinstance(inner, Mapping) else inner,
-        body.get("errorMessage"),
-    )
-    return next((text for text in candidates if isinstance(text, str) and text), "")
+    return _text(body, _MAX_LEVELS) if isinstance(body, Mapping) else ""
 
 
-def _located(each: Any) -> str:
-    if not isinstance(each, Mapping):
-        return str(each)
-    place = each.get("loc")
-    where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
-    return f"{where}: {each.get('msg', '')}" if where else str(each.get("msg", ""))
+def _text(value: Any, levels: int) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and levels:
+        return "; ".join(filter(None, (_text(each, levels - 1) for each in value)))
+    if isinstance(value, Mapping) and levels:
+        reason = next(filter(None, (_text(_in_order(name, value), levels - 1) for name in _REASON_NAMES)), "")
+        place = value.get("loc") if reason else None
+        where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
+        return f"{where}: {reason}" if where else reason
+    return ""
+
+
+def _in_order(name: str, body: Mapping[str, Any]) -> Any:
+    """Return the value of a key, beginning with the reason: in Devo's ``object`` a general text may come before it."""
+    value = body.get(name)
+    return [*value[1:], *value[:1]] if name == "object" and isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from airflow_provider_flashpoint.core.devo.queries import QueryClient, ids_query
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings as ConnectionSettings
 from airflow_provider_flashpoint.core.devo.transports import event_channel
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -121,10 +123,11 @@ def test_no_name_says_something_else_in_a_query(tag: str, id_field: str, message
         query = ids_query(tag, id_field, message_column=message_column)
     except ConfigurationError:
         return
-    table = query.partition("\n")[0].removeprefix("from ")
+    quoted = query.partition("\n")[0].removeprefix("from ")
+    table = quoted.removeprefix("`").removesuffix("`")
     assert tag.endswith(table)
     assert query == (
-        f'from {table}\nselect str(jsonparse({message_column})["{id_field}"]) as id\n'
+        f'from {quoted}\nselect str(jsonparse({message_column})["{id_field}"]) as id\n'
         "where isnotnull(id)\ngroup by id\nselect count() as events"
     )
     assert not set(table + id_field + message_column) & set("()\"' \n;/*")
@@ -134,11 +137,14 @@ def test_no_name_says_something_else_in_a_query(tag: str, id_field: str, message
 META = '{"m":{"events":{"type":"int8","index":1},"id":{"type":"str","index":0}}}\r\n'
 
 
+def http_client() -> HttpClient:
+    return HttpClient(requests.Session(), base_url=URL, service="Devo", sleep=lambda seconds: None)
+
+
 def answered(body: str, **options: Any) -> list[tuple[str, int]]:
     with requests_mock.Mocker() as mock:
         mock.post(f"{URL}/search/query", text=body, **options)
-        http = HttpClient(requests.Session(), base_url=URL, service="Devo", sleep=lambda seconds: None)
-        return list(QueryClient(http).id_counts(TAG, "alert_id", since=SINCE))
+        return list(QueryClient(http_client()).id_counts(TAG, "alert_id", since=SINCE))
 
 
 def test_columns_are_found_by_their_index() -> None:
@@ -161,6 +167,97 @@ def test_answer_that_is_not_one(body: str) -> None:
     """An answer that breaks off or has another shape raises a transient server error."""
     with pytest.raises(ServerError):
         answered(body)
+
+
+@pytest.mark.parametrize(
+    ("tag", "table"),
+    [
+        ("my.app.acme-corp.alerts", "`my.app.acme-corp.alerts`"),
+        ("my.app.a.b-c-d", "`my.app.a.b-c-d`"),
+        ("(usd)my.app.eu-west.x", "`my.app.eu-west.x`"),
+        ("my-app", "`my-app`"),
+        ("my.app.acme_corp.alerts", "my.app.acme_corp.alerts"),
+        ("my.app.Acme.Alerts", "my.app.Acme.Alerts"),
+    ],
+)
+def test_table_with_a_hyphen_is_quoted(devo: DevoServer, tag: str, table: str) -> None:
+    """A table whose name has a hyphen is quoted with backticks, and Devo accepts the query."""
+    assert ids_query(tag, "id").startswith(f"from {table}\n")
+    assert list(client_of(settings_of(devo)).id_counts(tag, "id", since=SINCE)) == []
+
+
+def test_query_ends_at_devos_now() -> None:
+    """The end of a query is the function ``now()``, which Devo evaluates by its own clock."""
+    with requests_mock.Mocker() as mock:
+        mock.post(f"{URL}/search/query", text=META)
+        list(QueryClient(http_client()).id_counts(TAG, "id", since=SINCE))
+        assert mock.last_request.json()["to"] == "now()"
+
+
+def launching(reason: str) -> dict[str, Any]:
+    """Return the body with which Devo refuses to start a query."""
+    return {"msg": "Error Launching Query", "status": 500, "object": ["Error Launching Query", reason]}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (500, launching("MISSING_RESOURCE: no table my.app.x"), "no table my.app.x"),
+        (500, launching("QUERY_PARSING_ERROR: line 2"), "QUERY_PARSING_ERROR: line 2"),
+        (500, launching("QUERY_SEMANTIC_ERROR: no column rawMessage"), "no column rawMessage"),
+        (500, launching("com.devo.ParseException: at line 2"), "at line 2"),
+        (502, launching("MISSING_RESOURCE: no function jsonparse"), "no function jsonparse"),
+        (500, {"object": ["x" * 500, "MISSING_RESOURCE: no table"]}, "no table"),
+        (500, {"error": {"message": "QUERY_PARSING_ERROR: line 3"}}, "line 3"),
+        (400, {"object": ["400 : from is after to"]}, "from is after to"),
+        (200, launching("MISSING_RESOURCE: no table"), "no table"),
+    ],
+)
+def test_query_that_cannot_succeed_is_not_retried(status: int, body: dict[str, Any], reason: str) -> None:
+    """A fault of the query is sent once and raised for good, with Devo's reason and the remedy."""
+    with requests_mock.Mocker() as mock:
+        mock.post(f"{URL}/search/query", json=body, status_code=status)
+        with pytest.raises(RejectedError, match=rf"{reason}.*Check the tag, `message_column`"):
+            list(QueryClient(http_client()).id_counts(TAG, "id", since=SINCE))
+        assert mock.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (500, launching("QUERY_TIMEOUT: try later"), "try later"),
+        (500, launching("too many queries"), "too many queries"),
+        (500, {}, "status 500"),
+        (503, {"msg": "overloaded"}, "overloaded"),
+        (503, {"object": "overloaded"}, "overloaded"),
+        (200, {"msg": "out of memory", "object": []}, "out of memory"),
+    ],
+)
+def test_failure_of_devo_may_pass(status: int, body: dict[str, Any], reason: str) -> None:
+    """A failure for another reason is a transient error with Devo's reason."""
+    with pytest.raises(ServerError, match=reason):
+        answered(json.dumps(body), status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"code": 5, "msg": "Token invalid or expired"}, "Token invalid or expired"),
+        ({"object": ["500 : a reason"]}, "500 : a reason"),
+        ({"object": ["a text", "a reason"]}, "a reason; a text"),
+        ({"object": [{"msg": "a reason"}]}, "a reason"),
+        ({"error": {"msg": "a reason"}}, "a reason"),
+        ({"error": {"object": ["a text", "a reason"]}}, "a reason; a text"),
+        ({"errors": [{"message": "a reason"}, "and one more"]}, "a reason; and one more"),
+        ({"detail": [{"loc": ["body", 0], "msg": "a reason"}]}, "body.0: a reason"),
+        ({"errors": [], "object": [], "msg": "", "error": "a reason"}, "a reason"),
+        ({"object": {"msg": None}, "status": 500}, ""),
+        (["no object"], ""),
+    ],
+)
+def test_reason_is_found_under_each_name(body: Any, reason: str) -> None:
+    """The reason of an error body is found in ``msg`` and ``object`` too, at any place where a reason can stand."""
+    assert error_reason(body) == reason
 
 
 def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> None:

@@ -89,17 +89,30 @@ def test_script_from_another_process(filled: DevoServer) -> None:
         {"from": 5, "to": 5},
         {"mode": "json"},
         {"mode": {"type": "csv"}},
-        {"query": "from my.app.x select *"},
-        {"query": QUERY + " limit 1"},
-        {"query": ids_query(TAG, "id", message_column="message")},
-        {"query": None},
         {"surprise": 1},
     ],
     ids=str,
 )
-def test_invalid_queries_are_refused(filled: DevoServer, changes: dict[str, Any]) -> None:
-    """A query without bounds, with another mode, another shape or extra fields is refused."""
+def test_invalid_requests_are_refused(filled: DevoServer, changes: dict[str, Any]) -> None:
+    """A request without bounds, with another mode or extra fields is refused."""
     assert ask(filled, **changes).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from my.app.x select *",
+        QUERY + " limit 1",
+        ids_query(TAG, "id", message_column="message"),
+        QUERY.replace(TAG, "my.app.with-hyphen"),
+        None,
+    ],
+)
+def test_query_that_is_not_understood(filled: DevoServer, query: Any) -> None:
+    """A query of another shape gets status 500, with the reason second in ``object``."""
+    answer = ask(filled, query=query)
+    assert answer.status_code == 500
+    assert answer.json()["object"][1].startswith("QUERY_PARSING_ERROR")
 
 
 def test_token(filled: DevoServer) -> None:
