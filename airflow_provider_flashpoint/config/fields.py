@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StrictBool,
+    StringConstraints,
+)
 
 from airflow_provider_flashpoint.config.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
@@ -102,7 +111,7 @@ _DIGITS = BeforeValidator(_digits)
 
 Flag = Annotated[StrictBool, BeforeValidator(_flag)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
-Text = Annotated[str, AfterValidator(_not_empty), _DIGITS]
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_not_empty), _DIGITS]
 Instant = Annotated[datetime, BeforeValidator(_instant), Allowed("a time in ISO 8601, such as 2026-02-07T00:00:00Z")]
 ConnId = Annotated[
     str,

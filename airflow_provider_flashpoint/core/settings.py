@@ -16,10 +16,28 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
 SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
 
-_BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
+_BEARER = re.compile(r"bearer(\s+|\Z)", re.IGNORECASE)
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # byte order mark and zero-width characters, which str.strip() keeps
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MAX_PATH_CHARACTERS = 255
+
+
+def stripped(text: str) -> str:
+    """Return ``text`` without the blanks, line breaks and invisible characters at both ends.
+
+    A file of a secret, or a cell of a table, brings them along.
+    """
+    while (shorter := text.strip().strip(_INVISIBLE)) != text:
+        text = shorter
+    return text
+
+
+def without_bearer(token: str) -> str:
+    """Return ``token`` without the word ``Bearer`` and the blanks before and after it."""
+    token = stripped(token)
+    scheme = _BEARER.match(token)
+    return token[scheme.end() :] if scheme else token
 
 
 class ConnectionSettings(BaseModel):
@@ -36,7 +54,6 @@ class ConnectionSettings(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         populate_by_name=True,
-        regex_engine="python-re",
         use_attribute_docstrings=True,
     )
     conn_type: ClassVar[str]
@@ -55,7 +72,7 @@ class ConnectionSettings(BaseModel):
     @cached_property
     def token(self) -> str:
         """The API token, without ``Bearer``; empty where there is none."""
-        return _BEARER.sub("", self._given_token().strip(), count=1)
+        return without_bearer(self._given_token())
 
     def secrets(self) -> Iterator[str]:
         """Yield the values to mask in logs. The path of a file that holds a secret is not one of them."""
@@ -71,17 +88,19 @@ class ConnectionSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _from_text(cls, value: object, info: ValidationInfo) -> object:
-        """Convert values that a form or a URI stores as text. Pydantic then refuses every other type."""
+        """Strip texts, and convert those that stand for another type. Pydantic then refuses every other type."""
         name = info.field_name or ""
+        if isinstance(value, str):
+            value = stripped(value)
         if name in ConnectionSettings.model_fields:
             return value
         annotation = cls.model_fields[name].annotation
         types = get_args(annotation) or (annotation,)
         if isinstance(value, str):
-            if not value.strip():
+            if not value:
                 return None
             if bool in types:
-                return _FLAGS.get(value.strip().lower(), value)
+                return _FLAGS.get(value.lower(), value)
             if int in types or float in types:
                 value = float(value)
         if isinstance(value, float) and int in types and value.is_integer():

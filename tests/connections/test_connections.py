@@ -15,7 +15,7 @@ from airflow_provider_flashpoint.connections import conn_fields, connection_form
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 SECRET = "s3cret-of-the-test"
-PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----"
 FIELDS = [(conn_type, name) for conn_type, fields in FIELDS_OF.items() for name in fields]
 SECRETS = [(conn_type, name) for conn_type, name in FIELDS if "format" in FIELDS_OF[conn_type][name]]
 

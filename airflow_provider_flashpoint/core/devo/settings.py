@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath, without_bearer
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class DevoSettings(ConnectionSettings):
         default_factory=_http_base_url, pattern=_HTTP_URL, title="HTTP ingestion", examples=["https://http-us.devo.io"]
     )
     """Base URL of the HTTP ingestion. Left empty, it follows from the host of Devo's cloud."""
-    domain: str = Field("", title="Domain")
+    domain: str = Field("", pattern=r"^[^\s/]+$", title="Domain", examples=["mycompany"])
     """Name of the Devo domain, for lookups and for the transport http."""
     lookup_transport: Literal["api", "syslog"] = Field("api", title="Transport of lookups")
     """api, or syslog: the my.lookup tables, which Devo deprecated as of 2026-01-01."""
@@ -128,8 +128,7 @@ class DevoSettings(ConnectionSettings):
 
     @field_validator("host")
     @classmethod
-    def _host_name(cls, given: str) -> str:
-        host = given.strip()
+    def _host_name(cls, host: str) -> str:
         if not host or _HOST.fullmatch(host):
             return host
         try:
@@ -140,10 +139,14 @@ class DevoSettings(ConnectionSettings):
             ) from error
         return host.strip("[]")
 
-    @field_validator("http_token")
+    @field_validator("password", "http_token")
     @classmethod
-    def _stripped(cls, token: str) -> str:
-        return token.strip()
+    def _one_word(cls, token: str) -> str:
+        if any(not "!" <= character <= "~" for character in without_bearer(token)):
+            raise ConfigurationError(
+                "the token contains blanks, line breaks or characters outside ASCII; copy it again from Devo"
+            )
+        return token
 
     @cached_property
     def identity(self) -> Identity:

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenE
 
 _DEFAULT_HOST = "https://fp.tools"
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
-_Path = Annotated[str, Field(pattern=r"^/(?!/)[^\s?#]*$")]
+_Path = Annotated[str, Field(pattern=r"^/([^\s?#/][^\s?#]*)?$")]
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -59,7 +59,6 @@ class FlashpointSettings(ConnectionSettings):
     @field_validator("host")
     @classmethod
     def _address(cls, host: str) -> str:
-        host = host.strip()
         if "@" in host:
             raise ConfigurationError("it contains a user or a password; leave them out")
         wrong = ConfigurationError(f"{host!r} is not allowed; it must be like {_DEFAULT_HOST}")
@@ -96,7 +95,7 @@ class FlashpointSettings(ConnectionSettings):
         return {data_set: path for data_set, path in paths.items() if path}
 
     def _given_token(self) -> str:
-        if self.password:
+        if "password" in self.model_fields_set:  # a password of blanks alone is wrong, not absent
             return self.password
         if not self.bearer_token_base64:
             raise MissingTokenError(
