@@ -215,9 +215,10 @@ def _state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
+    is_unreadable = state["problem"] and state["run_id"] is None  # every readable state has this field
     return (
         state["name"],
-        "unreadable" if state["problem"] else state["status"] or ("-" if state["present"] else "no state"),
+        "unreadable" if is_unreadable else state["status"] or ("-" if state["present"] else "no state"),
         state["to_checkpoint_time"] or "-",
         "-" if state["age_s"] is None else _duration(state["age_s"]),
         "-" if state["columns"] is None else str(state["columns"]),
@@ -226,6 +227,8 @@ def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 0:
+        return f"-{_duration(-seconds)}"
     for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length_s:
             return f"{seconds // length_s:.0f} {unit}"

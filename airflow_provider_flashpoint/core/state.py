@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.core.window import Window, as_utc, format_insta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 STATE_VERSION = 1
+_CLOCK_TOLERANCE = timedelta(minutes=1)  # between the clocks of two machines
 
 
 def _instant(value: Any, info: ValidationInfo) -> datetime:
@@ -57,6 +58,11 @@ class Delivered:
     at: datetime
     run_id: str = ""
     origin: Origin = Origin()
+
+    @property
+    def until(self) -> datetime:
+        """The end of what was read: of the window, or the time of the pull if the window reaches into the future."""
+        return min(self.window.end, as_utc(self.pulled_at))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +116,36 @@ class _Checkpointed(Origin):
         ]
         return f"The source has changed: {' and '.join(changes)}." if changes else None
 
+    def healed(self, now: datetime) -> tuple[Self, str | None]:
+        """Return the state without times that are ahead of the clock, and a sentence about them, None without any.
+
+        A checkpoint in the future is not true: no run has read what is yet to come. It goes back to the start of its
+        window, up to which the stream is complete; without one, reading begins at the initial start time.
+        """
+        limit = as_utc(now) + _CLOCK_TOLERANCE
+        times = {name: value for name, value in asdict(self).items() if isinstance(value, datetime)}
+        ahead = [name for name, value in times.items() if value > limit]
+        if not ahead:
+            return self, None
+        changes: dict[str, Any] = dict.fromkeys(ahead)
+        if "to_checkpoint_time" in ahead:
+            start = None if "from_checkpoint_time" in ahead else self.from_checkpoint_time
+            changes |= {"from_checkpoint_time": None, "to_checkpoint_time": start}
+        if "delivered_to_time" in ahead:  # rows up to now may have been delivered, and must not be replaced by old ones
+            changes["delivered_to_time"] = as_utc(now)
+        healed = replace(self, **changes)
+        checkpoint = healed.to_checkpoint_time
+        return healed, (
+            f"The state is ahead of this machine's clock, which says {format_instant(now)}: "
+            f"{', '.join(f'{name} is {format_instant(times[name])}' for name in ahead)}. "
+            f"Reading goes on from {format_instant(checkpoint) if checkpoint else 'the initial start time'}. "
+            "Check the clocks of all machines. If the state is right, correct the clock of this one."
+        )
+
     def _after(self, delivered: Delivered, *, forced: bool) -> dict[str, Any]:
         """Return the fields after a delivery. A checkpoint never moves past the time of the pull."""
         start, end = (None, None) if forced else (self.from_checkpoint_time, self.to_checkpoint_time)
-        window = delivered.window
-        until = min(window.end, as_utc(delivered.pulled_at))
+        window, until = delivered.window, delivered.until
         if delivered.leaves_no_gap and window.start < until and (end is None or until >= end):
             start, end = window.start, until
         return {
@@ -132,8 +163,8 @@ class _Checkpointed(Origin):
 class LookupState(_Checkpointed):
     """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
 
-    ``delivered_to_time`` is the end of the latest window that was delivered. It is later than the checkpoint if an
-    explicit window left a gap.
+    ``delivered_to_time`` is the end of the latest window that was delivered, at most the time of its pull. It is later
+    than the checkpoint if an explicit window left a gap.
     """
 
     status: LookupStatus = LookupStatus.NEW
@@ -151,7 +182,7 @@ class LookupState(_Checkpointed):
         A rebuild sets the checkpoint, whatever it was. After a rebuild that left a gap there is none, since the time
         before its window was not read.
         """
-        end = delivered.window.end
+        end = delivered.until
         return replace(
             self,
             status=LookupStatus.CREATED,

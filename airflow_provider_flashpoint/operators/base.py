@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -96,14 +96,17 @@ class WindowedOperator(BaseOperator):
             self._is_killable = False
 
     def stored_state(self, kind: type[State], variable: str) -> State | None:
-        """Return the state in a Variable, None if there is none, and log it."""
+        """Return the state in a Variable, None if there is none, and log it. Times ahead of the clock are healed."""
         self.log.info("Retrieving the persisted data of %s.", variable)
         state = read_state(kind, variable)
         if state is None:
             self.log.info("No persisted data found. The content will be initialized.")
-        else:
-            self.log.info("Latest state: %s", state.to_json())
-        return state
+            return None
+        self.log.info("Latest state: %s", state.to_json())
+        healed, problem = state.healed(datetime.now(UTC))
+        if problem:
+            self.log.warning("%s: %s", variable, problem)
+        return healed
 
     def period(self, context: Any) -> RunPeriod:
         """Return the period that this run is for, with the operator's rules for an earlier start."""

@@ -53,6 +53,7 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     state, problem = None, None
     try:
         state = stored_state(stream)
+        problem = state.healed(now)[1] if state else None
     except ConfigurationError as error:
         problem = str(error)
     fields = asdict(state) if state else dict.fromkeys(stream.kind.__dataclass_fields__)
@@ -77,6 +78,7 @@ def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun 
     if task is None:
         return None
     context = run_context(task, {})
+    state = state.healed(datetime.now(UTC))[0] if state else None
     if not stream.is_lookup:
         window = task.window_of(context, state.to_checkpoint_time if state else None).asked
         return NextRun(window.start, is_build=False)
@@ -94,7 +96,7 @@ def changed_state(
     :raises ConfigurationError: the stream cannot have them.
     """
     now = datetime.now(UTC)
-    state = replace(state, updated_at=now)
+    state = replace(state.healed(now)[0], updated_at=now)
     if status is not None:
         if not isinstance(state, LookupState):
             raise ConfigurationError(f"{stream.name} is an event table, which has no status. Set its checkpoint.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,18 @@ def test_a_checkpoint_that_is_moved_forward_warns_of_the_gap() -> None:
     write(ALERTS, EventState(to_checkpoint_time=CHECKPOINT).to_json())
     said = call("state", "set", TAG, "--to-checkpoint", "2026-01-06").out
     assert "No scheduled run reads the records between the two checkpoints." in said
+
+
+def test_a_state_ahead_of_the_clock_is_a_problem_that_the_next_run_heals() -> None:
+    """The time in the future is shown with what the next run does, and a change by hand leaves none behind."""
+    far = datetime(2999, 1, 1, tzinfo=UTC)
+    write(DOMAINS, replace(CREATED, to_checkpoint_time=far, pulled_at=far).to_json())
+    outcome = call("state", "show", "Domains")
+    assert outcome.exit_code == 1
+    assert "Created  2999-01-01T00:00:00Z" in outcome.out
+    assert "Domains: The state is ahead of this machine's clock" in outcome.out
+    assert call("state", "set", "Domains", "--status", "Created").exit_code == 0
+    assert stored(DOMAINS).to_checkpoint_time == START
 
 
 def test_a_stream_can_be_started_at_a_time_of_choice() -> None:

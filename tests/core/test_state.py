@@ -205,3 +205,64 @@ def test_a_change_of_the_source_is_noticed() -> None:
     assert "filters was {} and is now {'tags': 'x'}" in str(
         state.change_of(Origin(api="legacy", filters={"tags": "x"}))
     )
+
+
+# A state ahead of the clock -------------------------------------------------------------------------------------------
+
+NOW = hours(0, 24).end
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+
+
+def spoiled(**times: Any) -> LookupState:
+    end = hours(0, 5).end
+    good = LookupState(from_checkpoint_time=EPOCH, to_checkpoint_time=end, pulled_at=end, delivered_to_time=end)
+    return replace(good, **times)
+
+
+@pytest.mark.parametrize(
+    ("times", "checkpoint"),
+    [
+        ({"to_checkpoint_time": NOW + 62 * SECOND}, EPOCH),
+        ({"to_checkpoint_time": NOW + timedelta(hours=1)}, EPOCH),
+        ({"to_checkpoint_time": NOW + 365 * DAY}, EPOCH),
+        ({"to_checkpoint_time": datetime.max.replace(tzinfo=UTC)}, EPOCH),
+        ({"to_checkpoint_time": NOW + DAY, "from_checkpoint_time": hours(0, 23).end}, hours(0, 23).end),
+        ({"to_checkpoint_time": NOW + DAY, "from_checkpoint_time": NOW + DAY - SECOND}, None),
+        ({"to_checkpoint_time": NOW + DAY, "from_checkpoint_time": None}, None),
+        ({"to_checkpoint_time": NOW + DAY, "pulled_at": NOW + DAY, "updated_at": NOW + DAY}, EPOCH),
+    ],
+)
+def test_a_checkpoint_ahead_of_the_clock_goes_back_to_the_start_of_its_window(
+    times: dict[str, Any], checkpoint: datetime | None
+) -> None:
+    """A checkpoint in the future is not true; the sentence has the wrong time and the place where reading goes on."""
+    healed, problem = spoiled(**times).healed(NOW)
+    assert healed.to_checkpoint_time == checkpoint
+    assert problem is not None
+    assert f"to_checkpoint_time is {times['to_checkpoint_time'].isoformat().replace('+00:00', 'Z')}" in problem
+    assert (checkpoint.isoformat().replace("+00:00", "Z") if checkpoint else "the initial start time") in problem
+    assert healed.healed(NOW) == (healed, None)
+
+
+@pytest.mark.parametrize("name", ["pulled_at", "updated_at", "from_checkpoint_time", "delivered_to_time"])
+def test_every_time_ahead_of_the_clock_is_healed(name: str) -> None:
+    """Another time in the future is healed too, and leaves a checkpoint that is true."""
+    healed, problem = spoiled(**{name: NOW + DAY}).healed(NOW)
+    assert getattr(healed, name) == (NOW if name == "delivered_to_time" else None)
+    assert healed.to_checkpoint_time == hours(0, 5).end
+    assert problem is not None
+    assert name in problem
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), -DAY, SECOND, 60 * SECOND])
+def test_a_state_within_the_tolerance_is_left_as_it_is(ahead: timedelta) -> None:
+    """The clocks of two machines differ a little."""
+    state = spoiled(to_checkpoint_time=NOW + ahead, updated_at=NOW + ahead)
+    assert state.healed(NOW) == (state, None)
+
+
+def test_an_explicit_window_into_the_future_is_delivered_until_its_pull() -> None:
+    """What is yet to come was not delivered, so that later runs are the newest again."""
+    state = synced(LookupState(), Window(EPOCH, LATER + DAY), leaves_no_gap=False)
+    assert state.delivered_to_time == LATER

@@ -77,6 +77,12 @@ def remember(variable: str, text: str) -> None:
     Variable.set(variable, text)
 
 
+def recall(variable: str) -> str:
+    from airflow.models.variable import Variable
+
+    return str(Variable.get(variable))
+
+
 def forget(variable: str) -> None:
     from airflow.models.variable import Variable
 

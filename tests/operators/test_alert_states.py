@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,23 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
+from airflow_provider_flashpoint.core.state import EventState
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
+from sandbox.dataset.documents import alerts
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts
 from tests.conftest import RunDag
 from tests.operators.state_runs import (
     ALERT_COUNT,
     NONSENSE,
+    PERIOD,
     PERIODS,
+    START,
     dag_of,
     explicit,
     failure,
     forget,
+    recall,
     remember,
     runner,
     services,
@@ -92,3 +99,21 @@ def test_a_run_without_a_date_reads_the_last_complete_period(
     assert run_alerts(None) == "success"
     assert "by the last complete period of the schedule before" in capfd.readouterr().out
     assert judge_alerts(sandbox, DEFAULT_TAG).is_good
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=400), timedelta(days=365_000)])
+def test_alerts_that_come_late_are_sent_although_the_checkpoint_was_ahead_of_the_clock(
+    sandbox: Sandbox, run_alerts: Callable[..., str], ahead: timedelta, capfd: Any
+) -> None:
+    """The state is healed with a warning, and the next run has its lag again."""
+    assert run_alerts(1) == "success"
+    state = EventState.from_json(recall(ALERTS), name=ALERTS)
+    remember(ALERTS, replace(state, to_checkpoint_time=datetime.now(UTC) + ahead).to_json())
+    sandbox.flashpoint.store.publish_alerts(alerts(6, 10, START + PERIOD, START + 2 * PERIOD))  # read by the first run
+    assert run_alerts(2) == "success"
+    assert "The state is ahead of this machine's clock" in capfd.readouterr().out
+    assert EventState.from_json(recall(ALERTS), name=ALERTS).to_checkpoint_time == START + 3 * PERIOD
+    assert run_alerts(3) == "success"
+    verdict = judge_alerts(sandbox, DEFAULT_TAG)
+    assert verdict.served == ALERT_COUNT + 10
+    assert verdict.is_good, verdict
