@@ -13,11 +13,16 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from airflow_provider_flashpoint.errors import ConfigurationError
+
 SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
 SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
 
 _BEARER = re.compile(r"bearer(\s+|\Z)", re.IGNORECASE)
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # byte order mark and zero-width characters, which str.strip() keeps
+# Asterisks or dots, as forms and logs show a secret; the mask of Airflow 2; <...>, as our documents name a value.
+_PLACEHOLDER = re.compile(r"[*•●]+|<[^<>]*>|RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER")
+_URL_PARTS = re.compile(r"[/:@?#&=]")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _MAX_PATH_CHARACTERS = 255
@@ -38,6 +43,19 @@ def without_bearer(token: str) -> str:
     token = stripped(token)
     scheme = _BEARER.match(token)
     return token[scheme.end() :] if scheme else token
+
+
+def check_no_placeholder(text: str) -> None:
+    """Check that neither ``text`` nor, in a URL, a part of it is a mask or a placeholder.
+
+    :raises ConfigurationError: it is one. The message does not show it: a secret may have been put into brackets.
+    """
+    for part in _URL_PARTS.split(text) if "://" in text else (without_bearer(text),):
+        if _PLACEHOLDER.fullmatch(part):
+            raise ConfigurationError(
+                "a mask or a placeholder (asterisks, or <...>) was stored in place of the value; "
+                "enter the value itself, without brackets"
+            )
 
 
 class ConnectionSettings(BaseModel):
@@ -88,10 +106,11 @@ class ConnectionSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _from_text(cls, value: object, info: ValidationInfo) -> object:
-        """Strip texts, and convert those that stand for another type. Pydantic then refuses every other type."""
+        """Strip and convert texts, and refuse placeholders. Pydantic then refuses every other type."""
         name = info.field_name or ""
         if isinstance(value, str):
             value = stripped(value)
+            check_no_placeholder(value)
         if name in ConnectionSettings.model_fields:
             return value
         annotation = cls.model_fields[name].annotation

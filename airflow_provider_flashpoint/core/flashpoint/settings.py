@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, check_no_placeholder
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 _DEFAULT_HOST = "https://fp.tools"
@@ -74,7 +74,12 @@ class FlashpointSettings(ConnectionSettings):
 
     @model_validator(mode="after")
     def _check_token(self) -> Self:
-        if not _TOKEN.fullmatch(self.token):
+        token = self.token
+        try:
+            check_no_placeholder(token)  # the base64 form hides one
+        except ConfigurationError as error:
+            raise InvalidTokenError(hint=f"The token of the connection {self.conn_id}: {error}.") from error
+        if not _TOKEN.fullmatch(token):
             raise InvalidTokenError(
                 hint=f"The token of the connection {self.conn_id} is empty or contains spaces or line breaks."
             )
