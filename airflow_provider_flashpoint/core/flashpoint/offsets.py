@@ -6,13 +6,15 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
-from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Paginator
+from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Scroll, check_count
 from airflow_provider_flashpoint.core.flashpoint.read_ahead import Place, ReadAhead
 from airflow_provider_flashpoint.core.window import Window
+
+_MAX_PARTS = 1000  # of one split; the parts are split again
 
 _log = logging.getLogger(__name__)
 
@@ -29,11 +31,13 @@ class _Incomplete(Exception):
 class Offsets:
     """Pages by offset, read ahead.
 
-    Each page starts with the last record of the page before. If that record is unchanged, no record between the two
-    pages was missed. If it differs, a record was updated during the pull and moved, so another may have been missed.
+    The end is where the server's count is reached, or an empty page; a short page proves nothing, since a server may
+    send fewer records than requested. Each page starts with the last record of the page before. If that record is
+    unchanged, no record between the two pages was missed. If it differs, a record was updated meanwhile and moved.
     Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records.
     ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
     some servers change the order of equal records with every request. Records that are read again come more than once.
+    In the end, fewer records than the server counts are an error.
 
     :param parameter: the number of records skipped.
     :param ceiling: the server's limit on records skipped plus page size.
@@ -41,7 +45,7 @@ class Offsets:
 
     parameter: str
     ceiling: int
-    fallback: Paginator
+    fallback: Scroll
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
@@ -54,19 +58,27 @@ class Offsets:
             yield from _Walk(self, reader, ahead).pages(window)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
-    """One reading of a window and its parts. ``later`` holds the parts that follow the current one."""
+    """One reading of a window and its parts.
+
+    ``later`` holds the parts that follow the current one, ``counted`` the server's count of records in the current one,
+    ``records`` the number of different records that came.
+    """
 
     offsets: Offsets
     reader: PageReader
     ahead: ReadAhead
     later: deque[Window] = field(default_factory=deque)
+    counted: int | None = None
+    records: int = 0
 
     def pages(self, window: Window) -> Iterator[Page]:
         self.later.append(window)
+        whole = 0
         while self.later:
             current = self.later.popleft()
+            self.counted = None
             try:
                 yield from self._pages_by_offset(current)
             except _Incomplete as reason:
@@ -74,35 +86,61 @@ class _Walk:
                 parts = current.split(reason.parts)
                 if len(parts) == 1:
                     _log.info("%s %s; it is read by scroll.", current, reason)
-                    yield from self.offsets.fallback.pages(current, self.reader)
+                    for page in self.offsets.fallback.pages(current, self.reader, counted=self.counted or 0):
+                        self.records += len(page)
+                        yield page
                 else:
                     _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
                     self.later.extendleft(reversed(parts))
+            if current == window:
+                whole = self.counted or 0
+        check_count(window, self.reader, self.records, whole)
 
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
-        answer = self.ahead.read(window, 0, self._following(window, ()))
-        size = self._full_page(answer)
-        skips = self._skips(answer)
-        seen: set[str | bytes] = set()
+        answer = self._read(window, 0)
+        self._skips(answer)
+        seen: set[Hashable] = set()
         yield from self._decoded(answer, 0, seen)
-        has_total, total = answer.total is not None, answer.total or 0
-        for number, skip in enumerate(skips, start=1):
+        size = new = reached = len(answer.items)
+        while not self._is_end(window, answer, reached):
+            if not new:
+                raise _Incomplete("comes one record at a time", parts=1)
             if len(answer.items) < size:
-                break
-            following = self._following(window, skips[number:]) if has_total else ()
-            last = answer.record(-1)
-            answer = self.ahead.read(window, skip, following)
+                self.ahead.forget()  # the pages after it stand elsewhere
+            last, size = answer.record(-1), len(answer.items)
+            answer = self._read(window, reached - 1, step=size - 1)
             if not answer.items or answer.record(0) != last:
                 raise _Incomplete("changed while it was read")
             yield from self._decoded(answer, 1, seen)
-            total = max(total, answer.total or 0)
-        else:
-            if len(answer.items) >= size:
-                raise _Incomplete("holds more records than can be paged through")
-        if len(seen) < total:
-            raise _Incomplete(f"showed {len(seen)} of {total} records", parts=1)
+            new = len(answer.items) - 1
+            reached += new
+        if len(seen) < (self.counted or 0):
+            raise _Incomplete(f"showed {len(seen)} of {self.counted} records", parts=1)
+        self.records += len(seen)
 
-    def _decoded(self, answer: Answer, start: int, seen: set[str | bytes]) -> Iterator[Page]:
+    def _read(self, window: Window, skip: int, *, step: int = 0) -> Answer:
+        """Return a page; ``step`` is the likely distance of the pages after it.
+
+        :raises _Incomplete: the page is beyond the ceiling.
+        """
+        last_skip = self.offsets.ceiling - self.reader.endpoint.page_size
+        if skip > max(0, last_skip):
+            raise _Incomplete("holds more records than can be paged through")
+        skips = range(skip + step, min(last_skip + 1, self.counted or 0), step) if step > 0 else ()
+        answer = self.ahead.read(window, skip, self._following(window, skips))
+        if answer.total is not None:
+            self.counted = max(self.counted or 0, answer.total)
+        return answer
+
+    def _is_end(self, window: Window, answer: Answer, reached: int) -> bool:
+        """Return whether a page that ends at ``reached`` is the last one. A full page never is."""
+        if not answer.items or len(answer.items) >= self.reader.endpoint.page_size:
+            return not answer.items
+        if self.counted is not None:
+            return reached >= self.counted
+        return not self._read(window, reached).items
+
+    def _decoded(self, answer: Answer, start: int, seen: set[Hashable]) -> Iterator[Page]:
         for page in answer.pages(start):
             seen.update(map(self.reader.endpoint.identity, page))
             yield page
@@ -136,6 +174,6 @@ class _Walk:
         if first.total > within_reach:
             raise _Incomplete(
                 f"holds {first.total} records, more than the {within_reach} that can be paged through",
-                parts=max(2, math.ceil(first.total / within_reach)),
+                parts=min(_MAX_PARTS, max(2, math.ceil(first.total / within_reach))),
             )
-        return range(step, min(skips.stop, max(first.total, size)), step)
+        return range(step, min(skips.stop, first.total), step)

@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.errors import (
     FlashpointProviderError,
     MalformedPageError,
     PagingLoopError,
+    ServerError,
     TransientError,
 )
 
@@ -52,6 +53,25 @@ class Paginator(Protocol):
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
+
+
+def check_count(window: Window, reader: PageReader, read: int, counted: int) -> None:
+    """Return if as many records were read as the server counts; where fewer were, it is asked for its count again.
+
+    :param read: how many records of ``window`` were read.
+    :param counted: how many the server counted before; records may have left the window since.
+    :raises ServerError: fewer were read.
+    """
+    if read >= counted:
+        return
+    endpoint = reader.endpoint
+    now = reader.read(reader.request(window, {}), records_key=endpoint.records_key).total
+    counted = counted if now is None else now
+    if read < counted:
+        raise ServerError(
+            f"{endpoint.path} sent {read} of the {counted} records that it counts in {window}. "
+            "Run the task again; if the numbers stay, report them to Flashpoint."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +126,19 @@ class Scroll:
     path: str
     records_key: str
 
-    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+    def pages(self, window: Window, reader: PageReader, *, counted: int = 0) -> Iterator[Page]:
         """Yield pages until an empty one, always with the latest scroll id; then close the scroll.
 
-        No page of a scroll can be requested twice. A scroll whose answer was lost is restarted, and its pages come
-        more than once.
+        No page of a scroll can be requested twice. A scroll whose answer was lost, or that ends before all counted
+        records came, is restarted, and its pages come more than once.
 
+        :param counted: how many records the server counted in ``window``.
         :raises PagingLoopError: a page came twice in one scroll.
         :raises TransientError: the scroll broke `_SCROLL_ATTEMPTS` times.
         """
         for attempt in range(1, _SCROLL_ATTEMPTS + 1):
             try:
-                yield from self._scroll(window, reader)
+                yield from self._scroll(window, reader, counted)
             except TransientError as error:
                 if attempt == _SCROLL_ATTEMPTS:
                     raise
@@ -125,15 +146,19 @@ class Scroll:
             else:
                 return
 
-    def _scroll(self, window: Window, reader: PageReader) -> Iterator[Page]:
+    def _scroll(self, window: Window, reader: PageReader, counted: int) -> Iterator[Page]:
         seen: set[bytes] = set()
+        read = 0
         scroll_id: str | None = None
         request = reader.request(window, {"scroll": "True"})
         try:
             while True:
                 answer = reader.read(request, records_key=self.records_key)
                 scroll_id = answer.body.get("scroll_id") or scroll_id
+                if not seen:
+                    counted = max(counted, answer.total or 0)
                 if not answer.items:
+                    check_count(window, reader, read, counted)
                     return
                 if scroll_id is None:
                     raise MalformedPageError(f"{answer.path} started a scroll without a scroll_id.")
@@ -141,6 +166,7 @@ class Scroll:
                 if digest in seen:
                     raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
                 seen.add(digest)
+                read += len(answer.items)
                 yield from answer.pages()
                 request = Request("POST", self.path, json={"scroll_id": scroll_id}, retry=False)
         finally:

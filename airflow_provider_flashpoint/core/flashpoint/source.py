@@ -16,6 +16,8 @@ from airflow_provider_flashpoint.core.window import Window
 if TYPE_CHECKING:
     from requests import Response
 
+_MAX_TOTAL_DIGITS = 15  # a longer number counts no records
+
 
 class Source(Protocol):
     """The port through which pipelines read records."""
@@ -81,8 +83,8 @@ class HttpSource:
 
     def _count(self, response: Response) -> int | None:
         """Count an accepted answer and return its total."""
-        digits = response.headers.get(self.endpoint.total_header, "")
-        total = int(digits) if digits.isdecimal() else None
+        digits = response.headers.get(self.endpoint.total_header, "").strip()
+        total = int(digits) if digits.isdecimal() and len(digits) <= _MAX_TOTAL_DIGITS else None
         with self._lock:
             if not self.requests:
                 self.first_url, self.total = response.url, total
