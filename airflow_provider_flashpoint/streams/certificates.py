@@ -9,19 +9,26 @@ from cryptography.x509 import Certificate
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_flashpoint.core.devo.connection.connector import connector_of
-from airflow_provider_flashpoint.core.devo.connection.tls import certificates_of, check_period
+from airflow_provider_flashpoint.core.devo.connection.tls import Credentials, check_period
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
 _RENEWAL_NOTICE = timedelta(days=30)
 
 
-def describe_certificates(pem: str, name: str) -> str:
-    """Return one line for each certificate: its name and its last day.
+def describe_client(credentials: Credentials) -> str:
+    """Return one line for each certificate that is sent to Devo: its name and its last day.
 
-    :param name: the connection field that ``pem`` comes from, for the message.
-    :raises ConfigurationError: there is no certificate in ``pem``, or one is not valid now.
+    :raises ConfigurationError: one is not valid now.
     """
-    return "\n".join(map(_describe, certificates_of(pem, name)))
+    return "\n".join(map(_describe, (credentials.certificate, *credentials.intermediates)))
+
+
+def describe_authorities(credentials: Credentials) -> str:
+    """Return one line for each trusted authority: its name and its last day.
+
+    :raises ConfigurationError: one is not valid now.
+    """
+    return "\n".join(map(_describe, credentials.authorities))
 
 
 def describe_server_certificate(settings: DevoSettings) -> str:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, as_setup_error
@@ -78,6 +79,27 @@ def settings_of(hook: FlashpointHook | DevoHook) -> Any:
         ) from error
 
 
+def staging_findings(config: CollectorConfig | None) -> Iterator[Finding]:
+    """Resolve each address of the staging storage that the configuration uses; by default, that of Airflow."""
+    used = [config.indicators, config.alerts] if config else []
+    for address in dict.fromkeys(settings.staging_uri for settings in used if settings) or [None]:
+        yield examine("staging storage", partial(_staging_place, address))
+
+
+def _staging_place(address: str | None) -> str:
+    from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
+    from airflow_provider_flashpoint.core.staging.storage import is_local
+
+    root = staging_root(address)
+    if not is_local(root):
+        return f"{root}, which is not tested here."
+    place = Path(str(root))
+    nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ConfigurationError(f"{root} cannot be used: {nearest} is not a folder that this user can write into.")
+    return f"{root}, which is there." if nearest == place else f"{root}, which the first run creates."
+
+
 def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
     """Examine the connections that the configuration uses; without one, the default connections.
 
@@ -145,16 +167,16 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str 
 
 def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:
     """Examine the client's certificate and those of the chain; one finding where the set is incomplete."""
-    from airflow_provider_flashpoint.core.devo.connection.tls import pem_parts
-    from airflow_provider_flashpoint.streams.certificates import describe_certificates
+    from airflow_provider_flashpoint.core.devo.connection.tls import read_credentials
+    from airflow_provider_flashpoint.streams.certificates import describe_authorities, describe_client
 
     try:
-        cert, _, chain = pem_parts(identity)
+        credentials = read_credentials(identity)
     except Exception as error:  # as in `examine`
         yield Finding(f"{conn_id}: certificates", False, reason_of(error))
         return
-    yield examine(f"{conn_id}: certificate", partial(describe_certificates, cert, "cert"))
-    yield examine(f"{conn_id}: chain", partial(describe_certificates, chain, "chain"))
+    yield examine(f"{conn_id}: certificate", partial(describe_client, credentials))
+    yield examine(f"{conn_id}: chain", partial(describe_authorities, credentials))
 
 
 def _check_events_and_server(hook: DevoHook, *, uses_tls: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def test_all_is_good(sandbox: Sandbox, staging: Path) -> None:
         "Airflow",
         "DAGs",
         "database",
+        "staging storage",
         "flashpoint_default: indicators",
         "flashpoint_default: alerts",
         "devo_default: certificate",
@@ -127,6 +129,37 @@ def test_an_incomplete_set_of_certificates(connections: Connect, missing: str) -
     connections(devo={"extra": {missing: None}})
     bad = bad_parts(call("check", "--json"))
     assert f"no `{missing}`" in bad["devo_default: certificates"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda pem: pem.replace("\n", " "),
+        lambda pem: pem.replace("\n", ""),
+        lambda pem: pem.replace("\n", r"\r\n"),
+        lambda pem: pem.replace("+", " "),
+        lambda pem: f"# Autorit\u00e9\n{pem}",
+        lambda pem: base64.b64encode(pem.encode()).decode(),
+    ],
+    ids=["blanks", "dropped", "literal", "plus as blank", "comment", "base64"],
+)
+def test_pasted_certificates_are_good_for_check_and_connection(
+    connections: Connect, sandbox: Sandbox, form: Callable[[str], str]
+) -> None:
+    """What the check reads is what the connection reads, in whatever form it was pasted."""
+    paths = sandbox.devo.certificates
+    pasted = {"cert": paths.client_cert, "key": paths.client_key, "chain": paths.chain}
+    connections(devo={"extra": {name: form(path.read_text(encoding="utf-8")) for name, path in pasted.items()}})
+    assert bad_parts(call("check", "--json")) == {}
+
+
+@pytest.mark.parametrize("part", ["cert", "key", "chain"])
+def test_unreadable_certificates_are_refused_by_check_and_connection(connections: Connect, part: str) -> None:
+    """For the path of an unknown user, both give the same reason."""
+    connections(devo={"extra": {part: "~nosuchuser/x.crt"}})
+    bad = bad_parts(call("check", "--json"))
+    assert set(bad) == {"devo_default: certificates", "devo_default: events"}
+    assert all(f"`{part}` is neither PEM text nor a file" in said and "no such user" in said for said in bad.values())
 
 
 def test_a_chain_that_does_not_vouch_for_the_server(connections: Connect) -> None:

@@ -6,28 +6,26 @@ own servers. An incomplete set is refused: without the chain, anyone could answe
 
 from __future__ import annotations
 
-import base64
 import datetime
 import ssl
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
-
-_PEM_START = "-----BEGIN "
 
 
 @dataclass(frozen=True)
 class Identity:
     """The certificates of a sender.
 
-    ``cert``, ``key`` and ``chain`` are paths or PEM texts. ``pkcs12`` is a path, the bytes, or their base64; it
-    replaces ``cert`` and ``key``, and also ``chain`` where it holds authorities.
+    ``cert``, ``key`` and ``chain`` are paths or PEM texts; `certificate_reader` lists the accepted forms. ``pkcs12`` is
+    a path, the bytes, or their base64; it replaces ``cert`` and ``key``, and also ``chain`` where it holds authorities.
     """
 
     cert: str | None = field(default=None, repr=False)  # a file of certificates often holds the key too
@@ -37,108 +35,89 @@ class Identity:
     pkcs12_password: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """What an identity holds.
+
+    :param certificate: the client certificate, which belongs to ``key``.
+    :param intermediates: the certificates that are sent with it.
+    :param authorities: the certificates that are trusted.
+    """
+
+    certificate: Certificate
+    intermediates: Sequence[Certificate]
+    key: PrivateKeyTypes = field(repr=False)
+    authorities: Sequence[Certificate]
+
+
 def client_context(
     identity: Identity, *, security_level: int | None = None, now: datetime.datetime | None = None
 ) -> ssl.SSLContext:
     """Return a context for TLS 1.2 or later that verifies the server's chain and host name.
 
-    Only the authorities of ``chain`` are trusted, not those of the machine.
+    Only the authorities of ``chain`` are trusted, not those of the machine. An expired one does no harm: OpenSSL
+    judges those that the server's certificate needs.
 
     :param security_level: OpenSSL's level, 0 to 5, for certificates weaker than this machine allows.
     :param now: the time at which the client certificate must be valid; given by tests.
     :raises ConfigurationError: a part is missing, unreadable, expired, or does not match another one.
     """
-    cert, key, chain = pem_parts(identity)
-    now = now or datetime.datetime.now(datetime.UTC)
-    check_period(certificates_of(cert, "cert")[0], "The client certificate", now)
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    credentials = read_credentials(identity)
+    check_period(credentials.certificate, "The client certificate", now or datetime.datetime.now(datetime.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if security_level is not None:
         context.set_ciphers(f"DEFAULT@SECLEVEL={security_level}")
+    authorities = b"".join(each.public_bytes(Encoding.DER) for each in credentials.authorities)
     try:
-        context.load_verify_locations(cadata=chain)
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError("`chain` holds no certificate in PEM form.") from error
-    _load_own(context, cert, key)
+        context.load_verify_locations(cadata=authorities)
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"`chain` cannot be loaded ({error.reason}): use Devo's chain file.") from error
+    _load_own(context, credentials)
     return context
 
 
-def pem_parts(identity: Identity) -> tuple[str, str, str]:
-    """Return the certificate, the key and the chain of ``identity`` as PEM texts.
+def read_credentials(identity: Identity) -> Credentials:
+    """Return the certificates and the key of ``identity``.
 
-    :raises ConfigurationError: one of them is missing or unreadable.
+    :raises ConfigurationError: one of them is missing or unreadable, or the key belongs to no certificate.
     """
+    from airflow_provider_flashpoint.core.devo.connection.certificate_reader import (
+        read_certificates,
+        read_pkcs12,
+        read_private_key,
+    )
+
     if identity.pkcs12:
-        cert, key, chain = _unpacked(identity.pkcs12, identity.pkcs12_password)
-        parts = {"cert": cert, "key": key, "chain": _pem("chain", identity.chain) or chain}
+        certificates, key = read_pkcs12(identity.pkcs12, identity.pkcs12_password)
         held = "`pkcs12` holds"
     else:
-        parts = {name: _pem(name, getattr(identity, name)) for name in ("cert", "key", "chain")}
+        certificates, key = read_certificates("cert", identity.cert), read_private_key("key", identity.key)
         held = "there is"
-    missing = [f"`{name}`" for name, pem in parts.items() if not pem]
+    own = [each for each in certificates if key is not None and _belongs(key, each)]
+    others = [each for each in certificates if each not in own]
+    authorities = read_certificates("chain", identity.chain) or (others if identity.pkcs12 else [])
+    missing = [f"`{name}`" for name, part in (("cert", certificates), ("key", key), ("chain", authorities)) if not part]
     if missing:
         raise ConfigurationError(
             f"TLS to Devo needs `cert`, `key` and `chain`: {held} no {' and no '.join(missing)}. "
             "Download them from Devo under Administration, Credentials, X.509 Certificates."
         )
-    return parts["cert"], parts["key"], parts["chain"]
+    if key is None or not own:
+        raise ConfigurationError("`key` does not belong to `cert`. Download both again from Devo, as a pair.")
+    newest = max(own, key=lambda each: each.not_valid_after_utc)
+    return Credentials(newest, [] if identity.pkcs12 else others, key, authorities)
 
 
-def _pem(name: str, given: str | None) -> str:
-    if not given or not given.strip():
-        return ""
-    if _PEM_START in given:
-        # In a URI or an environment variable a newline is often written as backslash and n.
-        return given if "\n" in given.strip() else given.replace("\\n", "\n")
-    return _read(name, given).decode("utf-8", "replace")
-
-
-def _read(name: str, path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a path"
-        raise ConfigurationError(f"`{name}` is neither PEM text nor a file that can be read here ({why}).") from error
-
-
-def _unpacked(given: str | bytes, password: str | None) -> tuple[str, str, str]:
-    """Return the PEM texts of certificate, key and authorities in a PKCS#12 bundle; empty where absent."""
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
-
-    content = given if isinstance(given, bytes) else _pkcs12_bytes(given)
-    try:
-        bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)
-    except ValueError as error:
-        raise ConfigurationError("`pkcs12` cannot be opened: is `pkcs12_password` right?") from error
-    cert = bundle.cert.certificate.public_bytes(Encoding.PEM).decode() if bundle.cert else ""
-    key = ""
-    if bundle.key is not None:
-        key = bundle.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    chain = "".join(each.certificate.public_bytes(Encoding.PEM).decode() for each in bundle.additional_certs)
-    return cert, key, chain
-
-
-def _pkcs12_bytes(given: str) -> bytes:
-    try:
-        content = base64.b64decode("".join(given.split()), validate=True)
-    except ValueError:
-        content = b""
-    # A bundle is an ASN.1 sequence, unlike a path that happens to be valid base64.
-    return content if content.startswith(b"\x30") else _read("pkcs12", given)
-
-
-def certificates_of(pem: str, name: str) -> list[Certificate]:
-    """Return the certificates in a PEM text.
-
-    :param name: the connection field that the text comes from, for the message.
-    :raises ConfigurationError: there is none.
-    """
-    from cryptography import x509
+def _belongs(key: PrivateKeyTypes, certificate: Certificate) -> bool:
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
-        return x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
-        raise ConfigurationError(f"`{name}` holds no certificate in PEM form.") from error
+        return certificate.public_key() == key.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # a kind of key that no client certificate has
+        return False
 
 
 def check_period(certificate: Certificate, name: str, now: datetime.datetime) -> None:
@@ -155,25 +134,23 @@ def check_period(certificate: Certificate, name: str, now: datetime.datetime) ->
         )
 
 
-def _load_own(context: ssl.SSLContext, cert: str, key: str) -> None:
+def _load_own(context: ssl.SSLContext, credentials: Credentials) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    certificates = (credentials.certificate, *credentials.intermediates)
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
+    pem += credentials.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # The ssl module reads only files. Only its owner can read this one, and it is removed at once.
-    with tempfile.NamedTemporaryFile("w", prefix="devo-", suffix=".pem", encoding="utf-8") as file:
-        file.write(f"{cert.rstrip()}\n{key.rstrip()}\n")
+    with tempfile.NamedTemporaryFile(prefix="devo-", suffix=".pem") as file:
+        file.write(pem)
         file.flush()
         try:
-            context.load_cert_chain(file.name, password=_refuse_encrypted)
+            context.load_cert_chain(file.name)
         except ssl.SSLError as error:
             raise ConfigurationError(_own_error(error)) from error
 
 
-def _refuse_encrypted() -> str:
-    # Without a callback OpenSSL would prompt on the terminal, and wait.
-    raise ConfigurationError("`key` is encrypted: decrypt it, or use `pkcs12` with `pkcs12_password`.")
-
-
 def _own_error(error: ssl.SSLError) -> str:
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return "`key` does not belong to `cert`."
     if error.reason in ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"):
         return f"`cert` is weaker than this machine allows ({error.reason}): set `tls_security_level` to 1 or 0."
-    return f"`cert` and `key` cannot be loaded ({error.reason or 'not PEM'}): is `key` in PEM form?"
+    return f"`cert` and `key` cannot be loaded ({error.reason}): download both again from Devo."
