@@ -73,7 +73,8 @@ class Obfuscator:
     def hide(self, record: Record) -> Record:
         """Return ``record`` with its values hidden. The result is a copy where values change.
 
-        Null and the empty text are not hashed: a missing value, such as a key, must be seen to be missing.
+        Null, blank texts, and empty lists and dictionaries are not hashed: a missing value, such as a key, must be seen
+        to be missing.
 
         :raises DataError: a value is nested too deeply.
         """
@@ -123,7 +124,7 @@ class Obfuscator:
         return copy
 
     def _hashed(self, value: Any) -> Any:
-        if value is None or value == "":
+        if value is None or value in ([], {}) or (isinstance(value, str) and not value.strip()):
             return value
         return self._digest(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else _canonical(value))
 

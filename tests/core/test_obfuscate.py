@@ -170,9 +170,9 @@ def test_with_a_secret_the_digest_is_hmac_sha_256() -> None:
     assert found == {"a": "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"}
 
 
-@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("value", [None, "", " ", "\t\n", "\u3000", [], {}])
 def test_a_missing_value_stays_missing(value: Any) -> None:
-    """Null and the empty text are not hashed: a row without a key must not get one."""
+    """Null, blank texts, empty lists and dictionaries are not hashed: a row without a key must not get one."""
     assert hidden({"a": value}, "a", HASH, secret="s") == {"a": value}
 
 

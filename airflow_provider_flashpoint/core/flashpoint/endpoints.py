@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Paginator, Scroll
+from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -91,10 +92,14 @@ class Endpoint:
             selection[self.filters[name]] = value
         return selection
 
+    def id_of(self, record: Record) -> Id | None:
+        """Return the id of a record, None where it has none."""
+        return id_of(record.get(self.id_field)) if self.id_field else None
+
     def identity(self, record: Record) -> str | bytes:
         """Return the identity of a record: its id, or all of it where it has none."""
-        found = record.get(self.id_field)
-        return found if isinstance(found, str) else codec.encode(record)
+        found = self.id_of(record)
+        return found if isinstance(found, str) else codec.encode(found or record)
 
 
 _TABLE: dict[tuple[Api, DataSet], Endpoint] = {

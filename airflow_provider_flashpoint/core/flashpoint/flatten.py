@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.raw_json import list_text
 from airflow_provider_flashpoint.errors import DataError
 
@@ -60,6 +61,20 @@ def flatten(record: Mapping[str, Any]) -> Row:
     except RecursionError as error:
         raise DataError("A record is nested too deeply to be flattened.") from error
     return row
+
+
+def is_container(value: object) -> bool:
+    """Return whether a value of a row is the text of a list or of an empty dictionary."""
+    if value == "{}":
+        return True
+    if not isinstance(value, str) or not value.startswith("[") or not value.endswith("]"):
+        return False
+    try:
+        return isinstance(codec.decode(value.encode("utf-8", "surrogatepass")), list)
+    except ValueError:
+        return False
+    except DataError:
+        return True
 
 
 def _add_leaves(level: Mapping[str, Any], names: _Names, row: Row) -> int:

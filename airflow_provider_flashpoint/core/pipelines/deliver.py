@@ -79,8 +79,9 @@ class DeliveryPorts:
 class DeliverySummary:
     """Counts of one delivery.
 
-    ``repeated`` events were confirmed before and not sent again. ``undated`` ones have no time. ``unsent`` ones were
-    kept by an earlier run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table.
+    ``repeated`` events were confirmed before and not sent again, or came twice in one batch. ``undated`` ones have no
+    time. ``without_id`` ones have no id and are identified by their content. ``unsent`` ones were kept by an earlier
+    run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table.
     """
 
     read: int = 0
@@ -88,6 +89,7 @@ class DeliverySummary:
     repeated: int = 0
     rejected: int = 0
     undated: int = 0
+    without_id: int = 0
     bytes: int = 0
     unsent: int = 0
     verified: int = 0
@@ -120,7 +122,7 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) ->
 @dataclass(slots=True)
 class _Batch:
     pairs: list[Pair] = field(default_factory=list)
-    digests: set[bytes] = field(default_factory=set)
+    entries: set[Entry] = field(default_factory=set)
     bytes: int = 0
 
 
@@ -184,7 +186,7 @@ class _Delivery:
                 hidden = hide(record)
                 entry = self._entry(record)
                 summary.undated += entry.is_undated
-                if entry.digest in batch.digests or (self._is_delivered(entry) and not resend):
+                if entry in batch.entries or (self._is_delivered(entry) and not resend):
                     summary.repeated += 1
                     continue
                 line = encode(hidden)
@@ -193,17 +195,18 @@ class _Delivery:
                 summary.rejected += 1
                 continue
             batch.pairs.append((entry, line))
-            batch.digests.add(entry.digest)
+            batch.entries.add(entry)
             batch.bytes += len(line)
 
     def _entry(self, record: Record) -> Entry:
         """Return the ledger entry of a record before obfuscation. Without an id, its content identifies it."""
         endpoint = self._endpoint
-        identity = record.get(endpoint.id_field)
+        identity = endpoint.id_of(record)
         if identity is None:
+            self._summary.without_id += 1
             identity = self._ports.obfuscator.fingerprint(record)
         time_us = epoch_us(record.get(endpoint.time_field)) if endpoint.time_field else None
-        return entry_of(str(identity), time_us)
+        return entry_of(identity, time_us)
 
     def _is_delivered(self, entry: Entry) -> bool:
         return entry in self._ledger or (self._verification is not None and entry in self._verification)

@@ -11,7 +11,7 @@ queries for them first.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
+from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
@@ -50,7 +51,7 @@ class EventTable:
     def id_of(self, line: bytes) -> str | None:
         """Return the id of a line as the table shows it; None where it has none."""
         try:
-            identity = codec.decode(line).get(self.id_field)
+            identity = id_of(codec.decode(line).get(self.id_field))
         except (ValueError, DataError):
             return None
         return None if identity is None else str(identity)
@@ -68,6 +69,10 @@ class _Pending:
     @property
     def missing(self) -> int:
         return sum(map(len, self.by_id.values()))
+
+    def id_shown_as(self, text: str) -> str | None:
+        """Return the pending id of a text in an answer: Devo returns a value from JSON with or without its quotes."""
+        return next((each for each in (text, text.strip('"')) if each in self.by_id), None)
 
 
 class Verification:
@@ -101,12 +106,12 @@ class Verification:
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._max_sends = max_sends
-        self._confirmed: set[bytes] = set()
+        self._confirmed: set[Entry] = set()
         self._batches = 0  # since the last round
 
     def __contains__(self, entry: Entry) -> bool:
         """Return whether this run has confirmed the event and not seen it yet."""
-        return entry.digest in self._confirmed
+        return entry in self._confirmed
 
     def add(self, pairs: Sequence[Pair], *, sent_from: datetime) -> None:
         """Keep confirmed lines until they are seen. Where there are many, verify them first.
@@ -114,7 +119,7 @@ class Verification:
         :param sent_from: time of the first send; no event can have arrived earlier.
         """
         self._store.unverified.keep(pairs, at=sent_from)
-        self._confirmed.update(entry.digest for entry, _ in pairs)
+        self._confirmed.update(entry for entry, _ in pairs)
         self._batches += 1
         if self._batches >= _MAX_PENDING_BATCHES:
             self.complete()
@@ -185,17 +190,23 @@ class Verification:
             wait_s = min(2 * wait_s, _LONGEST_POLL_S)
 
     def _query(self, pending: _Pending) -> bool:
-        """Query once, record the events seen for the first time, and return whether there were any."""
+        """Query once, record the events seen for the first time, and return whether there were any.
+
+        Events with one id, such as 1 and "1", are seen once the table shows as many: nothing says which is missing.
+        """
         table = self._table
+        counts: Counter[str] = Counter()
         seen: list[Entry] = []
         stored = 0
         try:
             for text, count in table.queries.id_counts(table.tag, table.id_field, since=pending.since):
-                # Devo returns a value extracted from JSON with or without its quotes.
-                entries = pending.by_id.pop(text, None) or pending.by_id.pop(text.strip('"'), None)
-                if entries:
-                    seen += entries
-                    stored += count
+                identity = pending.id_shown_as(text)
+                if identity is None:
+                    continue
+                stored += count
+                counts[identity] += count
+                if counts[identity] >= len(set(pending.by_id[identity])):
+                    seen += pending.by_id.pop(identity)
         finally:
             self._store.ledger.add(seen, at=self._clock.now())
             self.verified += len(seen)

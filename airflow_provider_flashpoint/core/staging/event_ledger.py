@@ -12,12 +12,12 @@ an overlap reads them again soon after. Events without a time of their own share
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from airflow_provider_flashpoint.core.identity import DIGEST_BYTES, Id, id_digest
 from airflow_provider_flashpoint.core.staging.storage import (
     NAME_TIME,
     StoragePath,
@@ -29,7 +29,6 @@ from airflow_provider_flashpoint.core.staging.storage import (
 )
 from airflow_provider_flashpoint.core.window import as_utc
 
-_DIGEST_BYTES = 16
 _HOUR_US = 3_600_000_000
 _HOUR = "%Y%m%dT%H"
 _UNDATED = "undated"
@@ -59,12 +58,12 @@ class Entry:
             return None
 
 
-def entry_of(identity: str, time_us: int | None) -> Entry:
+def entry_of(identity: Id, time_us: int | None) -> Entry:
     """Return the entry of an event.
 
     :param time_us: the event's own time in microseconds since 1970; None where it has none.
     """
-    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    digest = id_digest(identity)
     if time_us is None:
         return Entry(_UNDATED, digest)
     hour = datetime.fromtimestamp(time_us // _HOUR_US * 3600, UTC)
@@ -139,5 +138,5 @@ class EventLedger:
                     content = read_whole(self._directory / hour / name)
                 except FileNotFoundError:  # another run pruned the hour meanwhile
                     continue
-                confirmed.update(content[at : at + _DIGEST_BYTES] for at in range(0, len(content), _DIGEST_BYTES))
+                confirmed.update(content[at : at + DIGEST_BYTES] for at in range(0, len(content), DIGEST_BYTES))
                 self._read[hour].add(name)

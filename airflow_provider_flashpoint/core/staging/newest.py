@@ -7,7 +7,6 @@ before take part without a place: a row older than one of them is superseded too
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
+from airflow_provider_flashpoint.core.flashpoint.flatten import is_container
+from airflow_provider_flashpoint.core.identity import id_digest, id_of
 from airflow_provider_flashpoint.core.window import epoch_us
 
 _FILES = 64
@@ -33,7 +34,7 @@ PACKED = struct.Struct("=3q")
 
 def digest_of(key: str) -> tuple[int, int]:
     """Return 128 bits that stand for a key, as two signed numbers."""
-    first, second = _DIGEST.unpack(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    first, second = _DIGEST.unpack(id_digest(key))
     return first, second
 
 
@@ -49,16 +50,14 @@ class RowKey:
     version_fields: tuple[str, ...]
 
     def value_in(self, row: Mapping[str, Any]) -> str | None:
-        """Return the key of a row as its cell in the lookup, None if it has none."""
-        return cell(row.get(self.column)) or None
+        """Return the key of a row as its cell in the lookup, None if it has none: a key is an id, see `id_of`."""
+        key = id_of(row.get(self.column))
+        return None if key is None or is_container(key) else cell(key)
 
     def version_of(self, row: Mapping[str, Any]) -> int:
-        """Return the first time among the version fields, in microseconds since 1970, or 0 if there is none."""
-        for field in self.version_fields:
-            moment = epoch_us(row.get(field))
-            if moment is not None:
-                return moment
-        return 0
+        """Return the first time after 1970 among the version fields, in microseconds since then, or 0 if none."""
+        moments = (epoch_us(row.get(field)) or 0 for field in self.version_fields)
+        return next((moment for moment in moments if moment > 0), 0)
 
     def entry_of(self, row: Mapping[str, Any]) -> Known | None:
         """Return the digest of the key and the version of a row, None if it has no key."""

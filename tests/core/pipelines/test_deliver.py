@@ -393,6 +393,52 @@ def test_record_without_id_is_identified_by_its_content(stream: Stream) -> None:
     assert stream.deliver([Page(records)], FakeWriter()).sent == 0
 
 
+NO_IDS = ["", " ", "\t\r\n", "\u3000", 0, 0.0, -0.0, -1, False, True, None, [], {}, [[]], [""], {"a": None}]
+
+
+@pytest.mark.parametrize("value", NO_IDS, ids=repr)
+def test_only_a_text_or_positive_number_identifies_a_record(stream: Stream, value: Any) -> None:
+    """Different records under the same value that is no id are all sent, and counted; none counts as repeated."""
+    records: list[Record] = [{"alert_id": value, "ts": FIRST_TS, "text": text} for text in "abc"]
+    first = stream.deliver([Page(records)], FakeWriter())
+    again = stream.deliver([Page(records)], FakeWriter())
+    assert (first.read, first.sent, first.repeated, first.without_id) == (3, 3, 0, 3)
+    assert (again.read, again.sent, again.repeated, again.without_id) == (3, 0, 3, 3)
+
+
+@pytest.mark.parametrize("value", NO_IDS, ids=repr)
+def test_same_record_twice_without_id_is_repeated(stream: Stream, value: Any) -> None:
+    """A record without an id that comes twice is sent once, whatever the order of its keys."""
+    page: Page = [{"alert_id": value, "ts": FIRST_TS, "a": 1}, {"a": 1, "ts": FIRST_TS, "alert_id": value}]
+    summary = stream.deliver([page], FakeWriter())
+    assert (summary.sent, summary.repeated) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "value", [1, 2**53 + 1, 10**30, 1.5, True, False, None, 0, -1, [], {}, ["a"], {"a": 1}], ids=repr
+)
+def test_value_and_its_text_are_two_ids(stream: Stream, value: Any) -> None:
+    """An alert whose id is 1 is another one than an alert whose id is "1"; neither hides the other in any run."""
+    one: Record = {"alert_id": value, "ts": FIRST_TS}
+    other: Record = {"alert_id": str(value), "ts": FIRST_TS}
+    assert stream.deliver([Page([one, other])], FakeWriter()).sent == 2
+    assert stream.deliver([Page([other, one])], FakeWriter()).repeated == 2
+
+
+def test_record_of_a_data_set_without_ids_has_none_under_the_empty_key(stream: Stream) -> None:
+    """Where a data set has no id field, the empty key of a record is no id either."""
+    endpoint = endpoint_of(Api.LEGACY, DataSet.KEYWORDS)
+    assert endpoint.id_of({"": "x"}) is None
+    assert endpoint.identity({"": "x", "a": 1}) != endpoint.identity({"": "x", "a": 2})
+
+
+@pytest.mark.parametrize("value", NO_IDS, ids=repr)
+def test_pages_count_records_without_id_one_by_one(value: Any) -> None:
+    """Pages of different records under the same value that is no id show as many records as they hold."""
+    records: list[Record] = [{"alert_id": value, "text": text} for text in "abc"]
+    assert len(set(map(ENDPOINT.identity, records))) == 3
+
+
 def test_batch_is_closed_by_its_bytes(stream: Stream) -> None:
     """A batch is confirmed at the end of a page once it has enough bytes."""
     writer = FakeWriter()

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
@@ -321,7 +322,11 @@ def test_wanted_columns_outrank_the_discovered_ones(bench: Bench) -> None:
     )
 
 
-@pytest.mark.parametrize("row", [{"value": "1"}, {"domain": None}, {"domain": ""}])
+@pytest.mark.parametrize(
+    "row",
+    [{"value": "1"}, *({"domain": value} for value in (None, "", " ", "\t", "\u3000", 0, 0.0, -1, True, False))],
+    ids=str,
+)
 def test_row_without_key_is_rejected(bench: Bench, row: dict[str, Any]) -> None:
     """A row without a value under the key is kept with its reason, and the rows around it are delivered."""
     stage = bench.stage([row_of("a", 1), row, row_of("b", 1)])
@@ -331,10 +336,26 @@ def test_row_without_key_is_rejected(bench: Bench, row: dict[str, Any]) -> None:
     assert (summary.rejected, summary.rows_sent, sorted(bench.lookups.rows)) == (1, 2, ["a", "b"])
 
 
-@pytest.mark.parametrize(("value", "key"), [(False, "false"), (0, "0")])
-def test_falsy_value_is_a_key(bench: Bench, value: Any, key: str) -> None:
-    """A key that is false or zero is a key like any other."""
-    bench.sync(bench.stage([{"domain": value}]), Operation.CREATE)
+@pytest.mark.parametrize(
+    "value", ["", " ", "\r\n", 0, False, True, -7, [], {}, [[]], [""], [None], ["a", "b"]], ids=str
+)
+def test_rows_without_key_never_supersede_each_other(bench: Bench, value: Any) -> None:
+    """Different rows under the same value that is no key are all kept as rejected; none counts as superseded."""
+    rows = [flatten({"domain": value, "timestamp": number}) for number in (1, 2, 3)]
+    stage = bench.stage(rows)
+    summary = bench.sync(stage, Operation.CREATE)
+    kept = [json.loads(line)["record"] for line in (stage.directory / "dead_letters.jsonl").read_bytes().splitlines()]
+    assert (summary.rejected, summary.superseded, summary.rows_sent) == (3, 0, 0)
+    assert kept == rows
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [(7, "7"), (1.5, "1.5"), ("0", "0"), ("False", "False"), (" a", " a"), ("[x]", "[x]"), ("[::1]:80", "[::1]:80")],
+)
+def test_text_or_positive_number_is_a_key(bench: Bench, value: Any, key: str) -> None:
+    """A text that is not blank is a key, whatever it looks like; so is a number above zero."""
+    bench.sync(bench.stage([flatten({"domain": value})]), Operation.CREATE)
     assert list(bench.lookups.rows) == [key]
 
 

@@ -32,16 +32,16 @@ HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
 class FakeDevo:
     """An endpoint that confirms everything, and a table that shows events late and loses chosen ones."""
 
-    loses: Counter[str] = field(default_factory=Counter)
+    loses: Counter[str | int] = field(default_factory=Counter)
     blind_polls: int = 0
     errors: list[Exception] = field(default_factory=list)
     quotes: str = "{}"
-    took: list[str] = field(default_factory=list)
-    table: Counter[str] = field(default_factory=Counter)
+    took: list[str | int] = field(default_factory=list)
+    table: Counter[str | int] = field(default_factory=Counter)
     queried: list[datetime] = field(default_factory=list)
     statistics: WriterStatistics = field(default_factory=WriterStatistics)
     unconfirmed: int = 0
-    _written: list[str] = field(default_factory=list)
+    _written: list[str | int] = field(default_factory=list)
 
     def write(self, lines: Iterable[bytes]) -> None:
         self._written += [codec.decode(line)["id"] for line in lines]
@@ -102,7 +102,7 @@ class Scene:
     def sleep(self, seconds: float) -> None:
         self.slept_s += seconds
 
-    def confirmed(self, ids: Iterable[str], **options: Any) -> Verification:
+    def confirmed(self, ids: Iterable[str | int], **options: Any) -> Verification:
         """Return the verification of a run whose lines were just confirmed."""
         pairs = [pair_of(each) for each in ids]
         self.devo.write(line for _, line in pairs)
@@ -116,7 +116,7 @@ class Scene:
         return [each for each in ids if pair_of(each)[0] in ledger]
 
 
-def pair_of(identity: str) -> Pair:
+def pair_of(identity: str | int) -> Pair:
     return entry_of(identity, int(HOUR.timestamp() * 1_000_000)), codec.encode({"id": identity}) + b"\n"
 
 
@@ -316,9 +316,38 @@ def test_pending_event_is_known(scene: Scene) -> None:
     assert pair_of("b")[0] not in verification
 
 
+@pytest.mark.parametrize("quotes", ["{}", '"{}"'])
+@pytest.mark.parametrize("lost", [1, "1"])
+def test_events_that_the_table_cannot_tell_apart_are_seen_together(scene: Scene, quotes: str, lost: str | int) -> None:
+    """Of the ids 1 and "1" the table shows one text. Both are sent again until it shows as many events as were sent."""
+    scene.devo.quotes = quotes
+    scene.devo.loses[lost] = 1
+    pairs = [pair_of(each) for each in (1, "1")]
+    scene.confirmed([1, "1"]).complete()
+    assert Counter(scene.devo.took) == {1: 2, "1": 2}
+    assert all(entry in scene.ledger for entry, _ in pairs)
+
+
+@pytest.mark.parametrize("identity", ["", " ", "\t", 0, -1, 0.0, True, False, None, [], {}], ids=str)
+def test_event_without_id_is_recorded_when_it_is_confirmed(scene: Scene, identity: Any) -> None:
+    """A value that is no id cannot be queried for, so nothing is waited for and nothing is sent again."""
+    entry = entry_of("digest of its content", None)
+    verification = scene.verification()
+    verification.add([(entry, codec.encode({"id": identity}) + b"\n")], sent_from=START)
+    verification.complete()
+    assert entry in scene.ledger
+    assert (scene.slept_s, verification.sent_again) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("line", "identity"),
-    [(b'{"id":"a"}\n', "a"), (b'{"id":7}\n', "7"), (b'{"id":null}\n', None), (b"{}\n", None)],
+    [
+        (b'{"id":"a"}\n', "a"),
+        (b'{"id":7}\n', "7"),
+        (b'{"id":"0"}\n', "0"),
+        *((b'{"id":%s}\n' % value, None) for value in (b"null", b'""', b'" "', b"0", b"-1", b"[]", b"{}", b"true")),
+        (b"{}\n", None),
+    ],
 )
 def test_id_of_a_line(line: bytes, identity: str | None) -> None:
     """The id is the text that Devo shows, or None."""

@@ -95,8 +95,16 @@ def test_any_text_is_a_key(key: str) -> None:
         ({"indexed": "never", "timestamp": 5}, 5_000_000),
         ({"indexed": None, "timestamp": True}, 0),
         ({}, 0),
+        ({"indexed": 0, "timestamp": 5}, 5_000_000),
+        ({"indexed": "", "timestamp": 5}, 5_000_000),
+        ({"indexed": "0", "timestamp": 5}, 5_000_000),
+        ({"indexed": "1970-01-01T00:00:00Z", "timestamp": 5}, 5_000_000),
+        ({"indexed": "0001-01-01T00:00:00Z", "timestamp": 5}, 5_000_000),
+        ({"indexed": -7, "timestamp": 5}, 5_000_000),
+        ({"indexed": [], "timestamp": {}}, 0),
+        ({"indexed": -7, "timestamp": 0}, 0),
     ],
 )
 def test_version_is_the_first_time_found(row: dict[str, object], version: int) -> None:
-    """The version is the first field that holds a time, or 0."""
+    """The version is the first field that holds a time after 1970, or 0."""
     assert RowKey("key", ("indexed", "timestamp")).version_of(row) == version

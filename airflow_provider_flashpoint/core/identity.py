@@ -1,0 +1,31 @@
+"""Ids: the one rule for what identifies a record, for events, rows of lookups and pages alike."""
+
+from __future__ import annotations
+
+import hashlib
+
+from airflow_provider_flashpoint.core import codec
+
+DIGEST_BYTES = 16
+
+Id = str | int | float
+
+
+def id_of(value: object) -> Id | None:
+    """Return ``value`` where it is an id, None where it is not.
+
+    An id is a text that is not blank, or a number above zero. Services send an empty text, ``0`` or ``[]`` for a
+    missing id, and such values would make one record of many.
+    """
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if value > 0 else None
+
+
+def id_digest(identity: Id) -> bytes:
+    """Return 128 bits that stand for an id. A number and the text of its digits are two ids."""
+    if isinstance(identity, str):
+        return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    return hashlib.blake2b(codec.encode(identity), digest_size=DIGEST_BYTES, person=b"number").digest()
