@@ -18,17 +18,25 @@ _RENEWAL_NOTICE = timedelta(days=30)
 def describe_client(credentials: Credentials) -> str:
     """Return one line for each certificate that is sent to Devo: its name and its last day.
 
-    :raises ConfigurationError: one is not valid now.
+    :raises ConfigurationError: the client certificate is not valid now.
     """
-    return "\n".join(map(_describe, (credentials.certificate, *credentials.intermediates)))
+    now = datetime.now(UTC)
+    check_period(credentials.certificate, _name(credentials.certificate), now)
+    return "\n".join(_describe(each, now) for each in (credentials.certificate, *credentials.intermediates))
 
 
 def describe_authorities(credentials: Credentials) -> str:
     """Return one line for each trusted authority: its name and its last day.
 
-    :raises ConfigurationError: one is not valid now.
+    The connection itself judges those that the server's certificate needs. An expired one beside them is only marked.
+
+    :raises ConfigurationError: none is valid now.
     """
-    return "\n".join(map(_describe, credentials.authorities))
+    now = datetime.now(UTC)
+    authorities = credentials.authorities
+    if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in authorities):
+        check_period(authorities[0], _name(authorities[0]), now)
+    return "\n".join(_describe(each, now) for each in authorities)
 
 
 def describe_server_certificate(settings: DevoSettings) -> str:
@@ -42,10 +50,16 @@ def describe_server_certificate(settings: DevoSettings) -> str:
     return f"The server certificate matches {settings.host} and the chain, and is valid until {end:%Y-%m-%d}."
 
 
-def _describe(certificate: Certificate) -> str:
-    now, end = datetime.now(UTC), certificate.not_valid_after_utc
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name = str(names[0].value) if names else certificate.subject.rfc4514_string()
-    check_period(certificate, name, now)
+def _describe(certificate: Certificate, now: datetime) -> str:
+    name, start, end = _name(certificate), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if end < now:
+        return f"{name}: expired on {end:%Y-%m-%d}; remove it, unless a server still needs it."
+    if start > now:
+        return f"{name}: not valid before {start:%Y-%m-%d}."
     notice = ": renew it soon" if end - now < _RENEWAL_NOTICE else ""
     return f"{name}: valid until {end:%Y-%m-%d}, {(end - now).days} days from now{notice}."
+
+
+def _name(certificate: Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()

@@ -162,6 +162,16 @@ def test_unreadable_certificates_are_refused_by_check_and_connection(connections
     assert all(f"`{part}` is neither PEM text nor a file" in said and "no such user" in said for said in bad.values())
 
 
+def test_an_expired_authority_that_nobody_uses(connections: Connect, sandbox: Sandbox) -> None:
+    """The chain that the server needs is judged; an expired authority beside it is only shown."""
+    used = sandbox.devo.certificates.chain.read_text(encoding="utf-8")
+    connections(devo={"extra": {"chain": used + issue("old authority", days_from=-30, days_to=-2).cert}})
+    outcome = call("check", "--json")
+    assert bad_parts(outcome) == {}
+    said = {each["part"]: each["said"] for each in outcome.json["findings"]}
+    assert "old authority: expired on 20" in said["devo_default: chain"]
+
+
 def test_a_chain_that_does_not_vouch_for_the_server(connections: Connect) -> None:
     """A server whose authority is not in the chain is not trusted."""
     connections(devo={"extra": {"chain": issue("another authority").cert}})

@@ -67,7 +67,18 @@ class Issued:
 
 def issue(name: str, authority: Issued | None = None, *, days_from: int = -1, days_to: int = 1) -> Issued:
     """Return a certificate for ``name``, signed by ``authority`` or, as an authority, by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    return _issue(name, ec.generate_private_key(ec.SECP256R1()), authority, days_from, days_to)
+
+
+def issue_again(authority: Issued, *, days_from: int, days_to: int) -> Issued:
+    """Return another certificate of an authority, with the same name and key."""
+    names = authority.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return _issue(str(names[0].value), authority.key, None, days_from, days_to)
+
+
+def _issue(
+    name: str, key: ec.EllipticCurvePrivateKey, authority: Issued | None, days_from: int, days_to: int
+) -> Issued:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     builder = (

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import ssl
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from devo_peers import Issued, issue
+from devo_peers import Issued, issue, issue_again, server_context
 
-from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
+from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context, read_credentials
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.certificates import describe_authorities, describe_client
 
 PASSWORD = "a pkcs12 password"
 
@@ -192,3 +195,73 @@ def test_security_level_is_taken(client: Issued, authority: Issued) -> None:
     for level in (0, 1, 3):
         context = client_context(Identity(**identity_of(client, authority)), security_level=level)
         assert context.security_level == level
+
+
+OLD = {"days_from": -30, "days_to": -2}
+UNUSED: dict[str, Callable[[Issued], str]] = {
+    "last": lambda used: used.cert + issue("Old", **OLD).cert,
+    "first": lambda used: issue("Old", **OLD).cert + used.cert,
+    "several": lambda used: issue("Old", **OLD).cert + used.cert + issue("Older", **OLD).cert,
+    "of the same name": lambda used: issue("Test authority", **OLD).cert + used.cert,
+    "before its renewal with the same key": lambda used: issue_again(used, **OLD).cert + used.cert,
+    "signed by another authority": lambda used: issue("Old", issue("Elsewhere"), **OLD).cert + used.cert,
+    "not valid yet": lambda used: issue("New", days_from=5, days_to=9).cert + used.cert,
+}
+
+
+def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+    """Do a handshake with the host localhost in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    while ends:
+        for end in tuple(ends):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+                ends.remove(end)
+
+
+@pytest.mark.parametrize("chain", UNUSED.values(), ids=UNUSED)
+def test_authority_that_nobody_uses_does_no_harm(
+    client: Issued, authority: Issued, tmp_path: Path, chain: Callable[[Issued], str]
+) -> None:
+    """An authority of the chain that is not valid now is marked, while the server needs another one."""
+    identity = Identity(cert=client.cert, key=client.private_key, chain=chain(authority))
+    shake_hands(client_context(identity), server_context(issue("localhost", authority), tmp_path, authority))
+    lines = describe_authorities(read_credentials(identity)).splitlines()
+    assert [line for line in lines if line.startswith("Test authority: valid until ")]
+    assert [line for line in lines if ": expired on 20" in line or ": not valid before 20" in line]
+
+
+def test_expired_authority_of_a_bundle_does_no_harm(client: Issued, authority: Issued) -> None:
+    """The authorities of a PKCS12 bundle are judged by the same rule."""
+    bundle = client.pkcs12(PASSWORD, issue("Old", **OLD), authority)
+    described = describe_authorities(read_credentials(Identity(pkcs12=bundle, pkcs12_password=PASSWORD)))
+    assert "Old: expired on 20" in described
+    assert "Test authority: valid until 20" in described
+
+
+def test_expired_authority_beside_the_client_certificate_does_no_harm(client: Issued, authority: Issued) -> None:
+    """Of the certificates in `cert`, only that of the key must be valid."""
+    together = client.cert + issue("Old", **OLD).cert
+    identity = Identity(cert=together, key=client.private_key, chain=authority.cert)
+    client_context(identity)
+    assert describe_client(read_credentials(identity)).splitlines()[1].startswith("Old: expired on 20")
+
+
+def test_expired_authority_that_is_used_is_refused(client: Issued, authority: Issued, tmp_path: Path) -> None:
+    """An expired authority is no authority: a server that needs it is not trusted."""
+    old = issue("Old", **OLD)
+    context = client_context(Identity(cert=client.cert, key=client.private_key, chain=authority.cert + old.cert))
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        shake_hands(context, server_context(issue("localhost", old), tmp_path))
+
+
+def test_chain_without_a_valid_authority(client: Issued) -> None:
+    """If no authority is valid, no server can be trusted: the chain itself is at fault."""
+    chain = issue("Old", **OLD).cert + issue("Older", **OLD).cert
+    identity = Identity(cert=client.cert, key=client.private_key, chain=chain)
+    with pytest.raises(ConfigurationError, match="Old expired on 20"):
+        describe_authorities(read_credentials(identity))
