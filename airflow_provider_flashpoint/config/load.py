@@ -57,6 +57,12 @@ def collector_config_path(dags_folder: str | os.PathLike[str]) -> Path:
     """Return the path of the configuration file, whether it exists or not.
 
     :param dags_folder: the folder of the DAG file. A relative path in ``FLASHPOINT_COLLECTOR_CONFIG`` begins there.
+    :raises ConfigurationError: that variable begins with ``~`` and a user whom this machine does not have.
     """
     named = os.environ.get(PATH_VARIABLE, "").strip()
-    return Path(dags_folder) / (Path(named).expanduser() if named else FILE_NAME)
+    try:
+        return Path(dags_folder) / (Path(named).expanduser() if named else FILE_NAME)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{PATH_VARIABLE} begins with a user that this machine does not have: {named}. Write the whole path."
+        ) from error

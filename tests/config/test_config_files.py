@@ -66,6 +66,13 @@ class TestPath:
         monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", value)
         assert collector_config_path("/dags") == Path(path)
 
+    @pytest.mark.parametrize("value", ["~nosuchuser/c.yaml", "~nosuchuser", "~ /c.yaml", "~~/c.yaml", "~é/c.yaml"])
+    def test_an_unknown_user(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A path of a user whom the machine does not have is refused with the name of the variable."""
+        monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", value)
+        with pytest.raises(ConfigurationError, match=f"^FLASHPOINT_COLLECTOR_CONFIG begins with a user.*{value}"):
+            collector_config_path("/dags")
+
     def test_a_folder_is_searched(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """In a folder, the variable chooses the file."""
         write(tmp_path, GOOD, "other.yaml")
