@@ -1,7 +1,7 @@
 """JSON in and out, fast for strict JSON and lossless for the rest.
 
-`msgspec` refuses values that strict JSON forbids but services send: lone surrogates, ``NaN``, numbers beyond a double,
-integers of any length. The standard library reads and writes these.
+`msgspec` refuses what strict JSON forbids but services send: lone surrogates, ``NaN``, numbers beyond a double,
+integers of any length, a byte order mark, UTF-16. The standard library reads these, and writes the surrogates.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def decode_lines(lines: bytes) -> list[Any]:
 
 
 def _decode_odd(text: bytes | msgspec.Raw) -> Any:
-    plain = bytes(text).decode("utf-8", "replace")
+    octets = bytes(text)
+    plain = octets.decode(json.detect_encoding(octets), "replace").lstrip("\ufeff")  # a byte order mark, or several
     try:
         return json.loads(plain, parse_float=_finite, parse_int=_whole, parse_constant=str)
     except RecursionError as error:

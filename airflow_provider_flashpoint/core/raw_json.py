@@ -7,6 +7,7 @@ Long lists make up most of an indicator, and become one cell each: their text is
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any
 
@@ -65,6 +66,7 @@ def list_text(items: list[Any]) -> str:
 
 
 def _split_strict(text: bytes) -> Any:
+    text = text.removeprefix(codecs.BOM_UTF8)
     if not _COMPACT.match(text):
         return _decoder.decode(msgspec.json.format(text, indent=-1))
     try:

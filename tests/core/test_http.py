@@ -344,6 +344,15 @@ def test_reason(requests_mock: Mocker, waits: Waits, body: Any, reason: str) -> 
         waits.client().send(Request("GET", "/x"))
 
 
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8"])
+def test_reason_after_a_byte_order_mark(requests_mock: Mocker, waits: Waits, charset: str) -> None:
+    """A byte order mark before an error body does not hide its reason."""
+    headers = {"Content-Type": f"application/json{charset}"}
+    requests_mock.get(f"{BASE}/x", status_code=400, content=b'\xef\xbb\xbf{"detail": "why"}', headers=headers)
+    with pytest.raises(RejectedError, match="status 400: why"):
+        waits.client().send(Request("GET", "/x"))
+
+
 def test_bearer_beats_netrc(
     requests_mock: Mocker, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
 
@@ -77,6 +78,15 @@ def test_an_odd_record_costs_only_itself(odd: bytes) -> None:
 def test_odd_page(page: bytes) -> None:
     """What strict readers refuse but services send is read as it is by the codec."""
     assert [list(row) for row in rows_of(page)] == [list(flatten(record)) for record in codec.decode(page)]
+
+
+@pytest.mark.parametrize("marks", [0, 1, 2])
+@pytest.mark.parametrize("page", [b'[{"a":[1,"b"]}]', b'[ {"a": [1]} ]', b"[]", b"null", b'[{"a":["\\ud800"]}]'])
+def test_a_byte_order_mark_is_no_part_of_json(page: bytes, marks: int) -> None:
+    """A page after a byte order mark, or several, holds the same values."""
+    marked = codecs.BOM_UTF8 * marks + page
+    assert codec.encode(raw_json.split(marked)) == codec.encode(codec.decode(page))
+    assert codec.decode(marked) == codec.decode(page)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'[{"a":1}', b"[1,]", b"<html>", b'[{"a":"\x01"}]', b'[{"a":"\\ud800"}'])

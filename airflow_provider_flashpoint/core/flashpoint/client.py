@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
-from airflow_provider_flashpoint.core.flashpoint.page import items_of
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 
@@ -64,5 +63,5 @@ class FlashpointClient:
         :raises: the errors of `HttpClient`, or MalformedPageError.
         """
         endpoint = self.endpoint(data_set)
-        body = self.http.read_json(Request("GET", endpoint.path, params={endpoint.size_parameter: 1}))
-        items_of(body, key=endpoint.records_key, path=endpoint.path)
+        request = Request("GET", endpoint.path, params={endpoint.size_parameter: 1})
+        self.source(data_set).read(request, records_key=endpoint.records_key)

@@ -37,6 +37,10 @@ class Answer:
     total: int | None = None
     decode: Callable[[msgspec.Raw], Any] = codec.decode
 
+    def field(self, key: str) -> Any:
+        """Return the value under ``key`` of the body, None where there is none."""
+        return self.body.get(key) if isinstance(self.body, Mapping) else None
+
     def record(self, number: int) -> Record:
         """Return one decoded record; a negative number counts from the end.
 
@@ -57,10 +61,14 @@ class Answer:
 def items_of(body: Any, *, key: str | None, path: str) -> list[Any]:
     """Return the list of records of a page: the body itself, or the list under ``key``.
 
+    Services write "no records" in several ways: null, or an empty list, object or text, as the body or under ``key``.
+
     :raises MalformedPageError: the body has another shape; the message has its shape, never its content.
     """
-    found = body if key is None else body.get(key) if isinstance(body, Mapping) else None
-    if not isinstance(found, list):
+    found = body.get(key, body) if key is not None and isinstance(body, Mapping) else body
+    if found is None or found in ("", {}, []):
+        return []
+    if not isinstance(found, list) or (key is not None and found is body):
         expected = "a list" if key is None else f"an object with a list under `{key}`"
         raise MalformedPageError(f"{path} answered {_shape(body)}; expected {expected}.")
     return found

@@ -84,7 +84,7 @@ class Links:
     parameter: str
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
-        """Yield pages until one has no next page. An empty page is not the end.
+        """Yield pages until one has no next page. An empty page is the end only where its next page is itself.
 
         :raises PagingLoopError: a next page was read before.
         """
@@ -94,7 +94,7 @@ class Links:
             answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
             token = self._next(answer)
             yield from answer.pages()
-            if token is None:
+            if token is None or (not answer.items and token == parameters.get(self.parameter)):
                 return
             if token in seen:
                 raise PagingLoopError(
@@ -104,15 +104,17 @@ class Links:
             parameters = {self.parameter: token}
 
     def _next(self, answer: Answer) -> str | None:
-        links = answer.body.get("links")
-        following = links.get("next") if isinstance(links, Mapping) else None
-        if not following:
+        links = answer.field("links")
+        if links and not isinstance(links, Mapping):
+            raise MalformedPageError(f"{answer.path} sent links in an unknown shape; expected an object with `next`.")
+        following = links.get("next") if links else None
+        link = following.get("href", following) if isinstance(following, Mapping) else following
+        if not link:
             return None
-        link = following.get("href") if isinstance(following, Mapping) else following
-        tokens = parse_qs(str(link).partition("?")[2]).get(self.parameter)
+        tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(self.parameter)
         if not tokens:
             raise MalformedPageError(f"{answer.path} names a next page without a {self.parameter} in its link.")
-        return tokens[0]
+        return tokens[0] or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Scroll:
         try:
             while True:
                 answer = reader.read(request, records_key=self.records_key)
-                scroll_id = answer.body.get("scroll_id") or scroll_id
+                scroll_id = answer.field("scroll_id") or scroll_id
                 if not seen:
                     counted = max(counted, answer.total or 0)
                 if not answer.items:

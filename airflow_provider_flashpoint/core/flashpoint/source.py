@@ -65,7 +65,7 @@ class HttpSource:
 
         def parse(response: Response) -> Answer:
             text = response.raw.read(decode_content=True)  # in one piece: reading in blocks costs more CPU and memory
-            body = raw_json.split(text)
+            body = raw_json.split(text) if text or not _is_without_body(response) else None
             return Answer(
                 items_of(body, key=records_key, path=request.path),
                 body=body,
@@ -75,7 +75,7 @@ class HttpSource:
                 decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
             )
 
-        return self.http.read(replace(request, stream=True), parse)
+        return self.http.read(replace(request, stream=True, accept=(200, 204)), parse)
 
     def send(self, request: Request) -> None:
         """Send a request whose answer holds no records."""
@@ -90,3 +90,8 @@ class HttpSource:
                 self.first_url, self.total = response.url, total
             self.requests += 1
         return total
+
+
+def _is_without_body(response: Response) -> bool:
+    """Return whether the server says that its answer has no body; an empty body may also be one that was lost."""
+    return response.status_code == 204 or response.headers.get("Content-Length") == "0"

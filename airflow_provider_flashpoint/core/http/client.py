@@ -22,6 +22,7 @@ from airflow_provider_flashpoint.core.http.retries import log_retry, retry_after
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
+    DataError,
     FlashpointProviderError,
     ForbiddenError,
     NetworkError,
@@ -205,8 +206,8 @@ class HttpClient:
 
 def _reason(response: requests.Response) -> str:
     try:
-        body = response.json()
-    except (ValueError, RecursionError, requests.RequestException):  # the last one where a streamed body breaks off
+        body = codec.decode(response.content)
+    except (ValueError, DataError, requests.RequestException):  # the last one where a streamed body breaks off
         return ""
     return " ".join(error_reason(body).split())
 

@@ -73,7 +73,7 @@ def test_lost_answers_of_a_scroll(server_of: ServerOf) -> None:
 
 
 @pytest.mark.parametrize(
-    "following", [{"href": "/v1/alerts?size=7"}, {"href": "http://[broken"}, {"href": None}, "/v1/alerts"]
+    "following", [{"href": "/v1/alerts?size=7"}, {"href": "http://[broken"}, {"rel": "next"}, "/v1/alerts"]
 )
 def test_next_link_that_leads_nowhere(server_of: ServerOf, following: Any) -> None:
     """A link to a next page without a scroll id is an error, since stopping there would lose the rest."""
@@ -83,12 +83,37 @@ def test_next_link_that_leads_nowhere(server_of: ServerOf, following: Any) -> No
         read(client_of(server), data_set=DataSet.ALERTS)
 
 
-@pytest.mark.parametrize("links", [None, {}, {"next": None}, {"next": {}}])
+@pytest.mark.parametrize(
+    "links",
+    [
+        None,
+        {},
+        [],
+        "",
+        {"next": None},
+        {"next": {}},
+        {"next": ""},
+        {"next": False},
+        {"next": {"href": None}},
+        {"next": {"href": ""}},
+        {"next": {"href": "/v1/alerts?scroll_id=&size=7"}},
+        {"self": {"href": "/v1/alerts?size=7"}},
+    ],
+)
 def test_no_next_link_is_the_end(server_of: ServerOf, links: Any) -> None:
     """Every way to send no next page is the end."""
     server = server_of()
     server.faults.add(Fault("status", status=200, body={"data": [{"alert_id": "1"}], "links": links}))
     assert read(client_of(server), data_set=DataSet.ALERTS) == [{"alert_id": "1"}]
+
+
+@pytest.mark.parametrize("links", [[{"rel": "next", "href": "/v1/alerts?scroll_id=a"}], "/v1/alerts?scroll_id=a", 7])
+def test_links_in_an_unknown_shape(server_of: ServerOf, links: Any) -> None:
+    """Links in an unknown shape are an error, since stopping there could lose the rest."""
+    server = server_of()
+    server.faults.add(Fault("status", status=200, body={"data": [], "links": links}))
+    with pytest.raises(MalformedPageError, match="unknown shape"):
+        read(client_of(server), data_set=DataSet.ALERTS)
 
 
 def test_scroll_without_an_id(server_of: ServerOf) -> None:
