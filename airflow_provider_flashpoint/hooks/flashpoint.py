@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
-from requests import Session
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.session import new_session
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
+
+if TYPE_CHECKING:
+    from requests import Session
 
 
 class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
@@ -34,7 +37,6 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
     settings_model = FlashpointSettings
     default_headers = {  # noqa: RUF012  declared so by the parent
         "Accept": "application/json",
-        "User-Agent": f"airflow-provider-flashpoint/{__version__}",
         "X-FP-IntegrationPlatform": "Apache Airflow",
         "X-FP-IntegrationVersion": __version__,
     }
@@ -76,7 +78,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         """
         settings = self.settings()
         self.base_url, self._base_url_initialized = settings.base_url, True
-        session = Session()
+        session = new_session()
         session.auth = BearerAuth(settings.token)
         session.verify = settings.verify
         if settings.proxy:

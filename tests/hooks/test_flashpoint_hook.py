@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow import __version__ as AIRFLOW_VERSION
+
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.http.client import HttpClient
@@ -92,10 +94,10 @@ def test_one_token_and_no_extra_header(hook_of: Any, flashpoint: NotingServer) -
 
 
 def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
-    """Requests name the integration and its version."""
+    """Requests name the integration, its version and that of Airflow."""
     hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)
     (headers,) = flashpoint.seen
-    assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__}"
+    assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__} apache-airflow/{AIRFLOW_VERSION}"
     assert headers["X-FP-IntegrationPlatform"] == "Apache Airflow"
     assert headers["X-FP-IntegrationVersion"] == __version__
 

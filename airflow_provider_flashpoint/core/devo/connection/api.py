@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import requests
-
 from airflow_provider_flashpoint.core.devo.transport import need
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.session import new_session
 
 if TYPE_CHECKING:
+    import requests
+
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
 
@@ -19,7 +20,7 @@ def api_session(settings: DevoSettings) -> requests.Session:
     :raises ConfigurationError: the connection has no token.
     """
     need(settings, "token")
-    session = requests.Session()
+    session = new_session()
     session.auth = BearerAuth(settings.token)
     session.headers["Accept"] = "application/json"
     return session

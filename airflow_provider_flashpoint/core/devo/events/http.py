@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_provider_flashpoint.core.devo.connection.header import check_tag, sender_name
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.session import new_session
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.ports import Channel
@@ -40,7 +40,7 @@ def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
     :param base_url: such as ``https://http-us.devo.io``.
     :param options: those of `HttpClient`.
     """
-    session = requests.Session()
+    session = new_session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _TokenAdapter(token))
     secrets = (token, quote(token, safe=""))
