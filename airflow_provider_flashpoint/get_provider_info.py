@@ -46,7 +46,8 @@ def get_provider_info() -> dict[str, Any]:
                         "description": (
                             "Storage of stages and ledgers. All workers must reach it: an object store such as "
                             "s3://, whose provider is installed and whose connection is named as in the example, or "
-                            "file:// on one machine. Left empty, the folder flashpoint in AIRFLOW_HOME."
+                            "a path such as /data/flashpoint or ~/flashpoint on one machine. Left empty, the folder "
+                            "flashpoint in AIRFLOW_HOME."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

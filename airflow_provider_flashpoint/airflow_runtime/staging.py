@@ -7,9 +7,8 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
-from urllib.parse import unquote, urlsplit
 
-from airflow_provider_flashpoint.core.staging.storage import StoragePath
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, local_path
 
 _STAGE_RETENTION_DAYS = 7.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -24,8 +23,8 @@ def staging_root(uri: str | None) -> StoragePath:
     from airflow.providers.common.compat.sdk import conf
 
     configured = uri or conf.get("flashpoint", "staging_uri", fallback="")
-    home = os.environ.get("AIRFLOW_HOME") or Path("~/airflow").expanduser()
-    return storage_path(configured or Path(home, "flashpoint").as_uri())
+    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    return storage_path(configured.strip() or str(home.absolute() / "flashpoint"))
 
 
 def stage_retention() -> timedelta:
@@ -36,13 +35,15 @@ def stage_retention() -> timedelta:
 
 
 def storage_path(uri: str) -> StoragePath:
-    """Return the path of an address: a local path for ``file://``, else Airflow's ObjectStoragePath.
+    """Return the path of an address: a local path, see `local_path`, else Airflow's ObjectStoragePath.
 
     An object store needs its provider, and may name an Airflow connection: ``s3://aws_default@bucket/key``.
+
+    :raises ConfigurationError: the address cannot be meant.
     """
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        return cast("StoragePath", Path(unquote(parts.path)))
+    local = local_path(uri)
+    if local is not None:
+        return cast("StoragePath", local)
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return cast("StoragePath", ObjectStoragePath(uri))

@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.cli.config import add_file_option, find_file, s
 from airflow_provider_flashpoint.cli.report import Report
 from airflow_provider_flashpoint.config import CollectorConfig, load_collector_config
 from airflow_provider_flashpoint.streams.catalog import dags_of
-from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine
+from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine, staging_findings
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> Report:
     if airflow.good:
         findings += [examine("DAGs", partial(_dags, config))] if config else []
         # Connections can come from the environment or a secrets backend, so they are checked without a database too.
-        findings += [examine("database", _database), *connection_findings(config)]
+        findings += [examine("database", _database), *staging_findings(config), *connection_findings(config)]
     data = {"findings": [asdict(finding) for finding in findings]}
     return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
 

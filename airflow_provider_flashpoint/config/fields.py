@@ -20,6 +20,7 @@ from pydantic import (
 
 from airflow_provider_flashpoint.config.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from airflow_provider_flashpoint.core.staging.storage import local_path
 from airflow_provider_flashpoint.core.window import as_utc, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -107,6 +108,11 @@ def _instant(value: object) -> datetime:
         raise ValueError("not a time in ISO 8601") from error
 
 
+def _storage_address(value: str) -> str:
+    local_path(value)
+    return value
+
+
 _DIGITS = BeforeValidator(_digits)
 
 Flag = Annotated[StrictBool, BeforeValidator(_flag)]
@@ -144,5 +150,6 @@ UrlPath = Annotated[
 StagingUri = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s:]*(:[^\s@]*)?$"),
+    AfterValidator(_storage_address),
     Allowed("a URI without a password, such as file:///data/flashpoint or s3://aws_default@bucket/flashpoint"),
 ]

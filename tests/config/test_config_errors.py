@@ -187,6 +187,13 @@ def test_the_user_part_of_a_uri_is_not_shown(name: str) -> None:
     assert line.startswith(f"{SERVICE}.{name}: 's3://…@bucket/x' is not allowed")
 
 
+@pytest.mark.parametrize("value", ["file://var/flashpoint", "file:///", "s3:///key", "file://~nosuchuser/x"])
+def test_an_address_of_storage_that_cannot_be_meant_is_refused(value: str) -> None:
+    """The file is refused with the reason that a task would give."""
+    (line,) = refused(staging_uri=value)
+    assert line.startswith(f"{SERVICE}.staging_uri: The address of the staging storage ")
+
+
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_missing_lookups(value: object) -> None:
     """The message for missing lookups shows an example."""

@@ -8,8 +8,10 @@ from collections.abc import Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_flashpoint.core.window import as_utc
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -29,6 +31,43 @@ class StoragePath(Protocol):
     def unlink(self, missing_ok: bool = ...) -> None: ...
     def is_dir(self) -> bool: ...
     def rmdir(self) -> None: ...
+
+
+def local_path(address: str) -> Path | None:
+    """Return the absolute path of an address on this machine, None for one in an object store.
+
+    A text without a scheme is a path, taken literally except for a ``~`` at its start. A ``file:`` URI may escape
+    characters. ``#`` and ``?`` are characters like any other, since no storage has fragments or queries.
+
+    :raises ConfigurationError: the address cannot be meant; the message has the remedy.
+    """
+    try:
+        parts = urlsplit(address.replace("#", "%23").replace("?", "%3F"))
+    except ValueError as error:
+        raise _wrong(address, f"cannot be read ({error})", "Write a path or a URI.") from error
+    if parts.scheme not in ("", "file"):
+        if not parts.netloc.rpartition("@")[2]:
+            raise _wrong(address, "names no bucket", f"Write {parts.scheme}://<connection>@<bucket>/<key>.")
+        return None
+    place = unquote(parts.path) if parts.scheme else address
+    if parts.scheme and parts.netloc.startswith("~"):
+        place = parts.netloc + place
+    elif parts.scheme and parts.netloc not in ("", "localhost"):
+        machine = parts.netloc.rpartition("@")[2]
+        remedy = f"Write file:///{machine}{parts.path}, with three slashes."
+        raise _wrong(address, f"names the machine {machine}, not a folder of this one", remedy)
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError as error:
+        raise _wrong(address, "begins with a user that this machine does not have", "Write the whole path.") from error
+    if not path.is_absolute() or path == path.parent or not place.isprintable():
+        raise _wrong(address, "is not a folder by its whole path", "Write one such as /data/flashpoint.")
+    return path
+
+
+def _wrong(address: str, cause: str, remedy: str) -> ConfigurationError:
+    _, at, place = address.rpartition("@")  # the user may hold a password
+    return ConfigurationError(f"The address of the staging storage {cause}: {'…@' if at else ''}{place!r}. {remedy}")
 
 
 def new_name(at: datetime, suffix: str = "") -> str:
