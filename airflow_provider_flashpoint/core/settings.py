@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
+TextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"path": True})]
 SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
 
 _BEARER = re.compile(r"bearer(\s+|\Z)", re.IGNORECASE)
@@ -146,5 +147,6 @@ def field_schemas(model: type[ConnectionSettings]) -> dict[str, dict[str, Any]]:
 def _is_secret(value: str, schema: dict[str, Any]) -> bool:
     if _PRIVATE_KEY in value:  # a certificate may be stored together with its key
         return True
-    may_be_path = "path" in schema and len(value) <= _MAX_PATH_CHARACTERS
-    return schema.get("format") == "password" and not may_be_path
+    if "path" in schema:  # a text in place of the path may hold a key in any form, such as base64
+        return len(value) > _MAX_PATH_CHARACTERS
+    return schema.get("format") == "password"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import traceback
@@ -140,6 +141,11 @@ def test_secret_is_not_in_the_error(conn_type: str, name: str) -> None:
         ("pkcs12", "/etc/devo/client.p12", False),
         ("cert", PRIVATE_KEY, True),
         ("cert", "/etc/devo/client.pem", False),
+        ("cert", base64.b64encode(PRIVATE_KEY.encode() * 9).decode(), True),
+        ("cert", (PRIVATE_KEY * 9).replace(" ", "%20"), True),
+        ("cert", "".join((PRIVATE_KEY * 9).split()), True),
+        ("chain", base64.b64encode(PRIVATE_KEY.encode() * 9).decode(), True),
+        ("chain", "/etc/devo/chain.pem", False),
         ("domain", "acme", False),
     ],
 )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, SecretTextOrPath, without_bearer
+from airflow_provider_flashpoint.core.settings import (
+    ConnectionSettings,
+    SecretText,
+    SecretTextOrPath,
+    TextOrPath,
+    without_bearer,
+)
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -68,11 +74,11 @@ class DevoSettings(ConnectionSettings):
     """How a syslog connection marks the end of an event: newline, or octet_counted (RFC 6587)."""
     event_date_field: str = Field("", title="Date of events")
     """Field of an event with the date that Devo gives it. Left empty, the time of arrival."""
-    cert: str = Field("", repr=False, title="Certificate")  # a file of certificates often holds the key too
+    cert: TextOrPath = Field("", title="Certificate")  # a file of certificates often holds the key too
     """Path or PEM text of the sender's X.509 certificate from Devo."""
     private_key: SecretTextOrPath = Field("", alias="key", title="Private key")
     """Path or PEM text of the certificate's private key."""
-    chain: str = Field("", title="Chain")
+    chain: TextOrPath = Field("", title="Chain")
     """Path or PEM text of the certificate authorities of Devo's servers."""
     pkcs12: SecretTextOrPath = Field("", title="PKCS12")
     """Path or base64 text of a PKCS12 file, instead of certificate, key and chain."""
