@@ -41,12 +41,13 @@ class JobAnswers:
 
     :param words: the status word for each state; ``{verb}`` is create, update or delete.
     :param shape: ``statuses``: an object with ``statuses``, a list of objects; ``list``: only this list;
-        ``words``: a list of words; ``latest``: the last status as an object.
+        ``words``: a list of words; ``latest``: the last status as an object; ``jobs``: an object with ``jobs``, a list
+        of objects with ``code`` and ``msg``, as clients of the real API read it; ``messages``: this without ``code``.
     :param with_id: whether the call that makes a job answers with its id.
     """
 
     words: tuple[str, str, str, str] = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
-    shape: Literal["statuses", "list", "words", "latest"] = "statuses"
+    shape: Literal["statuses", "list", "words", "latest", "jobs", "messages"] = "statuses"
     with_id: bool = True
 
     @classmethod
@@ -65,6 +66,9 @@ class JobAnswers:
     def statuses(self, job: Job) -> Any:
         """Return the answer to a poll of ``job``: its last 50 statuses, oldest first."""
         listed = [self._status(job, each) for each in job.statuses[-_SHOWN_STATUSES:]]
+        if self.shape in ("jobs", "messages"):
+            last = {"code": listed[-1]["status"], "msg": _sentence(job)}
+            return {"jobs": [last if self.shape == "jobs" else {"msg": last["msg"]}]}
         if self.shape == "list":
             return listed
         if self.shape == "words":
@@ -77,6 +81,15 @@ class JobAnswers:
         word = dict(zip(("pending", "running", "completed", "failed"), self.words, strict=True))[status.state]
         shown = {"status": word.format(verb=job.verb), "timestamp": status.at_ms}
         return shown | ({"message": status.reason} if status.reason else {})
+
+
+def _sentence(job: Job) -> str:
+    """Return the last status of ``job`` in words."""
+    if job.state == "completed":
+        return f"Lookup successfully {job.verb}d"
+    if job.state == "failed":
+        return f"The {job.verb} of the lookup failed: {job.reason}"
+    return f"The {job.verb} of the lookup was submitted"
 
 
 class Reading(NamedTuple):

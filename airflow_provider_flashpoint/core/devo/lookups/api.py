@@ -14,13 +14,11 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
-
-from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
+from airflow_provider_flashpoint.core.devo.lookups.answers import error_of, refusal
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
-from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, job_id
+from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accepted_job
 from airflow_provider_flashpoint.core.devo.lookups.ports import (
     COLUMN_TYPES,
     Operation,
@@ -83,7 +81,7 @@ class LookupsClient:
         params: dict[str, Any] = {"max_length": _LISTED_AT_ONCE}
         seen: set[str] = set()
         while True:
-            listing = self._http.read_json(Request("GET", self._base, params=params))
+            listing = self._get(self._base, params)
             listing = listing if isinstance(listing, Mapping) else {"lookups": listing}
             yield from listing.get("lookups") or ()
             token = listing.get("nextPageToken") or listing.get("pageToken")
@@ -94,7 +92,7 @@ class LookupsClient:
 
     def check(self) -> None:
         """Read one lookup of the domain; see `Lookups`."""
-        self._http.read_json(Request("GET", self._base, params={"max_length": 1}))
+        self._get(self._base, {"max_length": 1})
 
     def metadata(self, name: str) -> Mapping[str, Any] | None:
         """Return the metadata of the lookup ``name``, or None where it does not exist.
@@ -152,16 +150,16 @@ class LookupsClient:
         """
         watch = self._watch(name, self._path(name))
 
-        def delete() -> requests.Response | None:
+        def delete() -> tuple[bool, str | None]:
             if not self.exists(name):
-                return None
-            return self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED))
+                return False, None
+            return True, accepted_job(self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED)).content)
 
         # 404 may mean that an earlier call, whose answer was lost, removed it: the next attempt reads whether it did.
-        response = watch.start(delete, busy=(BUSY, _NOT_FOUND))
-        if response is not None:
+        is_deleting, job = watch.start(delete, busy=(BUSY, _NOT_FOUND))
+        if is_deleting:
             _log.info("Lookup %s: drop accepted.", name)
-            watch.wait(_job_id(response), "The lookup stays.")
+            watch.wait(job, "The lookup stays.", gone=True)
         return watch.before is not None
 
     def _submit(
@@ -178,11 +176,11 @@ class LookupsClient:
             })
             return encoder, {"Content-Type": encoder.content_type}
 
-        def send() -> requests.Response:
+        def send() -> str | None:
             nonlocal operation
             method, path = _CALLS[operation][0], f"{self._path(name)}/deploy-csv"
             try:
-                return self._http.send(Request(method, path, data=body, accept=_ACCEPTED))
+                return accepted_job(self._http.send(Request(method, path, data=body, accept=_ACCEPTED)).content)
             except RejectedError as error:
                 if operation is not Operation.CREATE or error.status not in _MAY_EXIST or not self.exists(name):
                     raise
@@ -190,16 +188,26 @@ class LookupsClient:
                 operation = Operation.REPLACE
                 return send()
 
-        return _job_id(watch.start(send))
+        return watch.start(send)
 
     def _read(self, path: str) -> Any:
         """Return the answer to a GET, or None for status 404."""
         try:
-            return self._http.read_json(Request("GET", path))
+            return self._get(path)
         except RejectedError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Return the answer to a GET.
+
+        :raises RejectedError, ServerError: it is an error, although its status is not.
+        """
+        answer = self._http.read_json(Request("GET", path, params=params))
+        if reason := refusal(answer):
+            raise error_of(answer, reason, otherwise=500)
+        return answer
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{check_lookup_name(name)}"
@@ -231,11 +239,3 @@ def _deploy_config(columns: Sequence[str], key: str, types: Mapping[str, str]) -
         "hasHeader": True,
         "key": {"type": "column", "column": key},
     }
-
-
-def _job_id(response: requests.Response) -> str | None:
-    """Return the id of the job in an answer; None where there is none, or no JSON: Devo accepted the call anyway."""
-    try:
-        return job_id(codec.decode(response.content))
-    except ValueError:
-        return None

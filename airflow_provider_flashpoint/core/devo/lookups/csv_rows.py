@@ -29,11 +29,13 @@ class RowCount:
 def lookup_columns(columns: Iterable[str], key: str) -> tuple[str, ...]:
     """Return the columns of a lookup: the key first, the others in their order, ``_extra`` last.
 
+    A blank name is no column, since Devo refuses such a header; its values go to ``_extra``.
+
     :raises ConfigurationError: the key is empty or ``_extra``.
     """
     if not key or key == EXTRA_COLUMN:
         raise ConfigurationError(f"The lookup key {key!r} cannot be a column; name a key of the data.")
-    others = [name for name in dict.fromkeys(columns) if name not in (key, EXTRA_COLUMN)]
+    others = [name for name in dict.fromkeys(columns) if name.strip() and name not in (key, EXTRA_COLUMN)]
     return (key, *others, EXTRA_COLUMN)
 
 

@@ -2,63 +2,48 @@
 
 The vendor documents the calls and not the shapes of their answers: ids come under several names, the history of a job
 in several forms, and few of its states are known (``create.start``, ``create.ok`` and ``create.err`` on an old page).
-An unknown word therefore means: not finished yet.
+Clients of the real API read ``{"jobs": [{"msg": "Lookup successfully created"}]}``. An unknown word means neither an
+end nor a running job; its status is not ``known``.
 """
 
 from __future__ import annotations
 
-import enum
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.devo.lookups.answers import error_of, errors_in, one_line, refusal, shown
+from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_message, state_of_word
 from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.core.window import epoch_us
 
 LOOKUP_WORD_NAMES = ("status", "state")
 _ID_NAMES = ("jobId", "job_id", "jobUuid", "jobUUID", "jobid", "job", "uuid", "id")
 _LIST_NAMES = ("jobs", "jobIds", "job", "uuids")
-_HISTORY_NAMES = ("statuses", "status", "jobStatuses", "statusList", "history", "job")
-_WORD_NAMES = ("status", "state", "jobStatus", "jobState", "name", "event", "type")
+_HISTORY_NAMES = ("statuses", "status", "jobStatuses", "statusList", "history", "jobs", "job", "data", "result")
+_WORD_NAMES = ("status", "state", "jobStatus", "jobState", "code", "result", "stage", "phase", "event", "type")
+_MESSAGE_NAMES = ("msg", "message")
 _TIME_NAMES = ("timestamp", "time", "date", "updatedAt", "updated", "createdAt", "created")
 _REASON_NAMES = ("reason", "cause", "description", "info")
 
-_SUBJECTS = frozenset({"job", "lookup", "create", "update", "delete", "deploy"})
-_DONE = frozenset(
-    {"available", "complete", "completed", "done", "end", "ended", "finished", "ok", "ready"}
-    | {"success", "successful", "succeeded"}
-)
-_FAILED = frozenset(
-    {"abort", "aborted", "canceled", "cancelled", "err", "error", "errored", "errors", "expired"}
-    | {"fail", "failed", "failure", "invalid", "ko", "rejected"}
-)
-_UNDER_WAY = frozenset(
-    {"creating", "deleting", "pending", "processing", "progress", "queued", "running"}
-    | {"scheduled", "start", "started", "starting", "submitted", "updating", "waiting"}
-)
 _MAX_WORD_CHARACTERS = 80
-_MAX_REASON_CHARACTERS = 300
-
-
-class JobState(enum.Enum):
-    """Whether a job runs, or how it ended."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One status of a job, with Devo's own word for it and its reason, empty where Devo gave none."""
+    """One status of a job, with Devo's own word for it and its reason, empty where Devo gave none.
+
+    An unknown status counts as RUNNING, is not ``known``, and its word is Devo's answer.
+    """
 
     state: JobState
     word: str
     reason: str = ""
+    known: bool = True
 
 
-_NO_STATUS = JobStatus(JobState.RUNNING, "none")
+_NO_STATUS = JobStatus(JobState.RUNNING, "none", known=False)
 
 
 def job_id(answer: Any) -> str | None:
@@ -73,6 +58,23 @@ def job_id(answer: Any) -> str | None:
     return None
 
 
+def accepted_job(content: bytes) -> str | None:
+    """Return the id of the job in the answer to a change, a JSON text; None where it names none, or is no JSON.
+
+    :raises RejectedError, ServerError: the answer is an error, although its status is not.
+    """
+    try:
+        answer = codec.decode(content)
+    except ValueError:
+        return None
+    status = job_status(answer)
+    if status.state is JobState.FAILED:
+        raise error_of(answer, status.reason or status.word, otherwise=400)
+    if reason := refusal(answer):
+        raise error_of(answer, reason, otherwise=400)
+    return job_id(answer)
+
+
 def job_ids(listing: Any) -> list[str]:
     """Return the ids of a list of jobs, in its order; empty where there is no list."""
     if isinstance(listing, Mapping):
@@ -83,34 +85,40 @@ def job_ids(listing: Any) -> list[str]:
     return [each for each in found if each]
 
 
-def job_status(answer: Any) -> JobStatus:
+def job_status(answer: Any, job: str | None = None) -> JobStatus:
     """Return the latest status in a job's history, or the only one in the answer.
 
     The latest status has the greatest time. Without times it is at one of the two ends of the history, where a finished
-    status takes precedence.
+    status takes precedence. A job that is done and reports errors has failed.
+
+    :param job: the id of the job, where the answer may show several jobs.
     """
     history = _history(answer)
+    history = [each for each in history if job and job_id(each) == job] or history
     if not history:
-        return _NO_STATUS
+        return replace(_NO_STATUS, word=shown(answer))
     latest = _latest_by_time(history)
-    if latest is not None:
-        return _status(latest)
-    statuses = [_status(each) for each in history]
+    statuses = [_status(each) for each in (history if latest is None else [latest])]
     failed = [each for each in statuses if each.state is JobState.FAILED]
     ends = (statuses[-1], statuses[0], *failed)
-    return next((each for each in ends if each.state is not JobState.RUNNING), statuses[-1])
+    status = next((each for each in ends if each.state is not JobState.RUNNING), statuses[-1])
+    if status.state is JobState.DONE and (errors := errors_in(answer)):
+        return replace(status, state=JobState.FAILED, reason=errors)
+    return status
 
 
 def lookup_status(metadata: Any) -> JobStatus:
     """Return the status in the metadata of a lookup, such as ``Available`` or ``Updating``."""
     if not isinstance(metadata, Mapping):
         return _NO_STATUS
-    return _status({"status": _text_of(metadata, LOOKUP_WORD_NAMES, "none"), "reason": error_reason(metadata)})
+    word = _text_of(metadata, LOOKUP_WORD_NAMES, "none")
+    state = state_of_word(word)
+    return JobStatus(state or JobState.RUNNING, word, one_line(error_reason(metadata)), state is not None)
 
 
 def is_under_way(status: JobStatus) -> bool:
     """Return whether the word is known to mean a running job; an unknown word means neither that nor an end."""
-    return status.state is JobState.RUNNING and not _UNDER_WAY.isdisjoint(_parts(status.word))
+    return status.state is JobState.RUNNING and status.known
 
 
 def _history(answer: Any) -> list[Any]:
@@ -135,25 +143,19 @@ def _latest_by_time(history: list[Any]) -> Any:
 
 
 def _status(entry: Any) -> JobStatus:
-    word, reason = str(entry), ""
-    if isinstance(entry, Mapping):
-        word = _text_of(entry, _WORD_NAMES, "none")
-        reason = error_reason(entry) or _text_of(entry, _REASON_NAMES, "")
-    return JobStatus(_state(word), word[:_MAX_WORD_CHARACTERS], " ".join(reason.split())[:_MAX_REASON_CHARACTERS])
+    fields = entry if isinstance(entry, Mapping) else {"status": entry}
+    words = [fields[name] for name in _WORD_NAMES if isinstance(fields.get(name), str)]
+    messages = [fields[name] for name in _MESSAGE_NAMES if isinstance(fields.get(name), str)]
+    read = [(state_of_word(word), word) for word in words] + [(state_of_message(text), text) for text in messages]
+    state, word = next((each for each in read if each[0]), (None, shown(entry)))
+    errors = errors_in(fields)
+    if errors and state in (JobState.DONE, None):
+        state = JobState.FAILED
+    reason = errors or error_reason(fields) or _text_of(fields, _REASON_NAMES, "")
+    known = state is not None
+    word = word[:_MAX_WORD_CHARACTERS] if known else word
+    return JobStatus(state or JobState.RUNNING, word, one_line(reason), known)
 
 
 def _text_of(entry: Mapping[str, Any], names: Sequence[str], default: str) -> str:
     return next((entry[name] for name in names if isinstance(entry.get(name), str)), default)
-
-
-def _state(word: str) -> JobState:
-    parts = _parts(word)
-    if _FAILED.intersection(parts):
-        return JobState.FAILED
-    # ``create.ok`` ends a job; ``UPLOAD_COMPLETED`` may only end a step of it.
-    rest = [part for part in parts if part not in _SUBJECTS]
-    return JobState.DONE if len(rest) == 1 and rest[0] in _DONE else JobState.RUNNING
-
-
-def _parts(word: str) -> list[str]:
-    return re.findall(r"[a-z]+", word.lower())

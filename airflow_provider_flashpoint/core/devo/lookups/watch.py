@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
@@ -12,20 +13,22 @@ import tenacity
 
 from airflow_provider_flashpoint.core.devo.lookups.jobs import (
     LOOKUP_WORD_NAMES,
-    JobState,
     JobStatus,
     is_under_way,
     job_ids,
     job_status,
     lookup_status,
 )
+from airflow_provider_flashpoint.core.devo.lookups.words import JobState
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 
 BUSY = 409
 _FIRST_POLL_S = 0.5
 _LONGEST_POLL_S = 10.0
-# The longest time without any sign of the change, neither a job nor a change of the metadata.
-_UNSEEN_S = 60.0
+# The longest time in which neither a job nor the metadata show the state of the change.
+_UNCLEAR_S = 60.0
+# Names in the metadata that describe the content of a lookup.
+_CONTENT = re.compile(r"row|column|entries|hash|checksum|^(key|size)$", re.IGNORECASE)
 
 _UNREAD = object()
 Result = TypeVar("Result")
@@ -55,6 +58,8 @@ class LookupWatch:
     def __post_init__(self) -> None:
         self._deadline = self.clock() + self.timeout_s
         self._known: list[str] = []
+        self._unclear_since: float | None = None
+        self._was_under_way = False
 
     def start(self, call: Callable[[], Result], *, busy: Collection[int] = (BUSY,)) -> Result:
         """Wait until no job runs on the lookup, then return the result of ``call``.
@@ -83,23 +88,25 @@ class LookupWatch:
                 f"Lookup {self.name}: another job keeps it busy for {self.timeout_s:.0f} s. {refusal}"
             ) from refusal
 
-    def wait(self, job: str | None, left: str) -> JobStatus:
+    def wait(self, job: str | None, left: str, *, gone: bool = False) -> JobStatus:
         """Return the last status of ``job`` once it has ended; without an id, of the jobs that are new.
 
-        Where Devo lists no new job either, the change shows in the metadata of the lookup.
+        Where Devo lists no new job, or its status is unknown, the metadata of the lookup may prove the end.
 
         :param left: the content of the lookup after a failure, for the message.
+        :param gone: the change removes the lookup.
         :raises RejectedError: the job failed; the message has Devo's reason.
-        :raises TransientError: the time is up, or there is no sign of a job; it may still succeed.
+        :raises TransientError: the time is up, or nothing shows whether the job has ended; it may still succeed.
         """
         word = "none"
-        unseen_until = self.clock() + _UNSEEN_S
 
         def ended() -> list[JobStatus]:
             nonlocal word
             statuses = self._statuses(job)
-            if not statuses and (change := self._change_of_metadata(is_late=self.clock() >= unseen_until)):
-                statuses = [change]
+            if statuses and all(status.known for status in statuses):
+                self._unclear_since = None
+            elif not any(status.state is JobState.FAILED for status in statuses):
+                statuses = self._judge_by_metadata(statuses, left, gone=gone)
             for status in statuses:
                 word = status.word
                 if status.state is JobState.FAILED:
@@ -119,29 +126,59 @@ class LookupWatch:
 
     def _statuses(self, job: str | None) -> list[JobStatus]:
         if job and (answer := self._job(job)) is not None:
-            return [job_status(answer)]
+            return [job_status(answer, job)]
         # Without an id, or where the id is not that of a job, or of one that is not listed yet.
-        answers = [self._job(each) for each in self._job_ids() if each not in self._known]
-        return [job_status(answer) for answer in answers if answer is not None]
+        answers = [(each, self._job(each)) for each in self._job_ids() if each not in self._known]
+        return [job_status(answer, each) for each, answer in answers if answer is not None]
 
-    def _change_of_metadata(self, *, is_late: bool) -> JobStatus | None:
-        """Return the end of the change as the metadata show it, or None while they show none.
+    def _judge_by_metadata(self, statuses: list[JobStatus], left: str, *, gone: bool) -> list[JobStatus]:
+        """Return the end of the change as the metadata show it, or ``statuses`` while they show none.
 
-        :raises TransientError: it is late, and there is no sign of a change.
+        :raises TransientError: nothing has shown the state of the change for a while.
         """
         metadata = self.read(self.path)
-        status, before = lookup_status(metadata), lookup_status(self.before)
+        status = lookup_status(metadata)
         if status.state is JobState.FAILED and metadata != self.before:
-            return status
-        is_settled = metadata is None or status.state is JobState.DONE or status.word == before.word
-        if is_settled and _content(metadata) != _content(self.before):
-            return JobStatus(JobState.DONE, status.word)
-        if is_settled and is_late:
-            raise TransientError(
-                f"Lookup {self.name}: Devo accepted the call, but for {_UNSEEN_S:.0f} s it has listed no job of it, "
-                "and the metadata of the lookup have not changed: the job failed, or is not visible."
+            return [status]
+        if is_under_way(status):
+            self._was_under_way, self._unclear_since = True, None
+            return statuses
+        if self._is_proof(metadata, status, gone=gone):
+            return [JobStatus(JobState.DONE, status.word)]
+        now = self.clock()
+        if self._unclear_since is None:
+            self._unclear_since = now
+            for each in statuses:
+                _log.warning("Lookup %s: Devo's job has an unknown status: %s", self.name, each.word)
+        if now - self._unclear_since >= _UNCLEAR_S:
+            shown = "; ".join(each.word for each in statuses)
+            reason = (
+                f"the status of its job is unknown ({shown}), and the metadata of the lookup do not show its end: "
+                "the job runs, or has ended. Report this answer as a fault of the provider."
+                if statuses
+                else "it has listed no job of it, and the metadata of the lookup have not changed accordingly: "
+                "the job failed, or is not visible."
             )
-        return None
+            raise TransientError(
+                f"Lookup {self.name}: Devo accepted the call, but for {_UNCLEAR_S:.0f} s {reason} {left}"
+            )
+        return statuses
+
+    def _is_proof(self, metadata: Any, status: JobStatus, *, gone: bool) -> bool:
+        """Return whether the metadata prove that this change has ended well.
+
+        They may change for other reasons, such as a new description. A proof is a lookup that has come or gone as
+        intended, rows or columns that have changed, or any change after the lookup was under way.
+        """
+        if gone or metadata is None:
+            return gone and metadata is None
+        is_settled = status.state is JobState.DONE or status.word == lookup_status(self.before).word
+        if not is_settled:
+            return False
+        if self.before is None:
+            return True
+        changed = _changed_names(self.before, metadata) - set(LOOKUP_WORD_NAMES)
+        return bool(changed) if self._was_under_way else any(map(_CONTENT.search, changed))
 
     def _job(self, job: str) -> Any:
         return self.read(f"{self.path}/job/{quote(job, safe='')}")
@@ -158,7 +195,8 @@ class LookupWatch:
         )
 
 
-def _content(metadata: Any) -> Any:
-    if not isinstance(metadata, Mapping):
-        return metadata
-    return {name: value for name, value in metadata.items() if name not in LOOKUP_WORD_NAMES}
+def _changed_names(before: Any, after: Any) -> set[str]:
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return set()
+    names = {*before, *after}
+    return {name for name in names if before.get(name) != after.get(name)}

@@ -16,8 +16,9 @@ from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookups.jobs import JobState, job_id, job_ids, job_status
+from airflow_provider_flashpoint.core.devo.lookups.jobs import job_id, job_ids, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.devo.lookups.words import JobState
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
@@ -219,6 +220,8 @@ ANSWERS = {
     "latest": JobAnswers(shape="latest"),
     "dotted": JobAnswers.dotted(),
     "dotted words": replace(JobAnswers.dotted(), shape="words"),
+    "jobs": replace(JobAnswers.dotted(), shape="jobs"),
+    "messages": JobAnswers(shape="messages"),
     "strange words on the way": JobAnswers(("QUEUED_FOR_LATER", "UPLOAD_COMPLETED", "SUCCESS", "ERROR")),
 }
 
@@ -259,10 +262,24 @@ def test_id_that_is_no_job_s(devo: DevoServer, client: LookupsClient) -> None:
 
 
 def test_unknown_last_word_is_no_success(certificates_directory: Path, make_client: MakeClient) -> None:
-    """An unknown word never counts as done: the time runs out, and the error has the word."""
-    settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(("A", "B", "XYZZY", "D")))
+    """An unknown word never counts as done: without a proof the time runs out, and the error has the word."""
+    settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(("A", "B", "XYZZY", "XYZZY")))
     with DevoServer(settings) as devo, pytest.raises(TransientError, match="XYZZY"):
+        devo.lookups.plan_jobs(JobPlan(failure="out of space"))
         deploy(make_client(devo, job_timeout_s=30.0), Operation.CREATE, red="Red")
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_unknown_last_word_with_a_proof(
+    certificates_directory: Path, make_client: MakeClient, operation: Operation
+) -> None:
+    """If the last word of the job is unknown, a lookup that was under way and has changed proves the end."""
+    settings = DevoSettings(directory=certificates_directory, job_answers=JobAnswers(("A", "B", "XYZZY", "D")))
+    with DevoServer(settings) as devo:
+        if operation is not Operation.CREATE:
+            deploy(make_client(devo), Operation.CREATE, red="Red")
+        assert deploy(make_client(devo), operation, red="Red").state is JobState.DONE
+        assert content(devo) == ({} if operation is Operation.DELETE else {"red": "Red"})
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -12,8 +12,9 @@ from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
-from airflow_provider_flashpoint.core.devo.lookups.jobs import JobState, is_under_way, job_status
+from airflow_provider_flashpoint.core.devo.lookups.jobs import is_under_way, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.devo.lookups.words import JobState
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 from sandbox.devo.lookups.jobs import JobPlan

@@ -1,0 +1,66 @@
+"""Errors in the answers of the Lookups API, which may stand under an accepted status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_flashpoint.core.http.reason import error_reason
+from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
+
+_ERROR_NAMES = ("error", "errors", "errorMessage", "errorList", "errorCount")
+_NO_ERROR_TEXTS = frozenset({"", "0", "none", "null", "no", "false"})
+# An answer with one of these is no mere error.
+_CONTENT_NAMES = ("name", "columns", "jobs", "statuses", "lookups")
+_MAX_REASON_CHARACTERS = 300
+
+
+def errors_in(answer: Any) -> str:
+    """Return the errors that an answer lists, as a text of one line; empty where there are none."""
+    if not isinstance(answer, Mapping):
+        return ""
+    found = {name: answer[name] for name in _ERROR_NAMES if answer.get(name)}
+    found = {name: value for name, value in found.items() if str(value).strip().lower() not in _NO_ERROR_TEXTS}
+    return one_line(error_reason(found) or shown(found)) if found else ""
+
+
+def refusal(answer: Any) -> str:
+    """Return the reason of an answer that is nothing but an error, whatever its HTTP status; else an empty text."""
+    if not isinstance(answer, Mapping) or any(answer.get(name) for name in _CONTENT_NAMES):
+        return ""
+    if any(isinstance(answer.get(name), str | list | Mapping) for name in ("status", "state")):
+        return ""
+    is_refused = refused_status(answer) is not None or answer.get("success") is False
+    return errors_in(answer) or (one_line(error_reason(answer) or shown(answer)) if is_refused else "")
+
+
+def refused_status(answer: Any) -> int | None:
+    """Return the HTTP status of an error that stands in the answer itself, or None."""
+    error = answer.get("error") if isinstance(answer, Mapping) else None
+    for each in (answer, error):
+        for name in ("status", "code"):
+            value = each.get(name) if isinstance(each, Mapping) else None
+            if isinstance(value, int) and 400 <= value <= 599:
+                return value
+    return None
+
+
+def error_of(answer: Any, reason: str, *, otherwise: int) -> FlashpointProviderError:
+    """Return the error for an answer that is an error under an accepted status.
+
+    :param otherwise: its HTTP status where the answer itself has none.
+    """
+    status = refused_status(answer) or otherwise
+    text = f"Devo's Lookups API answered with an error: {reason.rstrip('.')}. Its status is {status}."
+    return ServerError(text) if status >= 500 else RejectedError(text, status=status)
+
+
+def shown(answer: Any) -> str:
+    """Return an answer as it came, on one line."""
+    text = answer if isinstance(answer, str) else json.dumps(answer, default=str)
+    return one_line(text) or "none"
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:_MAX_REASON_CHARACTERS]
