@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -22,45 +22,45 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.connection.tls import Identity
 
-# The vendor's guide names the first two, its API description the others, in another spelling.
-_API_BASE_URLS = {
-    "us": "https://api-us.devo.com/lookup-api",
-    "eu": "https://api-eu.devo.com/lookup-api",
-    "ca": "https://api.ca.devo.com/lookup-api",
-    "ap": "https://api.apac.devo.com/lookup-api",
+
+class _Cloud(NamedTuple):
+    """The documented base URLs of one of Devo's clouds; empty where none is documented."""
+
+    http: str
+    lookups: str
+    queries: str
+
+
+# Each cloud has its own tokens, so a URL is never derived for a cloud that is not listed. The spellings differ: the
+# vendor's guide names the Lookups API of us and eu, its API description the others.
+_CLOUDS = {
+    "us": _Cloud("https://http-us.devo.io", "https://api-us.devo.com/lookup-api", "https://apiv2-us.devo.com"),
+    "us3": _Cloud("https://http-us3.devo.io", "", "https://api-us3.devo.com"),
+    "eu": _Cloud("https://http-eu.devo.io", "https://api-eu.devo.com/lookup-api", "https://apiv2-eu.devo.com"),
+    "ca": _Cloud("https://http-ca.devo.io", "https://api.ca.devo.com/lookup-api", "https://apiv2-ca.devo.com"),
+    "ap": _Cloud(
+        "https://collector-ap.devo.io:8443", "https://api.apac.devo.com/lookup-api", "https://api-apac.devo.com"
+    ),
+    "ap2": _Cloud("https://collector-ap2.devo.io:8443", "", ""),
 }
-_QUERY_BASE_URLS = {
-    "us": "https://apiv2-us.devo.com",
-    "eu": "https://apiv2-eu.devo.com",
-    "ca": "https://apiv2-ca.devo.com",
-    "ap": "https://api-apac.devo.com",
-}
-_COLLECTOR = re.compile(r"(?:collector|http)-(us|eu|ca|ap)\d*\.devo\.io")
+_CLOUD_HOST = re.compile(r"(?:collector|http)-([a-z0-9]+)\.devo\.io")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+")
 _HTTP_URL = r"^https?://\S+$"
 
 
-def _of_region(addresses: Mapping[str, str]) -> Callable[[dict[str, Any]], str]:
-    def address(fields: dict[str, Any]) -> str:
-        region = _COLLECTOR.fullmatch(fields.get("host", "").lower())
-        return addresses[region[1]] if region else ""
+def _of_cloud(service: str) -> Callable[[dict[str, Any]], str]:
+    def base_url(fields: dict[str, Any]) -> str:
+        host = _CLOUD_HOST.fullmatch(fields.get("host", "").lower())
+        return getattr(_CLOUDS[host[1]], service) if host and host[1] in _CLOUDS else ""
 
-    return address
-
-
-def _http_base_url(fields: dict[str, Any]) -> str:
-    host = fields.get("host", "").lower()
-    region = _COLLECTOR.fullmatch(host)
-    if not region:
-        return ""
-    return f"https://{host}:8443" if region[1] == "ap" else f"https://{host.replace('collector-', 'http-', 1)}"
+    return base_url
 
 
 class DevoSettings(ConnectionSettings):
     """Settings of a Devo connection.
 
-    A field that only one transport needs may be empty until that transport is used. The base URLs follow from a host
-    such as ``collector-us.devo.io`` where they are not given.
+    A field that only one transport needs may be empty until that transport is used. Base URLs that are not
+    given follow from the host of a known cloud, such as ``collector-us.devo.io``.
     """
 
     conn_type = "devo"
@@ -91,27 +91,30 @@ class DevoSettings(ConnectionSettings):
     http_token: SecretText = Field("", title="HTTP token")
     """Token of the HTTP ingestion, for the transport http."""
     http_base_url: str = Field(
-        default_factory=_http_base_url, pattern=_HTTP_URL, title="HTTP ingestion", examples=["https://http-us.devo.io"]
+        default_factory=_of_cloud("http"),
+        pattern=_HTTP_URL,
+        title="HTTP ingestion",
+        examples=["https://http-us.devo.io"],
     )
-    """Base URL of the HTTP ingestion. Left empty, it follows from the host of Devo's cloud."""
+    """Base URL of the HTTP ingestion. Left empty, it follows from the host of a known cloud of Devo."""
     domain: str = Field("", pattern=r"^[^\s/]+$", title="Domain", examples=["mycompany"])
     """Name of the Devo domain, for lookups and for the transport http."""
     lookup_transport: Literal["api", "syslog"] = Field("api", title="Transport of lookups")
     """api, or syslog: the my.lookup tables, which Devo deprecated as of 2026-01-01."""
     api_base_url: str = Field(
-        default_factory=_of_region(_API_BASE_URLS),
+        default_factory=_of_cloud("lookups"),
         pattern=_HTTP_URL,
         title="Lookups API",
         examples=["https://api-us.devo.com/lookup-api"],
     )
-    """Base URL of the Lookups API. Left empty, it follows from the host of Devo's cloud."""
+    """Base URL of the Lookups API. Left empty, it follows from the host of a known cloud of Devo."""
     query_base_url: str = Field(
-        default_factory=_of_region(_QUERY_BASE_URLS),
+        default_factory=_of_cloud("queries"),
         pattern=_HTTP_URL,
         title="Query API",
         examples=["https://apiv2-us.devo.com"],
     )
-    """Base URL of the query API, to verify events. Left empty, it follows from the host."""
+    """Base URL of the query API, to verify events. Left empty, it follows from the host of a known cloud of Devo."""
     message_column: str = Field(
         "rawMessage", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Column of the message", examples=["rawMessage"]
     )

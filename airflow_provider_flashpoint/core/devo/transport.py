@@ -57,6 +57,10 @@ def need(settings: DevoSettings, *names: str) -> None:
 
     :raises ConfigurationError: the message lists all that are missing.
     """
-    missing = [f"`{_FIELD_NAMES.get(name, name)}`" for name in names if not getattr(settings, name)]
+    missing = [name for name in names if not getattr(settings, name)]
     if missing:
-        raise ConfigurationError(f"The connection {settings.conn_id} has no {' and no '.join(missing)}.")
+        fields = " and no ".join(f"`{_FIELD_NAMES.get(name, name)}`" for name in missing)
+        hint = ""
+        if any(name.endswith("_base_url") for name in missing):
+            hint = f" The host {settings.host!r} does not tell the address: set it in the connection."
+        raise ConfigurationError(f"The connection {settings.conn_id} has no {fields}.{hint}")

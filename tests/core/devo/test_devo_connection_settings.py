@@ -27,7 +27,7 @@ def settings_of(host: str | None = "collector-us.devo.io", **given: Any) -> Devo
         ("collector-eu.devo.io", "https://api-eu.devo.com/lookup-api"),
         ("collector-ca.devo.io", "https://api.ca.devo.com/lookup-api"),
         ("collector-ap.devo.io", "https://api.apac.devo.com/lookup-api"),
-        ("Collector-US2.Devo.io", "https://api-us.devo.com/lookup-api"),
+        ("Collector-US.Devo.io", "https://api-us.devo.com/lookup-api"),
         ("http-eu.devo.io", "https://api-eu.devo.com/lookup-api"),
         ("relay.example.com", ""),
         ("collector-us.devo.io.example.com", ""),

@@ -103,7 +103,7 @@ def test_refusals(devo: DevoServer, changes: dict[str, Any], error: type[Excepti
     [
         ("collector-us.devo.io", "https://apiv2-us.devo.com"),
         ("collector-eu.devo.io", "https://apiv2-eu.devo.com"),
-        ("collector-ap2.devo.io", "https://api-apac.devo.com"),
+        ("collector-ap.devo.io", "https://api-apac.devo.com"),
         ("relay.example.com", ""),
     ],
 )
