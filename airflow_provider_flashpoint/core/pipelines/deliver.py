@@ -31,7 +31,7 @@ from airflow_provider_flashpoint.core.staging.event_ledger import Entry, entry_o
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
-from airflow_provider_flashpoint.errors import DataError
+from airflow_provider_flashpoint.errors import DataError, StageError
 
 _log = logging.getLogger(__name__)
 
@@ -190,6 +190,8 @@ class _Delivery:
                     summary.repeated += 1
                     continue
                 line = encode(hidden)
+            except StageError:  # of the ledger, not of the record
+                raise
             except DataError as reason:
                 self._ports.store.rejected.add(hidden, str(reason))
                 summary.rejected += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, remove_tree, write_whole
 from airflow_provider_flashpoint.errors import SupersededError
 
 
@@ -27,8 +27,12 @@ class AttemptLock:
         self._name = self._work + secrets.token_hex(16).encode()
 
     def begin(self) -> None:
-        """Take over from earlier attempts."""
-        write_whole(self._path, self._name)
+        """Take over from earlier attempts. A directory in place of the file is removed."""
+        try:
+            write_whole(self._path, self._name)
+        except IsADirectoryError:
+            remove_tree(self._path)
+            write_whole(self._path, self._name)
 
     def check(self) -> None:
         """Return while this attempt is the newest.
@@ -37,7 +41,7 @@ class AttemptLock:
         """
         try:
             newest = read_whole(self._path)
-        except FileNotFoundError:  # the staging storage was wiped
+        except (FileNotFoundError, IsADirectoryError):  # the staging storage was wiped or changed
             return
         if newest != self._name and newest.startswith(self._work):
             raise SupersededError("Another attempt has started and continues from here; this one ends.")

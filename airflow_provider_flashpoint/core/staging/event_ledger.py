@@ -2,7 +2,7 @@
 
 ::
 
-    <directory>/<hour of the event's own time>/<confirmed at>-<random>.ids
+    <directory>/<hour of the event's own time>/<confirmed at>-<random>-<digest>.ids
 
 Entries are stored by the event's own time, not by the window that read it. Retries, reruns, overlaps and parallel
 backfills therefore consult the same hours. Every confirmation adds files and changes none, so two runs can add entries
@@ -18,15 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.identity import DIGEST_BYTES, Id, id_digest
-from airflow_provider_flashpoint.core.staging.storage import (
-    NAME_TIME,
-    StoragePath,
-    list_names,
-    new_name,
-    read_whole,
-    remove_tree,
-    write_whole,
-)
+from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
 from airflow_provider_flashpoint.core.window import as_utc
 
 _HOUR_US = 3_600_000_000
@@ -35,6 +28,7 @@ _UNDATED = "undated"
 # Old hours with late confirmations that one pruning lists. Each costs an object store one request.
 _MAX_LISTED_HOURS = 24
 _SUFFIX = ".ids"
+_REMEDY = "Remove it; events that only it recorded are sent again if their window is read again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,10 @@ class EventLedger:
         self._read: dict[str, set[str]] = defaultdict(set)
 
     def __contains__(self, entry: Entry) -> bool:
-        """Return whether the event was confirmed, as of the last reading of its hour."""
+        """Return whether the event was confirmed, as of the last reading of its hour.
+
+        :raises StageError: a file of the hour is damaged.
+        """
         if entry.hour not in self._confirmed:
             self._read_hour(entry.hour)
         return entry.digest in self._confirmed[entry.hour]
@@ -99,11 +96,11 @@ class EventLedger:
         for entry in entries:
             by_hour[entry.hour].append(entry.digest)
         for hour, digests in by_hour.items():
-            name = new_name(at, _SUFFIX)
+            name = ""
             if self._read_only:
                 self._read_hour(hour)
             else:
-                write_whole(self._directory / hour / name, b"".join(digests))
+                name = write_sealed(self._directory / hour, digests, at=at, suffix=_SUFFIX)
             if hour in self._confirmed:  # else the first reading of the hour finds this file too
                 self._confirmed[hour].update(digests)
                 self._read[hour].add(name)
@@ -135,8 +132,8 @@ class EventLedger:
         for name in list_names(self._directory / hour):
             if name.endswith(_SUFFIX) and name not in self._read[hour]:
                 try:
-                    content = read_whole(self._directory / hour / name)
+                    for block in read_sealed(self._directory / hour / name, unit=DIGEST_BYTES, remedy=_REMEDY):
+                        confirmed.update(block[at : at + DIGEST_BYTES] for at in range(0, len(block), DIGEST_BYTES))
                 except FileNotFoundError:  # another run pruned the hour meanwhile
                     continue
-                confirmed.update(content[at : at + DIGEST_BYTES] for at in range(0, len(content), DIGEST_BYTES))
                 self._read[hour].add(name)

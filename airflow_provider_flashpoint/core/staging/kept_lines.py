@@ -2,10 +2,11 @@
 
 ::
 
-    <directory>/<kept at>-<random>.lines     `<hour> <digest> <line>` each, as the ledger and the transport take them
+    <directory>/<kept at>-<random>-<digest>.lines
 
-A batch is one file, written at once and removed when its lines are in the ledger. It is never changed: the ledger
-shows which of its lines another run has delivered.
+Each line is ``<hour> <digest> <line>``, as the ledger and the transport take them. A batch is one file, written at once
+and removed when its lines are in the ledger. It is never changed: the ledger shows which of its lines another run has
+delivered.
 """
 
 from __future__ import annotations
@@ -17,19 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
-from airflow_provider_flashpoint.core.staging.storage import (
-    NAME_TIME,
-    StoragePath,
-    list_names,
-    new_name,
-    read_whole,
-    uri_of,
-    write_whole,
-)
-from airflow_provider_flashpoint.errors import StageError
+from airflow_provider_flashpoint.core.staging.sealed import damaged, read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, uri_of
 
 MAX_BATCHES = 100
 _SUFFIX = ".lines"
+_REMEDY = "Remove it; its events are read again with their window."
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +61,8 @@ class KeptLines:
         """
         if self._max_batches is not None and len(self._names()) >= self._max_batches:
             return False
-        content = b"".join(f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
-        write_whole(self._directory / new_name(at, _SUFFIX), content)
+        content = (f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
+        write_sealed(self._directory, content, at=at, suffix=_SUFFIX)
         return True
 
     def keep_after_error(self, pairs: Sequence[Pair], *, at: datetime) -> None:
@@ -87,7 +81,7 @@ class KeptLines:
     def batches(self) -> Iterator[KeptBatch]:
         """Yield the kept batches, oldest first, one in memory at a time.
 
-        :raises StageError: a file cannot be read.
+        :raises StageError: a file is damaged.
         """
         for name in self._names():
             with contextlib.suppress(FileNotFoundError):  # another run removed it meanwhile
@@ -101,16 +95,16 @@ class KeptLines:
         return [name for name in list_names(self._directory) if name.endswith(_SUFFIX)]
 
     def _read(self, name: str) -> KeptBatch:
-        content = read_whole(self._directory / name)
+        path = self._directory / name
+        *lines, rest = b"".join(read_sealed(path, remedy=_REMEDY)).split(b"\n")
+        if rest:
+            raise damaged(path, "its last line is cut", _REMEDY)
         pairs = []
         try:
             at = datetime.strptime(name.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
-            for kept in content.split(b"\n")[:-1]:
+            for kept in lines:
                 hour, digest, line = kept.split(b" ", 2)
                 pairs.append((Entry(hour.decode(), bytes.fromhex(digest.decode())), line + b"\n"))
         except ValueError as error:
-            raise StageError(
-                f"Invalid file of kept lines: {name} in {self.uri}. Remove it; its events are read again with their "
-                "window."
-            ) from error
+            raise damaged(path, "it holds no kept lines", _REMEDY) from error
         return KeptBatch(name, at, pairs)

@@ -2,7 +2,7 @@
 
 ::
 
-    <directory>/<build>/<delivered at>-<random>.versions
+    <directory>/<build>/<delivered at>-<random>-<digest>.versions
 
 Each sync adds a file of 24 bytes a row; beyond `_MAX_FILES` they are merged. A sync reads the files that may hold a
 newer version than its own oldest one: a few, unless its window is old.
@@ -10,23 +10,19 @@ newer version than its own oldest one: a few, unless its window is old.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
 from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, NewestVersions
-from airflow_provider_flashpoint.core.staging.storage import (
-    NAME_TIME,
-    StoragePath,
-    list_names,
-    new_name,
-    remove_tree,
-    whole_file,
-)
+from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
 
 _MAX_FILES = 64
-_ENTRIES_READ = 4096
+_ENTRIES_WRITTEN = 4096
 _SUFFIX = ".versions"
+_REMEDY = 'Rebuild the lookup, which begins a new ledger: run its DAG with {"lookup_status": "New"}.'
 
 
 class LookupLedger:
@@ -45,6 +41,7 @@ class LookupLedger:
         """Yield the delivered keys and versions. A key comes once for each of its syncs, until files are merged.
 
         :param since_us: leave out syncs before this time, in microseconds since 1970; their versions are older.
+        :raises StageError: a file is damaged.
         """
         since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(NAME_TIME)
         for name in self._files():
@@ -80,14 +77,11 @@ class LookupLedger:
             (self._home / name).unlink(missing_ok=True)
 
     def _write(self, entries: Iterable[Known], *, at: datetime) -> None:
-        with whole_file(self._home / new_name(at, _SUFFIX)) as file:
-            for entry in entries:
-                file.write(PACKED.pack(*entry))
+        write_sealed(self._home, _packed(iter(entries)), at=at, suffix=_SUFFIX)
 
     def _read(self, name: str) -> Iterator[Known]:
-        with (self._home / name).open("rb") as file:
-            while block := file.read(PACKED.size * _ENTRIES_READ):
-                yield from cast("Iterator[Known]", PACKED.iter_unpack(block))
+        for block in read_sealed(self._home / name, unit=PACKED.size, remedy=_REMEDY):
+            yield from cast("Iterator[Known]", PACKED.iter_unpack(block))
 
     def _files(self) -> list[str]:
         return [name for name in list_names(self._home) if name.endswith(_SUFFIX)]
@@ -95,3 +89,8 @@ class LookupLedger:
     @property
     def _home(self) -> StoragePath:
         return self._directory / self._build
+
+
+def _packed(entries: Iterator[Known]) -> Iterator[bytes]:
+    while block := b"".join(PACKED.pack(*entry) for entry in itertools.islice(entries, _ENTRIES_WRITTEN)):
+        yield block

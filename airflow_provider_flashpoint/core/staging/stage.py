@@ -36,7 +36,7 @@ from airflow_provider_flashpoint.core.staging.storage import (
     write_whole,
 )
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
-from airflow_provider_flashpoint.errors import StageError
+from airflow_provider_flashpoint.errors import DataError, StageError
 
 MANIFEST = "manifest.json"
 _ROWS_PER_PART = 100_000
@@ -192,10 +192,14 @@ class Stage:
             found = _digest_over(self._parts)
         except FileNotFoundError as error:
             raise StageError(f"The stage {summary.uri} is gone; its window must be pulled again.") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise StageError(f"The manifest of the stage {summary.uri} cannot be read.") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+            raise StageError(
+                f"The manifest of the stage {summary.uri} cannot be read; its window must be pulled again."
+            ) from error
         if found != summary.sha256:
-            raise StageError(f"The stage {summary.uri} is not the one that was pulled.")
+            raise StageError(
+                f"The stage {summary.uri} is not the one that was pulled; its window must be pulled again."
+            )
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in the order they were staged; the digest of each part is checked after its last row.
@@ -220,7 +224,8 @@ class Stage:
             try:
                 yield from read(part, self.directory)
             except (OSError, ValueError, IsalError) as error:  # type: ignore[misc]  # its stub calls it an instance
-                raise StageError(f"{part.name} of the stage {self.summary.uri} is missing or damaged.") from error
+                problem = f"{part.name} of the stage {self.summary.uri} is missing or damaged"
+                raise StageError(f"{problem}; its window must be pulled again.") from error
 
 
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:

@@ -34,7 +34,7 @@ from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, e
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import DataError, DeliveryError, SupersededError
+from airflow_provider_flashpoint.errors import DataError, DeliveryError, StageError, SupersededError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 WINDOW = Window(datetime(2026, 1, 1, tzinfo=UTC), NOW)
@@ -391,6 +391,17 @@ def test_record_without_id_is_identified_by_its_content(stream: Stream) -> None:
     records: list[Record] = [{"ts": FIRST_TS, "text": "x"}, {"ts": FIRST_TS, "text": "y"}]
     assert stream.deliver([Page(records)], FakeWriter()).sent == 2
     assert stream.deliver([Page(records)], FakeWriter()).sent == 0
+
+
+def test_damaged_ledger_stops_the_delivery(stream: Stream) -> None:
+    """A file of the ledger that cannot be read is an error: no record is rejected, and nothing is sent twice."""
+    stream.deliver(pages_of(3, 3), FakeWriter())
+    (file,) = stream.directory.rglob("*.ids")
+    file.write_bytes(file.read_bytes()[:-1])
+    writer = FakeWriter()
+    with pytest.raises(StageError, match=file.name):
+        stream.deliver(pages_of(3, 3), writer)
+    assert (writer.sink, stream.rejected) == ([], [])
 
 
 NO_IDS = ["", " ", "\t\r\n", "\u3000", 0, 0.0, -0.0, -1, False, True, None, [], {}, [[]], [""], {"a": None}]
