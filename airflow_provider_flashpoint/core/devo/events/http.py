@@ -15,11 +15,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import requests
 from requests.adapters import HTTPAdapter
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.header import check_tag, sender_name
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.http.session import new_session
 
 if TYPE_CHECKING:
@@ -74,8 +77,15 @@ class HttpChannel:
         return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
 
     def send(self, data: bytes) -> bool:
-        """Send a body and return True: its answer confirms it. Raises the errors of `HttpClient.send`."""
-        self._post(data, {"Content-Encoding": "gzip"}, accept=(200, 204))
+        """Send a body and return True: its answer confirms it. Raises the errors of `HttpClient.send`.
+
+        :raises RejectedError, ServerError: the answer is an error, although its status is not.
+        """
+        response = self._post(data, {"Content-Encoding": "gzip"}, accept=(200, 204))
+        with contextlib.suppress(ValueError):  # the usual answer is empty
+            answer = codec.decode(response.content)
+            if reason := refusal(answer):
+                raise error_of(answer, reason, otherwise=500)
         return True
 
     def confirm(self, *, goes_on: bool = False) -> None:
@@ -90,7 +100,7 @@ class HttpChannel:
         with contextlib.closing(self._http):
             self._post(b"", {}, accept=_CHECK_STATUSES)
 
-    def _post(self, data: bytes, headers: Mapping[str, str], *, accept: tuple[int, ...]) -> None:
+    def _post(self, data: bytes, headers: Mapping[str, str], *, accept: tuple[int, ...]) -> requests.Response:
         self.connections += 1
 
         def body() -> tuple[Any, Mapping[str, str]]:
@@ -98,7 +108,7 @@ class HttpChannel:
             # without a Content-Length.
             return io.BytesIO(data) if data else None, {"Content-Type": "text/plain; charset=utf-8", **headers}
 
-        self._http.send(Request("POST", self._path, data=body, retry=False, accept=accept))
+        return self._http.send(Request("POST", self._path, data=body, retry=False, accept=accept))
 
 
 class _TokenAdapter(HTTPAdapter):

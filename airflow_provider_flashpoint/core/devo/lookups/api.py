@@ -15,7 +15,6 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
-from airflow_provider_flashpoint.core.devo.lookups.answers import error_of, refusal
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accepted_job
@@ -28,6 +27,7 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import (
 from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatch
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
 
 if TYPE_CHECKING:

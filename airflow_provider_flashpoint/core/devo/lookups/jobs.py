@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.devo.lookups.answers import error_of, errors_in, one_line, refusal, shown
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_message, state_of_word
 from airflow_provider_flashpoint.core.http.reason import error_reason
+from airflow_provider_flashpoint.core.http.refusals import error_of, errors_in, one_line, refusal, shown
 from airflow_provider_flashpoint.core.window import epoch_us
 
 LOOKUP_WORD_NAMES = ("status", "state")

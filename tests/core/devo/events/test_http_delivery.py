@@ -137,6 +137,27 @@ def test_refusal_is_not_repeated(devo: DevoServer, status: int, kind: type[Excep
     assert devo.faults.fired() == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"error": {"message": "no such domain", "code": 403}}, RejectedError),
+        ({"status": 400, "msg": "no such domain"}, RejectedError),
+        ({"error": "no such domain"}, DeliveryError),
+        ({"errors": [{"message": "no such domain"}]}, DeliveryError),
+        ({"success": False, "message": "no such domain"}, DeliveryError),
+        ({"code": 500, "object": ["Error", "no such domain"]}, DeliveryError),
+    ],
+)
+def test_error_under_status_200_confirms_nothing(devo: DevoServer, answer: Any, kind: type[Exception]) -> None:
+    """If the answer to events is an error under status 200, they stay unconfirmed, and the error has Devo's reason."""
+    devo.faults.add(Fault("status", status=200, times=None, body=answer))
+    writer = writer_to(devo, max_attempts=2)
+    writer.write(EVENTS[:3])
+    with pytest.raises(kind, match="no such domain"):
+        writer.confirm()
+    assert writer.unconfirmed == 3
+
+
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitedError), (503, ServerError)])
 def test_error_counts_the_events_when_attempts_run_out(devo: DevoServer, status: int, kind: type[Exception]) -> None:
     """After the last attempt, the error has the number of lines and Devo's last answer."""

@@ -1,4 +1,4 @@
-"""Errors in the answers of the Lookups API, which may stand under an accepted status."""
+"""Errors that stand in an answer of Devo under an accepted status."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def error_of(answer: Any, reason: str, *, otherwise: int) -> FlashpointProviderE
     :param otherwise: its HTTP status where the answer itself has none.
     """
     status = refused_status(answer) or otherwise
-    text = f"Devo's Lookups API answered with an error: {reason.rstrip('.')}. Its status is {status}."
+    text = f"Devo answered with an error: {reason.rstrip('.')}. Its status is {status}."
     return ServerError(text) if status >= 500 else RejectedError(text, status=status)
 
 
