@@ -39,7 +39,7 @@ _QUERY_FAULT = re.compile(
 )
 _REMEDY = (
     "Check the tag, `message_column` and the right of the token to the table. A table below my.app exists only after "
-    "its first event."
+    "its first event: send it with `verify: confirm`."
 )
 
 
