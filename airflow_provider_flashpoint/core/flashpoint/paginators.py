@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 
 _SCROLL_ATTEMPTS = 5
+_MAX_IDLE_PAGES = 100  # in a row
 
 _log = logging.getLogger(__name__)
 
@@ -86,14 +87,26 @@ class Links:
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages until one has no next page. An empty page is the end only where its next page is itself.
 
-        :raises PagingLoopError: a next page was read before.
+        :raises PagingLoopError: a next page was read before, or `_MAX_IDLE_PAGES` pages in a row brought nothing new.
         """
         seen: set[str] = set()
+        contents = {hash(frozenset[Any]())}  # of pages, whatever the order of their records
+        idle = 0
         parameters: dict[str, Any] = {}
         while True:
             answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
             token = self._next(answer)
-            yield from answer.pages()
+            identities: set[Any] = set()
+            for page in answer.pages():
+                identities.update(map(reader.endpoint.identity, page))
+                yield page
+            content = hash(frozenset(identities))
+            idle = idle + 1 if content in contents else 0
+            contents.add(content)
+            if idle >= _MAX_IDLE_PAGES:
+                raise PagingLoopError(
+                    f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one."
+                )
             if token is None or (not answer.items and token == parameters.get(self.parameter)):
                 return
             if token in seen:

@@ -64,7 +64,7 @@ class HttpSource:
         """Return the answer to a request, see `PageReader`."""
 
         def parse(response: Response) -> Answer:
-            text = response.raw.read(decode_content=True)  # in one piece: reading in blocks costs more CPU and memory
+            text = self.http.body(request, response)
             body = raw_json.split(text) if text or not _is_without_body(response) else None
             return Answer(
                 items_of(body, key=records_key, path=request.path),

@@ -6,10 +6,11 @@ other failure becomes an error of `airflow_provider_flashpoint.errors`.
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, TypeVar
 
 import requests
@@ -17,6 +18,7 @@ import tenacity
 import urllib3
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.core.http.retries import log_retry, retry_after_s, wait_s
 from airflow_provider_flashpoint.errors import (
@@ -35,6 +37,7 @@ from airflow_provider_flashpoint.errors import (
 DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: slow answers of Flashpoint took up to 39 s
 DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
+_ERROR_LIMITS = AnswerLimits(max_bytes=1 << 20, max_s=30.0)  # an error body is read for its reason only
 _RETRIED_BELOW_500 = frozenset({408, 425, 429})
 
 Parsed = TypeVar("Parsed")
@@ -88,6 +91,7 @@ class HttpClient:
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
     :param retry_budget_s: the longest time that one request waits between its attempts.
     :param max_attempts: the most attempts of one request, the first included.
+    :param limits: how large an answer may be, and how long it may take.
     :param secrets: texts that are removed from every message.
     :param sleep: waits; replaced in tests.
     """
@@ -99,6 +103,7 @@ class HttpClient:
     timeout_s: tuple[float, float] = DEFAULT_TIMEOUT_S
     retry_budget_s: float = DEFAULT_RETRY_BUDGET_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    limits: AnswerLimits = field(default_factory=AnswerLimits)
     secrets: Collection[str] = ()
     sleep: Callable[[float], None] = time.sleep
 
@@ -127,6 +132,8 @@ class HttpClient:
         def attempt() -> Parsed:
             response = self._send_once(request)
             try:
+                if not request.stream:
+                    response.raw = io.BytesIO(self.body(request, response))
                 return parse(response)
             except urllib3.exceptions.HTTPError as error:  # while the body of a stream was read
                 raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from error
@@ -143,6 +150,10 @@ class HttpClient:
         )
         return retrying(attempt)
 
+    def body(self, request: Request, response: requests.Response) -> bytes:
+        """Return the decompressed body of a streamed response; errors as in `AnswerLimits.read`."""
+        return self.limits.read(response, name=self._named(request))
+
     def _send_once(self, request: Request) -> requests.Response:
         body, headers = request.data() if request.data else (None, {})
         session, what = self.session, self._named(request)
@@ -156,7 +167,7 @@ class HttpClient:
                 headers=headers,
                 timeout=self.timeout_s,
                 allow_redirects=False,
-                stream=request.stream,
+                stream=True,  # the body is read within limits
                 # REQUESTS_CA_BUNDLE and HTTPS_PROXY outrank the settings of a session, but not those of a request.
                 verify=None if session.verify is True else session.verify,
                 proxies=dict(session.proxies),
@@ -206,8 +217,8 @@ class HttpClient:
 
 def _reason(response: requests.Response) -> str:
     try:
-        body = codec.decode(response.content)
-    except (ValueError, DataError, requests.RequestException):  # the last one where a streamed body breaks off
+        body = codec.decode(_ERROR_LIMITS.read(response))
+    except (ValueError, DataError, NetworkError, urllib3.exceptions.HTTPError):  # also where the body breaks off
         return ""
     return " ".join(error_reason(body).split())
 

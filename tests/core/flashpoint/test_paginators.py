@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from random import Random
 from typing import Any
 
@@ -377,6 +378,24 @@ def test_links_through_an_empty_page() -> None:
     script = Script(page(1, next="a"), page(next="b"), page(2))
     assert ids_of(script.links()) == [1, 2]
     assert script.asked == [None, "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [[()], [(1,)], [(1, 2), (2, 1)], [(), (1,)], [(1,), (2,), (3,)], [(1, 2), (2, 3), (3, 1)], [(1, 1)]],
+    ids=str,
+)
+def test_links_to_ever_new_pages_without_a_new_record(contents: list[tuple[int, ...]]) -> None:
+    """Pages that name ever new next pages, and bring nothing new, come to an end in an error."""
+    answers = (page(*ids, next=str(number)) for number, ids in enumerate(cycle(contents)))
+    with pytest.raises(PagingLoopError, match=r"100 pages .* without a new record"):
+        ids_of(Script(*islice(answers, 200)).links())
+
+
+def test_links_with_a_new_record_now_and_then() -> None:
+    """Pages without a new record are no loop as long as new ones follow."""
+    answers = [page(*([number] if number % 90 == 0 else []), next=str(number)) for number in range(1, 1000)]
+    assert ids_of(Script(*answers, page()).links()) == list(range(90, 1000, 90))
 
 
 def test_links_loop() -> None:

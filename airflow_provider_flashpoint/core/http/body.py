@@ -1,0 +1,57 @@
+"""Bodies of answers, read within a limit of bytes and of time."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_flashpoint.errors import DataError, NetworkError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_BLOCK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """What one answer may take.
+
+    :param max_bytes: after decompression; 1 MB of gzip can hold 1 GB.
+    :param max_s: seconds for the body. The timeout of a request limits only the time between two bytes.
+    :param clock: seconds; replaced in tests.
+    """
+
+    _: KW_ONLY
+    max_bytes: int = 256 << 20
+    max_s: float = 900.0
+    clock: Callable[[], float] = time.monotonic
+
+    def read(self, response: Response, *, name: str = "") -> bytes:
+        """Return the decompressed body of a streamed response, which is closed where it goes beyond a limit.
+
+        :param name: names the request in errors.
+        :raises DataError: it is too large; the next answer would be, too.
+        :raises NetworkError: it takes too long.
+        """
+        deadline = self.clock() + self.max_s
+        # Returns what has arrived, where `read` waits for a whole block. Absent before urllib3 2.
+        read = getattr(response.raw, "read1", response.raw.read)
+        body = io.BytesIO()
+        while block := read(_BLOCK_BYTES, decode_content=True):
+            body.write(block)
+            if body.tell() > self.max_bytes:
+                response.close()
+                raise DataError(
+                    f"{name}: the answer has more than {self.max_bytes} bytes after decompression. "
+                    "Lower page_size if it is a page; otherwise check the host and the proxy of the connection."
+                )
+            if self.clock() > deadline:
+                response.close()
+                raise NetworkError(
+                    f"{name}: the answer was not complete after {self.max_s:g} s; {body.tell()} bytes came."
+                )
+        return body.getvalue()
