@@ -29,6 +29,7 @@ from airflow_provider_flashpoint.config.fields import (
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.validation import Allowed
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
+from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"
@@ -37,6 +38,7 @@ DEFAULT_DEVO_CONN_ID = "devo_default"
 DEFAULT_REQUEST_PERIOD = timedelta(seconds=300)
 DEFAULT_LEDGER_RETENTION = timedelta(days=30)
 DEFAULT_STATISTICS_PERIOD = timedelta(minutes=10)
+DEFAULT_MAX_COLUMNS = 500
 DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=15)
 
 # How late a record may become visible after its time, with a margin over the 12 minutes that were measured.
@@ -98,6 +100,13 @@ class LookupSyncSettings(Settings):
         None,
         description="Columns of the lookup; the other values go, as JSON, into the column `_extra`. Default: the "
         "keys that the first build finds.",
+    )
+    max_columns: Count = Field(
+        DEFAULT_MAX_COLUMNS,
+        ge=1,
+        le=MOST_NAMES,
+        description="Columns, with the key, that the first build finds at most: the keys that most indicators have. "
+        "The other values go into `_extra`.",
     )
     max_rejects: Count = Field(
         0, ge=0, le=_MAX_REJECTS, description="Rejected rows, which lack the key, that a sync may have without failing."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, stage_retention, storage_path
 from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable, write_state
+from airflow_provider_flashpoint.config.model import DEFAULT_MAX_COLUMNS
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.state import LookupStatus, Origin
@@ -33,6 +34,7 @@ class LookupSyncOperator(IndicatorsOperator):
 
     :param stage: (templated) what `PullIndicatorsOperator` returned.
     :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
+    :param max_columns: how many columns are discovered at most, the key included: those that most rows have.
     :param max_rejects: how many rows without a key are allowed; more fail the task after the other rows were delivered.
     :param devo_conn_id: (templated) the connection to Devo.
 
@@ -48,6 +50,7 @@ class LookupSyncOperator(IndicatorsOperator):
         lookup_key: str,
         stage: Any = None,
         columns: Sequence[str] | None = None,
+        max_columns: int = DEFAULT_MAX_COLUMNS,
         max_rejects: int = 0,
         devo_conn_id: str = "devo_default",
         **kwargs: Any,
@@ -55,6 +58,7 @@ class LookupSyncOperator(IndicatorsOperator):
         super().__init__(lookup_key=lookup_key, **kwargs)
         self.stage = stage
         self.columns = columns
+        self.max_columns = max_columns
         self.max_rejects = max_rejects
         self.devo_conn_id = devo_conn_id
 
@@ -105,6 +109,7 @@ class LookupSyncOperator(IndicatorsOperator):
             lookup_name=self.lookup_name,
             lookup_key=self.lookup_key or "",
             columns=self.columns,
+            max_columns=self.max_columns,
             initial_status=LookupStatus(self.lookup_status),
             obfuscation=rules,
             stage_retention=self.stage_retention or stage_retention(),

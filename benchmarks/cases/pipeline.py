@@ -198,11 +198,12 @@ def sync(work: Work, summary: StageSummary) -> int:
     from airflow_provider_flashpoint.core.staging.stage import Stage
 
     stage = Stage(storage_path(summary.uri), summary)
+    key = RowKey(LOOKUP_KEY, endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields)
     deployment = Deployment(
         lookup=LOOKUP,
         build="benchmark",
-        key=RowKey(LOOKUP_KEY, endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields),
-        columns=columns_of(stage, key=LOOKUP_KEY, wanted=None),
+        key=key,
+        columns=columns_of(stage, key=key, wanted=None),
         operation=Operation.CREATE,
     )
     done = deploy_stage(

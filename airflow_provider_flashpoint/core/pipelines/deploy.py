@@ -16,14 +16,15 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN,
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.garbage import rare_collections
+from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import NewestVersions, RowKey, Superseded
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-_MAX_COLUMNS = 500
 _MAX_COLUMNS_SHOWN = 200
+_TIMES = frozenset({"timestamp", "time", "date", "first_seen", "last_seen"})
 _CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
 
 _log = logging.getLogger(__name__)
@@ -61,18 +62,30 @@ class DeploymentSummary:
     operation: str = "none"
 
 
-def columns_of(stage: Stage, *, key: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the columns of a new lookup: the key, the wanted or else all columns of the stage, the extra column.
+def columns_of(stage: Stage, *, key: RowKey, wanted: Sequence[str] | None, limit: int = MOST_NAMES) -> tuple[str, ...]:
+    """Return the columns of a new lookup: the key, the wanted or else the found ones, the extra column.
+
+    Found are the ``limit`` names that most rows have: the type, the value, times, then the others by alphabet.
 
     :raises ConfigurationError: the stage has no column of that key; the message lists its columns.
     """
     found = stage.summary.columns
-    if stage.summary.records and key not in found:
-        shown = ", ".join(found[:_MAX_COLUMNS_SHOWN]) + (", ..." if len(found) > _MAX_COLUMNS_SHOWN else "")
+    if stage.summary.records and key.column not in found:
+        shown = ", ".join(sorted(found)[:_MAX_COLUMNS_SHOWN]) + (", ..." if len(found) > _MAX_COLUMNS_SHOWN else "")
         raise ConfigurationError(
-            f"lookup_key is {key!r}, which is not a key of the flattened data. The keys there are: {shown}."
+            f"lookup_key is {key.column!r}, which is not a key of the flattened data. The keys there are: {shown}."
         )
-    return lookup_columns(wanted if wanted is not None else found[:_MAX_COLUMNS], key)
+    if wanted is not None:
+        return lookup_columns(wanted, key.column)
+    others = [name for name in found if name != key.column][: limit - 1]
+    return lookup_columns(sorted(others, key=lambda name: (_place_of(name, key), name)), key.column)
+
+
+def _place_of(name: str, key: RowKey) -> int:
+    """Return where people look for a column: 0 for the type, 1 for the value, 2 for times, 3 for the others."""
+    last = name.rpartition(".")[2]
+    is_time = name in key.version_fields or last in _TIMES or last.endswith(("_at", "_time", "_date"))
+    return 0 if name == "type" else 1 if name.partition(".")[0] == "value" else 2 if is_time else 3
 
 
 @rare_collections()

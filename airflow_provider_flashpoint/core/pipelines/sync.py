@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
+from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
@@ -38,6 +39,7 @@ class SyncSettings(PullSettings):
 
     :param lookup_key: the flattened name whose value is the key of the lookup.
     :param columns: the columns besides the key, None for those discovered when the lookup is built.
+    :param max_columns: how many columns are discovered at most, the key included.
     :param initial_status: the status of a lookup that has no state.
     :param obfuscation: the rules that a given stage must have been pulled with.
     :param origin: the API generation and the filters of the source.
@@ -46,6 +48,7 @@ class SyncSettings(PullSettings):
     lookup_name: str
     lookup_key: str
     columns: Sequence[str] | None = None
+    max_columns: int = MOST_NAMES
     initial_status: LookupStatus = LookupStatus.NEW
     obfuscation: Sequence[ObfuscationRule] = ()
     origin: Origin = field(default_factory=Origin)
@@ -187,11 +190,12 @@ class _Sync:
         else:
             build, operation = self._known_build(), Operation.APPEND
             columns, is_old = state.columns, not _is_newest(run_window, state)
+        key = RowKey(settings.lookup_key, self._ports.source.endpoint.version_fields)
         return Deployment(
             lookup=settings.lookup_name,
             build=build,
-            key=RowKey(settings.lookup_key, self._ports.source.endpoint.version_fields),
-            columns=columns or columns_of(stage, key=settings.lookup_key, wanted=settings.columns),
+            key=key,
+            columns=columns or columns_of(stage, key=key, wanted=settings.columns, limit=settings.max_columns),
             operation=operation,
             consult_whole_ledger=is_old,
         )

@@ -23,6 +23,7 @@ from isal.igzip_lib import IsalError
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.staging.column_names import ColumnNames
 from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
 from airflow_provider_flashpoint.core.staging.stage_part import OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
@@ -50,7 +51,7 @@ class StageSummary:
     """The summary of a stage that the next task gets: small, and safe to show.
 
     ``records`` counts rows, ``bytes`` the compressed files, ``sha256`` is over the digests of the parts in order,
-    ``columns`` are the flattened names seen, sorted.
+    ``columns`` are the flattened names, those of most rows first, see `ColumnNames`.
     """
 
     uri: str
@@ -115,7 +116,7 @@ class StageWriter:
         self._rows_per_part = rows_per_part
         self._key = key
         self._parts: list[Part] = []
-        self._columns: set[str] = set()
+        self._names = ColumnNames()
         self._open: OpenPart | None = None
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -125,9 +126,7 @@ class StageWriter:
         if self._open is None:
             self._open = OpenPart(self.directory, len(self._parts), self._key)
         self._open.write(rows)
-        for row in rows:
-            if not self._columns.issuperset(row):
-                self._columns.update(row)
+        self._names.add(rows)
         if self._open.records >= self._rows_per_part:
             self._close_part()
 
@@ -141,7 +140,7 @@ class StageWriter:
             sha256=_digest_over(self._parts),
             window=self.window,
             pulled_at=self.pulled_at,
-            columns=tuple(sorted(self._columns)),
+            columns=self._names.most_common(self._key.column if self._key else None),
         )
         manifest = {
             "version": _MANIFEST_VERSION,

@@ -303,18 +303,18 @@ def test_wrong_key_lists_the_keys(bench: Bench) -> None:
     with pytest.raises(
         ConfigurationError, match=r"'hash'.* The keys there are: domain, fpid, header_.indexed_at, value"
     ):
-        columns_of(bench.stage([row_of("a", 1)]), key="hash", wanted=None)
+        columns_of(bench.stage([row_of("a", 1)]), key=RowKey("hash", ()), wanted=None)
 
 
 def test_columns_are_the_key_then_the_discovered_ones(bench: Bench) -> None:
-    """Without wanted columns a lookup gets all discovered ones by name, after its key."""
-    columns = columns_of(bench.stage([row_of("a", 1)]), key="value", wanted=None)
-    assert columns == ("value", "domain", "fpid", "header_.indexed_at", "_extra")
+    """Without wanted columns a lookup gets all discovered ones after its key: times, then the others by name."""
+    columns = columns_of(bench.stage([row_of("a", 1)]), key=RowKey("value", ()), wanted=None)
+    assert columns == ("value", "header_.indexed_at", "domain", "fpid", "_extra")
 
 
 def test_wanted_columns_outrank_the_discovered_ones(bench: Bench) -> None:
     """With wanted columns the lookup gets those, in their order."""
-    assert columns_of(bench.stage([row_of("a", 1)]), key="domain", wanted=["z", "value"]) == (
+    assert columns_of(bench.stage([row_of("a", 1)]), key=RowKey("domain", ()), wanted=["z", "value"]) == (
         "domain",
         "z",
         "value",

@@ -55,7 +55,7 @@ def test_round_trip(rows: list[dict[str, Any]], page_size: int, rows_per_part: i
         stage = staged(Path(directory), rows, page_size, rows_per_part=rows_per_part)
         assert list(stage.rows()) == rows
         assert list(stage.rows()) == rows
-        assert stage.summary.columns == tuple(sorted({name for row in rows for name in row}))
+        assert sorted(stage.summary.columns) == sorted({name for row in rows for name in row if name.strip()})
         assert stage.summary.records == len(rows)
 
 
