@@ -215,8 +215,8 @@ def _run_dict(run_window: RunWindow, limited: _LimitedSource, obfuscator: Obfusc
 
 
 def _rejects(uri: str, limit: int) -> list[Any]:
-    file = cast("Path", storage_path(uri))
-    if not file.is_file():  # there is no file without a rejected record
+    # A run that found nothing names no file, and there is none without a rejected record.
+    if not uri or not (file := cast("Path", storage_path(uri))).is_file():
         return []
     with file.open("rb") as lines:
         return [codec.decode(line) for line, _ in zip(lines, range(limit), strict=False)]
