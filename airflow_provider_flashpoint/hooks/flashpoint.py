@@ -12,6 +12,7 @@ from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
+from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
 from airflow_provider_flashpoint.core.http.session import new_session
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
@@ -67,6 +68,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
             secrets=(settings.token,),
             max_attempts=max_attempts,
+            limits=AnswerLimits(max_bytes=settings.max_answer_mib << 20),
         )
         paths = {**settings.paths, **(paths or {})}
         return FlashpointClient(http, api=settings.api, page_size=page_size or settings.page_size, paths=paths)

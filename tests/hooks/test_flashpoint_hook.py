@@ -93,6 +93,13 @@ def test_one_token_and_no_extra_header(hook_of: Any, flashpoint: NotingServer) -
     assert sent - expected == {"x-fp-integrationplatform", "x-fp-integrationversion"}
 
 
+def test_the_largest_answer_is_a_setting(hook_of: Any, flashpoint: NotingServer) -> None:
+    """The connection limits the bytes of an answer, generously by default."""
+    connection = flashpoint.airflow_connection()
+    assert hook_of(connection).client().http.limits.max_bytes == 256 << 20
+    assert hook_of(connection | {"extra": {"max_answer_mib": "3"}}).client().http.limits.max_bytes == 3 << 20
+
+
 def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
     """Requests name the integration, its version and that of Airflow."""
     hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)

@@ -37,6 +37,8 @@ class FlashpointSettings(ConnectionSettings):
     """API generation that the host serves. Left empty, it follows from the host."""
     timeout_s: float = Field(120.0, ge=0.01, title="Timeout (seconds)")  # the slowest answers seen took 39 s
     """Longest silence of Flashpoint before a request is abandoned and sent again."""
+    max_answer_mib: int = Field(256, ge=1, title="Largest answer (MiB)")
+    """Largest answer of Flashpoint after decompression. A larger one is an error."""
     page_size: int | None = Field(None, ge=2, title="Page size (records)")
     """Records per page, reduced to the maximum of the endpoint."""
     verify: bool | str = Field(True, title="Verify TLS", examples=["/certs/authorities.crt"])

@@ -47,7 +47,7 @@ class AnswerLimits:
                 response.close()
                 raise DataError(
                     f"{name}: the answer has more than {self.max_bytes} bytes after decompression. "
-                    "Lower page_size if it is a page; otherwise check the host and the proxy of the connection."
+                    "If it is a page, lower page_size or raise max_answer_mib; otherwise check the host and the proxy."
                 )
             if self.clock() > deadline:
                 response.close()
