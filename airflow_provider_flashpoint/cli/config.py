@@ -136,7 +136,7 @@ def _dag_dict(dag: Any, source: Any) -> dict[str, Any]:
 def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
     task: Any = stream.task
     period = task.period({"dag": dag, "logical_date": datetime.now(UTC)})
-    now, first = (period.to_read(build=build, checkpoint=None).asked.to_dict() for build in (False, True))
+    now, first = (period.to_read(build=build, checkpoint=None).window.to_dict() for build in (False, True))
     return {
         "name": stream.name,
         "indicator_type" if stream.is_lookup else "kind": stream.content,

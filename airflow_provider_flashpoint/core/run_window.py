@@ -15,18 +15,18 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 class RunWindow:
     """The window of a run.
 
-    ``asked`` is the window to read. ``covered`` is the window that a checkpoint may claim afterwards, without the lag.
+    ``window`` is the window to read. ``covered`` is the window that a checkpoint may claim afterwards, without the lag.
     ``rule`` names the rule that chose the window and the reason for an earlier start. An ``explicit`` window was given
     by a person.
     """
 
-    asked: Window
+    window: Window
     covered: Window
     rule: str
     explicit: bool
 
     def __str__(self) -> str:
-        return f"{self.asked}, by {self.rule}"
+        return f"{self.window}, by {self.rule}"
 
     def leaves_no_gap(self, checkpoint: datetime | None) -> bool:
         """Return whether a checkpoint may move to the end of this window.
@@ -37,11 +37,11 @@ class RunWindow:
 
     def up_to(self, checkpoint: datetime | None) -> RunWindow:
         """Return this window, extended to the checkpoint if that is later."""
-        if checkpoint is None or checkpoint <= self.asked.end:
+        if checkpoint is None or checkpoint <= self.window.end:
             return self
         return replace(
             self,
-            asked=Window(self.asked.start, checkpoint),
+            window=Window(self.window.start, checkpoint),
             covered=Window(self.covered.start, checkpoint),
             rule=f"{self.rule}, up to the checkpoint",
         )

@@ -171,7 +171,7 @@ def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str,
     """Return the entries that all summaries have: the window, its rule, and the checkpoint."""
     checkpoint = state.to_checkpoint_time
     return {
-        "window": run_window.asked.to_dict(),
+        "window": run_window.window.to_dict(),
         "rule": run_window.rule,
         "to_checkpoint_time": format_instant(checkpoint) if checkpoint else None,
     }

@@ -106,7 +106,7 @@ class PullAlertsOperator(WindowedOperator):
             opened = self.open_events()
             if state and (change := state.change_of(opened.origin)):
                 self.log.warning("%s: %s", self.tag, change)
-            summary = self._deliver(run_window.asked, store, opened)
+            summary = self._deliver(run_window.window, store, opened)
             delivered = Delivered(
                 window=run_window.covered,
                 leaves_no_gap=run_window.leaves_no_gap(checkpoint),

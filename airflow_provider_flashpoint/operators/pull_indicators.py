@@ -110,7 +110,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             settings = PullSettings(
                 lookup_key=self.lookup_key, stage_retention=self.stage_retention or stage_retention()
             )
-            stage = pull(run_window.asked, ports, settings)
+            stage = pull(run_window.window, ports, settings)
             return {
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,

@@ -109,7 +109,7 @@ def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: 
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
         store = EventStore.preview(task.directory, temporary=storage_path(directory))
         ports = DeliveryPorts(source=source, writer=writer, store=store, obfuscator=opened.obfuscator)
-        summary = deliver(run_window.asked, ports, replace(task.delivery_settings(), statistics_period_s=None))
+        summary = deliver(run_window.window, ports, replace(task.delivery_settings(), statistics_period_s=None))
         rejects = _rejects(store.rejected.uri, rows)
     return {
         "tag": task.tag,
@@ -203,7 +203,7 @@ def _run_dict(run_window: RunWindow, limited: _LimitedSource, obfuscator: Obfusc
     """Return the window and how Flashpoint was read; ``total`` is its own count, or None."""
     source = limited.source
     return {
-        "window": run_window.asked.to_dict(),
+        "window": run_window.window.to_dict(),
         "rule": run_window.rule,
         "request": {"method": "GET", "url": source.first_url} if source.first_url else None,
         "requests": source.requests,

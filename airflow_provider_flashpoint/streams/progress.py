@@ -80,11 +80,11 @@ def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun 
     context = run_context(task, {})
     state = state.healed(datetime.now(UTC))[0] if state else None
     if not stream.is_lookup:
-        window = task.window_of(context, state.to_checkpoint_time if state else None).asked
+        window = task.window_of(context, state.to_checkpoint_time if state else None).window
         return NextRun(window.start, is_build=False)
     known = state if isinstance(state, LookupState) else None
     status = known.status if known else LookupStatus(task.lookup_status)
-    window = task.window_of(context, LookupProgress(known, status)).asked
+    window = task.window_of(context, LookupProgress(known, status)).window
     return NextRun(window.start, is_build=status is LookupStatus.NEW)
 
 

@@ -123,9 +123,9 @@ class _Sync:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
         run_window = self._window()
-        stage = self._given_stage(given, run_window) or pull(run_window.asked, self._ports, self._settings)
+        stage = self._given_stage(given, run_window) or pull(run_window.window, self._ports, self._settings)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
-            _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.asked, name)
+            _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
             unchanged = self._progress.state or LookupState()
             return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
         deployment = self._deployment(stage, run_window, exists=exists)
@@ -160,10 +160,10 @@ class _Sync:
         try:
             summary = StageSummary.from_dict(given)
             stage = Stage(self._ports.open_path(summary.uri), summary)
-        except StageError as error:
+        except (StageError, ConfigurationError) as error:  # the address in an XCom may be damaged too
             _log.warning("%s The window is pulled again.", error)
             return None
-        needed, staged, synced_at = run_window.asked, summary.window, self._state.updated_at
+        needed, staged, synced_at = run_window.window, summary.window, self._state.updated_at
         if [rule.to_dict() for rule in self._settings.obfuscation] != given.get("obfuscation", []):
             _log.info("The stage was pulled with other obfuscation rules; the window is pulled again.")
         elif synced_at is not None and summary.pulled_at < synced_at:
@@ -246,4 +246,4 @@ class _Sync:
 def _is_newest(run_window: RunWindow, state: LookupState) -> bool:
     """Return whether the window ends as late as everything that was delivered, so that its rows are the newest."""
     ends = [moment for moment in (state.to_checkpoint_time, state.delivered_to_time) if moment]
-    return not run_window.explicit and bool(ends) and run_window.asked.end >= max(ends)
+    return not run_window.explicit and bool(ends) and run_window.window.end >= max(ends)

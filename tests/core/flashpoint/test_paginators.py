@@ -340,14 +340,14 @@ class Script:
 
     def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = iter(answers)
-        self.asked: list[str | None] = []
+        self.requested: list[str | None] = []
         self.closed: list[str] = []
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         return Request("GET", "/", params=parameters)
 
     def read(self, request: Request, *, records_key: str | None) -> Answer:
-        self.asked.append((request.json or request.params or {}).get("scroll_id"))
+        self.requested.append((request.json or request.params or {}).get("scroll_id"))
         answer = next(self.answers)
         if isinstance(answer, Exception):
             raise answer
@@ -377,7 +377,7 @@ def test_links_through_an_empty_page() -> None:
     """An empty page that names a next one is not the end."""
     script = Script(page(1, next="a"), page(next="b"), page(2))
     assert ids_of(script.links()) == [1, 2]
-    assert script.asked == [None, "a", "b"]
+    assert script.requested == [None, "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_scroll_uses_latest_id() -> None:
     """Each request of a scroll carries the id of the latest answer, and an answer without one keeps it."""
     script = Script(page(1, next="a"), page(2), page(3, next="b"), page())
     assert ids_of(script.scroll()) == [1, 2, 3]
-    assert (script.asked, script.closed) == ([None, "a", "a", "b"], ["b"])
+    assert (script.requested, script.closed) == ([None, "a", "a", "b"], ["b"])
 
 
 def test_scroll_that_breaks_each_time() -> None:
@@ -426,7 +426,7 @@ def test_refused_scroll_is_not_restarted() -> None:
     script = Script(page(1, next="a"), RejectedError("no such scroll"))
     with pytest.raises(RejectedError):
         ids_of(script.scroll())
-    assert script.asked == [None, "a"]
+    assert script.requested == [None, "a"]
 
 
 def test_scroll_loop_is_closed() -> None:

@@ -158,8 +158,8 @@ class Run:
     def _deliver(self, run_window: RunWindow, *, at: datetime) -> None:
         checkpoint = self.state.to_checkpoint_time
         rebuild = checkpoint is None
-        leads = not run_window.explicit and checkpoint is not None and run_window.asked.end >= checkpoint
-        stage = self.bench.stage(self.store.pull(run_window.asked, at=at), run_window.asked)
+        leads = not run_window.explicit and checkpoint is not None and run_window.window.end >= checkpoint
+        stage = self.bench.stage(self.store.pull(run_window.window, at=at), run_window.window)
         for row in stage.rows():
             self.given[row["domain"]] = max(row["header_.indexed_at"], self.given.get(row["domain"], ""))
         self.bench.sync(

@@ -147,11 +147,11 @@ class FakeHttp:
 
     def __init__(self, *answers: Any) -> None:
         self._answers = iter(answers)
-        self.asked: list[Mapping[str, Any]] = []
+        self.requested: list[Mapping[str, Any]] = []
         self.paths: list[str] = []
 
     def read_json(self, request: Request) -> Any:
-        self.asked.append(dict(request.params or {}))
+        self.requested.append(dict(request.params or {}))
         self.paths.append(request.path)
         return next(self._answers)
 
@@ -165,7 +165,7 @@ def test_list_goes_on_to_the_last_page() -> None:
     )
     lookups = LookupsClient(http, domain="d")  # type: ignore[arg-type]
     assert [each["name"] for each in lookups.lookups()] == ["a", "b", "c"]
-    assert [params.get("pageToken") for params in http.asked] == [None, "1", "2"]
+    assert [params.get("pageToken") for params in http.requested] == [None, "1", "2"]
 
 
 def test_domain_stays_one_part_of_the_path() -> None:
