@@ -125,8 +125,8 @@ class LookupPullSettings(StreamSettings):
     ] = Field(description="Key of the flattened indicator whose value tells the rows apart.")
     indicator_type: Text = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
     lookup_name: LookupName = Field(
-        description="Name of the lookup in Devo. A name for all lookups is taken as it is by one, and gets the type "
-        "appended for several. Default: `Threatintel_Flashpoint_Intelligence_<Type>`."
+        description="Name of the lookup in Devo. Set for all lookups, it is the name of a single lookup; for several, "
+        "`_<Type>` is appended. Default: `Threatintel_Flashpoint_Intelligence_<Type>`."
     )
     lookup_status: LookupStatus = Field(
         LookupStatus.NEW,
