@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core import codec
@@ -16,6 +17,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXTRA_COLUMN = "_extra"  # of the values that have no column, as one JSON object
 _ROWS_PER_WRITE = 500
+_SEPARATOR = "\x1f"  # stands between cells until they are quoted
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,16 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
     :raises ConfigurationError: the key cannot be a column.
     """
     names = lookup_columns(columns, key)
-    named = names[:-1]
-    known = frozenset(named)
+    blank_row: dict[str, Any] = dict.fromkeys(names[:-1], "")
     extra_keys: Counter[str] = Counter()
     file.write((",".join(_header_cell(name) for name in names) + "\n").encode("utf-8", "backslashreplace"))
     lines: list[bytes] = []
     written = 0
     for row in rows:
-        extra = {} if known.issuperset(row) else {name: value for name, value in row.items() if name not in known}
+        whole_row = {**blank_row, **row}
+        extra = dict(islice(whole_row.items(), len(blank_row), None)) if len(whole_row) > len(blank_row) else {}
         extra_keys.update(extra.keys())
-        values = [row.get(name, "") for name in named]
-        values.append(extra or "")
+        values = [*islice(whole_row.values(), len(blank_row)), extra or ""]
         # As `cell`, without a call for most values.
         cells = [v if (kind := type(v)) is str else str(v) if kind is int else cell(v) for v in values]
         lines.append(_line(cells))
@@ -84,8 +85,13 @@ def cell(value: Any) -> str:
 
 
 def _line(texts: list[str]) -> bytes:
-    quoted = '","'.join([text.replace('"', '""') for text in texts])
-    return f'"{quoted}"\n'.encode("utf-8", "backslashreplace")
+    """Return the cells of a row as one line. They are quoted all at once, unless a cell contains the separator."""
+    text = _SEPARATOR.join(texts)
+    if text.count(_SEPARATOR) != len(texts) - 1:
+        quoted = '","'.join([text.replace('"', '""') for text in texts])
+        return f'"{quoted}"\n'.encode("utf-8", "backslashreplace")
+    line = text.encode("utf-8", "backslashreplace").replace(b'"', b'""')
+    return b'"%b"\n' % line.replace(_SEPARATOR.encode(), b'","')
 
 
 def _header_cell(name: str) -> str:
