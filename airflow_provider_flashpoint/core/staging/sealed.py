@@ -9,13 +9,23 @@ A file is read whole or refused by its name. Names of earlier versions have no d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
+from typing import IO, cast
 
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_name, uri_of, whole_file
+from airflow_provider_flashpoint.core.staging.storage import (
+    PreparedFile,
+    StoragePath,
+    hidden_beside,
+    new_file,
+    new_name,
+    uri_of,
+    whole_file,
+)
 from airflow_provider_flashpoint.errors import StageError
 
 _DIGEST_CHARACTERS = 16
@@ -25,16 +35,22 @@ _BLOCK_BYTES = 98_304  # a multiple of each unit
 
 def write_sealed(directory: StoragePath, content: Iterable[bytes], *, at: datetime, suffix: str) -> str:
     """Write a file atomically and return its name, which sorts by ``at``."""
-    digest = hashlib.sha256()
-    with tempfile.SpooledTemporaryFile(_BYTES_IN_MEMORY, prefix="sealed-") as temporary:
-        for block in content:
-            digest.update(block)
-            temporary.write(block)
-        temporary.seek(0)
-        name = f"{new_name(at)}-{digest.hexdigest()[:_DIGEST_CHARACTERS]}{suffix}"
-        with whole_file(directory / name) as file:
-            shutil.copyfileobj(temporary, file)
+    with _sealed(content, at, suffix) as (name, source), whole_file(directory / name) as file:
+        shutil.copyfileobj(source, file)
     return name
+
+
+def prepare_sealed(directory: StoragePath, content: Iterable[bytes], *, at: datetime, suffix: str) -> PreparedFile:
+    """Write a file that readers do not see before it is published. Its name sorts by ``at``."""
+    with _sealed(content, at, suffix) as (name, source):
+        prepared = PreparedFile(directory / name, hidden_beside(directory / name))
+        try:
+            with new_file(prepared.hidden) as file:
+                shutil.copyfileobj(source, file)
+        except BaseException:
+            prepared.discard()
+            raise
+    return prepared
 
 
 def read_sealed(path: StoragePath, *, unit: int = 1, remedy: str) -> Iterator[bytes]:
@@ -63,3 +79,15 @@ def read_sealed(path: StoragePath, *, unit: int = 1, remedy: str) -> Iterator[by
 def damaged(path: StoragePath, reason: str, remedy: str) -> StageError:
     """Return the error for a damaged file."""
     return StageError(f"Invalid file in the staging storage: {reason}: {uri_of(path)}. {remedy}")
+
+
+@contextlib.contextmanager
+def _sealed(content: Iterable[bytes], at: datetime, suffix: str) -> Generator[tuple[str, IO[bytes]]]:
+    """Give the name of the file and its content."""
+    digest = hashlib.sha256()
+    with tempfile.SpooledTemporaryFile(_BYTES_IN_MEMORY, prefix="sealed-") as temporary:
+        for block in content:
+            digest.update(block)
+            temporary.write(block)
+        temporary.seek(0)
+        yield f"{new_name(at)}-{digest.hexdigest()[:_DIGEST_CHARACTERS]}{suffix}", cast("IO[bytes]", temporary)

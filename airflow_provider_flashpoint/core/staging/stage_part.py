@@ -18,7 +18,7 @@ from isal import isal_zlib
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, RowKey
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_file, read_whole, write_whole
 
 _BLOCK_BYTES = 1 << 20
 _COMPRESSED_BYTES = 1 << 16
@@ -72,14 +72,13 @@ class OpenPart:
     """
 
     def __init__(self, directory: StoragePath, number: int, key: RowKey | None) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.records = 0
         self._directory = directory
         self._name = f"part-{number:05d}.jsonl.gz"
         self._key = key
         self._versions = bytearray()
         self._bytes = 0
-        self._file = (directory / self._name).open("wb")
+        self._file = new_file(directory / self._name)
         self._compress = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
         self._sha256 = hashlib.sha256()
 

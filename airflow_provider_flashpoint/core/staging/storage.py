@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Protocol, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_flashpoint.core.window import as_utc
@@ -75,25 +77,59 @@ def new_name(at: datetime, suffix: str = "") -> str:
     return f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{suffix}"
 
 
+def new_file(path: StoragePath) -> IO[bytes]:
+    """Open a file for writing, and make its directories. On a disk only their owner may read them."""
+    if not is_local(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    place = Path(str(path))
+    for missing in reversed([each for each in place.parents if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    return open(place, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFile:
+    """A file that is written and not shown to readers yet. It has its room, so that showing it needs none."""
+
+    path: StoragePath
+    hidden: StoragePath
+
+    def publish(self) -> None:
+        """Show the file to readers, in place of an older one."""
+        if is_local(self.path):
+            cast("Path", self.hidden).replace(cast("Path", self.path))
+        else:
+            paths: tuple[Any, Any] = self.hidden, self.path
+            paths[0].fs.mv(paths[0].path, paths[1].path)
+
+    def discard(self) -> None:
+        """Remove the file, unless it was published."""
+        self.hidden.unlink(missing_ok=True)
+
+
+def hidden_beside(path: StoragePath) -> StoragePath:
+    """Return a name beside ``path`` that readers do not see."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}"
+
+
 @contextlib.contextmanager
 def whole_file(path: StoragePath) -> Generator[IO[bytes]]:
     """Open a file for an atomic write: readers see the old file or the new one, never a part.
 
     An object store writes atomically. On a disk the file is written under another name, and renamed at the end.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not is_local(path):
-        with path.open("wb") as file:
+        with new_file(path) as file:
             yield file
         return
-    place = Path(str(path))
-    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    prepared = PreparedFile(path, hidden_beside(path))
     try:
-        with beside.open("wb") as file:
+        with new_file(prepared.hidden) as file:
             yield file
-        beside.replace(place)
+        prepared.publish()
     finally:
-        beside.unlink(missing_ok=True)
+        prepared.discard()
 
 
 def write_whole(path: StoragePath, content: bytes) -> None:
