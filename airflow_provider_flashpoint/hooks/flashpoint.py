@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.http.session import new_session
+from airflow_provider_flashpoint.core.http.session import new_session, trust
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
 if TYPE_CHECKING:
@@ -82,7 +82,10 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         self.base_url, self._base_url_initialized = settings.base_url, True
         session = new_session()
         session.auth = BearerAuth(settings.token)
-        session.verify = settings.verify
+        if isinstance(settings.verify, bool):
+            session.verify = settings.verify
+        else:
+            trust(session, settings.verify)
         if settings.proxy:
             session.proxies = {"http": settings.proxy, "https": settings.proxy}
         session.headers.update(self.default_headers | (headers or {}))

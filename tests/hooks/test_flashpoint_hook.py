@@ -8,6 +8,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.http_service.faults import Fault
 from sandbox.http_service.message import Request, Response
+from tests.core.devo.devo_peers import issue
 
 pytestmark = pytest.mark.airflow
 
@@ -164,10 +166,19 @@ def test_long_names_of_extra_fields(hook_of: Any) -> None:
 
 def test_tls_and_proxy_reach_the_session(hook_of: Any) -> None:
     """The authorities and the proxy of the connection are those of the session."""
-    extra = {"verify": "/etc/authorities.pem", "proxy": "http://user:pass@proxy.example.com:3128"}
+    authorities = issue("An authority").cert
+    extra = {"verify": f"# é {authorities}", "proxy": "http://user:pass@proxy.example.com:3128"}
     session = hook_of({"password": "token", "extra": extra}).get_conn()
-    assert session.verify == "/etc/authorities.pem"
+    assert Path(session.verify).read_text(encoding="utf-8") == authorities
     assert set(session.proxies.values()) == {extra["proxy"]}
+
+
+@pytest.mark.parametrize("verify", ["nowhere.crt", "~nosuchuser/x.crt", "/etc/hostname", "yes"])
+def test_authorities_that_cannot_be_read(hook_of: Any, verify: str) -> None:
+    """Authorities that cannot be read are an error of the connection with the name of its field."""
+    good, said = hook_of({"password": "token", "extra": {"verify": verify}}).test_connection()
+    assert not good
+    assert said.startswith("`verify` ")
 
 
 BAD = {

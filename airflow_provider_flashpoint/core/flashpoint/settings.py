@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import string
 from functools import cached_property
@@ -12,7 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, check_no_placeholder
+from airflow_provider_flashpoint.core.http.proxies import proxy_address, proxy_secrets
+from airflow_provider_flashpoint.core.pasted.base64_text import decodings
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, TextOrPath, check_no_placeholder
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 _DEFAULT_HOST = "https://fp.tools"
@@ -41,8 +42,8 @@ class FlashpointSettings(ConnectionSettings):
     """Largest answer of Flashpoint after decompression. A larger one is an error."""
     page_size: int | None = Field(None, ge=2, title="Page size (records)")
     """Records per page, reduced to the maximum of the endpoint."""
-    verify: bool | str = Field(True, title="Verify TLS", examples=["/certs/authorities.crt"])
-    """true, false, or the path of a file with the certificate authorities to trust."""
+    verify: bool | TextOrPath = Field(True, title="Verify TLS", examples=["/certs/authorities.crt"])
+    """true, false, or the certificate authorities to trust: a path or a PEM text."""
     proxy: SecretText = Field(
         "", pattern=r"^(https?|socks[45][ah]?)://\S+$", title="Proxy", examples=["http://proxy.example.com:3128"]
     )
@@ -109,10 +110,9 @@ class FlashpointSettings(ConnectionSettings):
                 hint=f"In the connection {self.conn_id}, set password to the token, "
                 "or bearer_token_base64 to its base64 form."
             )
-        try:
-            encoded = "".join(self.bearer_token_base64.split())
-            return base64.b64decode(encoded, validate=True).decode("ascii")
-        except ValueError as error:
-            raise InvalidTokenError(
-                hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token."
-            ) from error
+        for token in decodings(self.bearer_token_base64):
+            if token.isascii():
+                return token.decode("ascii")
+        raise InvalidTokenError(
+            hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token."
+        )

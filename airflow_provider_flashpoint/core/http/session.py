@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+import weakref
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import requests
 
 from airflow_provider_flashpoint import __version__
+from airflow_provider_flashpoint.core.foreign_text import logger
+
+for _name in ("connection", "connectionpool", "poolmanager", "response"):
+    logger(f"urllib3.{_name}")  # their records hold addresses, headers and certificates
 
 
 @cache
@@ -30,3 +38,26 @@ def new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = user_agent()
     return session
+
+
+def trust(session: requests.Session, authorities: str) -> None:
+    """Make a session trust these certificate authorities alone.
+
+    :param authorities: what `read_certificates` reads, or a directory in OpenSSL's form.
+    :raises ConfigurationError: they cannot be read.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from airflow_provider_flashpoint.core.pasted.certificate_reader import read_certificates
+
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # a text that is no path
+        if (directory := Path(authorities).expanduser()).is_dir():
+            session.verify = str(directory)
+            return
+    certificates = read_certificates("verify", authorities)
+    # requests reads files alone, and at each new connection. This one exists as long as the session.
+    file = tempfile.NamedTemporaryFile(prefix="authorities-", suffix=".pem")  # noqa: SIM115
+    file.write(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
+    file.flush()
+    weakref.finalize(session, file.close)
+    session.verify = file.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,6 +47,25 @@ def test_no_token(extra: dict[str, str]) -> None:
     with pytest.raises(MissingTokenError) as raised:
         settings_of(password=None, **extra)
     assert str(raised.value).startswith("SetupError 1: Please provide the bearer_token_base64 in the inputs.")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("+", " "),
+        lambda text: text[:40] + "\n" + text[40:] + "\n",
+        lambda text: text.replace("\n", r"\n") + r"\n",
+        lambda text: f"\ufeff{text[:8]}\u200b{text[8:]}",
+        lambda text: f"{text[:64]} {text[64:]}",
+        lambda text: f"{text[:76]}  {text[76:]}",
+    ],
+)
+def test_pasted_base64(change: Callable[[str], str]) -> None:
+    """The base64 form of a token is read in every form in which people paste it, with each plus as a blank too."""
+    token = "ab~cd>ef~" * 9
+    encoded = base64.b64encode(token.encode()).decode()
+    assert "+" in encoded
+    assert settings_of(password=None, bearer_token_base64=change(encoded)).token == token
 
 
 WRONG_ENCODED = ["not base64!", "é", "YQ", base64.b64encode("ü".encode()).decode(), base64.b64encode(b" ").decode()]

@@ -84,7 +84,7 @@ def read_credentials(identity: Identity) -> Credentials:
 
     :raises ConfigurationError: one of them is missing or unreadable, or the key belongs to no certificate.
     """
-    from airflow_provider_flashpoint.core.devo.connection.certificate_reader import (
+    from airflow_provider_flashpoint.core.pasted.certificate_reader import (
         read_certificates,
         read_pkcs12,
         read_private_key,

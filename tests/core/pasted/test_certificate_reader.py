@@ -14,10 +14,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
-from devo_peers import Issued, issue
 
 from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
 from airflow_provider_flashpoint.errors import ConfigurationError
+from tests.core.devo.devo_peers import Issued, issue
 
 Form = Callable[[str], str]
 PASSWORD = "a pkcs12 password"

@@ -1,17 +1,14 @@
 """Certificates and private keys in every form in which people store and paste them.
 
-Forms, URIs and environment variables change line breaks, and a URI turns ``+`` into a blank. Such a text is decoded
-in each possible way. A decoding counts only if it is one whole certificate, key or bundle.
+A text is decoded in each possible way, see `base64_text`. A decoding counts only if it is one whole certificate, key
+or bundle.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
-import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,14 +19,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs7, pkcs12
 
+from airflow_provider_flashpoint.core.pasted.base64_text import decodings
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _BEGIN = re.compile(r"-----\s*BEGIN")
 _BLOCK = re.compile(r"-----\s*BEGIN([A-Z0-9\s]+)-----(.*?)-----\s*END", re.DOTALL)
-_ESCAPED_BREAK = r"\\+(?:[rnt]|u000[aAdD])?"
-_LINE_BREAKS = re.compile(rf"(?:[\r\n]|{_ESCAPED_BREAK})+")
-_NO_BASE64 = re.compile(rf"(?:[\s\u200b\ufeff]|{_ESCAPED_BREAK})+")
-_LINE_LENGTHS = (64, 76)  # of PEM and of MIME
 _SEQUENCE = b"\x30"  # the first byte of every certificate, key and bundle in DER
 _MIN_DER_BYTES = 32  # the shortest key; a shorter text may be a path
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509CERTIFICATE", "PKCS7")
@@ -77,7 +71,7 @@ def read_certificates(name: str, given: str | None) -> list[x509.Certificate]:
             raise ConfigurationError(f"`{name}`: {which} cannot be read. Copy it again, from BEGIN to END.")
         certificates += found
     if not certificates:
-        raise ConfigurationError(f"`{name}` holds no certificate in PEM, DER or PKCS7 form. Use the file from Devo.")
+        raise ConfigurationError(f"`{name}` holds no certificate in PEM, DER or PKCS7 form: is it the right file?")
     return certificates
 
 
@@ -144,39 +138,17 @@ def _blocks_of_text(name: str, text: str) -> list[_Block]:
         if len(blocks) != len(_BEGIN.findall(text)):
             raise ConfigurationError(f"`{name}` is cut short: a BEGIN line has no END line. Copy the whole text.")
         return blocks
-    decodings = list(_decodings(text))
-    for each in decodings:
+    contents = list(decodings(text))
+    for each in contents:
         if each.startswith(b"-----BEGIN "):  # base64 of PEM, as in a Kubernetes secret
             return _blocks_of_text(name, each.decode("utf-8", "replace"))
-    whole = [each for each in decodings if each.startswith(_SEQUENCE) and len(each) >= _MIN_DER_BYTES]
+    whole = [each for each in contents if each.startswith(_SEQUENCE) and len(each) >= _MIN_DER_BYTES]
     return [_Block("", whole)] if whole else []
 
 
 def _block(label: str, body: str) -> _Block:
     encrypted = "ENCRYPTED" if "Proc-Type" in body else ""  # the header of older encrypted keys
-    return _Block(encrypted + "".join(label.split()), list(_decodings(body)))
-
-
-def _decodings(text: str) -> Iterator[bytes]:
-    """Yield each possible content of base64 text whose line breaks or ``+`` may have become blanks."""
-    for reading in dict.fromkeys(_readings(text)):
-        try:
-            yield base64.b64decode(reading, validate=True)
-        except (binascii.Error, ValueError):  # ValueError: not ASCII
-            continue
-
-
-def _readings(text: str) -> Iterator[str]:
-    yield _NO_BASE64.sub("", text)
-    for body in (text, text.lstrip(" "), text.strip(" ")):
-        yield "".join(_LINE_BREAKS.split(body)).replace(" ", "+")
-    whole = text.strip("\r\n").lstrip(" ")
-    for separator, length in itertools.product((" ", "  "), _LINE_LENGTHS):
-        step = length + len(separator)
-        for body in (whole, whole.removesuffix(separator)):
-            if body[length:step] == separator:
-                lines = (body[start : start + length] for start in range(0, len(body), step))
-                yield "".join(lines).replace(" ", "+")
+    return _Block(encrypted + "".join(label.split()), list(decodings(body)))
 
 
 def _read_file(name: str, path: str) -> bytes:
