@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
-from airflow_provider_flashpoint.core.http.proxies import proxy_address, proxy_secrets
 from airflow_provider_flashpoint.core.pasted.base64_text import decodings
 from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, TextOrPath, check_no_placeholder
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
