@@ -9,20 +9,29 @@ from cryptography.x509 import Certificate
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_flashpoint.core.devo.connection.connector import connector_of
-from airflow_provider_flashpoint.core.devo.connection.tls import Credentials, check_period
+from airflow_provider_flashpoint.core.devo.connection.tls import Credentials, check_period, is_valid
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 
 _RENEWAL_NOTICE = timedelta(days=30)
 
 
 def describe_client(credentials: Credentials) -> str:
-    """Return one line for each certificate that is sent to Devo: its name and its last day.
+    """Return one line for each certificate of the client: its name and its last day.
+
+    Devo itself judges those that vouch for the client certificate. One that is not valid is not sent, and only marked.
 
     :raises ConfigurationError: the client certificate is not valid now.
     """
     now = datetime.now(UTC)
     check_period(credentials.certificate, _name(credentials.certificate), now)
-    return "\n".join(_describe(each, now) for each in (credentials.certificate, *credentials.intermediates))
+    sent = (credentials.certificate, *credentials.intermediates)
+    vouched = {each.issuer for each in sent} - {each.subject for each in credentials.intermediates}
+    lines = [_describe(each, now) for each in sent]
+    for each in credentials.unused:
+        is_needed = each.subject in vouched and each.subject != each.issuer
+        remedy = "Devo may need it: get the certificates anew" if is_needed else "remove it"
+        lines.append(f"{_describe(each, now)} It is not sent; {remedy}.")
+    return "\n".join(lines)
 
 
 def describe_authorities(credentials: Credentials) -> str:
@@ -34,9 +43,10 @@ def describe_authorities(credentials: Credentials) -> str:
     """
     now = datetime.now(UTC)
     authorities = credentials.authorities
-    if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in authorities):
+    if not any(is_valid(each, now) for each in authorities):
         check_period(authorities[0], _name(authorities[0]), now)
-    return "\n".join(_describe(each, now) for each in authorities)
+    remedy = " Remove it, unless a server still needs it."
+    return "\n".join(_describe(each, now) + ("" if is_valid(each, now) else remedy) for each in authorities)
 
 
 def describe_server_certificate(settings: DevoSettings) -> str:
@@ -53,7 +63,7 @@ def describe_server_certificate(settings: DevoSettings) -> str:
 def _describe(certificate: Certificate, now: datetime) -> str:
     name, start, end = _name(certificate), certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if end < now:
-        return f"{name}: expired on {end:%Y-%m-%d}; remove it, unless a server still needs it."
+        return f"{name}: expired on {end:%Y-%m-%d}."
     if start > now:
         return f"{name}: not valid before {start:%Y-%m-%d}."
     notice = ": renew it soon" if end - now < _RENEWAL_NOTICE else ""

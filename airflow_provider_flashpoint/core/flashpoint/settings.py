@@ -41,7 +41,9 @@ class FlashpointSettings(ConnectionSettings):
     """Largest answer of Flashpoint after decompression. A larger one is an error."""
     page_size: int | None = Field(None, ge=2, title="Page size (records)")
     """Records per page, reduced to the maximum of the endpoint."""
-    verify: bool | TextOrPath = Field(True, title="Verify TLS", examples=["/certs/authorities.crt"])
+    verify: bool | str = Field(
+        True, repr=False, title="Verify TLS", examples=["/certs/authorities.crt"], json_schema_extra={"path": True}
+    )
     """true, false, or the certificate authorities to trust: a path or a PEM text."""
     proxy: SecretText = Field(
         "", pattern=r"^(https?|socks[45][ah]?)://\S+$", title="Proxy", examples=["http://proxy.example.com:3128"]

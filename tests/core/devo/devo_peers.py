@@ -65,19 +65,25 @@ class Issued:
         return self.key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
 
 
-def issue(name: str, authority: Issued | None = None, *, days_from: int = -1, days_to: int = 1) -> Issued:
-    """Return a certificate for ``name``, signed by ``authority`` or, as an authority, by itself."""
-    return _issue(name, ec.generate_private_key(ec.SECP256R1()), authority, days_from, days_to)
+def issue(
+    name: str, authority: Issued | None = None, *, days_from: int = -1, days_to: int = 1, signs: bool = False
+) -> Issued:
+    """Return a certificate for ``name``, signed by ``authority`` or, as an authority, by itself.
+
+    :param signs: it may sign others although another authority signed it.
+    """
+    return _issue(name, ec.generate_private_key(ec.SECP256R1()), authority, days_from, days_to, signs)
 
 
-def issue_again(authority: Issued, *, days_from: int, days_to: int) -> Issued:
-    """Return another certificate of an authority, with the same name and key."""
-    names = authority.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return _issue(str(names[0].value), authority.key, None, days_from, days_to)
+def issue_again(issued: Issued, authority: Issued | None = None, *, days_from: int, days_to: int) -> Issued:
+    """Return another certificate of an authority, or of a client of ``authority``, with the same name and key."""
+    names = issued.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    constraints = issued.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    return _issue(str(names[0].value), issued.key, authority, days_from, days_to, constraints.ca)
 
 
 def _issue(
-    name: str, key: ec.EllipticCurvePrivateKey, authority: Issued | None, days_from: int, days_to: int
+    name: str, key: ec.EllipticCurvePrivateKey, authority: Issued | None, days_from: int, days_to: int, signs: bool
 ) -> Issued:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -90,7 +96,7 @@ def _issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days_from))
         .not_valid_after(now + timedelta(days=days_to))
-        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=signs or authority is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )
     return Issued(builder.sign(authority.key if authority else key, hashes.SHA256()), key)

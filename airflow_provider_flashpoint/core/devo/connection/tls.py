@@ -41,11 +41,13 @@ class Credentials:
 
     :param certificate: the client certificate, which belongs to ``key``.
     :param intermediates: the certificates that are sent with it.
+    :param unused: further certificates beside it, which are not sent since they are not valid now.
     :param authorities: the certificates that are trusted.
     """
 
     certificate: Certificate
     intermediates: Sequence[Certificate]
+    unused: Sequence[Certificate]
     key: PrivateKeyTypes = field(repr=False)
     authorities: Sequence[Certificate]
 
@@ -64,8 +66,9 @@ def client_context(
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    credentials = read_credentials(identity)
-    check_period(credentials.certificate, "The client certificate", now or datetime.datetime.now(datetime.UTC))
+    now = now or datetime.datetime.now(datetime.UTC)
+    credentials = read_credentials(identity, now=now)
+    check_period(credentials.certificate, "The client certificate", now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if security_level is not None:
@@ -79,8 +82,8 @@ def client_context(
     return context
 
 
-def read_credentials(identity: Identity) -> Credentials:
-    """Return the certificates and the key of ``identity``.
+def read_credentials(identity: Identity, *, now: datetime.datetime | None = None) -> Credentials:
+    """Return the certificates and the key of ``identity``. Of several client certificates, a valid one counts.
 
     :raises ConfigurationError: one of them is missing or unreadable, or the key belongs to no certificate.
     """
@@ -107,8 +110,11 @@ def read_credentials(identity: Identity) -> Credentials:
         )
     if key is None or not own:
         raise ConfigurationError("`key` does not belong to `cert`. Download both again from Devo, as a pair.")
-    newest = max(own, key=lambda each: each.not_valid_after_utc)
-    return Credentials(newest, [] if identity.pkcs12 else others, key, authorities)
+    now = now or datetime.datetime.now(datetime.UTC)
+    certificate = max(own, key=lambda each: (is_valid(each, now), each.not_valid_after_utc))
+    beside = others if identity.chain else []  # else those of `pkcs12` are the authorities
+    valid = [each for each in beside if is_valid(each, now)]
+    return Credentials(certificate, valid, [each for each in beside if each not in valid], key, authorities)
 
 
 def _belongs(key: PrivateKeyTypes, certificate: Certificate) -> bool:
@@ -118,6 +124,11 @@ def _belongs(key: PrivateKeyTypes, certificate: Certificate) -> bool:
         return certificate.public_key() == key.public_key()
     except (ValueError, UnsupportedAlgorithm):  # a kind of key that no client certificate has
         return False
+
+
+def is_valid(certificate: Certificate, now: datetime.datetime) -> bool:
+    """Return whether a certificate is valid at ``now``."""
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def check_period(certificate: Certificate, name: str, now: datetime.datetime) -> None:

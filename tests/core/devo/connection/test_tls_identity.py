@@ -265,3 +265,56 @@ def test_chain_without_a_valid_authority(client: Issued) -> None:
     identity = Identity(cert=client.cert, key=client.private_key, chain=chain)
     with pytest.raises(ConfigurationError, match="Old expired on 20"):
         describe_authorities(read_credentials(identity))
+
+
+BESIDE: dict[str, Callable[[Issued, Issued], str]] = {
+    "first": lambda root, middle: issue("Old", root, signs=True, **OLD).cert + middle.cert,
+    "last": lambda root, middle: middle.cert + issue("Old", root, signs=True, **OLD).cert,
+    "before its renewal with the same key": lambda root, middle: issue_again(middle, root, **OLD).cert + middle.cert,
+    "after its renewal with the same key": lambda root, middle: middle.cert + issue_again(middle, root, **OLD).cert,
+    "of the same name": lambda root, middle: issue("Middle", root, signs=True, **OLD).cert + middle.cert,
+    "a root": lambda root, middle: middle.cert + issue_again(root, **OLD).cert,
+    "not valid yet": lambda root, middle: issue_again(middle, root, days_from=5, days_to=9).cert + middle.cert,
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE.values(), ids=BESIDE)
+def test_intermediate_that_nobody_uses_does_no_harm(tmp_path: Path, beside: Callable[[Issued, Issued], str]) -> None:
+    """An intermediate certificate of the client that is not valid now is not sent, and only marked."""
+    root = issue("Root")
+    middle = issue("Middle", root, signs=True)
+    client = issue("client", middle)
+    identity = Identity(cert=beside(root, middle) + client.cert, key=client.private_key, chain=root.cert)
+    shake_hands(client_context(identity), server_context(issue("localhost", root), tmp_path, root))
+    *good, last = describe_client(read_credentials(identity)).splitlines()
+    assert [line.split(":")[0] for line in good] == ["client", "Middle"]
+    assert "It is not sent; remove it." in last
+
+
+def test_expired_intermediate_that_is_needed_is_named() -> None:
+    """An expired certificate that signed the client certificate is called needed, since Devo may not know it."""
+    root = issue("Root")
+    middle = issue("Middle", root, signs=True, **OLD)
+    client = issue("client", middle)
+    identity = Identity(cert=client.cert + middle.cert, key=client.private_key, chain=root.cert)
+    assert "Devo may need it: get the certificates anew" in describe_client(read_credentials(identity))
+
+
+def test_intermediates_of_a_bundle_are_sent_beside_a_chain(tmp_path: Path) -> None:
+    """With a `chain`, the other certificates of a PKCS12 bundle are those that vouch for the client."""
+    root = issue("Root")
+    middle = issue("Middle", root, signs=True)
+    client = issue("client", middle)
+    bundle = client.pkcs12(PASSWORD, issue_again(middle, root, **OLD), middle)
+    identity = Identity(pkcs12=bundle, pkcs12_password=PASSWORD, chain=root.cert)
+    shake_hands(client_context(identity), server_context(issue("localhost", root), tmp_path, root))
+
+
+@pytest.mark.parametrize("others", [[(-30, -2)], [(5, 90)], [(-30, -2), (5, 90)], [(-400, -300), (200, 900)]])
+def test_the_client_certificate_that_is_valid_now_counts(authority: Issued, others: list[tuple[int, int]]) -> None:
+    """Of several certificates of the key, an expired one or one for later does no harm."""
+    client = issue("client", authority)
+    texts = [issue_again(client, authority, days_from=start, days_to=end).cert for start, end in others]
+    identity = Identity(cert="".join([*texts, client.cert]), key=client.private_key, chain=authority.cert)
+    client_context(identity)
+    assert read_credentials(identity).certificate == client.certificate
