@@ -137,7 +137,7 @@ class PullAlertsOperator(WindowedOperator):
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         source, devo = opened.source, DevoHook(self.devo_conn_id)
-        writer = devo.event_writer(self.tag)
+        writer = devo.event_writer(self.tag, before_repeat=store.lock.check)
         table = self._table(devo, source) if self.verify == Verify.QUERY else None
         telemetry = self._telemetry(devo, writer) if self.telemetry else None
         ports = DeliveryPorts(

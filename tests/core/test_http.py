@@ -125,7 +125,7 @@ def test_sent_once(requests_mock: Mocker, waits: Waits) -> None:
     assert (requests_mock.call_count, waits) == (1, [])
 
 
-@pytest.mark.parametrize(("value", "wait_s"), [("17", 17.0), ("1.5", 1.5), ("-3", 0.0)])
+@pytest.mark.parametrize(("value", "wait_s"), [("17", 17.0), ("1.5", 1.5), ("007", 7.0)])
 def test_retry_after_seconds(requests_mock: Mocker, waits: Waits, value: str, wait_s: float) -> None:
     """The seconds of a Retry-After are waited."""
     requests_mock.get(f"{BASE}/x", [{"status_code": 429, "headers": {"Retry-After": value}}, {}])
@@ -157,6 +157,29 @@ def test_retry_after_beyond_budget(requests_mock: Mocker, waits: Waits) -> None:
     with pytest.raises(RateLimitedError) as raised:
         waits.client(retry_budget_s=300).send(Request("GET", "/x"))
     assert (raised.value.retry_after_s, waits) == (3600.0, [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "-3",
+        "0.0",
+        "-0",
+        "0.001",
+        "1e-9",
+        "nan",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "Thu, 01 Jan 1970 00:00:00 -0000",
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_of_now_asks_for_no_storm(requests_mock: Mocker, waits: Waits, status: int, value: str) -> None:
+    """A Retry-After of 0, or in the past, leaves the usual waits between the attempts."""
+    requests_mock.get(f"{BASE}/x", status_code=status, headers={"Retry-After": value})
+    with pytest.raises(TransientError):
+        waits.client().send(Request("GET", "/x"))
+    assert all(top / 2 <= wait <= top for wait, top in zip(waits, [1, 2, 4, 8, 16], strict=True))
 
 
 def test_storm(requests_mock: Mocker, waits: Waits) -> None:

@@ -119,6 +119,86 @@ def dripping() -> Iterator[str]:
     listener.close()
 
 
+class _SlowAttempts(requests.adapters.BaseAdapter):
+    """Lets time pass in each attempt, and ends it without an answer."""
+
+    def __init__(self, attempt_s: float) -> None:
+        super().__init__()
+        self.attempt_s = attempt_s
+        self.now_s = 0.0
+        self.attempts = 0
+
+    def send(self, *_: Any, **__: Any) -> Any:
+        self.attempts += 1
+        self.now_s += self.attempt_s
+        raise requests.ReadTimeout
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("attempt_s", "attempts"),
+    [(900.0, 1), (901.0, 1), (1e9, 1), (500.0, 2), (460.0, 2), (440.0, 3), (299.0, 3), (120.0, 6), (0.0, 6)],
+)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_request_is_bounded_in_time_with_its_retries(way: Any, attempt_s: float, attempts: int) -> None:
+    """After 15 minutes a request is not sent again, however many attempts and waits are left."""
+    slow = _SlowAttempts(attempt_s)
+    session = requests.Session()
+    session.mount(BASE, slow)
+    limits = AnswerLimits(clock=lambda: slow.now_s)
+    http = HttpClient(session, base_url=BASE, service="Service", limits=limits, sleep=slow.sleep)
+    with pytest.raises(NetworkError):
+        way(http, Request("GET", "/x"))
+    assert slow.attempts == attempts
+
+
+def _lines(content: Any, headers: dict[str, str] | None = None, **limits: Any) -> list[bytes]:
+    with Mocker() as mocker:
+        mocker.get(f"{BASE}/x", content=content, headers=headers or {})
+        response = requests.get(f"{BASE}/x", stream=True)
+        return list(AnswerLimits(**limits).lines(response, name="Service"))
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "limits", "message"),
+    [
+        (b"x" * (3 * MIB), {}, {}, "a line of more than 1048576 bytes"),
+        (b"{}\n" + b" " * (2 * MIB) + b"\n{}", {}, {}, "a line of more than 1048576 bytes"),
+        (gzip.compress(bytes(100 * MIB), 9), {"Content-Encoding": "gzip"}, {}, "a line of more than 1048576 bytes"),
+        (b"{}\n" * MIB, {}, {"max_bytes": MIB}, "more than 1048576 bytes after decompression"),
+        (
+            gzip.compress(b"{}\n" * 40 * MIB),
+            {"Content-Encoding": "gzip"},
+            {"max_bytes": MIB},
+            "more than 1048576 bytes",
+        ),
+        (b"{}\n" * MIB, {}, {"clock": itertools.count(0, 400).__next__}, "not complete after 900 s"),
+    ],
+    ids=["endless line", "long line", "line in gzip", "bytes", "bytes in gzip", "time"],
+)
+def test_a_streamed_answer_is_bounded(content: bytes, headers: dict[str, str], limits: Any, message: str) -> None:
+    """Lines that are read as they come are bounded too: all of them in bytes and in time, and each in its length."""
+    tracemalloc.start()
+    try:
+        with pytest.raises((DataError, NetworkError), match=message):
+            _lines(content, headers, **limits)
+        assert tracemalloc.get_traced_memory()[1] < 100 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * MIB + b"\n" + b"y" * MIB]
+)
+def test_lines_are_whole(content: bytes) -> None:
+    """Lines within the limits come as they were sent."""
+    assert b"\n".join(_lines(content)) == content
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_is_bounded_in_time(dripping: str, way: Any) -> None:
     """A body that arrives byte by byte is an error after the limit, which another attempt may cure."""

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import requests
+import urllib3
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
 from airflow_provider_flashpoint.core.devo.transport import need
+from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, RejectedError, ServerError
@@ -32,7 +34,7 @@ _PATH = "/search/query"
 _DATE_FORM = re.compile(r"^\([a-z]+\)")
 _TABLE = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_READ_BYTES = 1 << 16
+_LIMITS = AnswerLimits(max_bytes=4 << 30)  # of one query, which is not held in memory
 # Devo answers a wrong query, an unknown table included, with status 500. Other reasons, such as an overload, may pass.
 _QUERY_FAULT = re.compile(
     r"\bMISSING_RESOURCE\b|\bQUERY_(PARSING|SYNTAX|SEMANTIC|VALIDATION)_ERROR\b|(Parse|Parsing|Syntax)(Error|Exception)\b"
@@ -113,11 +115,11 @@ def query_client(settings: DevoSettings) -> QueryClient:
     return QueryClient(http, message_column=settings.message_column)
 
 
-def _counts(response: requests.Response) -> Iterator[tuple[str, int]]:
+def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iterator[tuple[str, int]]:
     """Yield the rows of an answer, whose first line names the columns."""
     names: list[str] = []
     try:
-        for line in response.iter_lines(chunk_size=_READ_BYTES):
+        for line in limits.lines(response, name=f"Devo POST {_PATH}"):
             if not line.strip():
                 continue
             value = codec.decode(line)
@@ -130,7 +132,7 @@ def _counts(response: requests.Response) -> Iterator[tuple[str, int]]:
                 reason = error_reason(value)[:MAX_REASON_CHARACTERS] or "its shape is unknown"
                 kind = RejectedError if _QUERY_FAULT.search(reason) else ServerError
                 raise kind(f"Devo's answer to the query broke off: {reason}.")
-    except requests.RequestException as error:
+    except urllib3.exceptions.HTTPError as error:
         raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ServerError("Devo's answer to the query cannot be read, or was cut short.") from error

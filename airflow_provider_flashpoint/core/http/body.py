@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 _BLOCK_BYTES = 1 << 16
+_LINE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class AnswerLimits:
     """What one answer may take.
 
     :param max_bytes: after decompression; 1 MB of gzip can hold 1 GB.
-    :param max_s: seconds for the body. The timeout of a request limits only the time between two bytes.
+    :param max_s: seconds for the body, and after which a request is not sent again. The timeout of a request limits
+        only the time between two bytes.
     :param clock: seconds; replaced in tests.
     """
 
@@ -31,7 +33,25 @@ class AnswerLimits:
     clock: Callable[[], float] = time.monotonic
 
     def read(self, response: Response, *, name: str = "") -> bytes:
-        """Return the decompressed body of a streamed response, which is closed where it goes beyond a limit.
+        """Return the decompressed body of a streamed response; errors as in `blocks`."""
+        body = io.BytesIO()
+        for block in self.blocks(response, name=name):
+            body.write(block)
+        return body.getvalue()
+
+    def lines(self, response: Response, *, name: str = "") -> Iterator[bytes]:
+        """Yield the lines of a streamed response; errors as in `blocks`, also for a line of more than 1 MiB."""
+        rest = b""
+        for block in self.blocks(response, name=name):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from lines
+            if len(rest) > _LINE_BYTES:
+                response.close()
+                raise DataError(f"{name}: the answer has a line of more than {_LINE_BYTES} bytes.")
+        yield rest
+
+    def blocks(self, response: Response, *, name: str = "") -> Iterator[bytes]:
+        """Yield the decompressed body of a streamed response, which is closed where it goes beyond a limit.
 
         :param name: names the request in errors.
         :raises DataError: it is too large; the next answer would be, too.
@@ -40,10 +60,10 @@ class AnswerLimits:
         deadline = self.clock() + self.max_s
         # Returns what has arrived, where `read` waits for a whole block. Absent before urllib3 2.
         read = getattr(response.raw, "read1", response.raw.read)
-        body = io.BytesIO()
+        size = 0
         while block := read(_BLOCK_BYTES, decode_content=True):
-            body.write(block)
-            if body.tell() > self.max_bytes:
+            size += len(block)
+            if size > self.max_bytes:
                 response.close()
                 raise DataError(
                     f"{name}: the answer has more than {self.max_bytes} bytes after decompression. "
@@ -51,7 +71,5 @@ class AnswerLimits:
                 )
             if self.clock() > deadline:
                 response.close()
-                raise NetworkError(
-                    f"{name}: the answer was not complete after {self.max_s:g} s; {body.tell()} bytes came."
-                )
-        return body.getvalue()
+                raise NetworkError(f"{name}: the answer was not complete after {self.max_s:g} s; {size} bytes came.")
+            yield block

@@ -20,7 +20,7 @@ import urllib3
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
-from airflow_provider_flashpoint.core.http.retries import log_retry, retry_after_s, wait_s
+from airflow_provider_flashpoint.core.http.retries import log_retry, may_pass, retry_after_s, wait_s
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -66,6 +66,7 @@ class Request:
     :param retry: False for requests that must not be repeated.
     :param permanent: finds, in the reason of a 5xx, faults of the request itself, which a retry cannot change.
     :param stream: the caller reads the body and closes the response.
+    :param before: called before each attempt; raises if the request must not be sent any more.
     """
 
     method: str
@@ -78,6 +79,7 @@ class Request:
     retry: bool = True
     permanent: re.Pattern[str] | None = None
     stream: bool = False
+    before: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,10 +142,20 @@ class HttpClient:
             except ValueError as error:
                 raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
 
+        deadline_s = self.limits.clock() + self.limits.max_s
+
+        def is_spent(state: tenacity.RetryCallState) -> bool:
+            return (
+                not request.retry
+                or state.attempt_number >= self.max_attempts
+                or state.idle_for + state.upcoming_sleep > self.retry_budget_s
+                or self.limits.clock() + state.upcoming_sleep > deadline_s
+            )
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientError),
+            retry=may_pass,
             wait=wait_s,
-            stop=self._is_spent if request.retry else tenacity.stop_after_attempt(1),
+            stop=is_spent,
             sleep=self.sleep,
             before_sleep=log_retry,
             reraise=True,
@@ -155,6 +167,7 @@ class HttpClient:
         return self.limits.read(response, name=self._named(request))
 
     def _send_once(self, request: Request) -> requests.Response:
+        request.before()
         body, headers = request.data() if request.data else (None, {})
         session, what = self.session, self._named(request)
         try:
@@ -202,9 +215,6 @@ class HttpClient:
         if 300 <= status < 400:
             return RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
         return RejectedError(f"{said}.", status=status)
-
-    def _is_spent(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= self.max_attempts or state.idle_for + state.upcoming_sleep > self.retry_budget_s
 
     def _named(self, request: Request) -> str:
         return self._redacted(f"{self.service} {request.method} {request.path}")

@@ -8,8 +8,15 @@ import time
 
 import tenacity
 
+from airflow_provider_flashpoint.errors import SupersededError, TransientError
+
 # The sum lies between one half and all of 1, 2, 4, ... 60 seconds. Its random part spreads clients out.
 _doubling = tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random_exponential(0.5, max=30)
+
+# An attempt that lost its turn must not go on, though another attempt of the task may.
+may_pass = tenacity.retry_if_exception(
+    lambda error: isinstance(error, TransientError) and not isinstance(error, SupersededError)
+)
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +37,13 @@ def retry_after_s(value: str | None) -> float | None:
 
 
 def wait_s(state: tenacity.RetryCallState) -> float:
-    """Return the seconds before the next attempt: those of Retry-After, else a doubling wait with a random part."""
+    """Return the seconds before the next attempt: a doubling wait with a random part, or those of Retry-After if more.
+
+    A Retry-After of 0, or in the past, asks for a retry, not for all of them at once.
+    """
     error = state.outcome.exception() if state.outcome else None
     requested: float | None = getattr(error, "retry_after_s", None)
-    return _doubling(state) if requested is None else requested
+    return max(_doubling(state), requested or 0.0)
 
 
 def log_retry(state: tenacity.RetryCallState) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 import requests_mock
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -264,9 +265,18 @@ def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> 
     """An answer whose connection breaks raises a network error."""
 
     class Broken:
-        def iter_lines(self, chunk_size: int) -> Iterator[bytes]:
-            yield META.encode()
-            raise requests.exceptions.ChunkedEncodingError("IncompleteRead")
+        parts = iter([META.encode() + b"\n"])
+
+        @property
+        def raw(self) -> Any:
+            return self
+
+        def read(self, size: int, decode_content: bool) -> bytes:
+            for part in self.parts:
+                return part
+            raise urllib3.exceptions.ProtocolError("Connection broken: IncompleteRead")
+
+        read1 = read
 
         def close(self) -> None: ...
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import tenacity
 
-from airflow_provider_flashpoint.errors import DeliveryError, TransientError
+from airflow_provider_flashpoint.core.http.retries import may_pass
+from airflow_provider_flashpoint.errors import DeliveryError, SupersededError, TransientError
 
 DEFAULT_MAX_ATTEMPTS = 5
 _LONGEST_ASKED_WAIT_S = 300.0
@@ -24,11 +25,13 @@ _log = logging.getLogger(__name__)
 class Resending:
     """Repeats calls after each TransientError, until too many have failed in a row.
 
-    The first wait is 1 s, each further one twice as long, up to 30 s; or as long as the peer asks for, up to 5 minutes.
+    The first wait is 1 s, each further one twice as long, up to 30 s; or longer if the peer asks for it, up to 5
+    minutes.
 
     :param what: returns what is sent, such as "3 lines", for messages.
     :param max_attempts: the most failures of all calls together, without `confirmed` between them.
     :param unconfirmed: returns the number of lines for the DeliveryError.
+    :param before_repeat: called before each repetition; raises if the call must not be repeated any more.
     """
 
     what: Callable[[], str]
@@ -36,11 +39,12 @@ class Resending:
     max_attempts: int
     sleep: Callable[[float], None]
     unconfirmed: Callable[[], int] = lambda: 0
+    before_repeat: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._failures = 0
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientError),
+            retry=may_pass,
             after=self._count_failure,
             wait=_wait_s,
             stop=lambda state: self._failures >= self.max_attempts or (_asked_s(state) or 0.0) > _LONGEST_ASKED_WAIT_S,
@@ -56,12 +60,15 @@ class Resending:
         # Calls that succeed at once do not pay for tenacity, which costs a twentieth of the CPU of a send.
         try:
             return call()
+        except SupersededError:
+            raise
         except TransientError as error:
             failures = [error]
 
         def attempt() -> Result:
             if failures:
                 raise failures.pop()
+            self.before_repeat()
             return call()
 
         try:
@@ -99,8 +106,7 @@ def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
-    asked_s = _asked_s(state)
-    return _backoff_s(state) if asked_s is None else asked_s
+    return max(_backoff_s(state), _asked_s(state) or 0.0)
 
 
 def _asked_s(state: tenacity.RetryCallState) -> float | None:

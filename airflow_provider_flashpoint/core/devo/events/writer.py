@@ -60,6 +60,7 @@ class EventWriter:
     :param send_bytes: lines are collected up to this size and sent at once; by default the size that suits the channel.
     :param max_line_bytes: the longest line of `encode`; None for the limit of the channel.
     :param max_attempts: the most failures in a row, without a confirmation between them.
+    :param before_repeat: called before lines are sent again; raises if they must not be.
     :param sleep: waits between attempts; given by tests.
     """
 
@@ -71,6 +72,7 @@ class EventWriter:
         send_bytes: int | None = None,
         max_line_bytes: int | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        before_repeat: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.statistics = WriterStatistics()
@@ -84,6 +86,7 @@ class EventWriter:
             max_attempts=max_attempts,
             sleep=sleep,
             unconfirmed=lambda: self.unconfirmed,
+            before_repeat=before_repeat,
         )
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0

@@ -115,6 +115,7 @@ class LookupsClient:
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
+        before_sending: Callable[[], None] = lambda: None,
     ) -> JobStatus:
         """Deploy rows and return the last status of Devo's job; see `Lookups`.
 
@@ -132,7 +133,7 @@ class LookupsClient:
             which = f"part {number} of {len(parts)}, " if len(parts) > 1 else ""
             watch = self._watch(name, self._path(name))
             try:
-                job = self._submit(name, config, part, operation, watch)
+                job = self._submit(name, config, part, operation, watch, before_sending)
                 _log.info("Lookup %s: %s%s of %d bytes accepted.", name, which, operation.value, part.size)
                 status = watch.wait(job, left)
             except FlashpointProviderError:
@@ -163,7 +164,13 @@ class LookupsClient:
         return watch.before is not None
 
     def _submit(
-        self, name: str, config: Mapping[str, Any], part: CsvPart, operation: Operation, watch: LookupWatch
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        part: CsvPart,
+        operation: Operation,
+        watch: LookupWatch,
+        before_sending: Callable[[], None],
     ) -> str | None:
         """Send a part, and return the id of the job that Devo started, if it names one."""
 
@@ -180,7 +187,8 @@ class LookupsClient:
             nonlocal operation
             method, path = _CALLS[operation][0], f"{self._path(name)}/deploy-csv"
             try:
-                return accepted_job(self._http.send(Request(method, path, data=body, accept=_ACCEPTED)).content)
+                request = Request(method, path, data=body, accept=_ACCEPTED, before=before_sending)
+                return accepted_job(self._http.send(request).content)
             except RejectedError as error:
                 if operation is not Operation.CREATE or error.status not in _MAY_EXIST or not self.exists(name):
                     raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Protocol
 
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -53,6 +53,7 @@ class Lookups(Protocol):
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
+        before_sending: Callable[[], None] = lambda: None,
     ) -> object:
         """Deploy the rows of ``csv_file`` to a lookup, and return once the transport confirms it.
 
@@ -61,6 +62,7 @@ class Lookups(Protocol):
         :param columns: the columns of the file, as given to `csv_rows.write_csv`.
         :param csv_file: written by `csv_rows.write_csv`, seekable; it is read from its start and not closed.
         :param types: column types by name, one of `COLUMN_TYPES`; by default ``str``.
+        :param before_sending: called before each part and each attempt of it; raises if nothing more must be sent.
         :raises TransientError: Devo did not confirm it in time; it may still succeed.
         :raises ConfigurationError, PermanentError: an argument is invalid, or Devo refused it.
         """

@@ -79,6 +79,7 @@ class SyslogLookups:
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
+        before_sending: Callable[[], None] = lambda: None,
     ) -> None:
         """See `Lookups`. CREATE and REPLACE both replace the content.
 
@@ -93,16 +94,19 @@ class SyslogLookups:
             name,
         )
         resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self.max_attempts, sleep=self.sleep)
-        rows = resending(partial(self._upload, name, header, csv_file, operation))
+        rows = resending(partial(self._upload, name, header, csv_file, operation, before_sending))
         _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
 
-    def _upload(self, name: str, header: str, csv_file: IO[bytes], operation: Operation) -> int:
+    def _upload(
+        self, name: str, header: str, csv_file: IO[bytes], operation: Operation, before_sending: Callable[[], None]
+    ) -> int:
         """Send and confirm one upload, and return its number of rows."""
         upload = f"{self.clock()}_{name}|".encode()
         control = syslog_header(f"my.lookup.control.{name}.{_ACTIONS[operation]}") + upload
         deletion = ".DELETE" if operation is Operation.DELETE else ""
         data = syslog_header(f"my.lookup.data.{name}{deletion}") + upload
         rows = 0
+        before_sending()
         try:
             self.channel.send(b"%bSTART|%b\n" % (control, header.encode()))
             self.sleep(self.pause_s)
@@ -110,6 +114,7 @@ class SyslogLookups:
                 self.channel.send(lines)
                 rows += count
             self.sleep(self.pause_s)
+            before_sending()  # Devo loads the rows only after the END
             self.channel.send(b"%bEND|%b\n" % (control, header.encode()))
             self.channel.confirm()
         except BaseException:

@@ -229,9 +229,9 @@ def test_send_that_is_confirmed_is_not_repeated(clock: FakeClock) -> None:
     assert channel.read.total() - 31 == writer.statistics.repeated == 10
 
 
-@pytest.mark.parametrize(("asked_s", "sleeps"), [(7.5, [7.5]), (0.0, [0.0]), (301.0, [])])
+@pytest.mark.parametrize(("asked_s", "sleeps"), [(7.5, [7.5]), (0.0, [1.0]), (-5.0, [1.0]), (301.0, [])])
 def test_wait_that_was_asked_for(clock: FakeClock, asked_s: float, sleeps: list[float]) -> None:
-    """The wait that the peer asks for is respected; one beyond five minutes raises an error."""
+    """The wait that the peer asks for is respected if it is more than ours; one beyond five minutes raises an error."""
     error = NetworkError("Devo asks to wait.")
     error.retry_after_s = asked_s
     writer = EventWriter(FakeChannel(breaks=[0.0], error=error), sleep=clock.sleep)
