@@ -3,6 +3,7 @@
 ``flashpoint_indicator``   setup >> pull_<type> >> sync_<type>, one pair for each lookup
 ``flashpoint_alert``       setup >> pull_alerts (and pull_keywords, pull_keyword_classes if they are on)
 
+The DAGs of a configuration with a name are ``flashpoint_indicator__<name>`` and ``flashpoint_alert__<name>``.
 Building a DAG reads no connection, Variable or network.
 """
 
@@ -16,8 +17,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
+from airflow_provider_flashpoint.config.lookups import task_names
 from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
 from airflow_provider_flashpoint.config.shape import FEEDS
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -75,16 +76,17 @@ Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
 """
 
 
-def indicator_dag(config: IndicatorInput) -> DAG:
-    """Return the DAG of the input ``flashpoint_indicator``."""
+def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
+    """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
     params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
-    with _dag(INDICATOR_DAG_ID, "indicators", config, _INDICATOR_DOC, params) as setup:
+    with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params) as setup:
         source = config.arguments(SourceSettings)
+        task_name = task_names(lookup.indicator_type for lookup in config.lookups)
         for lookup in config.lookups:
-            name = directory_name(lookup.indicator_type)
-            pull = PullIndicatorsOperator(task_id=f"pull_{name}", **source, **lookup.arguments(LookupPullSettings))
+            own_name = task_name[lookup.indicator_type]
+            pull = PullIndicatorsOperator(task_id=f"pull_{own_name}", **source, **lookup.arguments(LookupPullSettings))
             sync = LookupSyncOperator(
-                task_id=f"sync_{name}",
+                task_id=f"sync_{own_name}",
                 stage=pull.output,
                 devo_conn_id=config.devo_conn_id,
                 max_active_tis_per_dag=1,  # one lookup has one writer
@@ -95,11 +97,11 @@ def indicator_dag(config: IndicatorInput) -> DAG:
     return setup.dag
 
 
-def alert_dag(config: AlertInput) -> DAG:
-    """Return the DAG of the input ``flashpoint_alert``."""
+def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
+    """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
     doc = _ALERT_DOC.format(tag=config.tag)
     query_tag = config.tag if config.verify is Verify.QUERY else None
-    with _dag(ALERT_DAG_ID, "alerts", config, doc, _WINDOW_PARAMS, query_tag=query_tag) as setup:
+    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=_WINDOW_PARAMS, query_tag=query_tag) as setup:
         settings = config.arguments(SourceSettings, AlertSettings)
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
@@ -119,17 +121,26 @@ def alert_dag(config: AlertInput) -> DAG:
 
 @contextlib.contextmanager
 def _dag(
-    dag_id: str, data_set: str, config: InputConfig, doc: str, params: _Params, *, query_tag: str | None = None
+    module: str,
+    name: str,
+    data_set: str,
+    config: InputConfig,
+    *,
+    doc: str,
+    params: _Params,
+    query_tag: str | None = None,
 ) -> Generator[SetupOperator]:
     """Create a DAG with its setup task and the tasks that the block adds.
 
     The params come last: Airflow copies the params of a DAG into each task that is added later, several times.
     """
     tags = ["flashpoint", "devo"]
+    if name:
+        tags.append(f"configuration:{name}")
     if config.environment:
         tags.append(f"environment:{config.environment}")
     with DAG(
-        dag_id,
+        f"{module}__{name}" if name else module,
         schedule=DeltaDataIntervalTimetable(config.request_period),
         start_date=config.initial_start_time or DEFAULT_START,
         catchup=config.catchup,
@@ -140,7 +151,7 @@ def _dag(
     ) as dag:
         yield SetupOperator(
             task_id="setup",
-            module=dag_id,
+            module=module,
             data_set=data_set,
             query_tag=query_tag,
             flashpoint_conn_id=config.flashpoint_conn_id,

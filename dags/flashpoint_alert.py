@@ -1,12 +1,13 @@
-"""The DAG flashpoint_alert: alerts from Flashpoint to a Devo table, configured by flashpoint_collector.yaml."""
+"""Alerts from Flashpoint to a Devo table: the DAG flashpoint_alert of each configuration."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_flashpoint.config import collector_config_path, load_collector_config
+from airflow_provider_flashpoint.config import load_collector_configs
 from airflow_provider_flashpoint.dag_factory import alert_dag
 
-config = load_collector_config(collector_config_path(Path(__file__).parent))
-if config.alerts:
-    dag = alert_dag(config.alerts)
+for config in load_collector_configs(Path(__file__).parent):
+    if config.alerts:
+        dag = alert_dag(config.alerts, name=config.name)
+        globals()[dag.dag_id] = dag

@@ -1,12 +1,13 @@
-"""The DAG flashpoint_indicator: indicators from Flashpoint to Devo lookups, configured by flashpoint_collector.yaml."""
+"""Indicators from Flashpoint to Devo lookups: the DAG flashpoint_indicator of each configuration."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_flashpoint.config import collector_config_path, load_collector_config
+from airflow_provider_flashpoint.config import load_collector_configs
 from airflow_provider_flashpoint.dag_factory import indicator_dag
 
-config = load_collector_config(collector_config_path(Path(__file__).parent))
-if config.indicators:
-    dag = indicator_dag(config.indicators)
+for config in load_collector_configs(Path(__file__).parent):
+    if config.indicators:
+        dag = indicator_dag(config.indicators, name=config.name)
+        globals()[dag.dag_id] = dag

@@ -1,11 +1,16 @@
 """Configuration: the collector's file, read into validated settings.
 
-``load_collector_config`` is all that a DAG file needs. It reads one file, and no connection, Variable or network.
+``load_collector_configs`` is all that a DAG file needs. It reads files, and no connection, Variable or network.
 """
 
 from __future__ import annotations
 
-from airflow_provider_flashpoint.config.load import collector_config_path, load_collector_config, parse_collector_config
+from airflow_provider_flashpoint.config.load import (
+    collector_config_path,
+    load_collector_config,
+    load_collector_configs,
+    parse_collector_config,
+)
 from airflow_provider_flashpoint.config.lookups import default_lookup_name
 from airflow_provider_flashpoint.config.model import (
     AlertInput,
@@ -35,5 +40,6 @@ __all__ = [
     "collector_config_path",
     "default_lookup_name",
     "load_collector_config",
+    "load_collector_configs",
     "parse_collector_config",
 ]

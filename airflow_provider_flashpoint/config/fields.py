@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -19,12 +20,16 @@ from pydantic import (
 )
 
 from airflow_provider_flashpoint.config.validation import Allowed, fields_of
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.staging.storage import local_path
 from airflow_provider_flashpoint.core.window import as_utc, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _FLAGS = {"true": True, "false": False}
+_TEMPLATE = re.compile(r"\{[{%#]")
+_YEARS = range(1900, 3000)
+_MAX_TYPE_CHARACTERS = 245  # a task id is the type behind `pull_`, and holds 250 characters
 
 
 class Settings(BaseModel):
@@ -99,13 +104,26 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def _no_template(value: str) -> str:
+    if _TEMPLATE.search(value):
+        raise ValueError("Airflow would read the text as a template")
+    return value
+
+
 def _instant(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return as_utc(value)
     try:
-        return parse_instant(value if isinstance(value, str) else "")
-    except ConfigurationError as error:
+        instant = parse_instant(value) if isinstance(value, str) else as_utc(value)  # type: ignore[arg-type]
+    except (ConfigurationError, AttributeError, OverflowError) as error:
         raise ValueError("not a time in ISO 8601") from error
+    if instant.year not in _YEARS:  # windows begin before it, and data intervals end after it
+        raise ValueError("the year is out of bounds")
+    return instant
+
+
+def _distinct_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(columns)) < len(columns) or EXTRA_COLUMN in columns:
+        raise ValueError("columns are named twice, or are reserved")
+    return columns
 
 
 def _storage_address(value: str) -> str:
@@ -114,11 +132,43 @@ def _storage_address(value: str) -> str:
 
 
 _DIGITS = BeforeValidator(_digits)
+_PRINTABLE = AfterValidator(_not_empty)
 
 Flag = Annotated[StrictBool, BeforeValidator(_flag)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_not_empty), _DIGITS]
-Instant = Annotated[datetime, BeforeValidator(_instant), Allowed("a time in ISO 8601, such as 2026-02-07T00:00:00Z")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True), _PRINTABLE, _DIGITS]
+IndicatorType = Annotated[
+    Text,
+    Field(max_length=_MAX_TYPE_CHARACTERS),
+    AfterValidator(_no_template),
+    Allowed(f"an indicator type of at most {_MAX_TYPE_CHARACTERS} characters, without {{{{"),
+]
+LookupKey = Annotated[
+    Text,
+    AfterValidator(_no_template),
+    Allowed(
+        "a text that is not empty, without {{",
+        missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
+    ),
+]
+Columns = Annotated[
+    tuple[Annotated[str, Field(pattern=r"\S")], ...],
+    Field(min_length=1),
+    AfterValidator(_distinct_columns),
+    Allowed(f"a list of flattened keys, each once, without {EXTRA_COLUMN}, which is added to them"),
+]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    Allowed(f"a time in ISO 8601 from {_YEARS[0]} to {_YEARS[-1]}, such as 2026-02-07T00:00:00Z"),
+]
+# A configuration's name ends the ids of its DAGs and is a tag of them.
+ConfigName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$", max_length=64),
+    Allowed("at most 64 ASCII letters, digits, _ and -, with a letter or digit at both ends"),
+    _DIGITS,
+]
 ConnId = Annotated[
     str,
     Field(pattern=r"^[\w#!()\-.:/\\]+$", max_length=250),
@@ -142,14 +192,22 @@ LookupName = Annotated[
 ]
 # The environment becomes a tag of the DAG, whose length Airflow limits.
 Environment = Annotated[
-    str, Field(pattern=r"^\S([^\r\n]*\S)?$", max_length=64), Allowed("a text of 1 to 64 characters"), _DIGITS
+    str,
+    Field(pattern=r"^\S([^\r\n]*\S)?$", max_length=64),
+    _PRINTABLE,
+    Allowed("a text of 1 to 64 characters"),
+    _DIGITS,
 ]
 UrlPath = Annotated[
-    str, Field(pattern=r"^/([^\s?#/][^\s?#]*)?$"), Allowed("a path that begins with one /, without a query")
+    str,
+    Field(pattern=r"^/([^\s?#/][^\s?#]*)?$"),
+    _PRINTABLE,
+    Allowed("a path that begins with one /, without a query"),
 ]
 StagingUri = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s:]*(:[^\s@]*)?$"),
+    _PRINTABLE,
     AfterValidator(_storage_address),
     Allowed("a URI without a password, such as file:///data/flashpoint or s3://aws_default@bucket/flashpoint"),
 ]

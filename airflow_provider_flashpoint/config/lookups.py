@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 
 from airflow_provider_flashpoint.config.fields import LookupName, Settings
 from airflow_provider_flashpoint.config.model import LookupConfig
@@ -14,6 +15,8 @@ from airflow_provider_flashpoint.config.validation import validated
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"
 _DEFAULT_NAME = "Threatintel_Flashpoint_Intelligence"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+_NOT_IN_TASK_IDS = re.compile(r"[^A-Za-z0-9_.-]+")
+_MAX_STEM_CHARACTERS = 200
 OWN_KEYS = LookupConfig.keys() - {"indicator_type"}
 
 
@@ -115,3 +118,18 @@ def _name_for(indicator_type: str, stem: str) -> str:
 def default_lookup_name(indicator_type: str) -> str:
     """Return the collector's own name of a lookup: ``Threatintel_Flashpoint_Intelligence_Ip_Dst_Port``."""
     return _name_for(indicator_type, _DEFAULT_NAME)
+
+
+def task_names(indicator_types: Iterable[str]) -> dict[str, str]:
+    """Return a name for the tasks of each type: the type with ``_`` for all characters that task ids must not have.
+
+    If that is the name of another type too, a digest of the type is appended.
+    """
+    types = list(indicator_types)
+    names = {each: each for each in types if not _NOT_IN_TASK_IDS.search(each)}
+    for each in types:
+        if each not in names:
+            name = _NOT_IN_TASK_IDS.sub("_", each)
+            digest = sha256(each.encode()).hexdigest()[:16]
+            names[each] = f"{name[:_MAX_STEM_CHARACTERS]}-{digest}" if name in names.values() else name
+    return names

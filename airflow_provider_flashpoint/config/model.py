@@ -13,11 +13,15 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import AfterValidator, Field
 
 from airflow_provider_flashpoint.config.fields import (
+    Columns,
+    ConfigName,
     ConnId,
     Count,
     Environment,
     Flag,
+    IndicatorType,
     Instant,
+    LookupKey,
     LookupName,
     Settings,
     Span,
@@ -27,8 +31,6 @@ from airflow_provider_flashpoint.config.fields import (
     UrlPath,
 )
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
-from airflow_provider_flashpoint.config.validation import Allowed
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.state import LookupStatus
 
@@ -79,24 +81,10 @@ class StreamSettings(StartSettings):
     heal_gaps: Flag = Field(True, description="After a pause of the DAG, read from the checkpoint of the stream on.")
 
 
-def _once_and_without_extra(columns: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(columns)) < len(columns) or EXTRA_COLUMN in columns:
-        raise ValueError("columns are named twice, or are reserved")
-    return columns
-
-
 class LookupSyncSettings(Settings):
     """Settings of the sync of a lookup alone."""
 
-    columns: (
-        Annotated[
-            tuple[Annotated[str, Field(pattern=r"\S")], ...],
-            Field(min_length=1),
-            AfterValidator(_once_and_without_extra),
-            Allowed(f"a list of flattened keys, each once, without {EXTRA_COLUMN}, which is added to them"),
-        ]
-        | None
-    ) = Field(
+    columns: Columns | None = Field(
         None,
         description="Columns of the lookup; the other values go, as JSON, into the column `_extra`. Default: the "
         "keys that the first build finds.",
@@ -116,14 +104,8 @@ class LookupSyncSettings(Settings):
 class LookupPullSettings(StreamSettings):
     """Settings that the pull and the sync of a lookup share."""
 
-    lookup_key: Annotated[
-        Text,
-        Allowed(
-            "a text that is not empty",
-            missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
-        ),
-    ] = Field(description="Key of the flattened indicator whose value tells the rows apart.")
-    indicator_type: Text = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
+    lookup_key: LookupKey = Field(description="Key of the flattened indicator whose value tells the rows apart.")
+    indicator_type: IndicatorType = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
     lookup_name: LookupName = Field(
         description="Name of the lookup in Devo. Set for all lookups, it is the name of a single lookup; for several, "
         "`_<Type>` is appended. Default: `Threatintel_Flashpoint_Intelligence_<Type>`."
@@ -252,6 +234,13 @@ class AlertInput(InputConfig, AlertSettings):
 class CollectorConfig(Settings):
     """The whole file. An input that is absent or off is None; ``notes`` name the parts that are not used, and why."""
 
+    name: Annotated[
+        ConfigName,
+        Field(
+            description="Name of the configuration, where there are several. It ends the ids of its DAGs: "
+            "`flashpoint_indicator__<name>`, `flashpoint_alert__<name>`."
+        ),
+    ] = ""
     indicators: Annotated[IndicatorInput | None, AfterValidator(_if_enabled)] = None
     alerts: Annotated[AlertInput | None, AfterValidator(_if_enabled)] = None
     notes: tuple[str, ...] = ()

@@ -35,14 +35,20 @@ class Problems:
         """Add a problem of the key at ``path``, its full path."""
         self._lines[f"{path}: {text}." if path else f"{text}."] = None
 
+    def error(self) -> ConfigurationError | None:
+        """Return the error with one line for each problem, in the order in which they were found; None without any."""
+        if not self._lines:
+            return None
+        count = f"{len(self._lines)} problems" if len(self._lines) > 1 else "1 problem"
+        return ConfigurationError("\n  ".join([f"{self._source}: {count} found.", *self._lines]))
+
     def raise_if_any(self) -> None:
         """Return if there is no problem.
 
-        :raises ConfigurationError: with one line for each problem, in the order in which they were found.
+        :raises ConfigurationError: see `error`.
         """
-        if self._lines:
-            count = f"{len(self._lines)} problems" if len(self._lines) > 1 else "1 problem"
-            raise ConfigurationError("\n  ".join([f"{self._source}: {count} found.", *self._lines]))
+        if error := self.error():
+            raise error
 
 
 def unknown_key(name: str, known: Iterable[str], *, refused_secrets: tuple[str, ...] = _SECRET_NAMES) -> str:

@@ -15,7 +15,14 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from airflow_provider_flashpoint.config.fields import Settings, Span
-from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput, InputConfig, KeywordFeed, LookupConfig
+from airflow_provider_flashpoint.config.model import (
+    AlertInput,
+    CollectorConfig,
+    IndicatorInput,
+    InputConfig,
+    KeywordFeed,
+    LookupConfig,
+)
 from airflow_provider_flashpoint.config.obfuscation import RuleEntry
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS, SHARED_KEYS, UNUSED
 from airflow_provider_flashpoint.config.validation import allowed_values, fields_of
@@ -30,6 +37,22 @@ can be used as it is, but without its credentials. Times are in UTC.
 
 `airflow-flashpoint config validate` lists all problems of a file. `airflow-flashpoint config schema` prints a JSON
 schema for editors.
+
+## Several configurations
+
+For example, one for each customer, or production beside test. `FLASHPOINT_COLLECTOR_CONFIG` names several files or
+folders, joined by `:`; relative paths begin at the DAG folder. A folder stands for its files `*.yaml`, `*.yml` and
+`*.json`, except hidden files and files without a key of the collector.
+
+Each file makes its own pair of DAGs. The key `name`, at the top of the file, tells them apart; one file may be without.
+
+"""
+_WRONG_FILES = """A file with a mistake has no DAGs, and the others keep theirs. The mistake is an import error of
+`dags/flashpoint_configuration.py`, which has no DAGs, because Airflow runs no DAG of a file with an import error.
+
+- Two files of one name are both wrong, since the DAGs of that name could belong to either.
+- One stream (lookup or table, with its connections) belongs to one file. Of two files, the one without a name has it,
+  then the first by name. `airflow-flashpoint check` also compares the connections: two ids may lead to one domain.
 """
 
 
@@ -37,7 +60,8 @@ def markdown() -> str:
     """Return the documentation of all settings."""
     lookup_keys, alert_keys = LookupConfig.keys() - {"indicator_type"}, AlertInput.keys() - InputConfig.keys()
     return "\n".join([
-        _INTRODUCTION,
+        _INTRODUCTION + _table(CollectorConfig, {"name"}),
+        _WRONG_FILES,
         "## Inputs\n\nIn `inputs.flashpoint_indicator` and `inputs.flashpoint_alert`. All but `id` and `environment` "
         "may also stand in the service, `services.indicators` or `services.alerts`, which outranks the input.\n",
         _table(InputConfig, InputConfig.keys()),
@@ -58,7 +82,7 @@ def json_schema() -> dict[str, Any]:
 
     It describes the nested form. Numbers as text, which the reader takes too, do not conform to it.
     """
-    models = [(model, "validation") for model in (IndicatorInput, AlertInput, LookupConfig, KeywordFeed)]
+    models = [(model, "validation") for model in (CollectorConfig, LookupConfig, KeywordFeed)]
     definitions = models_json_schema(models, ref_template="#/definitions/{model}")[1]["$defs"]  # type: ignore[arg-type]
 
     def properties(model: type[Settings], without: Iterable[str] = ()) -> dict[str, Any]:
@@ -75,7 +99,8 @@ def json_schema() -> dict[str, Any]:
     inputs = {INDICATORS: _input(indicators, indicator_services), ALERTS: _input(alerts, alert_services)}
     unused = {key: {"description": f"Not used: {why}."} for key, why in UNUSED.items()}
     plain = {name: schema for name, schema in definitions.items() if "enum" in schema or name == RuleEntry.__name__}
-    root = _object({"inputs": _object(inputs), **unused})
+    name = properties(CollectorConfig, CollectorConfig.keys() - {"name"})
+    root = _object({**name, "inputs": _object(inputs), **unused})
     return {"$schema": "http://json-schema.org/draft-07/schema#", **root, "definitions": plain}
 
 
@@ -112,7 +137,7 @@ def _default(field: FieldInfo) -> Any:
         return value // next(mark.unit for mark in field.metadata if isinstance(mark, Span))
     if isinstance(value, Enum):
         return value.value
-    return None if field.is_required() or value == () else value
+    return None if field.is_required() or value in {(), ""} else value
 
 
 if __name__ == "__main__":

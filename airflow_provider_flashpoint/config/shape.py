@@ -49,11 +49,13 @@ def folded(document: Any, problems: Problems) -> Section:
         return result
     root = Section(document, "", problems)
     inputs = root.section("inputs") if "inputs" in root else root
-    root.refuse_unknown({"inputs", *UNUSED} | (INPUTS if inputs is root else set()))
+    root.refuse_unknown({"name", "inputs", *UNUSED} | (INPUTS if inputs is root else set()))
     if inputs is not root:
         inputs.refuse_unknown(INPUTS)
     if not inputs.keys() & INPUTS:
         problems.add("inputs", f"at least one input is needed: {INDICATORS} or {ALERTS}")
+    if root.get("name") is not None:
+        result["name"] = root["name"]
     result["indicators"] = _indicators(inputs)
     result["alerts"] = _alerts(inputs)
     result["notes"] = [f"{key} is not used: {why}." for key, why in UNUSED.items() if key in root]

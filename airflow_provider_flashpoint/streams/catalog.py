@@ -51,9 +51,9 @@ def dags_of(config: CollectorConfig) -> list[Any]:
 
     dags = []
     if config.indicators:
-        dags.append(indicator_dag(config.indicators))
+        dags.append(indicator_dag(config.indicators, name=config.name))
     if config.alerts:
-        dags.append(alert_dag(config.alerts))
+        dags.append(alert_dag(config.alerts, name=config.name))
     return dags
 
 

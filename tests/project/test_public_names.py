@@ -32,6 +32,7 @@ PUBLIC = {
         "collector_config_path",
         "default_lookup_name",
         "load_collector_config",
+        "load_collector_configs",
         "parse_collector_config",
     },
     "dag_factory": {"ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "indicator_dag"},
