@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, indicators
+from sandbox.dataset.indicators_v2 import indicators_v2
+from sandbox.dataset.notifications import notifications
 from sandbox.dataset.seed import EDGE_S
 from sandbox.devo.settings import DevoSettings
 from sandbox.errors import InvalidSettingError
@@ -81,6 +83,8 @@ def _publish(sandbox: Sandbox, options: argparse.Namespace) -> None:
     store = sandbox.flashpoint.store
     store.publish_indicators(indicators(seed, options.indicators, from_, to, types=options.types))
     store.publish_alerts(alerts(seed, options.alerts, from_, to))
+    store.publish_indicators_v2(indicators_v2(seed, options.indicators, from_, to))
+    store.publish_notifications(notifications(seed, options.alerts, from_, to))
 
 
 def _greeting(sandbox: Sandbox) -> str:

@@ -32,6 +32,9 @@ class FlashpointControl:
             ),
             ("POST", "indicators/touch", self.touch, "make newer versions: fpid, or count and types; at"),
             ("POST", "alerts", self.publish_alerts, "publish a list of alerts"),
+            ("POST", "indicators-v2", self.publish_indicators_v2, "publish a list of indicators of version 2"),
+            ("POST", "indicators-v2/touch", self.touch_v2, "make newer versions: id, or count and types; at"),
+            ("POST", "notifications", self.publish_notifications, "publish a list of notifications"),
             ("GET", "summary", self.summary, "how many documents there are"),
             (
                 "GET",
@@ -57,6 +60,18 @@ class FlashpointControl:
         new = self._store.publish_alerts(documents)
         return Response.json({"published": len(documents), "new": new}, status=201)
 
+    def publish_indicators_v2(self, request: Request) -> Response:
+        """Publish the list in the body; answer 201 with the counts."""
+        documents = _list(request)
+        new = self._store.publish_indicators_v2(documents)
+        return Response.json({"published": len(documents), "new": new}, status=201)
+
+    def publish_notifications(self, request: Request) -> Response:
+        """Publish the list in the body; answer 201 with the counts."""
+        documents = _list(request)
+        new = self._store.publish_notifications(documents)
+        return Response.json({"published": len(documents), "new": new}, status=201)
+
     def publish_bulk(self, request: Request) -> Response:
         """Publish a block of plain indicators, each made when it is requested; answer 201 with the count."""
         parameters = _object(request, {"type", "count", "from", "to", "columns", "seed"})
@@ -73,20 +88,23 @@ class FlashpointControl:
 
     def touch(self, request: Request) -> Response:
         """Make newer versions of known indicators; answer 200 with their ids."""
-        parameters = _object(request, {"fpid", "count", "types", "at"})
-        types = parameters.get("types")
-        touched = self._store.touch_indicators(
-            fpid=parameters.get("fpid"),
-            count=parameters.get("count"),
-            types=types.split(",") if isinstance(types, str) else types,
-            at=moment(parameters["at"]) if "at" in parameters else None,
-        )
+        touched = self._store.touch_indicators(**_touch(request, "fpid"))
         return Response.json({"count": len(touched), "fpids": touched})
 
+    def touch_v2(self, request: Request) -> Response:
+        """Make newer versions of known indicators of version 2; answer 200 with their ids."""
+        touched = self._store.touch_indicators_v2(**_touch(request, "id"))
+        return Response.json({"count": len(touched), "ids": touched})
+
     def summary(self, request: Request) -> Response:
-        """Return the number of indicators of each type, and the number of alerts."""
-        indicators = self._store.indicators.groups()
-        return Response.json({"indicators": indicators, "alerts": len(self._store.alerts)})
+        """Return the number of indicators of each type, and the number of alerts, of each kind of API."""
+        store = self._store
+        return Response.json({
+            "indicators": store.indicators.groups(),
+            "alerts": len(store.alerts),
+            "indicators_v2": store.indicators_v2.groups(),
+            "notifications": len(store.notifications),
+        })
 
     def expected_indicators(self, request: Request) -> Response:
         """Return the newest record for each value of ``key``."""
@@ -111,6 +129,15 @@ def moment(text: str) -> datetime:
     """
     parsed = datetime.fromisoformat(text)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _touch(request: Request, identity: str) -> dict[str, Any]:
+    parameters = _object(request, {identity, "count", "types", "at"})
+    types = parameters.get("types")
+    return parameters | {
+        "types": types.split(",") if isinstance(types, str) else types,
+        "at": moment(parameters["at"]) if "at" in parameters else None,
+    }
 
 
 def _optional(parameters: Parameters, name: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The legacy API of Flashpoint: indicators under ``/api/v4``, alerts under ``/api/alerting/v1``."""
+"""The legacy API of Flashpoint: indicators, which Ignite serves too as version 1, and alerts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from sandbox.http_service.server import Route
 RESULT_WINDOW = 10_000
 TOTAL_HITS = "x-fp-total-hits"
 
-_INDICATORS = "/api/v4/indicators"
+LEGACY_INDICATORS = "/api/v4/indicators"
+INDICATORS_V1 = "/technical-intelligence/v1"
 _ALERTS = "/api/alerting/v1/alerts"
 _INDICATOR_PARAMETERS = (
     "types", "updated_since", "updated_until", "sort_timestamp", "limit", "skip", "scroll",
@@ -27,17 +28,21 @@ _INDICATOR_PARAMETERS = (
 _ALERT_PARAMETERS = ("since", "until", "size", "scroll_id")
 
 
-class LegacyIndicators:
-    """Answers for ``/api/v4/indicators``."""
+class AttributeIndicators:
+    """Answers for the documents of attributes.
 
-    def __init__(self, store: FlashpointStore, settings: FlashpointSettings) -> None:
+    :param path: where they are served: `LEGACY_INDICATORS` or `INDICATORS_V1`.
+    """
+
+    def __init__(self, store: FlashpointStore, settings: FlashpointSettings, path: str) -> None:
         self._store = store
+        self._path = path
         self._settings = settings
         self._scrolls = Scrolls(settings.scroll_lifetime_s)
 
     def routes(self) -> list[Route]:
         """Return the routes, without a check of the token."""
-        path = _INDICATORS
+        path = self._path
         return [
             Route("GET", f"{path}/attribute", self.attributes, "indicators: types, updated_since, limit, skip"),
             Route("GET", f"{path}/simple", self.simple, "the same, in short form"),
@@ -92,6 +97,8 @@ class LegacyIndicators:
         if skip + limit > RESULT_WINDOW:
             raise Refusal(400, {"message": "Result window is too large"})
         bodies = [body(key) for key in selection.page(order, skip, limit)]
+        if self._settings.touched_per_page:
+            self._store.touch_indicators(count=self._settings.touched_per_page)
         return Response(200, _JSON | headers, _list(bodies))
 
     def _order(self, parameters: Parameters) -> Order:

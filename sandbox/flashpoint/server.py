@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sandbox.flashpoint.control import FlashpointControl
-from sandbox.flashpoint.legacy import LegacyAlerts, LegacyIndicators
+from sandbox.flashpoint.indicators_v2 import IndicatorsV2
+from sandbox.flashpoint.legacy import INDICATORS_V1, LEGACY_INDICATORS, AttributeIndicators, LegacyAlerts
+from sandbox.flashpoint.notifications import Notifications
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.http_service.faults import FaultScript
@@ -19,7 +21,7 @@ _BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
 
 
 class FlashpointServer(HttpServer):
-    """Serves the APIs of Flashpoint for the documents in ``store``.
+    """Serves all API generations of Flashpoint, chosen by path, for the documents in ``store``.
 
     :param settings: the behaviour and the token.
     """
@@ -37,9 +39,11 @@ class FlashpointServer(HttpServer):
         self.settings = settings or FlashpointSettings()
         self.store = FlashpointStore(self.settings.bounds)
         self.add_routes(FlashpointControl(self.store).routes())
-        self._add_api(LegacyIndicators(self.store, self.settings).routes())
+        for path in (LEGACY_INDICATORS, INDICATORS_V1):
+            self._add_api(AttributeIndicators(self.store, self.settings, path).routes())
         self._add_api(LegacyAlerts(self.store, self.settings).routes())
-        # Routes of other API generations belong here, with the same store.
+        self._add_api(IndicatorsV2(self.store, self.settings).routes())
+        self._add_api(Notifications(self.store, self.settings).routes())
 
     def airflow_connection(self) -> dict[str, str]:
         """Return the fields of an Airflow connection to this server."""

@@ -20,6 +20,11 @@ class FlashpointSettings:
     :param indicator_order: order by update time if a request has no ``sort_timestamp``; ``shuffled`` also ignores
         ``sort_timestamp``.
     :param alert_order: order by ``ts``.
+    :param notification_order: ignore the ``sort`` of a request for notifications, and use this order by ``created_at``.
+    :param pagination: send ``pagination`` with the pages of Ignite, which clients say may be missing.
+    :param result_window_v2: the most indicators of version 2 that ``from`` and ``size`` reach, None for no limit. The
+        service's own limit is not public.
+    :param touched_per_page: how many indicators get a newer version after each page of indicators.
     :param latency_s: seconds added to each answer of the API, for benchmarks.
     """
 
@@ -29,6 +34,10 @@ class FlashpointSettings:
     total_hits_header: bool = True
     indicator_order: Order = "asc"
     alert_order: Order = "desc"
+    notification_order: Order | None = None
+    pagination: bool = True
+    result_window_v2: int | None = 10_000
+    touched_per_page: int = 0
     default_limit: int = 100
     max_limit: int = 1000
     default_size: int = 50

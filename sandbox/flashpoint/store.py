@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from sandbox.errors import InvalidSettingError
-from sandbox.flashpoint.index import (
-    Block,
-    Selection,
-    UpdateIndex,
-    Version,
-    time_us,
+from sandbox.flashpoint.index import Block, Selection, UpdateIndex, time_us
+from sandbox.flashpoint.versions import (
+    ALERTS,
+    alert_version,
+    at_path,
+    epoch_us,
+    indicator_v2_version,
+    indicator_version,
+    notification_version,
+    touched,
+    touched_v2,
 )
-from sandbox.http_service.message import encode_json
 
 Bounds = Literal["[]", "[)", "(]", "()"]
 
-ALERTS = "alerts"
 _US_PER_S = 1_000_000
 
 
@@ -50,6 +52,9 @@ class ExpectedIndicators:
 class FlashpointStore:
     """The newest versions of indicators, by type, and of alerts.
 
+    ``indicators`` and ``alerts`` are those of the legacy API, the former also of version 1; ``indicators_v2`` and
+    ``notifications`` those of Ignite.
+
     :param bounds: whether a window includes its ends.
     """
 
@@ -57,6 +62,8 @@ class FlashpointStore:
         self.bounds = bounds
         self.indicators = UpdateIndex()
         self.alerts = UpdateIndex()
+        self.indicators_v2 = UpdateIndex()
+        self.notifications = UpdateIndex()
 
     def publish_indicators(self, documents: Iterable[dict[str, Any]]) -> int:
         """Add indicators, which replace earlier versions; return the number of new ones.
@@ -65,7 +72,7 @@ class FlashpointStore:
 
         :raises InvalidSettingError: one lacks ``fpid`` or ``type``; then none is added.
         """
-        return self.indicators.publish([_indicator_version(document) for document in documents])
+        return self.indicators.publish([indicator_version(document) for document in documents])
 
     def publish_block(self, block: Block) -> None:
         """Add a block of indicators, each made when it is requested."""
@@ -78,7 +85,21 @@ class FlashpointStore:
 
         :raises InvalidSettingError: one lacks an ``alert_id`` that is a UUID; then none is added.
         """
-        return self.alerts.publish([_alert_version(document) for document in documents])
+        return self.alerts.publish([alert_version(document) for document in documents])
+
+    def publish_indicators_v2(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add indicators of version 2, updated at ``modified_at``; return the number of new ones.
+
+        :raises InvalidSettingError: one lacks ``id``, ``type`` or ``modified_at``; then none is added.
+        """
+        return self.indicators_v2.publish([indicator_v2_version(document) for document in documents])
+
+    def publish_notifications(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add notifications; return the number of new ones.
+
+        :raises InvalidSettingError: one lacks ``id`` or ``created_at``; then none is added.
+        """
+        return self.notifications.publish([notification_version(document) for document in documents])
 
     def touch_indicators(
         self,
@@ -96,29 +117,38 @@ class FlashpointStore:
         :param at: the new update time, in whole seconds; now by default.
         :raises InvalidSettingError: the indicator is unknown.
         """
-        if fpid is not None:
-            key = self.indicators.find(fpid)
-            if key is None:
-                raise InvalidSettingError(f"The sandbox knows no indicator {fpid!r}.")
-            keys = [key]
-        else:
-            selection = self.select_indicators(types, None, None)
-            keys = selection.page("asc", 0, len(selection) if count is None else count)
-        moment = int((at or datetime.now(UTC)).timestamp())
-        newer = [_touched(json.loads(self.indicators.body(key)), moment) for key in keys]
+        newer = self._touched(self.indicators, touched, identity=fpid, count=count, types=types, at=at)
         self.publish_indicators(newer)
         return [document["fpid"] for document in newer]
+
+    def touch_indicators_v2(
+        self,
+        *,
+        id: str | None = None,
+        count: int | None = None,
+        types: Iterable[str] | None = None,
+        at: datetime | None = None,
+    ) -> list[str]:
+        """Make newer versions of known indicators of version 2, see `touch_indicators`."""
+        newer = self._touched(self.indicators_v2, touched_v2, identity=id, count=count, types=types, at=at)
+        self.publish_indicators_v2(newer)
+        return [document["id"] for document in newer]
 
     def select_indicators(
         self, types: Iterable[str] | None, since: datetime | None, until: datetime | None
     ) -> Selection:
         """Return the indicators of these types (all) that were updated in the window."""
-        groups = None if types is None else sorted({each.lower() for each in types})
-        return self.indicators.select(groups, *self._bounds_us(since, until))
+        return self.indicators.select(_groups(types), *self.bounds_us(since, until))
+
+    def select_indicators_v2(
+        self, types: Iterable[str] | None, after: datetime | None, before: datetime | None
+    ) -> Selection:
+        """Return the indicators of version 2 of these types (all) that were modified in the window."""
+        return self.indicators_v2.select(_groups(types), *self.bounds_us(after, before))
 
     def select_alerts(self, since: datetime | None, until: datetime | None) -> Selection:
         """Return the alerts of the window."""
-        return self.alerts.select([ALERTS], *self._bounds_us(since, until))
+        return self.alerts.select([ALERTS], *self.bounds_us(since, until))
 
     def expected_indicators(
         self, indicator_type: str, key: str, since: datetime | None = None, until: datetime | None = None
@@ -132,7 +162,7 @@ class FlashpointStore:
         selection = self.select_indicators([indicator_type], since, until)
         for each in selection.walk("asc"):
             document = json.loads(self.indicators.body(each))
-            value = _at_path(document, key)
+            value = at_path(document, key)
             if value is None or value == "":
                 without_key += 1
                 continue
@@ -144,58 +174,33 @@ class FlashpointStore:
         """Return the ids of the alerts of the window, oldest first."""
         return [self.alerts.identity(key) for key in self.select_alerts(since, until).walk("asc")]
 
-    def _bounds_us(self, since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
-        low = None if since is None else _epoch_us(since) + (self.bounds[0] == "(")
-        high = None if until is None else _epoch_us(until) + (self.bounds[1] == "]")
+    def bounds_us(self, since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
+        """Return the microseconds ``[low, high)`` of a window; None is no bound."""
+        low = None if since is None else epoch_us(since) + (self.bounds[0] == "(")
+        high = None if until is None else epoch_us(until) + (self.bounds[1] == "]")
         return low, high
 
-
-def _epoch_us(moment: datetime) -> int:
-    return round(moment.timestamp() * _US_PER_S)
-
-
-def _now_s() -> float:
-    return datetime.now(UTC).timestamp()
-
-
-def _indicator_version(document: dict[str, Any]) -> Version:
-    for name in ("fpid", "type"):
-        if not isinstance(document.get(name), str):
-            raise InvalidSettingError(f"An indicator needs a {name!r} that is a text.")
-    header = document.get("header_")
-    moment = header.get("indexed_at") if isinstance(header, dict) else document.get("timestamp")
-    seconds = float(_now_s() if moment is None else moment)
-    return Version(document["fpid"], document["type"].lower(), round(seconds * _US_PER_S), encode_json(document))
-
-
-def _alert_version(document: dict[str, Any]) -> Version:
-    try:
-        identity = str(UUID(document.get("alert_id")))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidSettingError("An alert needs an 'alert_id' that is a UUID.") from error
-    moment = document.get("ts")
-    if moment is None:
-        moment = _at_path(document, "source.first_observed_at.timestamp")
-    seconds = float(_now_s() if moment is None else moment)
-    return Version(identity, ALERTS, round(seconds * _US_PER_S), encode_json(document))
+    def _touched(
+        self,
+        index: UpdateIndex,
+        newer: Callable[[dict[str, Any], int], dict[str, Any]],
+        *,
+        identity: str | None,
+        count: int | None,
+        types: Iterable[str] | None,
+        at: datetime | None,
+    ) -> list[dict[str, Any]]:
+        if identity is not None:
+            key = index.find(identity)
+            if key is None:
+                raise InvalidSettingError(f"The sandbox knows no indicator {identity!r}.")
+            keys = [key]
+        else:
+            selection = index.select(_groups(types), None, None)
+            keys = selection.page("asc", 0, len(selection) if count is None else count)
+        moment = int((at or datetime.now(UTC)).timestamp())
+        return [newer(json.loads(index.body(key)), moment) for key in keys]
 
 
-def _touched(document: dict[str, Any], moment: int) -> dict[str, Any]:
-    header = dict(document.get("header_") or {})
-    header |= {"indexed_at": moment, "ingested_at": moment - 3, "observed_at": moment - 3}
-    seen = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return document | {"header_": header, "last_seen": seen, "timestamp": str(moment - 99)}
-
-
-def _at_path(document: Any, path: str) -> Any:
-    """Return the value at a flattened path, or None if there is none. Keys may contain dots."""
-    if not isinstance(document, dict):
-        return None
-    if path in document:
-        return document[path]
-    parts = path.split(".")
-    for length in range(1, len(parts)):
-        found = _at_path(document.get(".".join(parts[:length])), ".".join(parts[length:]))
-        if found is not None:
-            return found
-    return None
+def _groups(types: Iterable[str] | None) -> list[str] | None:
+    return None if types is None else sorted({each.lower() for each in types})

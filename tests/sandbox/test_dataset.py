@@ -13,8 +13,11 @@ import pytest
 
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, bulk_indicators, indicators
 from sandbox.dataset.hostile import HOSTILE_TEXTS
+from sandbox.dataset.indicators_v2 import indicators_v2
+from sandbox.dataset.notifications import notifications
 from sandbox.dataset.realistic import RealisticIndicators
 from sandbox.errors import InvalidSettingError
+from sandbox.flashpoint.versions import iso_us
 
 FROM = datetime(2024, 1, 1, 0, 2, tzinfo=UTC)
 TO = datetime(2024, 1, 2, 0, 2, tzinfo=UTC)
@@ -223,3 +226,14 @@ def test_realistic_times_are_in_the_order_in_which_the_service_sets_them() -> No
         assert times == sorted(set(times))
         assert header["observed_at"] == header["ingested_at"]
         assert times[-1] * 1_000_000 == REALISTIC.time_us(offset)
+
+
+@pytest.mark.parametrize(("make", "time"), [(indicators_v2, "modified_at"), (notifications, "created_at")])
+def test_the_documents_of_ignite(make: Any, time: str) -> None:
+    """They are reproducible, lie in the interval, have ids of their own, and some share a microsecond."""
+    documents = list(make(7, 500, FROM, TO))
+    assert documents == list(make(7, 500, FROM, TO))
+    times = [iso_us(each[time]) for each in documents]
+    assert all(FROM.timestamp() * 1e6 <= each < TO.timestamp() * 1e6 for each in times)
+    assert len({each["id"] for each in documents}) == 500
+    assert len(set(times)) < 500

@@ -43,7 +43,16 @@ def get(server: FlashpointServer, path: str, **headers: str) -> requests.Respons
     return requests.get(server.url + path, headers=headers, timeout=TIMEOUT_S)
 
 
-@pytest.mark.parametrize("path", ["/api/v4/indicators/attribute", "/api/alerting/v1/alerts"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v4/indicators/attribute",
+        "/api/alerting/v1/alerts",
+        "/technical-intelligence/v1/attribute",
+        "/technical-intelligence/v2/indicators",
+        "/alert-management/v1/notifications",
+    ],
+)
 @pytest.mark.parametrize(
     ("authorization", "status", "message"),
     [
