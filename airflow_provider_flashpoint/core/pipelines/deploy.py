@@ -70,7 +70,8 @@ def columns_of(stage: Stage, *, key: RowKey, wanted: Sequence[str] | None, limit
     :raises ConfigurationError: the stage has no column of that key; the message lists its columns.
     """
     found = stage.summary.columns
-    if stage.summary.records and key.column not in found:
+    # A rare key may be missing among the names of a stage that was pulled without it.
+    if stage.summary.records and key.column not in found and not any(key.column in row for row in stage.rows()):
         shown = ", ".join(sorted(found)[:_MAX_COLUMNS_SHOWN]) + (", ..." if len(found) > _MAX_COLUMNS_SHOWN else "")
         raise ConfigurationError(
             f"lookup_key is {key.column!r}, which is not a key of the flattened data. The keys there are: {shown}."

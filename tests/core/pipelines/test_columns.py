@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = RowKey("value.domain", ("header_.indexed_at", "timestamp"))
@@ -30,9 +31,9 @@ ROW = {
 ORDERED = ("value.domain", "type", "value.comment", "header_.indexed_at", "timestamp", "Event.info", "category")
 
 
-def stage_of(directory: Path, rows: list[dict[str, Any]]) -> Stage:
+def stage_of(directory: Path, rows: list[dict[str, Any]], key: RowKey | None = KEY) -> Stage:
     window = Window(START, START + timedelta(hours=1))
-    with StageWriter(directory, window=window, pulled_at=window.end, key=KEY) as writer:
+    with StageWriter(directory, window=window, pulled_at=window.end, key=key) as writer:
         for row in rows:
             writer.add([row])
         return Stage(writer.directory, writer.finish())
@@ -85,6 +86,39 @@ def test_a_rare_key_is_a_column(tmp_path: Path) -> None:
     """The key of the lookup is never left out, even if most rows lack it."""
     rows = [{f"a{number}": 1 for number in range(MOST_NAMES + 5)}] * 3 + [{"value.domain": "a"}]
     assert found(tmp_path, rows, limit=2) == ("value.domain", "a0", "_extra")
+
+
+MANY = {f"a{number}": 1 for number in range(MOST_NAMES + 5)}
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize("pulled_with", [KEY, RowKey("fpid", ()), None], ids=["the key", "another key", "no key"])
+@pytest.mark.parametrize(
+    ("column", "rows"),
+    [
+        ("value.domain", [MANY, MANY, {"value.domain": "a"}]),
+        ("value.domain", [{"value.domain": "a"}, MANY, MANY]),
+        ("zz", [{**MANY, "zz": "a"}]),
+        ("zz", [MANY, MANY, {"zz": None}]),
+        (LONG, [{LONG: "a", "b": 1}]),
+        ("zz", [{f"{number:06d}": 1 for number in range(100_001)}, {"zz": "a"}]),
+        ("zz", [{f"{number:0240d}": 1 for number in range(500)}, {"zz": "a"}]),
+    ],
+)
+def test_a_key_that_any_row_has_is_found(
+    tmp_path: Path, column: str, rows: list[dict[str, Any]], pulled_with: RowKey | None
+) -> None:
+    """A key that is too rare or too long for the names of the stage is the key all the same."""
+    stage = stage_of(tmp_path, rows, RowKey(column, ()) if pulled_with is KEY else pulled_with)
+    assert columns_of(stage, key=RowKey(column, ()), wanted=None)[0] == column
+
+
+@pytest.mark.parametrize("column", ["value.ip", "Value.Domain", "value", "", "a0 "])
+def test_a_key_that_no_row_has_is_refused(tmp_path: Path, column: str) -> None:
+    """The message lists the keys of the data."""
+    stage = stage_of(tmp_path, [MANY, {"value.domain": "a"}], None)
+    with pytest.raises(ConfigurationError, match="which is not a key of the flattened data"):
+        columns_of(stage, key=RowKey(column, ()), wanted=None)
 
 
 @pytest.mark.parametrize("length", [5, 240, 251, 100_000])
