@@ -21,8 +21,11 @@ SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format":
 
 _BEARER = re.compile(r"bearer(\s+|\Z)", re.IGNORECASE)
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # byte order mark and zero-width characters, which str.strip() keeps
-# Asterisks or dots, as forms and logs show a secret; the mask of Airflow 2; <...>, as our documents name a value.
-_PLACEHOLDER = re.compile(r"[*•●]+|<[^<>]*>|RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER")
+# Asterisks or dots, as forms and logs show a secret; the mask of Airflow 2; <...> and ..., as our texts name a value.
+_MASK = r"[*\u2022\u25cf\u25aa\u25a0\u2588\u2217\u2731\uff0a]"  # asterisks, dots and blocks
+_PLACEHOLDER = re.compile(
+    rf"{_MASK}(?:[-_\s]*{_MASK})*|\.{{3,}}|\u2026+|<[^<>]*>|RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"
+)
 _URL_PARTS = re.compile(r"[/:@?#&=]")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _PRIVATE_KEY = "PRIVATE KEY-----"

@@ -27,6 +27,12 @@ PLACEHOLDERS = [
     "<API token>",
     "<token of the Lookups API>",
     "<>",
+    "...",
+    "\u2026",
+    "****-****",
+    "*** ***",
+    "\uff0a\uff0a\uff0a",
+    "\u2588\u2588\u2588",
     "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER",
 ]
 REFUSED = r"a mask or a placeholder \(asterisks, or <...>\) was stored in place of the value; enter the value itself"
@@ -85,7 +91,10 @@ def test_a_secret_in_brackets_is_not_shown() -> None:
     assert "opensesame" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["a***", "***a", "a<b>c", "p*ss", "< >x", "5 * 3", "<", "a.*.b", "RATHER_LONG"])
+@pytest.mark.parametrize(
+    "value",
+    ["a***", "***a", "a<b>c", "p*ss", "< >x", "5 * 3", "<", "a.*.b", "RATHER_LONG", "..", "...a", "-", "*!*", "*-"],
+)
 def test_a_value_that_contains_such_characters_is_kept(value: str) -> None:
     """Only the whole value is a mask or a placeholder; a secret may contain the same characters."""
     assert read("flashpoint", {"obfuscation_secret": value}).obfuscation_secret == value
@@ -94,9 +103,10 @@ def test_a_value_that_contains_such_characters_is_kept(value: str) -> None:
 def test_every_placeholder_of_our_documents_is_refused() -> None:
     """The commands of the documents, pasted as they are, store nothing but refused values."""
     root = Path(__file__).parents[2]
-    texts = [path.read_text(encoding="utf-8") for path in (root / "README.md", root / "docs/compose/env.example")]
-    found = {each for text in texts for each in re.findall(r"""['"](<[^<>'"]+>)['"]""", text)}
-    assert {"<API token>", "<domain>", "<token of the Lookups API>"} <= found
+    places = ("README.md", "docs/compose/env.example", "airflow_provider_flashpoint/streams/readiness.py")
+    texts = [(root / place).read_text(encoding="utf-8") for place in places]
+    found = {each for text in texts for each in re.findall(r"""['"](<[^<>'"]+>|\.+)['"]""", text)}
+    assert {"<API token>", "<domain>", "<token of the Lookups API>", "..."} <= found
     for each in found:
         with pytest.raises(ConfigurationError, match=REFUSED):
             read("devo", {"domain": each})
