@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataInterval
 from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
 from airflow_provider_flashpoint.config.lookups import task_names
 from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
-from airflow_provider_flashpoint.config.shape import FEEDS
+from airflow_provider_flashpoint.config.shape import FEEDS, dag_id
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
@@ -140,7 +140,7 @@ def _dag(
     if config.environment:
         tags.append(f"environment:{config.environment}")
     with DAG(
-        f"{module}__{name}" if name else module,
+        dag_id(module, name),
         schedule=DeltaDataIntervalTimetable(config.request_period),
         start_date=config.initial_start_time or DEFAULT_START,
         catchup=config.catchup,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
-from airflow_provider_flashpoint.cli.config import add_file_option, find_file, summary_of
+from airflow_provider_flashpoint.cli.config import summary_of
+from airflow_provider_flashpoint.cli.files import add_file_option, read_files
 from airflow_provider_flashpoint.cli.report import Report
-from airflow_provider_flashpoint.config import CollectorConfig, load_collector_config
-from airflow_provider_flashpoint.streams.catalog import dags_of
+from airflow_provider_flashpoint.config import CollectorConfig
+from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
 from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine, staging_findings
 
 
@@ -28,26 +31,51 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    loaded: list[CollectorConfig] = []
-
-    def load() -> str:
-        file = find_file(options.config)
-        loaded.append(load_collector_config(file))
-        return f"{file}: {summary_of(loaded[0])}."
-
+    configs, findings = [], []
+    try:
+        files = read_files(options.config)
+    except ConfigurationError as error:
+        files = []
+        findings.append(Finding("configuration", False, str(error)))
+    for file in files:
+        if file.config:
+            configs.append(file.config)
+            findings.append(Finding("configuration", True, f"{file.path}: {summary_of(file.config)}."))
+        elif file.error:
+            findings.append(Finding("configuration", False, str(file.error)))
     airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
-    findings = [examine("configuration", load), airflow]
-    config = loaded[0] if loaded else None
+    findings.append(airflow)
     if airflow.good:
-        findings += [examine("DAGs", partial(_dags, config))] if config else []
+        findings += [examine("DAGs", partial(_dags, configs))] if configs else []
+        findings += [examine("streams", partial(_streams, configs))] if len(configs) > 1 else []
         # Connections can come from the environment or a secrets backend, so they are checked without a database too.
-        findings += [examine("database", _database), *staging_findings(config), *connection_findings(config)]
+        findings += [examine("database", _database), *staging_findings(configs), *connection_findings(configs)]
     data = {"findings": [asdict(finding) for finding in findings]}
     return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
 
 
-def _dags(config: CollectorConfig) -> str:
-    return f"{', '.join(dag.dag_id for dag in dags_of(config)) or 'none'}."
+def _dags(configs: Sequence[CollectorConfig]) -> str:
+    return f"{', '.join(dag.dag_id for config in configs for dag in dags_of(config)) or 'none'}."
+
+
+def _streams(configs: Sequence[CollectorConfig]) -> str:
+    """Compare the streams of all configurations: two connections may lead to one domain.
+
+    :raises ConfigurationError: two DAGs fill one stream.
+    """
+    dag_ids = defaultdict(list)
+    streams = configured_streams(dag for config in configs for dag in dags_of(config))
+    for stream in streams:
+        if stream.task and not stream.problem:
+            dag_ids[stream.kind, stream.name, stream.destination, stream.source].append(stream.task.dag_id)
+    twice = [
+        f"{name} in {destination}, from {source}, is filled by {' and '.join(ids)}"
+        for (_, name, destination, source), ids in dag_ids.items()
+        if len(ids) > 1
+    ]
+    if twice:
+        raise ConfigurationError(f"{'; '.join(twice)}. Leave each stream to one configuration.")
+    return f"{len(streams)} streams, each filled by one DAG."
 
 
 def _database() -> str:

@@ -7,26 +7,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
 from airflow_provider_flashpoint.cli.report import Report, table
-from airflow_provider_flashpoint.config import CollectorConfig, collector_config_path, load_collector_config
-from airflow_provider_flashpoint.config.load import FILE_NAME, PATH_VARIABLE
+from airflow_provider_flashpoint.config import CollectorConfig
+from airflow_provider_flashpoint.config.load import ConfigFile
 from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.reference import json_schema
+from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
-
-_INPUTS = ("flashpoint_indicator", "flashpoint_alert")
-_DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
-_FILE_HELP = (
-    f"the configuration file; by default the path in {PATH_VARIABLE}, else {FILE_NAME} in ${_DAGS_FOLDER}, "
-    "in ./dags or in $AIRFLOW_HOME/dags"
-)
+from airflow_provider_flashpoint.streams.readiness import reason_of
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -35,40 +31,19 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("config", help="validate or explain the configuration file", description=text)
     actions = parser.add_subparsers(metavar="action", required=True)
     for name, run, text in (
-        ("validate", _validate, "Print every problem of the file: key, value, what is allowed. Needs no Airflow."),
+        (
+            "validate",
+            _validate,
+            "Print every problem of the file: key, value, what is allowed. Where Airflow is, build the DAGs.",
+        ),
         ("explain", _explain, "Print the DAGs, tasks, lookups, schedules and windows that the file makes."),
     ):
         action = actions.add_parser(name, parents=[shared], help=text, description=text)
-        action.add_argument("file", nargs="?", type=Path, help=_FILE_HELP)
+        action.add_argument("file", nargs="*", type=Path, help=FILE_HELP)
         action.set_defaults(run=run)
     text = "Print the JSON schema of the file, with which editors complete and check it."
     schema = actions.add_parser("schema", parents=[shared], help=text, description=text)
     schema.set_defaults(run=_schema)
-
-
-def add_file_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config`` to the parser of a command."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help=_FILE_HELP)
-
-
-def find_file(path: Path | None) -> Path:
-    """Return the configuration file: ``path``, or the first default place that has one.
-
-    :raises ConfigurationError: there is none; the message names the places.
-    """
-    if path is not None:
-        return collector_config_path(path) if path.is_dir() else path
-    dags_folder = os.environ.get(_DAGS_FOLDER)
-    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
-    folders = [*([Path(dags_folder).expanduser()] if dags_folder else []), Path("dags"), home / "dags"]
-    places = [collector_config_path(folder) for folder in folders]
-    for place in places:
-        if place.exists():
-            return place
-    raise ConfigurationError(
-        f"The configuration file is not at {', nor at '.join(dict.fromkeys(map(str, places)))}. "
-        f"Name the file, or set {PATH_VARIABLE} to its path."
-    )
 
 
 def summary_of(config: CollectorConfig) -> str:
@@ -83,16 +58,36 @@ def summary_of(config: CollectorConfig) -> str:
 
 
 def _validate(options: argparse.Namespace) -> Report:
-    file = find_file(options.file)
-    try:
-        config = load_collector_config(file)
-    except ConfigurationError as error:
-        heading, *found = str(error).removeprefix(f"{file}: ").split("\n  ")
-        problems = found or [heading]
-        lines = [f"{file}: not valid", *(f"  {problem}" for problem in problems)]
-        return Report({"file": str(file), "problems": problems, "notes": []}, lines, exit_code=1)
-    lines = [f"{file}: valid, {summary_of(config)}", *(f"  note: {note}" for note in config.notes)]
-    return Report({"file": str(file), "problems": [], "notes": list(config.notes)}, lines)
+    checked, lines = [], []
+    for file in read_files(options.file):
+        problems, notes = [*_problems(file)], [*file.config.notes] if file.config else []
+        name = file.config.name if file.config else None
+        checked.append({"file": str(file.path), "name": name, "problems": problems, "notes": notes})
+        verdict = (
+            f"valid, {summary_of(file.config)}" if file.config else "ignored, since it has no key of the collector"
+        )
+        lines += [f"{file.path}: {'not valid' if problems else verdict}", *(f"  {problem}" for problem in problems)]
+        lines += [f"  note: {note}" for note in notes]
+    data = {
+        "file": os.pathsep.join(str(each["file"]) for each in checked),
+        "problems": [problem for each in checked for problem in each["problems"] or ()],
+        "notes": [note for each in checked for note in each["notes"] or ()],
+        "configurations": checked,
+    }
+    return Report(data, lines, exit_code=1 if data["problems"] else 0)
+
+
+def _problems(file: ConfigFile) -> Iterator[str]:
+    """Yield what is wrong with a file. Where Airflow is installed, its DAGs are built too."""
+    if file.error:
+        heading, *found = str(file.error).removeprefix(f"{file.path}: ").split("\n  ")
+        yield from found or [heading]
+    elif file.config and find_spec("airflow"):
+        try:
+            for dag in dags_of(file.config):
+                dag.validate()
+        except Exception as error:  # Airflow, its settings and its policies can raise anything
+            yield f"Airflow does not build the DAGs: {reason_of(error)}"
 
 
 def _schema(options: argparse.Namespace) -> Report:
@@ -101,20 +96,35 @@ def _schema(options: argparse.Namespace) -> Report:
 
 
 def _explain(options: argparse.Namespace) -> Report:
-    file = find_file(options.file)
-    config = load_collector_config(file)
+    files = read_files(options.file)
+    if error := next((file.error for file in files if file.error), None):
+        raise error
     database.start()
-    inputs = dict(zip(_INPUTS, (config.indicators, config.alerts), strict=True))
-    explained, lines = [], [f"{file}"]
-    for dag in dags_of(config):
-        explained.append(_dag_dict(dag, inputs[dag.dag_id]))
-        lines += ["", *_dag_lines(explained[-1])]
-    without_dag = [name for name, part in inputs.items() if part is None]
-    lines += [""] if without_dag or config.notes else []
-    lines += [f"{name} is off or not in the file: it has no DAG." for name in without_dag]
-    lines += [f"note: {note}" for note in config.notes]
-    data = {"file": str(file), "dags": explained, "without_dag": without_dag, "notes": list(config.notes)}
-    return Report(data, lines)
+    explained = [_explained(file.path, file.config) for file in files if file.config]
+    data = {key: [each for one in explained for each in one[key]] for key in ("dags", "without_dag", "notes")}
+    lines = "\n\n".join("\n".join(_explained_lines(one)) for one in explained).split("\n")
+    return Report({"file": os.pathsep.join(one["file"] for one in explained), **data}, lines)
+
+
+def _explained(path: Path, config: CollectorConfig) -> dict[str, Any]:
+    inputs = {dag_id(INDICATORS, config.name): config.indicators, dag_id(ALERTS, config.name): config.alerts}
+    return {
+        "file": str(path),
+        "dags": [_dag_dict(dag, inputs[dag.dag_id]) for dag in dags_of(config)],
+        "without_dag": [name for name, part in inputs.items() if part is None],
+        "notes": list(config.notes),
+    }
+
+
+def _explained_lines(explained: Mapping[str, Any]) -> Iterator[str]:
+    yield explained["file"]
+    for dag in explained["dags"]:
+        yield ""
+        yield from _dag_lines(dag)
+    if explained["without_dag"] or explained["notes"]:
+        yield ""
+    yield from (f"{name} is off or not in the file: it has no DAG." for name in explained["without_dag"])
+    yield from (f"note: {note}" for note in explained["notes"])
 
 
 def _dag_dict(dag: Any, source: Any) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
-from airflow_provider_flashpoint.cli.config import add_file_option, find_file
+from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
-from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -86,14 +85,19 @@ def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
 def _stream(options: argparse.Namespace) -> Stream:
     database.start()
     database.state_variables()  # fails without a database; reading one Variable would not
-    file = find_file(options.config)
-    configured = configured_streams(dags_of(load_collector_config(file)))
+    configs, errors = read_configs(options.config)
+    configured = configured_streams(dag for config in configs for dag in dags_of(config))
     streams = [stream for stream in configured if stream.is_lookup == (options.option == "--type")]
-    for stream in streams:
-        if stream.matches(options.name):
-            return stream
+    found = [stream for stream in streams if stream.matches(options.name)]
+    if len(found) == 1:
+        return found[0]
+    if len(found) > 1:
+        dag_ids = ", ".join(stream.task.dag_id for stream in found if stream.task)
+        raise WrongUsage(f"{options.option} {options.name!r} is in several DAGs: {dag_ids}. Name a file by --config.")
+    if errors:
+        raise errors[0]
     known = ", ".join(str(stream.content) for stream in streams)
-    raise WrongUsage(f"{options.option} {options.name!r} is not in {file}; there is: {known or 'none'}.")
+    raise WrongUsage(f"{options.option} {options.name!r} is not in the configuration; there is: {known or 'none'}.")
 
 
 def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:

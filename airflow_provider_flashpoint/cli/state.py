@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
-from airflow_provider_flashpoint.cli.config import add_file_option, find_file
+from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table, visible
-from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -109,14 +108,12 @@ def _set(options: argparse.Namespace) -> Report:
 def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
     """Return the streams that the arguments name, or all; and notes on why some may be missing."""
     database.start()
-    notes, config = [], None
-    try:
-        config = load_collector_config(find_file(options.config))
-    except ConfigurationError as error:
-        if options.config is not None:
-            raise
-        notes.append(f"Only streams with a state are listed, since the configuration cannot be read. {error}")
-    streams = all_streams(config)
+    configs, errors = read_configs(options.config)
+    if errors and options.config:
+        raise errors[0]
+    text = f"Only streams with a state are listed{' of one configuration' if configs else ''}, since"
+    notes = [f"{text} the configuration cannot be read. {error}" for error in errors]
+    streams = all_streams(configs)
     if not options.stream:
         return streams, notes
     named: dict[str, Stream] = {}

@@ -37,6 +37,11 @@ INDICATOR_KEYS = (IndicatorInput.keys() | SHARED_KEYS) - _OF_INPUT
 ALERT_KEYS = (AlertInput.keys() | {"override_tag"}) - _OF_INPUT - set(FEEDS)
 
 
+def dag_id(input_name: str, name: str) -> str:
+    """Return the id of the DAG of an input, in the configuration with this name."""
+    return f"{input_name}__{name}" if name else input_name
+
+
 def folded(document: Any, problems: Problems) -> Section:
     """Return a document in the shape of `CollectorConfig`, with the place of each key in the file.
 

@@ -82,14 +82,14 @@ def stream_of_variable(variable: str) -> Stream | None:
     return None
 
 
-def all_streams(config: CollectorConfig | None) -> list[Stream]:
-    """Return the streams of the configuration, then those that only have a state in Airflow's database.
+def all_streams(configs: Iterable[CollectorConfig]) -> list[Stream]:
+    """Return the streams of the configurations, then those that only have a state in Airflow's database.
 
     :raises ConfigurationError: the database does not answer.
     """
     from airflow_provider_flashpoint.airflow_runtime.database import state_variables
 
-    configured = configured_streams(dags_of(config)) if config else []
+    configured = configured_streams(dag for config in configs for dag in dags_of(config))
     known = {stream.variable for stream in configured}
     stored = (stream_of_variable(variable) for variable in state_variables() if variable not in known)
     return [*configured, *(stream for stream in stored if stream)]

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,9 +79,9 @@ def settings_of(hook: FlashpointHook | DevoHook) -> Any:
         ) from error
 
 
-def staging_findings(config: CollectorConfig | None) -> Iterator[Finding]:
-    """Resolve each address of the staging storage that the configuration uses; by default, that of Airflow."""
-    used = [config.indicators, config.alerts] if config else []
+def staging_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
+    """Resolve each address of the staging storage that the configurations use; by default, that of Airflow."""
+    used = [part for config in configs for part in (config.indicators, config.alerts)]
     for address in dict.fromkeys(settings.staging_uri for settings in used if settings) or [None]:
         yield examine("staging storage", partial(_staging_place, address))
 
@@ -100,8 +100,8 @@ def _staging_place(address: str | None) -> str:
     return f"{root}, which is there." if nearest == place else f"{root}, which the first run creates."
 
 
-def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
-    """Examine the connections that the configuration uses; without one, the default connections.
+def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
+    """Examine the connections that the configurations use, each once; without any, the default connections.
 
     Each request is attempted once, since a person waits for the answer.
     """
@@ -109,29 +109,31 @@ def connection_findings(config: CollectorConfig | None) -> Iterator[Finding]:
     from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-    reads: list[tuple[str, DataSet, str | None]] = []
+    reads: dict[tuple[str, DataSet, str | None], None] = {}
     delivers: dict[str, set[DataSet]] = defaultdict(set)
-    for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
-        used = getattr(config, data_set.value) if config else InputConfig.model_validate({})
-        if used:
-            reads.append((used.flashpoint_conn_id, data_set, None))
+    query_tags: dict[str, list[str]] = defaultdict(list)
+    default = InputConfig.model_validate({})
+    examined: list[CollectorConfig | None] = [*configs]
+    for config in examined or [None]:
+        for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
+            used: Any = getattr(config, data_set.value, default)
+            if used is None:
+                continue
+            reads[used.flashpoint_conn_id, data_set, None] = None
             delivers[used.devo_conn_id].add(data_set)
-    alerts = config.alerts if config else None
-    for data_set in EVENT_DATA_SETS:
-        feed = getattr(alerts, data_set.value, None)
-        if alerts and feed:
-            reads.append((alerts.flashpoint_conn_id, data_set, feed.path))
+            feeds = {kind: getattr(used, kind.value, None) for kind in EVENT_DATA_SETS}
+            reads |= {(used.flashpoint_conn_id, kind, feed.path): None for kind, feed in feeds.items() if feed}
+            if getattr(used, "verify", None) is Verify.QUERY:
+                query_tags[used.devo_conn_id].append(used.tag)
     for conn_id, data_set, path in reads:
         check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path)
         yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", check)
-    query_tag = alerts.tag if alerts and alerts.verify is Verify.QUERY else None
     for conn_id, data_sets in delivers.items():
-        has_events = DataSet.ALERTS in data_sets
         yield from _devo_findings(
             conn_id,
-            events=has_events,
+            events=DataSet.ALERTS in data_sets,
             lookups=DataSet.INDICATORS in data_sets,
-            query_tag=query_tag if has_events else None,
+            query_tags=query_tags[conn_id],
         )
 
 
@@ -143,7 +145,7 @@ def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | 
         raise as_setup_error(error) from error
 
 
-def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str | None) -> Iterator[Finding]:
+def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tags: Sequence[str]) -> Iterator[Finding]:
     from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
@@ -161,8 +163,8 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tag: str 
         yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook, uses_tls=uses_tls))
     if lookups:
         yield examine(f"{conn_id}: lookups", partial(hook.check_lookups, max_attempts=1))
-    if query_tag:
-        yield examine(f"{conn_id}: queries", partial(hook.check_queries, query_tag))
+    for tag in query_tags:
+        yield examine(f"{conn_id}: queries", partial(hook.check_queries, tag))
 
 
 def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:

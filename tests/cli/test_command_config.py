@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,13 +84,28 @@ def test_keys_that_are_not_used_are_noted(tmp_path: Path, staging: Path) -> None
     assert "note: outputs is not used: where Devo is" in outcome.out
 
 
-def test_validate_does_not_start_airflow(config: Path) -> None:
-    """Validation works without Airflow, which may be slow to start or not installed."""
+def test_validate_works_without_airflow(config: Path) -> None:
+    """Where Airflow is not installed, the file is validated all the same, and nothing else tries to import Airflow."""
     code = (
-        "import sys; from airflow_provider_flashpoint.cli.main import main; code = main(['config', 'validate']); "
-        "sys.exit(code or any(name.split('.')[0] == 'airflow' for name in sys.modules))"
+        "import sys; sys.modules['airflow'] = None; from airflow_provider_flashpoint.cli.main import main; "
+        "sys.exit(main(['config', 'validate']))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{config}: valid, 2 lookups and alerts into {TAG}\n")
+
+
+@pytest.mark.airflow
+def test_validate_builds_the_dags(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Airflow raises when it builds a DAG, such as an error of a policy, is a problem of the file."""
+    from airflow.providers.common.compat.sdk import DAG
+
+    def refuse(dag: DAG) -> None:
+        raise ValueError(f"{dag.dag_id} has no owner")
+
+    monkeypatch.setattr(DAG, "validate", refuse)
+    outcome = call("config", "validate")
+    assert outcome.exit_code == 1
+    assert "  Airflow does not build the DAGs: ValueError: flashpoint_indicator has no owner\n" in outcome.out
 
 
 def test_the_schema_is_printed_for_editors() -> None:
@@ -109,7 +125,9 @@ def test_explain_describes_each_setting_by_its_key(config: Path, airflow: None) 
 
 
 @pytest.mark.airflow
-def test_explain_shows_the_dags_of_the_dag_folder(config: Path, airflow: None) -> None:
+def test_explain_shows_the_dags_of_the_dag_folder(
+    config: Path, airflow: None, connections: Callable[..., None]
+) -> None:
     """The DAGs, their tasks, and each stream with its Variable are those of the DAG factory."""
     found = call("config", "explain", "--json").json
     indicators, alerts = found["dags"]
@@ -122,9 +140,9 @@ def test_explain_shows_the_dags_of_the_dag_folder(config: Path, airflow: None) -
         "sync_ip-dst_port",
     ]
     assert [stream["variable"] for stream in indicators["streams"]] == [
-        f"flashpoint_lookup__{name}" for name in LOOKUPS.values()
+        f"flashpoint_lookup__{name}__sandbox__flashpoint_default" for name in LOOKUPS.values()
     ]
-    assert alerts["streams"][0]["variable"] == f"flashpoint_alerts__{TAG}"
+    assert alerts["streams"][0]["variable"] == f"flashpoint_alerts__{TAG}__sandbox__flashpoint_default"
     assert indicators["streams"][0]["window_of_a_build"]["from"] == "2026-01-01T00:00:00Z"
 
 
