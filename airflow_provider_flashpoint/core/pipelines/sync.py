@@ -123,13 +123,20 @@ class _Sync:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
         run_window = self._window()
-        stage = self._given_stage(given, run_window) or pull(run_window.window, self._ports, self._settings)
+        given_stage = self._given_stage(given, run_window)
+        stage = given_stage or pull(run_window.window, self._ports, self._settings)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
             unchanged = self._progress.state or LookupState()
             return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
-        deployment = self._deployment(stage, run_window, exists=exists)
-        summary = self._deploy(stage, deployment)
+        try:
+            deployment, summary = self._deploy(stage, run_window, exists=exists)
+        except StageError as error:  # a damaged part shows only when it is read
+            if stage is not given_stage:
+                raise
+            _log.warning("%s", error)
+            stage = pull(run_window.window, self._ports, self._settings)
+            deployment, summary = self._deploy(stage, run_window, exists=exists)
         result = SyncResult(
             run_window=run_window,
             status=self._progress.status,
@@ -200,14 +207,16 @@ class _Sync:
             consult_whole_ledger=is_old,
         )
 
-    def _deploy(self, stage: Stage, deployment: Deployment) -> DeploymentSummary:
-        ports = self._ports
+    def _deploy(
+        self, stage: Stage, run_window: RunWindow, *, exists: bool | None
+    ) -> tuple[Deployment, DeploymentSummary]:
+        ports, deployment = self._ports, self._deployment(stage, run_window, exists=exists)
         if deployment.operation is not Operation.APPEND and self._state.status is LookupStatus.CREATED:
             ports.attempt_lock.check()
             # After half a rebuild the next run must rebuild, not add.
             if not ports.save_state(replace(self._state, status=LookupStatus.NEW)):
                 raise TransientError(f"Lookup {deployment.lookup} is not rebuilt: its state cannot be written.")
-        return deploy_stage(
+        summary = deploy_stage(
             stage,
             deployment,
             lookups=ports.lookups,
@@ -217,6 +226,7 @@ class _Sync:
         )
 
     def _state_after(
+        return deployment, summary
         self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary
     ) -> LookupState:
         rebuilt = deployment.operation is not Operation.APPEND

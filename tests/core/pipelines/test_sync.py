@@ -24,7 +24,7 @@ from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus, Origin
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ConfigurationError, SupersededError, TransientError
+from airflow_provider_flashpoint.errors import ConfigurationError, StageError, SupersededError, TransientError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PERIOD = RunPeriod(window=Window(START, START + timedelta(hours=1)), rule="a test", explicit=False, initial_start=START)
@@ -143,6 +143,39 @@ def test_a_stage_that_does_not_serve_is_pulled_again(bench: Bench, reason: str) 
     pulled = len(bench.source.windows)
     bench.run(stage=given, obfuscation=rules)
     assert len(bench.source.windows) == pulled + 1
+
+
+@pytest.mark.parametrize("name", ["part-00000.jsonl.gz", "part-00000.keys"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "changed", "doubled", "a directory"])
+@pytest.mark.parametrize("status", list(LookupStatus))
+def test_a_damaged_stage_is_pulled_again(bench: Bench, name: str, damage: str, status: LookupStatus) -> None:
+    """A part of the given stage that is damaged costs a pull, and no run."""
+    if status is LookupStatus.CREATED:
+        bench.run()
+        bench.lookups.is_there = True
+    given = pull(PERIOD.window, bench.ports(), SETTINGS)
+    file = given.directory / name
+    content = file.read_bytes()
+    file.unlink()
+    if damage == "a directory":
+        file.mkdir()
+    elif damage != "missing":
+        changed = {"empty": b"", "cut": content[:-1], "changed": content[:-1] + b"?", "doubled": content * 2}
+        file.write_bytes(changed[damage])
+    pulled = len(bench.source.windows)
+    result = bench.run(status, stage=given.summary.to_dict())
+    assert result.summary.rows_sent == 3
+    assert len(bench.source.windows) == pulled + 1
+
+
+def test_a_damaged_ledger_is_an_error(bench: Bench) -> None:
+    """Another pull does not repair the ledger of a lookup: the error has its name and the remedy."""
+    bench.run()
+    bench.lookups.is_there = True
+    (file,) = (bench.directory / "ledger").rglob("*.versions")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(StageError, match=f"{file.name}.*Rebuild the lookup"):
+        bench.run(LookupStatus.CREATED)
 
 
 def test_nothing_found_builds_nothing(bench: Bench) -> None:
