@@ -224,9 +224,9 @@ class _Sync:
             clock=ports.clock,
             before_deploying=ports.attempt_lock.check,
         )
+        return deployment, summary
 
     def _state_after(
-        return deployment, summary
         self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary
     ) -> LookupState:
         rebuilt = deployment.operation is not Operation.APPEND
