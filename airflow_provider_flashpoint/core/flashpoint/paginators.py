@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.http.client import Request
+from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     FlashpointProviderError,
@@ -75,6 +76,11 @@ def check_count(window: Window, reader: PageReader, read: int, counted: int) -> 
         )
 
 
+def _count_in(answer: Answer) -> int:
+    count = answer.field("count")
+    return count if isinstance(count, int) else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
@@ -91,11 +97,13 @@ class Links:
         """
         seen: set[str] = set()
         contents = {hash(frozenset[Any]())}  # of pages, whatever the order of their records
-        idle = 0
+        idle = read = counted = 0
         parameters: dict[str, Any] = {}
         while True:
             answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
             token = self._next(answer)
+            read += len(answer.items)
+            counted = max(counted, _count_in(answer))
             identities: set[Any] = set()
             for page in answer.pages():
                 identities.update(map(reader.endpoint.identity, page))
@@ -108,6 +116,8 @@ class Links:
                     f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one."
                 )
             if token is None or (not answer.items and token == parameters.get(self.parameter)):
+                if read < counted:  # no error, since the meaning of the count is not documented
+                    _log.warning("%s sent %d records of %s, and counts %d.", answer.path, read, window, counted)
                 return
             if token in seen:
                 raise PagingLoopError(
@@ -127,7 +137,7 @@ class Links:
         tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(self.parameter)
         if not tokens:
             raise MalformedPageError(f"{answer.path} names a next page without a {self.parameter} in its link.")
-        return tokens[0] or None
+        return None if id_of(tokens[0]) is None else tokens[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +174,12 @@ class Scroll:
     def _scroll(self, window: Window, reader: PageReader, counted: int) -> Iterator[Page]:
         seen: set[bytes] = set()
         read = 0
-        scroll_id: str | None = None
+        scroll_id: Id | None = None
         request = reader.request(window, {"scroll": "True"})
         try:
             while True:
                 answer = reader.read(request, records_key=self.records_key)
-                scroll_id = answer.field("scroll_id") or scroll_id
+                scroll_id = id_of(answer.field("scroll_id")) or scroll_id
                 if not seen:
                     counted = max(counted, answer.total or 0)
                 if not answer.items:
@@ -188,7 +198,7 @@ class Scroll:
             if scroll_id is not None:
                 self._close(scroll_id, reader)
 
-    def _close(self, scroll_id: str, reader: PageReader) -> None:
+    def _close(self, scroll_id: Id, reader: PageReader) -> None:
         try:
             reader.send(Request("DELETE", self.path, json={"scroll_id": scroll_id}, accept=(200, 202, 204, 404)))
         except FlashpointProviderError as error:

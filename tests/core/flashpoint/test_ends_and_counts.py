@@ -176,3 +176,37 @@ def test_a_huge_count_costs_no_endless_work(requests_mock: Mocker) -> None:
     with pytest.raises(ServerError):
         list(client().source(DataSet.INDICATORS).pages(Window(FROM, FROM + timedelta(days=365))))
     assert server.requests < 200
+
+
+@pytest.mark.parametrize(
+    ("pages", "warned"),
+    [
+        ([(2, 2), (1, 1)], None),
+        ([(2, 3), (1, 3)], None),
+        ([(2, None), (1, "3"), (0, True)], None),
+        ([(1, 0), (1, -1), (1, 2.5)], None),
+        ([(0, 0)], None),
+        ([(2, 5), (1, 5)], (3, 5)),
+        ([(100, 100), (0, 100), (3, 104)], (103, 104)),
+        ([(0, 1)], (0, 1)),
+        ([(1, 10**14)], (1, 10**14)),
+    ],
+)
+def test_the_count_in_the_pages_of_alerts_is_compared(
+    requests_mock: Mocker,
+    caplog: pytest.LogCaptureFixture,
+    pages: list[tuple[int, Any]],
+    warned: tuple[int, int] | None,
+) -> None:
+    """Fewer alerts than a page counts are a warning with both numbers, whether it counts the page or the window."""
+    answers: list[dict[str, Any]] = []
+    for number, (size, count) in enumerate(pages):
+        data = [{"alert_id": f"{number}-{each}"} for each in range(size)]
+        following = {"next": {"href": f"/v1/alerts?scroll_id={number}"}} if number + 1 < len(pages) else {}
+        answers.append({"json": {"data": data, "count": count, "links": following}})
+    requests_mock.get(f"{BASE}/api/alerting/v1/alerts", answers)
+    assert len(read(client(), data_set=DataSet.ALERTS)) == sum(size for size, _ in pages)
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(messages) == (warned is not None)
+    if warned:
+        assert f"sent {warned[0]} records of {WINDOW}, and counts {warned[1]}." in messages[0]

@@ -118,3 +118,26 @@ def test_a_byte_order_mark(requests_mock: Mocker, client: FlashpointClient, data
     text = '[{"fpid": "é"}]' if data_set is DataSet.INDICATORS else '{"data": [{"alert_id": "é"}]}'
     requests_mock.get(BASE + PATHS[data_set], [{"content": text.encode(encoding)}, {"json": []}])
     assert [list(record.values()) for record in read(client, data_set=data_set)] == [["é"]]
+
+
+@pytest.mark.parametrize("token", ["", "%20", "+", "%09", "%E2%80%8B", "%EF%BB%BF"])
+def test_a_blank_token_names_no_next_page(requests_mock: Mocker, client: FlashpointClient, token: str) -> None:
+    """A link whose token is blank or invisible is the end."""
+    link = {"next": {"href": f"/v1/alerts?scroll_id={token}"}}
+    requests_mock.get(BASE + PATHS[DataSet.ALERTS], json={"data": [{"alert_id": "1"}], "links": link})
+    assert read(client, data_set=DataSet.ALERTS) == [{"alert_id": "1"}]
+
+
+@pytest.mark.parametrize("scroll_id", [None, "", " ", "\u200b", 0, False, [], {}])
+def test_a_blank_scroll_id_keeps_the_one_before(
+    requests_mock: Mocker, client: FlashpointClient, scroll_id: Any
+) -> None:
+    """A page of a scroll that names no id is continued with the last one."""
+    path, scroll = BASE + PATHS[DataSet.INDICATORS], BASE + "/api/v4/indicators/scroll"
+    requests_mock.get(path, json=[], headers={"x-fp-total-hits": "2"})
+    requests_mock.get(f"{path}?scroll=True", json={"results": [{"fpid": "1"}], "scroll_id": "a"})
+    pages = [{"json": {"results": results, "scroll_id": scroll_id}} for results in ([{"fpid": "2"}], [])]
+    posted = requests_mock.post(scroll, pages)
+    requests_mock.delete(scroll)
+    assert len(read(client)) == 2
+    assert [request.json() for request in posted.request_history] == [{"scroll_id": "a"}] * 2

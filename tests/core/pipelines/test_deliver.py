@@ -404,7 +404,10 @@ def test_damaged_ledger_stops_the_delivery(stream: Stream) -> None:
     assert (writer.sink, stream.rejected) == ([], [])
 
 
-NO_IDS = ["", " ", "\t\r\n", "\u3000", 0, 0.0, -0.0, -1, False, True, None, [], {}, [[]], [""], {"a": None}]
+NO_IDS = [
+    *("", " ", "\t\r\n", "\u3000", "\u200b", "\ufeff", 0, 0.0, -0.0, -1, False, True, None),
+    *([], {}, [[]], [""], {"a": None}),
+]
 
 
 @pytest.mark.parametrize("value", NO_IDS, ids=repr)
