@@ -10,14 +10,23 @@ Building a DAG reads no connection, Variable or network.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param, get_parsing_context
 
 from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
-from airflow_provider_flashpoint.config import AlertInput, IndicatorInput, InputConfig, LookupConfig, Verify
+from airflow_provider_flashpoint.config import (
+    AlertInput,
+    CollectorConfig,
+    IndicatorInput,
+    InputConfig,
+    LookupConfig,
+    Verify,
+    load_collector_configs,
+)
 from airflow_provider_flashpoint.config.lookups import task_names
 from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
 from airflow_provider_flashpoint.config.shape import FEEDS, dag_id
@@ -26,7 +35,7 @@ from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.setup import SetupOperator
 
-__all__ = ["ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "indicator_dag"]
+__all__ = ["ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "alert_dags", "indicator_dag", "indicator_dags"]
 
 INDICATOR_DAG_ID = "flashpoint_indicator"
 ALERT_DAG_ID = "flashpoint_alert"
@@ -74,6 +83,28 @@ Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
 * Alerts that Devo has confirmed are not sent again, whichever window is read.
 * The state is the Variable `flashpoint_alerts__{tag}`.
 """
+
+
+def indicator_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
+    """Yield the DAG ``flashpoint_indicator`` of each configuration, see `load_collector_configs`."""
+    for config in _parsed(dags_folder, INDICATOR_DAG_ID):
+        if config.indicators:
+            yield indicator_dag(config.indicators, name=config.name)
+
+
+def alert_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
+    """Yield the DAG ``flashpoint_alert`` of each configuration, see `load_collector_configs`."""
+    for config in _parsed(dags_folder, ALERT_DAG_ID):
+        if config.alerts:
+            yield alert_dag(config.alerts, name=config.name)
+
+
+def _parsed(dags_folder: str | os.PathLike[str], module: str) -> Iterator[CollectorConfig]:
+    """Yield the configurations; for a task, that of its DAG alone, because it needs no other."""
+    wanted = get_parsing_context().dag_id
+    for config in load_collector_configs(dags_folder):
+        if wanted in (None, dag_id(module, config.name)):
+            yield config
 
 
 def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:

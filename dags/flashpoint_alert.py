@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_flashpoint.config import load_collector_configs
-from airflow_provider_flashpoint.dag_factory import alert_dag
+from airflow_provider_flashpoint.dag_factory import alert_dags
 
-for config in load_collector_configs(Path(__file__).parent):
-    if config.alerts:
-        dag = alert_dag(config.alerts, name=config.name)
-        globals()[dag.dag_id] = dag
+for dag in alert_dags(Path(__file__).parent):
+    globals()[dag.dag_id] = dag

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_flashpoint.config import load_collector_configs
-from airflow_provider_flashpoint.dag_factory import indicator_dag
+from airflow_provider_flashpoint.dag_factory import indicator_dags
 
-for config in load_collector_configs(Path(__file__).parent):
-    if config.indicators:
-        dag = indicator_dag(config.indicators, name=config.name)
-        globals()[dag.dag_id] = dag
+for dag in indicator_dags(Path(__file__).parent):
+    globals()[dag.dag_id] = dag

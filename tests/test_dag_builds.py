@@ -216,6 +216,13 @@ def test_each_configuration_has_its_own_pair_of_dags(dags: Path) -> None:
     assert "pull_ip-dst_port" in found["flashpoint_indicator__acme"].task_ids
 
 
+def test_a_task_builds_its_own_dag_alone(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of a task parses the file too, and needs no DAG of another configuration."""
+    put(dags, **{name: {"name": name, **alerts(devo_conn_id=name)} for name in "abc"})
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "flashpoint_alert__b")
+    assert list(parse(dags)[0]) == ["flashpoint_alert__b"]
+
+
 def test_the_dag_folder_of_0_1_0_still_works(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DAG files that read one configuration make the DAGs of the nameless one."""
     for file in DAG_FILES:

@@ -35,7 +35,7 @@ PUBLIC = {
         "load_collector_configs",
         "parse_collector_config",
     },
-    "dag_factory": {"ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "indicator_dag"},
+    "dag_factory": {"ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "alert_dags", "indicator_dag", "indicator_dags"},
 }
 SHOWN = [*PROJECT.glob("dags/*.py"), PROJECT / "README.md", *PROJECT.glob("docs/*.md")]
 IMPORT = re.compile(rf"from {PACKAGE}\.([\w.]+)\s+import\s+([\w,\s]+?)(?:\n\n|`|\n(?=\w)|$)")
