@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_flashpoint.core import codec, raw_json
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
+from airflow_provider_flashpoint.core.http.body import is_without_body
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.refusals import errors_in
 from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import ServerError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -65,9 +68,14 @@ class HttpSource:
 
         def parse(response: Response) -> Answer:
             text = self.http.body(request, response)
-            body = raw_json.split(text) if text or not _is_without_body(response) else None
+            body = raw_json.split(text) if text or not is_without_body(response) else None
+            items = items_of(body, key=records_key, path=request.path)
+            # Items of lists may be raw; the records themselves are no errors.
+            rest = codec.decode(codec.encode({**body, records_key: None})) if records_key and body else None
+            if reason := errors_in(rest):
+                raise ServerError(f"{request.path} answered with an error: {reason.rstrip('.')}. Its status is 200.")
             return Answer(
-                items_of(body, key=records_key, path=request.path),
+                items,
                 body=body,
                 path=request.path,
                 size=len(text),
@@ -90,8 +98,3 @@ class HttpSource:
                 self.first_url, self.total = response.url, total
             self.requests += 1
         return total
-
-
-def _is_without_body(response: Response) -> bool:
-    """Return whether the server says that its answer has no body; an empty body may also be one that was lost."""
-    return response.status_code == 204 or response.headers.get("Content-Length") == "0"

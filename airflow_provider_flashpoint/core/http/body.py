@@ -73,3 +73,8 @@ class AnswerLimits:
                 response.close()
                 raise NetworkError(f"{name}: the answer was not complete after {self.max_s:g} s; {size} bytes came.")
             yield block
+
+
+def is_without_body(response: Response) -> bool:
+    """Return whether the server says that its answer has no body; an empty body may also be one that was lost."""
+    return response.status_code == 204 or response.headers.get("Content-Length") == "0"

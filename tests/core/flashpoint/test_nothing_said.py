@@ -101,6 +101,30 @@ def test_something_else_is_not_nothing(requests_mock: Mocker, client: Flashpoint
         read(client, data_set=DataSet.ALERTS)
 
 
+ERRORS: list[dict[str, Any]] = [
+    {"error": {"code": 503, "message": "overloaded"}},
+    {"error": "overloaded"},
+    {"errors": ["overloaded"]},
+    {"errors": [{"message": "overloaded"}]},
+    {"errorMessage": "overloaded", "links": {}},
+    {"error": True, "message": "overloaded"},
+]
+
+
+@pytest.mark.parametrize("records", [[], None, [{"alert_id": "1"}]])
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_under_status_200_is_no_end(
+    requests_mock: Mocker, client: FlashpointClient, error: dict[str, Any], records: Any
+) -> None:
+    """A page that reports an error is requested again, and the window does not end there."""
+    wrong, good = {"data": records, **error}, {"data": [{"alert_id": "2"}], "error": None, "errors": []}
+    requests_mock.get(BASE + PATHS[DataSet.ALERTS], [{"json": wrong}, {"json": good}])
+    assert read(client, data_set=DataSet.ALERTS) == [{"alert_id": "2"}]
+    requests_mock.get(BASE + PATHS[DataSet.ALERTS], json=wrong)
+    with pytest.raises(ServerError, match="answered with an error"):
+        read(client, data_set=DataSet.ALERTS)
+
+
 @pytest.mark.parametrize("content", [b"", b" \n", codecs.BOM_UTF8])
 def test_an_empty_body_that_was_not_announced(requests_mock: Mocker, client: FlashpointClient, content: bytes) -> None:
     """An empty body that the server did not announce was lost on the way, and is requested again."""
