@@ -35,6 +35,11 @@ class RunWindow:
         """
         return not self.explicit or (checkpoint is not None and self.covered.start <= checkpoint)
 
+    def over(self, start: datetime, end: datetime) -> RunWindow:
+        """Return this window, extended to a deployment whose end is not known."""
+        wider = replace(self, window=self.window.widened_to(start), covered=self.covered.widened_to(start)).up_to(end)
+        return self if wider == self else replace(wider, rule=f"{self.rule}, with a deployment that did not end")
+
     def up_to(self, checkpoint: datetime | None) -> RunWindow:
         """Return this window, extended to the checkpoint if that is later."""
         if checkpoint is None or checkpoint <= self.window.end:

@@ -241,15 +241,15 @@ class _Delivery:
         return [(entry, line) for entry, line in pairs if not self._is_delivered(entry)]
 
     def _send(self, pairs: Sequence[Pair]) -> None:
-        """Send and confirm lines, then record them."""
+        """Send and confirm lines, and record them. The room of the record is taken before."""
         if not pairs:
             return
         self._ports.store.lock.check()
-        now = self._ports.clock.now
-        sent_from = now()
-        self._sender_log.write([line for _, line in pairs])
-        self._sender_log.confirm()
+        at = self._ports.clock.now()
         if self._verification:
-            self._verification.add(pairs, sent_from=sent_from)
+            recorded = self._verification.adding(pairs, at=at)
         else:
-            self._ledger.add([entry for entry, _ in pairs], at=now())
+            recorded = self._ledger.adding([entry for entry, _ in pairs], at=at)
+        with recorded:
+            self._sender_log.write([line for _, line in pairs])
+            self._sender_log.confirm()

@@ -97,11 +97,12 @@ def deploy_stage(
     lookups: Lookups,
     ledger: LookupLedger,
     clock: Clock,
-    before_deploying: Callable[[], None] = lambda: None,
+    check_turn: Callable[[], None] = lambda: None,
 ) -> DeploymentSummary:
     """Deploy the newest rows of ``stage``. Rows that are older than the delivered ones of their key are left out.
 
-    :param before_deploying: raises if the rows must not be deployed any more.
+    :param check_turn: raises if the rows must not be deployed any more. It is called before each request, and after
+        the last one: what a newer sync may have overtaken is not recorded.
     :raises: what reading the stage or deploying raises; the lookup is then unchanged.
     """
     key = deployment.key
@@ -119,15 +120,19 @@ def deploy_stage(
         counts = write_csv(rows, deployment.columns, key.column, csv_file)
         if counts.rows or deployment.operation is not Operation.APPEND:
             csv_file.seek(0)
-            before_deploying()
-            lookups.deploy(
-                deployment.lookup,
-                columns=deployment.columns,
-                key=key.column,
-                csv_file=csv_file,
-                operation=deployment.operation,
-            )
-            ledger.add(newest.delivered(superseded), at=clock.now())
+            builds = deployment.operation is not Operation.APPEND
+            note = ledger.open_deployments.noted(stage.summary.window, builds=builds, clock=clock, check=check_turn)
+            # The note is removed last: without the record, the next sync must bring these rows again.
+            with note as before_sending, ledger.adding(newest.delivered(superseded), at=clock.now()):
+                lookups.deploy(
+                    deployment.lookup,
+                    columns=deployment.columns,
+                    key=key.column,
+                    csv_file=csv_file,
+                    operation=deployment.operation,
+                    before_sending=before_sending,
+                )
+                check_turn()
     if extra_keys := sorted(counts.extra_keys):
         message = "Lookup %s has no column for %d keys; their values went into %s: %s."
         shown = ", ".join(extra_keys[:_MAX_COLUMNS_SHOWN])

@@ -23,6 +23,7 @@ from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
+from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployment
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus, Origin
@@ -122,7 +123,10 @@ class _Sync:
         if self._progress.status is LookupStatus.CREATED and exists is False:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
-        run_window = self._window()
+        began_at = self._ports.clock.now()
+        open_deployments = self._ports.ledger_of(self._state.generation).open_deployments
+        notes = open_deployments.of_others(began_at)
+        run_window = self._window(notes)
         given_stage = self._given_stage(given, run_window)
         stage = given_stage or pull(run_window.window, self._ports, self._settings)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
@@ -145,14 +149,31 @@ class _Sync:
             summary=summary,
             rejected_uri=uri_of(stage.rejected_rows),
         )
+        rebuilt = deployment.operation is not Operation.APPEND
+        open_deployments.settle(notes, rebuilt=rebuilt, began_at=began_at)
         if self._ports.save_state(result.state):
             self._ports.ledger_of(deployment.build).forget_other_builds()
         _log.info("Lookup %s: %s", name, summary)
         return result
 
-    def _window(self) -> RunWindow:
-        """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones."""
+    def _window(self, notes: Sequence[OpenDeployment]) -> RunWindow:
+        """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones.
+
+        :param notes: deployments that did not end: what they may still do to the lookup, this sync undoes.
+        """
+        if any(note.builds for note in notes) and not self._period.explicit:
+            self._progress = replace(self._progress, status=LookupStatus.NEW)
         run_window = self._progress.window(self._period)
+        if self._progress.status is LookupStatus.CREATED:
+            for note in notes:
+                run_window = run_window.over(note.start, max(note.begun_at, self._progress.checkpoint or note.begun_at))
+        if notes:
+            _log.warning(
+                "Lookup %s: %d deployments did not end, and may have changed it or change it later. It is %s.",
+                self._settings.lookup_name,
+                len(notes),
+                "rebuilt" if self._progress.status is LookupStatus.NEW else "given the rows since the first of them",
+            )
         longer = run_window.up_to(self._progress.checkpoint)
         if self._progress.status is LookupStatus.CREATED and longer != run_window and self._known_build() == _ADOPTED:
             _log.info("The ledger may be incomplete for this lookup: the window is read up to the checkpoint.")
@@ -222,7 +243,7 @@ class _Sync:
             lookups=ports.lookups,
             ledger=ports.ledger_of(deployment.build),
             clock=ports.clock,
-            before_deploying=ports.attempt_lock.check,
+            check_turn=ports.attempt_lock.check,
         )
         return deployment, summary
 

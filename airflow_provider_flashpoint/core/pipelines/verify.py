@@ -10,9 +10,10 @@ queries for them first.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.kept_lines import Pair
-from airflow_provider_flashpoint.errors import DataError, DeliveryError, TransientError
+from airflow_provider_flashpoint.errors import DataError, DeliveryError, NetworkError, RateLimitedError, ServerError
 
 _MAX_PENDING_BATCHES = 100  # of about 1,000 events
 _FIRST_POLL_S = 2.0
@@ -113,12 +114,15 @@ class Verification:
         """Return whether this run has confirmed the event and not seen it yet."""
         return entry in self._confirmed
 
-    def add(self, pairs: Sequence[Pair], *, sent_from: datetime) -> None:
-        """Keep confirmed lines until they are seen. Where there are many, verify them first.
+    @contextlib.contextmanager
+    def adding(self, pairs: Sequence[Pair], *, at: datetime) -> Generator[None]:
+        """Keep lines, which the block sends and confirms, until they are seen. Where there are many, verify them.
 
-        :param sent_from: time of the first send; no event can have arrived earlier.
+        :param at: time of the first send; no event can have arrived earlier.
+        :raises TransientError: there is no room to keep them.
         """
-        self._store.unverified.keep(pairs, at=sent_from)
+        with self._store.unverified.keeping(pairs, at=at):
+            yield
         self._confirmed.update(entry for entry, _ in pairs)
         self._batches += 1
         if self._batches >= _MAX_PENDING_BATCHES:
@@ -179,7 +183,7 @@ class Verification:
         while pending.by_id:
             try:
                 is_newer = self._query(pending)
-            except TransientError as error:
+            except (NetworkError, RateLimitedError, ServerError) as error:
                 is_newer = True  # events that a failed query did not show need not be missing
                 _log.warning("%s The query is repeated.", error)
             if is_newer:

@@ -12,13 +12,14 @@ an overlap reads them again soon after. Events without a time of their own share
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.identity import DIGEST_BYTES, Id, id_digest
-from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed_after
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
 from airflow_provider_flashpoint.core.window import as_utc
 
@@ -92,17 +93,30 @@ class EventLedger:
 
     def add(self, entries: Iterable[Entry], *, at: datetime) -> None:
         """Add events that Devo confirmed."""
+        with self.adding(entries, at=at):
+            pass
+
+    @contextlib.contextmanager
+    def adding(self, entries: Iterable[Entry], *, at: datetime) -> Generator[None]:
+        """Add events at the end of the block, in which Devo confirms them.
+
+        :raises TransientError: there is no room for them.
+        """
         by_hour: dict[str, list[bytes]] = defaultdict(list)
         for entry in entries:
             by_hour[entry.hour].append(entry.digest)
-        for hour, digests in by_hour.items():
-            name = ""
-            if self._read_only:
-                self._read_hour(hour)
-            else:
-                name = write_sealed(self._directory / hour, digests, at=at, suffix=_SUFFIX)
+        names = dict.fromkeys(by_hour, "")
+        with contextlib.ExitStack() as files:
+            for hour, digests in by_hour.items():
+                if self._read_only:
+                    self._read_hour(hour)
+                else:
+                    file = write_sealed_after(self._directory / hour, digests, at=at, suffix=_SUFFIX)
+                    names[hour] = files.enter_context(file)
+            yield
+        for hour, name in names.items():
             if hour in self._confirmed:  # else the first reading of the hour finds this file too
-                self._confirmed[hour].update(digests)
+                self._confirmed[hour].update(by_hour[hour])
                 self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:

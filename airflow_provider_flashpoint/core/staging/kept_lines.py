@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
-from airflow_provider_flashpoint.core.staging.sealed import damaged, read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.sealed import (
+    damaged,
+    read_sealed,
+    write_sealed,
+    write_sealed_after,
+)
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, uri_of
 
 MAX_BATCHES = 100
@@ -61,9 +66,17 @@ class KeptLines:
         """
         if self._max_batches is not None and len(self._names()) >= self._max_batches:
             return False
-        content = (f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)
-        write_sealed(self._directory, content, at=at, suffix=_SUFFIX)
+        write_sealed(self._directory, _content(pairs), at=at, suffix=_SUFFIX)
         return True
+
+    @contextlib.contextmanager
+    def keeping(self, pairs: Iterable[Pair], *, at: datetime) -> Generator[None]:
+        """Keep a batch at the end of the block, in which Devo confirms it.
+
+        :raises TransientError: there is no room for it.
+        """
+        with write_sealed_after(self._directory, _content(pairs), at=at, suffix=_SUFFIX):
+            yield
 
     def keep_after_error(self, pairs: Sequence[Pair], *, at: datetime) -> None:
         """Keep undelivered lines and log the outcome. A failure is only logged, since an error is being raised."""
@@ -108,3 +121,7 @@ class KeptLines:
         except ValueError as error:
             raise damaged(path, "it holds no kept lines", _REMEDY) from error
         return KeptBatch(name, at, pairs)
+
+
+def _content(pairs: Iterable[Pair]) -> Iterator[bytes]:
+    return (f"{entry.hour} {entry.digest.hex()} ".encode() + line for entry, line in pairs)

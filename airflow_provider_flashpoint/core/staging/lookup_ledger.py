@@ -2,7 +2,8 @@
 
 ::
 
-    <directory>/<build>/<delivered at>-<random>-<digest>.versions
+    <directory>/<build>/<deployed at>-<random>-<digest>.versions
+                .deploying/                                         see `open_deployments`
 
 Each sync adds a file of 24 bytes a row; beyond `_MAX_FILES` they are merged. A sync reads the files that may hold a
 newer version than its own oldest one: a few, unless its window is old.
@@ -10,13 +11,15 @@ newer version than its own oldest one: a few, unless its window is old.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
 from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, NewestVersions
-from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed
+from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployments
+from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed, write_sealed_after
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
 
 _MAX_FILES = 64
@@ -36,6 +39,7 @@ class LookupLedger:
         self._directory = directory
         self._build = build
         self._read_only = read_only
+        self.open_deployments = OpenDeployments(directory / ".deploying", read_only=read_only)
 
     def known(self, *, since_us: int = 0) -> Iterator[Known]:
         """Yield the delivered keys and versions. A key comes once for each of its syncs, until files are merged.
@@ -53,10 +57,24 @@ class LookupLedger:
         return not self._files()
 
     def add(self, delivered: Iterable[Known], *, at: datetime) -> None:
-        """Record the rows of a sync, after Devo accepted them; then merge the files if there are many."""
+        """Record the rows of a sync."""
+        with self.adding(delivered, at=at):
+            pass
+
+    @contextlib.contextmanager
+    def adding(self, delivered: Iterable[Known], *, at: datetime) -> Generator[None]:
+        """Record the rows of a sync at the end of the block, in which Devo accepts them.
+
+        Then the files are merged, if there are many.
+
+        :param at: a time after the pull and before the block.
+        :raises TransientError: there is no room for the record.
+        """
         if self._read_only:
+            yield
             return
-        self._write(delivered, at=at)
+        with write_sealed_after(self._home, _packed(iter(delivered)), at=at, suffix=_SUFFIX):
+            yield
         names = self._files()
         if len(names) > _MAX_FILES:
             self._merge(names, at=at)

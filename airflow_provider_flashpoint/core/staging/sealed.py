@@ -26,7 +26,7 @@ from airflow_provider_flashpoint.core.staging.storage import (
     uri_of,
     whole_file,
 )
-from airflow_provider_flashpoint.errors import StageError
+from airflow_provider_flashpoint.errors import StageError, TransientError
 
 _DIGEST_CHARACTERS = 16
 _BYTES_IN_MEMORY = 4 << 20
@@ -40,17 +40,31 @@ def write_sealed(directory: StoragePath, content: Iterable[bytes], *, at: dateti
     return name
 
 
-def prepare_sealed(directory: StoragePath, content: Iterable[bytes], *, at: datetime, suffix: str) -> PreparedFile:
-    """Write a file that readers do not see before it is published. Its name sorts by ``at``."""
+@contextlib.contextmanager
+def write_sealed_after(
+    directory: StoragePath, content: Iterable[bytes], *, at: datetime, suffix: str
+) -> Generator[str]:
+    """Write a file that readers see at the end of the block, unless it fails; give its name, which sorts by ``at``.
+
+    The room of the file is taken before the block, in which it is sent what the file records.
+
+    :raises TransientError: there is no room.
+    """
     with _sealed(content, at, suffix) as (name, source):
         prepared = PreparedFile(directory / name, hidden_beside(directory / name))
         try:
-            with new_file(prepared.hidden) as file:
-                shutil.copyfileobj(source, file)
+            try:
+                with new_file(prepared.hidden) as file:
+                    shutil.copyfileobj(source, file)
+            except OSError as error:
+                problem = f"The staging storage takes no file ({error.strerror or error}): {uri_of(prepared.path)}"
+                raise TransientError(f"{problem}. Nothing was sent. Make room, then run the task again.") from error
+            yield name
         except BaseException:
-            prepared.discard()
+            with contextlib.suppress(OSError):
+                prepared.discard()
             raise
-    return prepared
+    prepared.publish()
 
 
 def read_sealed(path: StoragePath, *, unit: int = 1, remedy: str) -> Iterator[bytes]:

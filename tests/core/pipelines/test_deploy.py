@@ -47,7 +47,9 @@ class FakeLookups:
         self.deployments: list[Operation] = []
         self.refuses = False
 
-    def deploy(self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation) -> None:
+    def deploy(
+        self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation, **_: Any
+    ) -> None:
         if self.refuses:
             raise RejectedError("the job failed")
         self.deployments.append(operation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,8 +63,15 @@ class FakeLookups:
         return self.is_there
 
     def deploy(
-        self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], operation: Operation, **_: Any
+        self,
+        name: str,
+        *,
+        csv_file: IO[bytes],
+        operation: Operation,
+        before_sending: Callable[[], None],
+        **_: Any,
     ) -> None:
+        before_sending()
         self.deployed.append((operation, len(csv_file.readlines()) - 1))
 
 

@@ -108,7 +108,8 @@ class Scene:
         self.devo.write(line for _, line in pairs)
         self.devo.confirm()
         verification = self.verification(**options)
-        verification.add(pairs, sent_from=START)
+        with verification.adding(pairs, at=START):
+            pass
         return verification
 
     def recorded(self, ids: Iterable[str]) -> list[str]:
@@ -267,7 +268,8 @@ def test_line_without_id_counts_as_seen(scene: Scene) -> None:
     """A line without an id cannot be queried for; its confirmation is enough."""
     entry = entry_of("digest of its content", None)
     verification = scene.verification()
-    verification.add([(entry, b'{"other":1}\n')], sent_from=START)
+    with verification.adding([(entry, b'{"other":1}\n')], at=START):
+        pass
     verification.complete()
     assert entry in scene.ledger
     assert scene.devo.queried == []
@@ -289,7 +291,8 @@ def test_two_events_of_one_id(scene: Scene) -> None:
     pairs = [(entry_of("a", hours * 3_600_000_000), b'{"id":"a"}\n') for hours in (1, 2)]
     scene.devo.table["a"] = 2
     verification = scene.verification()
-    verification.add(pairs, sent_from=START)
+    with verification.adding(pairs, at=START):
+        pass
     verification.complete()
     assert all(entry in scene.ledger for entry, _ in pairs)
     assert verification.verified == 2
@@ -301,7 +304,8 @@ def test_many_batches_are_verified_before_the_end(scene: Scene) -> None:
     kept = 0
     for number in range(250):
         scene.devo.table[str(number)] += 1
-        verification.add([pair_of(str(number))], sent_from=START)
+        with verification.adding([pair_of(str(number))], at=START):
+            pass
         kept = max(kept, len(list((scene.directory / "unverified").iterdir())))
     assert kept == 99
     assert verification.verified == 200
@@ -333,7 +337,8 @@ def test_event_without_id_is_recorded_when_it_is_confirmed(scene: Scene, identit
     """A value that is no id cannot be queried for, so nothing is waited for and nothing is sent again."""
     entry = entry_of("digest of its content", None)
     verification = scene.verification()
-    verification.add([(entry, codec.encode({"id": identity}) + b"\n")], sent_from=START)
+    with verification.adding([(entry, codec.encode({"id": identity}) + b"\n")], at=START):
+        pass
     verification.complete()
     assert entry in scene.ledger
     assert (scene.slept_s, verification.sent_again) == (0, 0)

@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
-from airflow_provider_flashpoint.core.staging.sealed import prepare_sealed
+from airflow_provider_flashpoint.core.staging.sealed import write_sealed_after
 from airflow_provider_flashpoint.core.staging.stage import StageWriter
 from airflow_provider_flashpoint.core.staging.storage import write_whole
 from airflow_provider_flashpoint.core.window import Window
@@ -37,6 +37,12 @@ def write_rejected(root: Path) -> None:
         rejected.add({"id": 1}, "a reason")
 
 
+def write_after(root: Path) -> None:
+    with write_sealed_after(root / "ledger", [b"x"], at=AT, suffix=".ids"):
+        (hidden,) = (root / "ledger").iterdir()
+        assert stat.S_IMODE(hidden.stat().st_mode) == 0o600
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "a stage, its keys and its manifest": write_stage,
     "rejected records": write_rejected,
@@ -44,7 +50,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "the ledger of events": lambda root: EventLedger(root / "ledger").add([ENTRY], at=AT),
     "the ledger of a lookup": lambda root: LookupLedger(root / "lookup", build="one").add([(1, 2, 3)], at=AT),
     "an attempt lock": lambda root: AttemptLock(root / "lookups" / "newest_try", work="x").begin(),
-    "a prepared file": lambda root: prepare_sealed(root / "ledger", [b"x"], at=AT, suffix=".ids"),
+    "a file with its room taken before": write_after,
     "a whole file": lambda root: write_whole(root / "deep" / "deeper" / "file", b"x"),
 }
 

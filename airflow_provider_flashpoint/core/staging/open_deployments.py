@@ -1,0 +1,131 @@
+"""The deployments of a lookup whose end is not known.
+
+::
+
+    <directory>/<begun at>-<random>-<start of its window>-<append or build>
+
+A sync that dies, or gets no answer, may have given its rows to Devo. Its last request may even arrive later, after
+newer syncs, and bring old values. So each sync leaves a note here before it sends anything, and removes it once its end
+is known. A sync that finds notes reads from the earliest start on, and so brings the newest values of these rows again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.staging.storage import (
+    NAME_TIME,
+    StoragePath,
+    list_names,
+    new_name,
+    write_whole,
+)
+from airflow_provider_flashpoint.core.window import Window, as_utc
+from airflow_provider_flashpoint.errors import ConfigurationError, PermanentError, SupersededError
+
+LATEST_EFFECT = timedelta(hours=1)
+"""How long after the begin of a deployment a request of it may take effect."""
+
+_APPEND, _BUILD = "append", "build"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDeployment:
+    """One note: the deployment of rows from ``start`` on; ``builds`` if it creates or replaces the lookup."""
+
+    name: str
+    begun_at: datetime
+    start: datetime
+    builds: bool
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether none of its requests can take effect any more. One far ahead has a wrong clock."""
+        return abs(as_utc(now) - self.begun_at) > LATEST_EFFECT
+
+
+class OpenDeployments:
+    """The notes of one lookup.
+
+    :param read_only: write and remove nothing, as a preview needs.
+    """
+
+    def __init__(self, directory: StoragePath, *, read_only: bool = False) -> None:
+        self._directory = directory
+        self._read_only = read_only
+
+    def of_others(self, now: datetime) -> list[OpenDeployment]:
+        """Return the notes. Of those that are over, only the earliest of each kind is kept."""
+        notes = sorted(self._notes(), key=lambda note: note.start)
+        needed, over = [], set()
+        for note in notes:
+            if note.is_over(now) and note.builds in over:
+                self._remove(note.name)
+                continue
+            needed.append(note)
+            if note.is_over(now):
+                over.add(note.builds)
+        return needed
+
+    @contextlib.contextmanager
+    def noted(
+        self, window: Window, *, builds: bool, clock: Clock, check: Callable[[], None]
+    ) -> Generator[Callable[[], None]]:
+        """Give a function to call before each request that writes. Its first call leaves the note.
+
+        The note is removed at the end of the block, also where Devo refuses for good. After any other error, a request
+        may be under way.
+
+        :param window: what is deployed.
+        :param check: raises if nothing more must be sent. It is called after the note is there: a newer attempt finds
+            the note, or this one finds that it lost its turn.
+        """
+        name = ""
+
+        def before_sending() -> None:
+            nonlocal name
+            if name:
+                check()
+                return
+            name = self._begin(window.start, builds=builds, at=clock.now())
+            try:
+                check()
+            except SupersededError:  # nothing was sent
+                self._remove(name)
+                raise
+
+        try:
+            yield before_sending
+        except (PermanentError, ConfigurationError):
+            self._remove(name)
+            raise
+        self._remove(name)
+
+    def settle(self, notes: Collection[OpenDeployment], *, rebuilt: bool, began_at: datetime) -> None:
+        """Remove the notes that are over, after a sync that began at ``began_at`` has brought their rows again."""
+        for note in notes:
+            if note.is_over(began_at) and (rebuilt or not note.builds):
+                self._remove(note.name)
+
+    def _notes(self) -> Iterator[OpenDeployment]:
+        for name in list_names(self._directory):
+            with contextlib.suppress(ValueError):  # not ours
+                begun_at, _, start, kind = name.split("-")
+                yield OpenDeployment(name, _instant(begun_at), _instant(start), kind == _BUILD)
+
+    def _begin(self, start: datetime, *, builds: bool, at: datetime) -> str:
+        name = f"{new_name(at)}-{as_utc(start).strftime(NAME_TIME)}-{_BUILD if builds else _APPEND}"
+        if not self._read_only:
+            write_whole(self._directory / name, b"")
+        return name
+
+    def _remove(self, name: str) -> None:
+        if name and not self._read_only:
+            (self._directory / name).unlink(missing_ok=True)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, NAME_TIME).replace(tzinfo=UTC)
