@@ -73,7 +73,7 @@ def _event_date(line: bytes, field: str) -> bytes | None:
     try:
         record = codec.decode(line)
         moment_us = epoch_us(record.get(field)) if isinstance(record, dict) else None
-        if moment_us is None:
+        if not moment_us:  # services send 0 for a missing time
             return None
         moment = _EPOCH + timedelta(microseconds=moment_us)
     except (ValueError, DataError, OverflowError):

@@ -65,7 +65,7 @@ def test_date_of_the_record(moment: object, date: str) -> None:
     "line",
     [
         encode({}),
-        encode({"created_at": None}),
+        *(encode({"created_at": missing}) for missing in (None, 0, 0.0, "0", "", " ", False, [], {})),
         encode({"created_at": "soon\n<14>"}),
         encode({"created_at": "9999-12-31T23:59:59.999999Z"}),
         encode([1]),
