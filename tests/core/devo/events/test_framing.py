@@ -81,7 +81,7 @@ def test_line_without_a_date_arrives_when_it_arrives(line: bytes) -> None:
 def test_form_of_a_tag_is_not_doubled() -> None:
     """A given prefix for dated events is kept for dated lines only."""
     frame = syslog_frame("(usd)my.app.test.x", event_date_field="t", host="web1")
-    assert frame([encode({"t": 0})]).startswith(b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: ")
+    assert frame([encode({"t": 1})]).startswith(b"<14>1970-01-01 00:00:01.000 web1 (usd)my.app.test.x: ")
     assert frame([b"{}\n"]) == b"<14>Jan  1 00:00:00 web1 my.app.test.x: {}\n"
 
 
@@ -97,8 +97,8 @@ def test_any_time_makes_a_date_or_none(moment: object, as_text: bool) -> None:
 
 def test_dated_lines_can_be_counted() -> None:
     """Dates and counts can be combined."""
-    line = encode({"t": 0})
-    event = b"<14>1970-01-01 00:00:00.000 web1 (usd)my.app.test.x: " + line
+    line = encode({"t": 1})
+    event = b"<14>1970-01-01 00:00:01.000 web1 (usd)my.app.test.x: " + line
     assert syslog_frame(TAG, octet_counted=True, event_date_field="t", host="web1")([line]) == b"%d %b" % (
         len(event),
         event,
