@@ -176,7 +176,7 @@ def _dag(
         start_date=config.initial_start_time or DEFAULT_START,
         catchup=config.catchup,
         max_active_runs=config.max_active_runs,
-        default_args=_DEFAULT_ARGS,
+        default_args={**_DEFAULT_ARGS, "execution_timeout": config.execution_timeout},
         tags=tags,
         doc_md=doc,
     ) as dag:

@@ -55,6 +55,21 @@ def test_tasks_that_write_never_run_twice_at_once() -> None:
     assert alert_dag().get_task("pull_alerts").max_active_tis_per_dag == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "timeout"),
+    [
+        ({}, timedelta(hours=24)),
+        ({"execution_timeout_s": 60}, timedelta(minutes=1)),
+        ({"execution_timeout_s": "7200"}, timedelta(hours=2)),
+        ({"execution_timeout_s": 2_592_000}, timedelta(days=30)),
+    ],
+)
+def test_no_attempt_of_a_task_runs_without_a_limit_of_time(settings: dict[str, Any], timeout: timedelta) -> None:
+    """Every task of both DAGs has the execution timeout of its input, a day by default."""
+    dags = [indicator_dag(**settings), alert_dag(alerts=settings, keywords={}, keyword_classes={})]
+    assert {task.execution_timeout for dag in dags for task in dag.tasks} == {timeout}
+
+
 @pytest.mark.parametrize("build", [indicator_dag, alert_dag])
 def test_the_schedule_has_data_intervals_and_catches_up_only_on_request(build: Any) -> None:
     """The schedule is every 300 seconds with data intervals, and catchup is off by default."""

@@ -41,13 +41,15 @@ DEFAULT_REQUEST_PERIOD = timedelta(seconds=300)
 DEFAULT_LEDGER_RETENTION = timedelta(days=30)
 DEFAULT_STATISTICS_PERIOD = timedelta(minutes=10)
 DEFAULT_MAX_COLUMNS = 500
+DEFAULT_EXECUTION_TIMEOUT = timedelta(hours=24)  # the longest build takes hours
 DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=15)
 
 # How late a record may become visible after its time, with a margin over the 12 minutes that were measured.
 DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
 DEFAULT_ALERT_LAG = timedelta(minutes=5)
 
-_WEEK_S = 7 * 86_400
+_DAY_S = 86_400
+_WEEK_S = 7 * _DAY_S
 _MAX_REJECTS = 1_000_000_000
 
 
@@ -157,6 +159,11 @@ class InputConfig(StartSettings, SourceSettings):
     devo_conn_id: ConnId = Field(DEFAULT_DEVO_CONN_ID, description="Airflow connection to Devo.")
     catchup: Flag = Field(False, description="Also run the periods between the DAG's start date and now.")
     max_active_runs: Count = Field(1, ge=1, le=1000, description="Runs of the DAG at the same time.")
+    execution_timeout: Annotated[timedelta, Span.of("seconds", 60, 30 * _DAY_S)] = Field(
+        DEFAULT_EXECUTION_TIMEOUT,
+        alias="execution_timeout_s",
+        description="Longest time of one attempt of a task. Airflow ends the attempt, and the next one goes on.",
+    )
 
 
 class IndicatorInput(InputConfig):
