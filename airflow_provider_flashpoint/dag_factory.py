@@ -73,7 +73,8 @@ Reads indicators from Flashpoint and writes them to Devo lookups.
 
 * To read an explicit window, trigger with `{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}`.
 * To rebuild the lookups from the initial start time, trigger with `{"lookup_status": "New"}`.
-* The state of a lookup is the Variable `flashpoint_lookup__<lookup name>`. Delete it to start again.
+* The state of a lookup is the Variable `flashpoint_lookup__<lookup name>__<Devo domain>__<Flashpoint connection>`.
+  Delete it to start again.
 """
 
 _ALERT_DOC = """
@@ -81,7 +82,7 @@ Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
 
 * To read an explicit window, trigger with `{{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}`.
 * Alerts that Devo has confirmed are not sent again, whichever window is read.
-* The state is the Variable `flashpoint_alerts__{tag}`.
+* The state is the Variable `flashpoint_alerts__{tag}__<Devo domain>__<Flashpoint connection>`.
 """
 
 
@@ -111,7 +112,7 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
     params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
     with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params) as setup:
-        source = config.arguments(SourceSettings)
+        source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(lookup.indicator_type for lookup in config.lookups)
         for lookup in config.lookups:
             own_name = task_name[lookup.indicator_type]
@@ -119,7 +120,6 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
             sync = LookupSyncOperator(
                 task_id=f"sync_{own_name}",
                 stage=pull.output,
-                devo_conn_id=config.devo_conn_id,
                 max_active_tis_per_dag=1,  # one lookup has one writer
                 **source,
                 **lookup.arguments(LookupConfig),
@@ -133,7 +133,7 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     doc = _ALERT_DOC.format(tag=config.tag)
     query_tag = config.tag if config.verify is Verify.QUERY else None
     with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=_WINDOW_PARAMS, query_tag=query_tag) as setup:
-        settings = config.arguments(SourceSettings, AlertSettings)
+        settings = {**config.arguments(SourceSettings, AlertSettings), **_stream_arguments(config, name)}
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
             feed = getattr(config, kind)
@@ -143,11 +143,15 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
             setup >> PullAlertsOperator(
                 task_id=f"pull_{kind}",
                 kind=kind,
-                devo_conn_id=config.devo_conn_id,
                 max_active_tis_per_dag=1,  # one stream has one writer
                 **settings | own,
             )
     return setup.dag
+
+
+def _stream_arguments(config: InputConfig, name: str) -> dict[str, Any]:
+    # Version 0.1.0 had no named configurations, so what it kept belongs to the one without a name.
+    return {"devo_conn_id": config.devo_conn_id, "take_over": not name}
 
 
 @contextlib.contextmanager

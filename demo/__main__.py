@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from demo import scenario
 from demo.airflow_lab import AirflowLab, LabError
 from sandbox.sandbox import Sandbox
@@ -60,9 +59,9 @@ def _report(airflow: AirflowLab, sandbox: Sandbox) -> bool:
     lookups, alerts = scenario.judge(sandbox)
     states = scenario.states(airflow)
     lines = ["", f"{'lookup in Devo':48}{'served':>8}{'rows':>7}{'missing':>9}{'outdated':>10}{'columns':>9}  state"]
-    lines += [_lookup_line(verdict, states.get(lookup_variable(verdict.name), {})) for verdict in lookups]
+    lines += [_lookup_line(verdict, states.get(verdict.name, {})) for verdict in lookups]
     lines += ["", f"{'table in Devo':48}{'served':>8}{'events':>7}{'lost':>9}{'duplicates':>12}  state"]
-    lines += [_alert_line(alerts, states.get(event_variable(alerts.tag), {})), ""]
+    lines += [_alert_line(alerts, states.get(alerts.tag, {})), ""]
     sys.stdout.write("\n".join(lines) + "\n")
     return alerts.is_good and all(verdict.is_good for verdict in lookups)
 

@@ -95,5 +95,6 @@ def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], AlertVerdict]:
 
 
 def states(airflow: AirflowLab) -> dict[str, dict[str, Any]]:
-    """Return the state of each stream from the Airflow Variables."""
-    return {name: json.loads(value) for name, value in airflow.variables().items() if name.startswith("flashpoint_")}
+    """Return the state of each stream, by its name, from the Airflow Variables."""
+    found = [json.loads(value) for name, value in airflow.variables().items() if name.startswith("flashpoint_")]
+    return {state["name"]: state for state in found}

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from leaked_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
+from airflow_provider_flashpoint.core.known_secrets import forget_all
+from airflow_provider_flashpoint.core.stream_key import StreamKey
+
 # Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
 sys.modules.setdefault("tests.conftest", sys.modules[__name__])
 
@@ -29,6 +32,17 @@ os.environ.update({
 Path(_HOME, "dags").mkdir()
 
 RunDag = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets() -> None:
+    """Forget the secrets of other tests, which may be words here."""
+    forget_all()
+
+
+def sandbox_key(name: str) -> StreamKey:
+    """Return the key of a stream over the sandbox's default connections."""
+    return StreamKey(name, destination="sandbox", source="flashpoint_default")
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
+from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
+from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 
-_PREFIXES = (lookup_variable(""), event_variable(""))
+_PREFIXES = (prefix_of(LookupState), prefix_of(EventState))
 
 
 def start() -> str:

@@ -6,7 +6,6 @@ no compare-and-set, so each has one writer: the one task that `max_active_tis_pe
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -14,23 +13,34 @@ from typing import TypeVar
 
 import tenacity
 
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.errors import TransientError
 
 State = TypeVar("State", LookupState, EventState)
 
+_PREFIXES: dict[type[LookupState | EventState], str] = {
+    LookupState: "flashpoint_lookup__",
+    EventState: "flashpoint_alerts__",
+}
 _WRITE_ATTEMPTS = 4
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
-def lookup_variable(lookup_name: str) -> str:
+def lookup_variable(key: StreamKey) -> str:
     """Return the name of the Variable that holds the state of a lookup."""
-    return f"flashpoint_lookup__{lookup_name}"
+    return key.variable(_PREFIXES[LookupState])
 
 
-def event_variable(tag: str) -> str:
+def event_variable(key: StreamKey) -> str:
     """Return the name of the Variable that holds the state of an event table."""
-    return f"flashpoint_alerts__{tag}"
+    return key.variable(_PREFIXES[EventState])
+
+
+def prefix_of(kind: type[LookupState | EventState]) -> str:
+    """Return the text that begins the names of all Variables with states of this kind."""
+    return _PREFIXES[kind]
 
 
 def read_state(kind: type[State], variable: str) -> State | None:
@@ -76,6 +86,16 @@ def write_state(variable: str, state: LookupState | EventState, *, sleep: Callab
         )
         return False
     return True
+
+
+def delete_variable(variable: str) -> None:
+    """Delete a Variable; a failure is only logged."""
+    from airflow.providers.common.compat.sdk import Variable
+
+    try:
+        Variable.delete(variable)
+    except _storage_errors() as error:
+        _log.warning("The Variable %s could not be deleted (%s).", variable, type(error).__name__)
 
 
 def _is_unreadable(variable: str) -> bool:

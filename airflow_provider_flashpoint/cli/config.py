@@ -150,7 +150,8 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
     return {
         "name": stream.name,
         "indicator_type" if stream.is_lookup else "kind": stream.content,
-        "variable": stream.variable,
+        "variable": stream.variable or None,
+        "problem": stream.problem or None,
         "task_id": task.task_id,
         "window_now": now,
         "window_of_a_build": first,
@@ -187,7 +188,7 @@ def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
         now, build = stream["window_now"], stream["window_of_a_build"]
         yield ""
         yield f"  {stream['indicator_type'] if is_lookup else stream['kind']} into the {target}"
-        yield f"    state: the Airflow Variable {stream['variable']}"
+        yield f"    state: {stream['problem'] or 'the Airflow Variable ' + stream['variable']}"
         yield f"    a run now reads [{now['from']}, {now['to']}), the first run [{build['from']}, {build['to']})"
         rows = [(key, _text(stream[key]), description) for key, _, description in _settings(is_lookup=is_lookup)]
         yield from table(rows, indent="    ")

@@ -60,9 +60,8 @@ def _run(options: argparse.Namespace) -> Report:
     stream = _stream(options)
     from airflow_provider_flashpoint.streams.preview import preview_events, preview_lookup
 
-    task: Any = stream.task
     preview, lines_of = (preview_lookup, _lookup_lines) if stream.is_lookup else (preview_events, _event_lines)
-    found = preview(task, conf, limit=options.limit, rows=options.rows)
+    found = preview(stream, conf, limit=options.limit, rows=options.rows)
     good = found["rejected"] <= found["max_rejects"]
     verdict = [] if good else ["", f"A run would fail after this delivery: max_rejects is {found['max_rejects']}."]
     return Report(found, [*lines_of(found), *verdict, "", "Nothing was sent."], exit_code=0 if good else 1)
@@ -114,6 +113,8 @@ def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
         ],
         indent="  ",
     )
+    if found["devo_problem"]:
+        yield f"  note: The state is not known, since the connection to Devo cannot be used. {found['devo_problem']}"
     for number, row in enumerate(found["rows"], start=1):
         yield from ("", f"row {number}")
         filled = [(name, cut(text, _MAX_CELL_CHARACTERS)) for name, text in row.items() if text]

@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table, visible
+from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
+from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -19,6 +20,7 @@ from airflow_provider_flashpoint.streams.catalog import Stream, all_streams, fin
 _SHOW = "Show each state: status, checkpoint, columns, last run, age."
 _RESET = "Delete states, so that the next run begins like a first run."
 _SET = "Change the status or the checkpoint of states."
+_COLUMNS = ("NAME", "DESTINATION", "SOURCE", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN")
 _PAUSE = "A running task writes its own state when it ends: pause the DAG and let its runs end first."
 _FORGET = "also delete the ledger of confirmed alerts, so that all are sent again: for a table that was emptied"
 
@@ -42,7 +44,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     change.add_argument("--to-checkpoint", metavar="TIME", help="the time up to which all is delivered, in ISO 8601")
     change.set_defaults(run=_set)
     for action in (show, reset, change):
-        action.add_argument("stream", nargs="*", help="lookup name, indicator type, or tag of an event table; else all")
+        action.add_argument("stream", nargs="*", help="lookup name, indicator type, table, or Variable; else all")
         add_file_option(action)
     for action in (reset, change):
         action.add_argument("--yes", action="store_true", help="do it without asking")
@@ -57,7 +59,7 @@ def _show(options: argparse.Namespace) -> Report:
 
 
 def _reset(options: argparse.Namespace) -> Report:
-    streams, notes = _streams(options)
+    streams, notes = _streams(options, to_change=True)
     if options.forget_sent and all(stream.is_lookup for stream in streams):
         raise WrongUsage("--forget-sent is for event tables; none of these streams is one.")
     forgotten = [stream for stream in streams if options.forget_sent and not stream.is_lookup]
@@ -90,7 +92,7 @@ def _reset(options: argparse.Namespace) -> Report:
 def _set(options: argparse.Namespace) -> Report:
     if options.status is None and options.to_checkpoint is None:
         raise WrongUsage("Nothing to set: give --status, --to-checkpoint, or both.")
-    streams, notes = _streams(options)
+    streams, notes = _streams(options, to_change=True)
     if options.status and not options.stream:
         streams = [stream for stream in streams if stream.is_lookup]
     if not streams:
@@ -105,8 +107,11 @@ def _set(options: argparse.Namespace) -> Report:
     return _report("set", done, [f"{each['name']}: {each['change']}" for each in done], notes)
 
 
-def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
-    """Return the streams that the arguments name, or all; and notes on why some may be missing."""
+def _streams(options: argparse.Namespace, *, to_change: bool = False) -> tuple[list[Stream], list[str]]:
+    """Return the streams that the arguments name, or all; and notes on why some may be missing.
+
+    :raises WrongUsage: there is no such stream, or, to change it, several have the name or its Variable is not known.
+    """
     database.start()
     configs, errors = read_configs(options.config)
     if errors and options.config:
@@ -114,16 +119,26 @@ def _streams(options: argparse.Namespace) -> tuple[list[Stream], list[str]]:
     text = f"Only streams with a state are listed{' of one configuration' if configs else ''}, since"
     notes = [f"{text} the configuration cannot be read. {error}" for error in errors]
     streams = all_streams(configs)
-    if not options.stream:
-        return streams, notes
+    if options.stream:
+        streams = _named(options.stream, streams, is_one=to_change)
+    unknown = next((stream for stream in streams if stream.problem), None)
+    if to_change and unknown:
+        raise WrongUsage(f"The state of {unknown.name} is not known. {unknown.problem}")
+    return streams, notes
+
+
+def _named(names: Sequence[str], streams: Sequence[Stream], *, is_one: bool) -> list[Stream]:
     named: dict[str, Stream] = {}
-    for name in options.stream:
+    for name in names:
         found = find(streams, name)
         if not found:
             known = ", ".join(stream.name for stream in streams) or "none yet"
             raise WrongUsage(f"{name!r} is neither a lookup nor an event table here. There are: {known}.")
-        named |= {stream.variable: stream for stream in found}
-    return list(named.values()), notes
+        if is_one and len({stream.name for stream in found}) < len(found):
+            variables = ", ".join(stream.variable or f"unknown ({stream.problem})" for stream in found)
+            raise WrongUsage(f"{name!r} names several streams. Give the Variable of the one you mean: {variables}.")
+        named |= {stream.variable or stream.name: stream for stream in found}
+    return list(named.values())
 
 
 def _reset_text(stream: Stream, *, resend: bool) -> str:
@@ -181,7 +196,7 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
     """
     if options.yes:
         return
-    options.terminal.write("\n".join([*map(visible, lines), _PAUSE, "Go on? [y/N] "]))
+    options.terminal.write("\n".join([*map(clean, lines), _PAUSE, "Go on? [y/N] "]))
     options.terminal.flush()
     try:
         answer = input()
@@ -203,24 +218,35 @@ def _state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not states:
         yield "There is no state, and no configuration that names a stream."
         return
-    yield from table([("NAME", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN"), *map(_state_row, states)])
+    yield from table([_COLUMNS, *map(_state_row, states)])
     for state in states:
-        if state["problem"]:
+        if state["problem"] and not state["variable"]:
+            yield str(state["problem"])
+        elif state["problem"]:
             yield f"{state['name']}: {state['problem']} Or reset it: `airflow-flashpoint state reset {state['name']}`."
         elif not state["configured"]:
             yield f"{state['name']}: the configuration does not name it."
 
 
 def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
-    is_unreadable = state["problem"] and state["run_id"] is None  # every readable state has this field
     return (
         state["name"],
-        "unreadable" if is_unreadable else state["status"] or ("-" if state["present"] else "no state"),
+        state["destination"] or "-",
+        state["source"] or "-",
+        _status_text(state),
         state["to_checkpoint_time"] or "-",
         "-" if state["age_s"] is None else _duration(state["age_s"]),
         "-" if state["columns"] is None else str(state["columns"]),
         state["run_id"] or "-",
     )
+
+
+def _status_text(state: Mapping[str, Any]) -> str:
+    if not state["variable"]:
+        return "unknown"
+    if state["problem"] and state["run_id"] is None:  # every readable state has this field
+        return "unreadable"
+    return str(state["status"] or ("-" if state["present"] else "no state"))
 
 
 def _duration(seconds: float) -> str:

@@ -67,8 +67,14 @@ class Delivered:
 
 @dataclass(frozen=True, kw_only=True)
 class _Checkpointed(Origin):
-    """The fields of both kinds of state. Times are aware and in UTC; None if there was no run yet."""
+    """The fields of both kinds of state. Times are aware and in UTC; None if there was no run yet.
 
+    ``name``, ``destination`` and ``source`` are those of the `StreamKey`, empty if an earlier version wrote the state.
+    """
+
+    name: str = ""
+    destination: str = ""
+    source: str = ""
     from_checkpoint_time: _Instant | None = None
     to_checkpoint_time: _Instant | None = None
     pulled_at: _Instant | None = None

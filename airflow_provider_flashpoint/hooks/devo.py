@@ -49,6 +49,13 @@ class DevoHook(ConnectionHook[DevoSettings]):
 
         return api_session(self.settings())
 
+    def destination(self) -> str:
+        """Return what tells this Devo from others: its domain in lower case, or without one the connection's id.
+
+        :raises ConfigurationError: as `settings`.
+        """
+        return self.settings().domain.lower() or self.devo_conn_id
+
     def event_writer(self, tag: str, **options: Any) -> EventWriter:
         """Return a writer of events into the table ``tag``. It connects when it first sends.
 

@@ -12,10 +12,13 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
-from airflow_provider_flashpoint.airflow_runtime.state_store import State, read_state
+from airflow_provider_flashpoint.airflow_runtime.state_store import State
+from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.obfuscation import rules_of
+from airflow_provider_flashpoint.core.foreign_text import clean, harmless
 from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import EventState, LookupState, Origin
+from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule, Obfuscator
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 
 class OpenSource(NamedTuple):
@@ -35,9 +39,12 @@ class OpenSource(NamedTuple):
 
 
 class WindowedOperator(BaseOperator):
-    """An operator that reads one window of a data set.
+    """An operator that reads one window of a data set, for one stream.
 
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
+    :param devo_conn_id: (templated) the connection to Devo. Its domain, the connection to Flashpoint and the name of
+        the lookup or table are the key by which state, ledger, lock and stages are kept.
+    :param take_over: continue what version 0.1.0 kept by the name alone, unless another stream has taken it.
     :param start: (templated) start of an explicit window; needs ``end``.
     :param end: (templated) end of an explicit window.
     :param initial_start_time: where a new lookup or event table begins; the DAG's start date by default.
@@ -49,13 +56,15 @@ class WindowedOperator(BaseOperator):
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
     """
 
-    template_fields: Sequence[str] = ("flashpoint_conn_id", "start", "end", "staging_uri")
+    template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id", "start", "end", "staging_uri")
 
     def __init__(
         self,
         *,
         lag: timedelta,
         flashpoint_conn_id: str = "flashpoint_default",
+        devo_conn_id: str = "devo_default",
+        take_over: bool = True,
         start: str | datetime | None = None,
         end: str | datetime | None = None,
         initial_start_time: datetime | str | None = None,
@@ -67,6 +76,8 @@ class WindowedOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.flashpoint_conn_id = flashpoint_conn_id
+        self.devo_conn_id = devo_conn_id
+        self.take_over = take_over
         self.start = start
         self.end = end
         self.initial_start_time = initial_start_time
@@ -95,17 +106,39 @@ class WindowedOperator(BaseOperator):
         finally:
             self._is_killable = False
 
-    def stored_state(self, kind: type[State], variable: str) -> State | None:
-        """Return the state in a Variable, None if there is none, and log it. Times ahead of the clock are healed."""
-        self.log.info("Retrieving the persisted data of %s.", variable)
-        state = read_state(kind, variable)
+    @property
+    def stream(self) -> str:
+        """The name of the stream, which is one part of its key."""
+        raise NotImplementedError
+
+    def store_of(self, kind: type[State], devo: DevoHook, *, read_only: bool = False) -> StreamStore[State]:
+        """Return the store of the stream: its state and its directories.
+
+        :raises ConfigurationError: the connection to Devo cannot be read.
+        """
+        return StreamStore(
+            kind=kind,
+            key=StreamKey(name=self.stream, destination=devo.destination(), source=self.flashpoint_conn_id),
+            devo_conn_id=self.devo_conn_id,
+            root=self.staging(),
+            take_over=self.take_over,
+            read_only=read_only,
+        )
+
+    def stored_state(self, store: StreamStore[State], *, move: bool = False) -> State | None:
+        """Return the stored state, None if there is none, and log it. Times ahead of the clock are healed.
+
+        :param move: see `StreamStore.read`.
+        """
+        self.log.info("Retrieving the persisted data of %s.", store.variable)
+        state = store.read(move=move)
         if state is None:
             self.log.info("No persisted data found. The content will be initialized.")
             return None
-        self.log.info("Latest state: %s", state.to_json())
+        self.log.info("Latest state: %s", clean(state.to_json()))
         healed, problem = state.healed(datetime.now(UTC))
         if problem:
-            self.log.warning("%s: %s", variable, problem)
+            self.log.warning("%s: %s", store.variable, problem)
         return healed
 
     def period(self, context: Any) -> RunPeriod:
@@ -181,12 +214,20 @@ def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str,
 def translated_errors(translate: Callable[[FlashpointProviderError], FlashpointProviderError]) -> Generator[None]:
     """Translate errors into the collector's codes, and fail the task at once if a retry cannot help.
 
+    The texts of all causes are made safe to show.
+
     :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.
     """
     try:
         yield
     except FlashpointProviderError as error:
+        harmless(error)
         translated = translate(error)
         if isinstance(translated, TransientError):
             raise translated from error
         raise AirflowFailException(str(translated)) from error
+    except Exception as error:
+        safe = harmless(error)
+        if safe is error:
+            raise
+        raise safe from safe.__cause__

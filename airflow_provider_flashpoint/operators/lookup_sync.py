@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, stage_retention, storage_path
-from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable, write_state
+from airflow_provider_flashpoint.airflow_runtime.staging import stage_retention, storage_path
 from airflow_provider_flashpoint.config.model import DEFAULT_MAX_COLUMNS
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -19,7 +18,8 @@ from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOper
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.pipelines.sync import SyncSettings
-    from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+
+_LOCK = ".newest_try"  # hidden from the ledger, which lists its builds beside it
 
 
 class LookupSyncOperator(IndicatorsOperator):
@@ -36,12 +36,11 @@ class LookupSyncOperator(IndicatorsOperator):
     :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
     :param max_columns: how many columns are discovered at most, the key included: those that most rows have.
     :param max_rejects: how many rows without a key are allowed; more fail the task after the other rows were delivered.
-    :param devo_conn_id: (templated) the connection to Devo.
 
     The remaining parameters are those of `IndicatorsOperator`. Returns, as XCom, counts and the new checkpoint.
     """
 
-    template_fields: Sequence[str] = (*IndicatorsOperator.template_fields, "stage", "devo_conn_id")
+    template_fields: Sequence[str] = (*IndicatorsOperator.template_fields, "stage")
     ui_color = "#d9f2df"
 
     def __init__(
@@ -52,7 +51,6 @@ class LookupSyncOperator(IndicatorsOperator):
         columns: Sequence[str] | None = None,
         max_columns: int = DEFAULT_MAX_COLUMNS,
         max_rejects: int = 0,
-        devo_conn_id: str = "devo_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(lookup_key=lookup_key, **kwargs)
@@ -60,32 +58,35 @@ class LookupSyncOperator(IndicatorsOperator):
         self.columns = columns
         self.max_columns = max_columns
         self.max_rejects = max_rejects
-        self.devo_conn_id = devo_conn_id
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the stage, write the state, and return a summary."""
         from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
         from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
+        from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             rules = self.lookup_rules()  # report wrong ones before any effect
             opened = self.open_indicators(rules)
-            lookup_file = f"{directory_name(self.lookup_name)}.newest_try"
+            devo = DevoHook(self.devo_conn_id)
+            store = self.store(devo)
+            store.read()  # claims what there is from an earlier version, before its directory is used
+            home = store.home
             # One lock for all runs: an attempt that lost its turn must not bring old rows.
-            attempt_lock = AttemptLock(self.staging() / "lookups" / lookup_file, work=self.lookup_name)
+            attempt_lock = AttemptLock(home / _LOCK, work=self.lookup_name)
             ports = SyncPorts(
                 source=opened.source,
                 obfuscator=opened.obfuscator,
-                stages=self.stages(),
-                lookups=DevoHook(self.devo_conn_id).lookups(),
-                ledger_of=self.ledger,
+                stages=self.stages(store),
+                lookups=devo.lookups(),
+                ledger_of=lambda build: LookupLedger(home, build=build),
                 attempt_lock=attempt_lock,
                 open_path=storage_path,
-                save_state=lambda state: write_state(lookup_variable(self.lookup_name), state),
+                save_state=store.write,
             )
             attempt_lock.begin()
-            progress = self.progress(context)
+            progress = self.progress(context, store, move=True)
             settings = self.sync_settings(rules, opened.origin, run_id=str(context.get("run_id") or ""))
             result = sync(self._given_stage(), progress, self.period(context), ports, settings)
             if result.summary.rejected > self.max_rejects:
@@ -127,13 +128,6 @@ class LookupSyncOperator(IndicatorsOperator):
             values = self.stage.get("obfuscation")
         lookup_keys = {self.indicator_type: self.lookup_key or ""}
         return rules_of(values, DataSet.INDICATORS, lookup_keys, source=f"Task {self.task_id}")
-
-    def ledger(self, build: str, *, read_only: bool = False) -> LookupLedger:
-        """Return the ledger of one build of the lookup."""
-        from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-
-        directory = self.staging() / "lookups" / directory_name(self.lookup_name)
-        return LookupLedger(directory, build=build, read_only=read_only)
 
     def _given_stage(self) -> Mapping[str, Any] | None:
         if not self.stage:

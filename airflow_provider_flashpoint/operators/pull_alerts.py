@@ -8,8 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, write_state
+from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
     DEFAULT_LEDGER_RETENTION,
@@ -32,9 +31,10 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.pipelines.verify import EventTable
     from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
     from airflow_provider_flashpoint.core.staging.event_store import EventStore
-    from airflow_provider_flashpoint.core.staging.storage import StoragePath
     from airflow_provider_flashpoint.core.window import Window
     from airflow_provider_flashpoint.hooks.devo import DevoHook
+
+_FEED_ENDINGS = tuple(f"__{data_set}" for data_set in EVENT_DATA_SETS)  # of the names of streams, not of tags
 
 
 class PullAlertsOperator(WindowedOperator):
@@ -48,14 +48,13 @@ class PullAlertsOperator(WindowedOperator):
     :param tag: (templated) the Devo table.
     :param kind: the data set to read, such as ``alerts``; one of `EVENT_DATA_SETS`.
     :param path: path of the data set at Flashpoint; by default that of the connection or of the endpoint table.
-    :param devo_conn_id: (templated) the connection to Devo.
 
     ``on_rerun``, ``ledger_retention``, ``max_rejects``, ``statistics_period``, ``verify``, ``verify_timeout`` and
     ``telemetry`` are described in `AlertSettings`, the remaining parameters in `WindowedOperator`. Returns, as XCom,
     counts, the window and the checkpoint.
     """
 
-    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "devo_conn_id")
+    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag")
     ui_color = "#f7e3d7"
 
     def __init__(
@@ -64,7 +63,6 @@ class PullAlertsOperator(WindowedOperator):
         tag: str = DEFAULT_TAG,
         kind: str = DataSet.ALERTS.value,
         path: str | None = None,
-        devo_conn_id: str = "devo_default",
         on_rerun: str = "skip",
         ledger_retention: timedelta = DEFAULT_LEDGER_RETENTION,
         max_rejects: int = 0,
@@ -79,7 +77,6 @@ class PullAlertsOperator(WindowedOperator):
         self.tag = tag
         self.kind = kind
         self.path = path
-        self.devo_conn_id = devo_conn_id
         self.on_rerun = on_rerun
         self.ledger_retention = ledger_retention
         self.max_rejects = max_rejects
@@ -91,22 +88,24 @@ class PullAlertsOperator(WindowedOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the window, write the state, and return the summary."""
         from airflow_provider_flashpoint.core.staging.event_store import EventStore
+        from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_alerts")):
             self.check_arguments()
             self.log.info("pre_pull started.")
-            variable = event_variable(self.stream)
-            state = self.stored_state(EventState, variable)
+            devo = DevoHook(self.devo_conn_id)
+            stream = self.store(devo)
+            state = self.stored_state(stream, move=True)
             checkpoint = state.to_checkpoint_time if state else None
             run_window = self.window_of(context, checkpoint)
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             pulled_at = datetime.now(UTC)
-            store = EventStore(self.directory, work=self._work(context), at=pulled_at)
+            store = EventStore(stream.home, work=self._work(context), at=pulled_at)
             opened = self.open_events()
             if state and (change := state.change_of(opened.origin)):
                 self.log.warning("%s: %s", self.tag, change)
-            summary = self._deliver(run_window.window, store, opened)
+            summary = self._deliver(run_window.window, devo, store, opened)
             delivered = Delivered(
                 window=run_window.covered,
                 leaves_no_gap=run_window.leaves_no_gap(checkpoint),
@@ -116,7 +115,7 @@ class PullAlertsOperator(WindowedOperator):
                 origin=opened.origin,
             )
             state = (state or EventState()).after_delivery(delivered, sent=summary.sent, repeated=summary.repeated)
-            write_state(variable, state)
+            stream.write(state)
             self.log.info("%s: %s", self.tag, summary)
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
@@ -132,11 +131,10 @@ class PullAlertsOperator(WindowedOperator):
         """
         return self.period(context).to_read(build=checkpoint is None, checkpoint=checkpoint)
 
-    def _deliver(self, window: Window, store: EventStore, opened: OpenSource) -> DeliverySummary:
+    def _deliver(self, window: Window, devo: DevoHook, store: EventStore, opened: OpenSource) -> DeliverySummary:
         from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
-        from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-        source, devo = opened.source, DevoHook(self.devo_conn_id)
+        source = opened.source
         writer = devo.event_writer(self.tag, before_repeat=store.lock.check)
         table = self._table(devo, source) if self.verify == Verify.QUERY else None
         telemetry = self._telemetry(devo, writer) if self.telemetry else None
@@ -203,13 +201,13 @@ class PullAlertsOperator(WindowedOperator):
 
     @property
     def stream(self) -> str:
-        """The name of the stream, which its state and ledger are kept by. Data sets may share a table, not a state."""
-        return self.tag if self.kind == DataSet.ALERTS else f"{self.tag}__{self.kind}"
+        """The name of the stream. Data sets may share a table, not a state."""
+        is_plain = self.kind == DataSet.ALERTS and not self.tag.endswith(_FEED_ENDINGS)
+        return self.tag if is_plain else f"{self.tag}__{self.kind}"
 
-    @property
-    def directory(self) -> StoragePath:
-        """The directory of the stream in the staging storage, see `EventStore`."""
-        return self.staging() / "alerts" / directory_name(self.stream)
+    def store(self, devo: DevoHook, *, read_only: bool = False) -> StreamStore[EventState]:
+        """Return the store of the stream in the Devo of a hook, see `store_of`."""
+        return self.store_of(EventState, devo, read_only=read_only)
 
     def _work(self, context: Any) -> str:
         map_index = getattr(context.get("ti"), "map_index", -1)

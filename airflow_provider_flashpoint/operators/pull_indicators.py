@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name, stage_retention
-from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
+from airflow_provider_flashpoint.airflow_runtime.staging import stage_retention
+from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunWindow
@@ -19,6 +19,7 @@ from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOpera
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 
 class IndicatorsOperator(WindowedOperator):
@@ -59,12 +60,24 @@ class IndicatorsOperator(WindowedOperator):
         self.lookup_status = lookup_status
         self.stage_retention = stage_retention
 
-    def progress(self, context: Any) -> LookupProgress:
+    @property
+    def stream(self) -> str:
+        """The name of the stream: the lookup."""
+        return self.lookup_name
+
+    def store(self, devo: DevoHook, *, read_only: bool = False) -> StreamStore[LookupState]:
+        """Return the store of the lookup in the Devo of a hook, see `store_of`."""
+        return self.store_of(LookupState, devo, read_only=read_only)
+
+    def progress(self, context: Any, store: StreamStore[LookupState] | None, *, move: bool = False) -> LookupProgress:
         """Return the state and the status of the lookup.
 
         The status is that of the run's configuration, or else of the state, or else of the argument.
+
+        :param store: where the state is; None if that is not known.
+        :param move: see `StreamStore.read`.
         """
-        state = self.stored_state(LookupState, lookup_variable(self.lookup_name))
+        state = self.stored_state(store, move=move) if store else None
         initial = _status(self.lookup_status, f"task {self.task_id}")
         forced = conf_of(context).get("lookup_status")
         if forced is not None:
@@ -79,9 +92,9 @@ class IndicatorsOperator(WindowedOperator):
         """Return the source of the indicators of this type, see `open_source`."""
         return self.open_source(DataSet.INDICATORS, rules, record_type=self.indicator_type, **client_options)
 
-    def stages(self) -> StoragePath:
-        """Return the directory of the stages of this type."""
-        return self.staging() / "indicators" / directory_name(self.indicator_type)
+    def stages(self, store: StreamStore[LookupState]) -> StoragePath:
+        """Return the directory of the stages of this type for this lookup."""
+        return store.directory("indicators", self.indicator_type)
 
 
 class PullIndicatorsOperator(IndicatorsOperator):
@@ -98,17 +111,20 @@ class PullIndicatorsOperator(IndicatorsOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Stage the window and return the summary of the stage."""
         from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+        from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():
             self.log.info("pre_pull started.")
             rules = self.rules(DataSet.INDICATORS)
-            run_window = self.window_of(context, self.progress(context))
+            store = self.store(DevoHook(self.devo_conn_id))
+            run_window = self.window_of(context, self.progress(context, store))
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             opened = self.open_indicators(rules)
-            ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages())
+            ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages(store))
             settings = PullSettings(
-                lookup_key=self.lookup_key, stage_retention=self.stage_retention or stage_retention()
+                lookup_key=self.lookup_key,
+                stage_retention=self.stage_retention or stage_retention(),
             )
             stage = pull(run_window.window, ports, settings)
             return {

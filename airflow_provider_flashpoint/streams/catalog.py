@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
+from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.streams.readiness import reason_of, settings_of
 
 if TYPE_CHECKING:
+    from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
     from airflow_provider_flashpoint.config import CollectorConfig
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
     from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 
@@ -20,14 +25,22 @@ class Stream:
     """One lookup, or one event table.
 
     :param name: the name of the lookup, or the tag of the table.
-    :param variable: the Airflow Variable with the state.
+    :param variable: the Airflow Variable with the state; empty where a problem prevents knowing it.
+    :param destination: the domain, or without one the id, of the Devo connection; empty where it is not known.
+    :param source: the id of the Flashpoint connection; empty where it is not known.
     :param task: the task that writes the state, in its DAG; None where the configuration does not name the stream.
+    :param store: the state and the directories of the stream, to be read only; None without a task.
+    :param problem: why the connection to Devo, and with it the destination, cannot be read.
     """
 
     name: str
     variable: str
     kind: type[LookupState] | type[EventState]
+    destination: str = ""
+    source: str = ""
     task: LookupSyncOperator | PullAlertsOperator | None = None
+    store: StreamStore[Any] | None = None
+    problem: str = ""
 
     @property
     def is_lookup(self) -> bool:
@@ -58,41 +71,58 @@ def dags_of(config: CollectorConfig) -> list[Any]:
 
 
 def configured_streams(dags: Iterable[Any]) -> list[Stream]:
-    """Return the streams whose state the tasks of these DAGs write."""
+    """Return the streams whose state the tasks of these DAGs write. Each connection to Devo is read once."""
+    from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
     from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 
-    streams = []
-    for task in (task for dag in dags for task in dag.tasks):
-        if isinstance(task, LookupSyncOperator):
-            name = task.lookup_name
-            streams.append(Stream(name=name, variable=lookup_variable(name), kind=LookupState, task=task))
-        elif isinstance(task, PullAlertsOperator):
-            name = task.stream
-            streams.append(Stream(name=name, variable=event_variable(name), kind=EventState, task=task))
-    return streams
+    hook_of, kinds = cache(DevoHook), {LookupSyncOperator: LookupState, PullAlertsOperator: EventState}
+    return [
+        _configured(task, kind, hook_of(task.devo_conn_id))
+        for dag in dags
+        for task in dag.tasks
+        for operator, kind in kinds.items()
+        if isinstance(task, operator)
+    ]
 
 
 def stream_of_variable(variable: str) -> Stream | None:
-    """Return the stream whose state is in a Variable of this name; None where the name is not of a state."""
-    for kind, variable_of in ((LookupState, lookup_variable), (EventState, event_variable)):
-        name = variable.removeprefix(variable_of(""))
+    """Return the stream whose state is in a Variable of this name; None where the name is not of a state.
+
+    The state says whose it is. The name of the Variable does where the state is unreadable or of an earlier version.
+    """
+    from airflow_provider_flashpoint.airflow_runtime.database import read_variable
+
+    for kind in (LookupState, EventState):
+        name = variable.removeprefix(prefix_of(kind))
         if name and name != variable:
-            return Stream(name=name, variable=variable, kind=kind)
+            try:
+                state = json.loads(read_variable(variable) or "{}")
+                key = {field: str(state[field]) for field in ("name", "destination", "source") if state.get(field)}
+            except (ValueError, AttributeError):
+                key = {}
+            stream = Stream(name=name, variable=variable, kind=kind)
+            return replace(stream, **key)  # type: ignore[arg-type]  # these fields are texts
     return None
 
 
 def all_streams(configs: Iterable[CollectorConfig]) -> list[Stream]:
     """Return the streams of the configurations, then those that only have a state in Airflow's database.
 
+    A stream has the Variable that its next run reads, which may be one that the run takes over.
+
     :raises ConfigurationError: the database does not answer.
     """
     from airflow_provider_flashpoint.airflow_runtime.database import state_variables
 
-    configured = configured_streams(dag for config in configs for dag in dags_of(config))
+    stored = state_variables()
+    configured = [
+        replace(stream, variable=stream.store.variable_in(stored)) if stream.store else stream
+        for stream in configured_streams(dag for config in configs for dag in dags_of(config))
+    ]
     known = {stream.variable for stream in configured}
-    stored = (stream_of_variable(variable) for variable in state_variables() if variable not in known)
-    return [*configured, *(stream for stream in stored if stream)]
+    others = (stream_of_variable(variable) for variable in stored if variable not in known)
+    return [*configured, *(stream for stream in others if stream)]
 
 
 def find(streams: Sequence[Stream], name: str) -> list[Stream]:
@@ -100,3 +130,15 @@ def find(streams: Sequence[Stream], name: str) -> list[Stream]:
     matching = [stream for stream in streams if stream.matches(name)]
     unlisted = stream_of_variable(name)
     return matching or ([unlisted] if unlisted else [])
+
+
+def _configured(
+    task: LookupSyncOperator | PullAlertsOperator, kind: type[LookupState] | type[EventState], devo: DevoHook
+) -> Stream:
+    stream = Stream(name=task.stream, variable="", kind=kind, source=task.flashpoint_conn_id, task=task)
+    try:
+        settings_of(devo)
+        store: StreamStore[Any] = task.store(devo, read_only=True)
+    except Exception as error:  # whatever is wrong with one connection, the streams of the others are known
+        return replace(stream, problem=reason_of(error))
+    return replace(stream, variable=store.variable, destination=store.key.destination, store=store)

@@ -13,12 +13,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.devo.events.writer import encode
@@ -27,48 +25,51 @@ from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, de
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.state import EventState, LookupStatus
+from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.devo import DevoHook
 from airflow_provider_flashpoint.streams.progress import run_context
-from airflow_provider_flashpoint.streams.readiness import settings_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
     from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.run_window import RunWindow
     from airflow_provider_flashpoint.core.window import Window
-    from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
     from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+    from airflow_provider_flashpoint.streams.catalog import Stream
 
 
-def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+def preview_lookup(stream: Stream, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
     """Return what a sync triggered with ``conf`` would bring into the lookup, in JSON's own types.
 
-    Devo is not asked whether the lookup exists; its state decides.
+    Devo is not asked whether the lookup exists; its state decides. ``devo_problem`` is the reason why the connection to
+    Devo cannot be read, or None. With such a problem the state is not known either, and the lookup is built.
 
     :param limit: the most records to read; 0 for all.
     :param rows: the most rows, and the most rejected records, to return.
     :raises: as the run.
     """
+    task: Any = stream.task
     context = run_context(task, conf)
     rules = task.lookup_rules()
     opened = task.open_indicators(rules, max_attempts=1)  # a person waits for the answer
     source, kept = _LimitedSource(opened.source, limit), _KeptRows(rows)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
         temporary = storage_path(directory)
+        home = stream.store.home if stream.store else temporary
         ports = SyncPorts(
             source=source,
             obfuscator=opened.obfuscator,
             stages=temporary,
             lookups=kept,
-            ledger_of=partial(task.ledger, read_only=True),
+            ledger_of=lambda build: LookupLedger(home, build=build, read_only=True),
             attempt_lock=AttemptLock(temporary / "attempt", work="preview"),
             open_path=storage_path,
             save_state=lambda state: True,
         )
         settings = task.sync_settings(rules, opened.origin)
-        result = sync(None, task.progress(context), task.period(context), ports, settings)
+        result = sync(None, task.progress(context, stream.store), task.period(context), ports, settings)
         rejects = _rejects(result.rejected_uri, rows)
     deployment, summary = result.deployment, result.summary
     return {
@@ -84,30 +85,33 @@ def preview_lookup(task: LookupSyncOperator, conf: Mapping[str, str], *, limit: 
         "extra_values": summary.extra_values,
         "rejected": summary.rejected,
         "max_rejects": task.max_rejects,
+        "devo_problem": stream.problem or None,
         "rows": kept.rows,
         "rejects": rejects,
     }
 
 
-def preview_events(task: PullAlertsOperator, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+def preview_events(stream: Stream, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
     """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
 
     ``devo_problem`` is the reason why the connection to Devo cannot be used, or None. With such a problem the length of
-    lines is not limited.
+    lines is not limited, and what was sent before is not known.
 
     :param limit: the most records to read; 0 for all.
     :param rows: the most lines, and the most rejected records, to return.
     :raises: as the run.
     """
+    task: Any = stream.task
     task.check_arguments()
-    state = task.stored_state(EventState, event_variable(task.stream))
+    state = task.stored_state(stream.store) if stream.store else None
     run_window = task.window_of(run_context(task, conf), state.to_checkpoint_time if state else None)
     opened = task.open_events(max_attempts=1)
     source = _LimitedSource(opened.source, limit)
-    encode_record, devo_problem = _encoder(task)
+    encode_record, devo_problem = _encoder(stream)
     writer = _KeptLines(encode_record, rows)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
-        store = EventStore.preview(task.directory, temporary=storage_path(directory))
+        temporary = storage_path(directory)
+        store = EventStore.preview(stream.store.home if stream.store else temporary, temporary=temporary)
         ports = DeliveryPorts(source=source, writer=writer, store=store, obfuscator=opened.obfuscator)
         summary = deliver(run_window.window, ports, replace(task.delivery_settings(), statistics_period_s=None))
         rejects = _rejects(store.rejected.uri, rows)
@@ -189,11 +193,13 @@ class _KeptLines:
         return 0
 
 
-def _encoder(task: PullAlertsOperator) -> tuple[Callable[[Record], bytes], str | None]:
+def _encoder(stream: Stream) -> tuple[Callable[[Record], bytes], str | None]:
     """Return the encoder of the connection to Devo; one without limits, and the reason, if the connection is wrong."""
+    if stream.problem:
+        return encode, stream.problem
+    task = cast("PullAlertsOperator", stream.task)
     hook = DevoHook(task.devo_conn_id)
     try:
-        settings_of(hook)
         return hook.event_writer(task.tag).encode, None  # a writer connects only when it sends
     except FlashpointProviderError as error:
         return encode, str(error)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.core.run_window import LookupProgress
@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)
@@ -32,8 +33,10 @@ class NextRun:
 def stored_state(stream: Stream) -> LookupState | EventState | None:
     """Return the state of a stream, None where there is none.
 
-    :raises ConfigurationError: the Variable is not a state, or cannot be decrypted.
+    :raises ConfigurationError: the Variable is not a state, cannot be decrypted, or is not known.
     """
+    if stream.problem:
+        raise ConfigurationError(f"The state of {stream.name} is not known. {stream.problem}")
     text = database.read_variable(stream.variable)
     if text is not None:
         return stream.kind.from_json(text, name=stream.variable)
@@ -47,8 +50,8 @@ def stored_state(stream: Stream) -> LookupState | EventState | None:
 def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     """Return how far a stream is, in JSON's own types.
 
-    Shape: ``name, kind, variable, configured, present, problem``, then the fields of the state, None without a state;
-    ``columns`` is their number, ``age_s`` the seconds since the checkpoint.
+    Shape: ``name, destination, source, kind, variable, configured, present, problem``, then the fields of the state,
+    None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint.
     """
     state, problem = None, None
     try:
@@ -59,14 +62,16 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     fields = asdict(state) if state else dict.fromkeys(stream.kind.__dataclass_fields__)
     checkpoint = fields["to_checkpoint_time"]
     return {
-        "name": stream.name,
         "kind": "lookup" if stream.is_lookup else "alerts",
         "variable": stream.variable,
         "configured": stream.task is not None,
-        "present": state is not None or problem is not None,
+        "present": state is not None or (problem is not None and not stream.problem),
         "problem": problem,
         "status": None,
         **{name: format_instant(value) if isinstance(value, datetime) else value for name, value in fields.items()},
+        "name": stream.name,
+        "destination": stream.destination or None,
+        "source": stream.source or None,
         "columns": len(fields.get("columns") or ()) or None,
         "age_s": round((now - checkpoint).total_seconds()) if checkpoint else None,
     }
@@ -130,8 +135,7 @@ def forget_sent(stream: Stream) -> int:
     A reset keeps this ledger, since it records what Devo has. The ledger of a lookup needs no deletion: a rebuild
     begins its own.
     """
-    task: Any = stream.task
-    return EventLedger(task.directory / "ledger").prune(before=_ALL_TIME)
+    return EventLedger(cast("StreamStore[Any]", stream.store).home / "ledger").prune(before=_ALL_TIME)
 
 
 def run_context(task: Any, conf: Mapping[str, str]) -> dict[str, Any]:

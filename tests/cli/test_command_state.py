@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,8 +21,8 @@ from tests.conftest import RunDag
 
 pytestmark = pytest.mark.airflow
 
-DOMAINS = "flashpoint_lookup__Domains"
-ALERTS = f"flashpoint_alerts__{TAG}"
+DOMAINS = "flashpoint_lookup__Domains__sandbox__flashpoint_default"
+ALERTS = f"flashpoint_alerts__{TAG}__sandbox__flashpoint_default"
 CHECKPOINT = datetime(2026, 1, 5, tzinfo=UTC)
 CREATED = LookupState(
     status=LookupStatus.CREATED,
@@ -110,7 +111,7 @@ def test_a_state_that_the_configuration_does_not_name_is_shown() -> None:
 def test_states_are_shown_without_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a valid file, stored states are listed, with a note."""
     monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", str(tmp_path / "none.yaml"))
-    write(DOMAINS, CREATED.to_json())
+    write(DOMAINS, replace(CREATED, name="Domains", destination="sandbox").to_json())
     outcome = call("state", "show", "--json")
     assert outcome.exit_code == 0
     assert [each["name"] for each in outcome.json["states"]] == ["Domains"]
@@ -367,3 +368,83 @@ def test_the_json_of_a_state_has_stable_keys() -> None:
     assert there.keys() == absent.keys()
     assert {"name", "kind", "variable", "configured", "present", "problem", "status", "age_s"} <= alerts.keys()
     assert json.dumps(there)
+
+
+def two_domains(config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Add a configuration with the same names and another domain; return the Variable of its lookup Domains."""
+    other = json.loads(config.read_text(encoding="utf-8")) | {"name": "other"}
+    for part in other["inputs"].values():
+        part["services"][next(iter(part["services"]))]["devo_conn_id"] = "devo_other"
+    file = config.with_name("other.yaml")
+    file.write_text(json.dumps(other), encoding="utf-8")
+    monkeypatch.setenv("FLASHPOINT_COLLECTOR_CONFIG", f"{config}{os.pathsep}{file}")
+    connections(devo={"extra": {"domain": "other"}})
+    monkeypatch.setenv("AIRFLOW_CONN_DEVO_OTHER", os.environ["AIRFLOW_CONN_DEVO_DEFAULT"])
+    connections()
+    return "flashpoint_lookup__Domains__other__flashpoint_default"
+
+
+def test_streams_of_one_name_are_shown_with_their_destination_and_source(
+    config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stream is one row, by name, destination and source."""
+    other = two_domains(config, connections, monkeypatch)
+    write(other, CREATED.to_json())
+    states = call("state", "show", "Domains", "--json").json["states"]
+    assert [(each["destination"], each["source"], each["present"]) for each in states] == [
+        ("sandbox", "flashpoint_default", False),
+        ("other", "flashpoint_default", True),
+    ]
+    assert "Domains  other        flashpoint_default  Created" in call("state", "show", "Domains").out
+
+
+@pytest.mark.parametrize("name", ["Domains", "domain"])
+def test_a_name_of_several_streams_changes_none(
+    config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """To change a state, its Variable is asked for where a name is not enough, and the Variable is enough."""
+    other = two_domains(config, connections, monkeypatch)
+    for variable in (DOMAINS, other):
+        write(variable, CREATED.to_json())
+    for command in (("reset", name, "--yes"), ("set", name, "--status", "New")):
+        outcome = call("state", *command)
+        assert outcome.exit_code == 2
+        assert f"Give the Variable of the one you mean: {DOMAINS}, {other}." in outcome.err
+    assert call("state", "reset", other, "--yes").exit_code == 0
+    assert (read(DOMAINS), read(other)) == (CREATED.to_json(), None)
+
+
+def test_a_stream_whose_connection_cannot_be_read_is_shown_as_unknown(
+    config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are shown as ever; the state of this one is neither shown nor changed, and the reason is given."""
+    two_domains(config, connections, monkeypatch)
+    monkeypatch.delenv("AIRFLOW_CONN_DEVO_OTHER")
+    outcome = call("state", "show", "Domains")
+    assert outcome.exit_code == 1
+    assert "Domains  -            flashpoint_default  unknown" in outcome.out
+    assert "Airflow has no connection devo_other" in outcome.out
+    assert "Domains  sandbox      flashpoint_default  no state" in outcome.out
+    refused = call("state", "reset", "--yes")
+    assert refused.exit_code == 2
+    assert "Airflow has no connection devo_other" in refused.err
+
+
+def test_a_state_of_0_1_0_is_that_of_the_stream_which_will_take_it_over(
+    config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch, staging: Path
+) -> None:
+    """It is shown and changed as the state of the configuration without a name, until another stream takes it."""
+    from airflow_provider_flashpoint.core.staging.claim import claim
+    from airflow_provider_flashpoint.core.stream_key import StreamKey
+
+    two_domains(config, connections, monkeypatch)
+    write("flashpoint_lookup__Domains", CREATED.to_json())
+    mine, other = call("state", "show", "Domains", "--json").json["states"]
+    assert (mine["variable"], mine["present"], other["present"]) == ("flashpoint_lookup__Domains", True, False)
+    assert not staging.exists()
+    claim(staging / "lookups" / "Domains", StreamKey("Domains", "elsewhere", "flashpoint_default"))
+    assert [each["configured"] for each in call("state", "show", "Domains", "--json").json["states"]] == [
+        True,
+        True,
+        False,
+    ]

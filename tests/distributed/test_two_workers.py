@@ -10,6 +10,7 @@ from airflow_provider_flashpoint.airflow_runtime.state_store import event_variab
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.verdict import judge_alerts, judge_lookup
+from tests.conftest import sandbox_key
 from tests.distributed.conftest import DAGS, NAMES, PERIODS, TYPES, World
 from tests.distributed.worker import Worker
 
@@ -58,7 +59,7 @@ def test_every_alert_arrives_exactly_once(world: World) -> None:
 def test_the_checkpoints_are_at_the_end_of_the_last_period(world: World) -> None:
     """Each state, which all machines share, has a checkpoint at the end of the last period or later."""
     variables = world.lab.variables()
-    for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
+    for name in (*map(lookup_variable, map(sandbox_key, NAMES.values())), event_variable(sandbox_key(DEFAULT_TAG))):
         assert json.loads(variables[name])["to_checkpoint_time"] >= format_instant(world.end)
 
 

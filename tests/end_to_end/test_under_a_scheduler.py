@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
 from sandbox.verdict import judge_alerts, judge_lookup
+from tests.conftest import sandbox_key
 from tests.end_to_end.conftest import PERIODS, TYPES, World
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]
@@ -117,14 +118,14 @@ def test_the_first_sync_creates_the_lookup_and_the_others_append_to_it(lab: Airf
         operations = [job.operation for job in world.sandbox.devo.lookups[name].jobs]
         assert [str(getattr(each, "value", each)) for each in operations][:1] == ["create"]
         assert {str(getattr(each, "value", each)) for each in operations[1:]} == {"append"}
-        state = json.loads(lab.variables()[lookup_variable(name)])
+        state = json.loads(lab.variables()[lookup_variable(sandbox_key(name))])
         assert state["status"] == "Created"
         assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
 
 
 def test_the_checkpoint_of_alerts_is_at_the_end_of_the_last_period(lab: AirflowLab, world: World) -> None:
     """The state of the stream has a checkpoint at the end of the last period or later."""
-    state = json.loads(lab.variables()[event_variable(DEFAULT_TAG)])
+    state = json.loads(lab.variables()[event_variable(sandbox_key(DEFAULT_TAG))])
     assert state["to_checkpoint_time"] >= world.date(PERIODS).isoformat().replace("+00:00", "Z")
 
 

@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.dataset.documents import alerts
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts
-from tests.conftest import RunDag
+from tests.conftest import RunDag, sandbox_key
 from tests.operators.state_runs import (
     ALERT_COUNT,
     NONSENSE,
@@ -37,7 +37,7 @@ from tests.operators.state_runs import (
 
 pytestmark = pytest.mark.airflow
 
-ALERTS = event_variable(DEFAULT_TAG)
+ALERTS = event_variable(sandbox_key(DEFAULT_TAG))
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime import stream_store
 from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
 from sandbox.dataset.documents import indicators
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag
+from tests.conftest import RunDag, sandbox_key
 from tests.operators.state_runs import (
     END,
     NONSENSE,
@@ -37,7 +38,7 @@ from tests.operators.state_runs import (
 pytestmark = pytest.mark.airflow
 
 NAME = default_lookup_name(TYPE)
-LOOKUP = lookup_variable(NAME)
+LOOKUP = lookup_variable(sandbox_key(NAME))
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_a_state_that_cannot_be_written_fails_no_run(
     """The run succeeds, because its rows are delivered, and the next run reads the same window again."""
     assert run_indicators(0) == "success"
     with monkeypatch.context() as storage:
-        storage.setattr("airflow_provider_flashpoint.operators.lookup_sync.write_state", lambda variable, state: False)
+        storage.setattr(stream_store, "write_state", lambda variable, state: False)
         assert run_indicators(1) == "success"
     assert state().to_checkpoint_time == START + PERIOD
     assert run_indicators(2) == "success"

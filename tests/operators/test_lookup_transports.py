@@ -21,7 +21,7 @@ from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag
+from tests.conftest import RunDag, sandbox_key
 
 pytestmark = pytest.mark.airflow
 
@@ -83,7 +83,7 @@ def dag_of(staging: Path, lookup_status: str) -> Any:
 def state() -> LookupState:
     from airflow.models.variable import Variable
 
-    return LookupState.from_json(Variable.get(lookup_variable(NAME)), name=NAME)
+    return LookupState.from_json(Variable.get(lookup_variable(sandbox_key(NAME))), name=NAME)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def run(
         return run_dag(dag, START + timedelta(hours=number), conf={**window, **conf}).state
 
     yield run_window
-    Variable.delete(lookup_variable(NAME))
+    Variable.delete(lookup_variable(sandbox_key(NAME)))
 
 
 def test_syslog_builds_and_updates_a_lookup(

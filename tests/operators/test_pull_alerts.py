@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime import stream_store
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.pipelines.verify import Verification
@@ -70,8 +71,8 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("airflow_provider_flashpoint.operators.base.read_state", read)
-    monkeypatch.setattr("airflow_provider_flashpoint.operators.pull_alerts.write_state", write)
+    monkeypatch.setattr(stream_store, "read_state", read)
+    monkeypatch.setattr(stream_store, "write_state", write)
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(**arguments: Any) -> dict[str, Any]:

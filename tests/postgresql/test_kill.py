@@ -22,6 +22,7 @@ from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
+from tests.conftest import sandbox_key
 from tests.postgresql.interruptions import interruptions
 from tests.postgresql.kills import Point, draw_points, other_interruptions, publish, write_plan
 
@@ -137,17 +138,22 @@ def test_the_lookup_holds_the_newest_version_of_every_indicator(world: World, po
 @each_point()
 def test_the_state_covers_all_that_was_delivered(world: World, point: Point) -> None:
     """The checkpoint is the end of the last interval, and the status of a lookup is Created."""
-    name = event_variable(point.target) if point.kind == "alerts" else lookup_variable(point.target)
+    name = (
+        event_variable(sandbox_key(point.target))
+        if point.kind == "alerts"
+        else lookup_variable(sandbox_key(point.target))
+    )
     state = json.loads(world.variables[name])
     assert state["to_checkpoint_time"] == format_instant(point.end)
     assert state.get("status", "Created") == "Created"
 
 
 def test_no_unfinished_stage_is_left(world: World) -> None:
-    """The next stage of a window removes the unfinished stage of a killed pull."""
-    stages = [stage for window in (world.staging / "indicators" / "domain").iterdir() for stage in window.iterdir()]
-    assert stages
-    assert [stage for stage in stages if not (stage / "manifest.json").exists()] == []
+    """The next stage of a window removes the unfinished stage that a killed pull left in the same hour."""
+    stages = {part.parent for part in (world.staging / "indicators").rglob("part-*")}
+    unfinished = {stage for stage in stages if not (stage / "manifest.json").exists()}
+    assert stages - unfinished
+    assert {stage.parent for stage in unfinished}.isdisjoint(stage.parent for stage in stages - unfinished)
 
 
 def test_rerunning_interrupted_runs_changes_nothing_in_devo(world: World) -> None:

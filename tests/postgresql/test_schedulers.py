@@ -16,6 +16,7 @@ from sandbox.dataset.documents import alerts
 from sandbox.http_service.faults import Fault, FaultScript
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
+from tests.conftest import sandbox_key
 from tests.postgresql.lookup_contents import held, served
 from tests.postgresql.scenario import (
     ALERT_DAG,
@@ -133,7 +134,7 @@ def test_a_lookup_is_built_once_and_then_appended_to(updated_at: datetime, lab: 
 def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab, world: World) -> None:
     """A run of an older window does not move a checkpoint back."""
     variables = lab.variables()
-    for name in (*map(lookup_variable, NAMES.values()), event_variable(DEFAULT_TAG)):
+    for name in (*map(lookup_variable, map(sandbox_key, NAMES.values())), event_variable(sandbox_key(DEFAULT_TAG))):
         assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
 
 

@@ -18,6 +18,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
@@ -26,7 +27,7 @@ from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 from airflow_provider_flashpoint.hooks import DevoHook
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag
+from tests.conftest import RunDag, sandbox_key
 
 pytestmark = pytest.mark.airflow
 
@@ -35,8 +36,8 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 PERIOD = timedelta(minutes=5)
 TAG = "threatintel.flashpoint.intelligence.alerts"
 LOOKUP = "Threatintel_Flashpoint_Intelligence_Domain"
-LOOKUP_VARIABLE = f"flashpoint_lookup__{LOOKUP}"
-ALERTS_VARIABLE = f"flashpoint_alerts__{TAG}"
+LOOKUP_VARIABLE = lookup_variable(sandbox_key(LOOKUP))
+ALERTS_VARIABLE = event_variable(sandbox_key(TAG))
 
 
 def kept(name: str) -> Any:
@@ -110,7 +111,7 @@ def state(variable: str) -> dict[str, Any]:
 
 def test_lookup_is_continued(run: Callable[[str, int], str], sandbox: Sandbox) -> None:
     """New runs append to the lookup with its existing columns, and a rerun restores no old value."""
-    before = state(LOOKUP_VARIABLE)
+    before = json.loads(kept("variables.json")[f"flashpoint_lookup__{LOOKUP}"])
     assert [run("indicators", 1), run("indicators", 0)] == ["success", "success"]
     verdict = judge_lookup(sandbox, LOOKUP, indicator_type="domain", key="value.domain")
     assert verdict.is_good
