@@ -6,6 +6,7 @@ answer. Paths and shapes: the vendor's guide (python-sdk, docs/api/api.md).
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from airflow_provider_flashpoint.core.devo.transport import need
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
+from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, RejectedError, ServerError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _DATE_FORM = re.compile(r"^\([a-z]+\)")
 _TABLE = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LIMITS = AnswerLimits(max_bytes=4 << 30)  # of one query, which is not held in memory
+_BLANK = b" \t\r\n" + codecs.BOM_UTF8  # around a line
 # Devo answers a wrong query, an unknown table included, with status 500. Other reasons, such as an overload, may pass.
 _QUERY_FAULT = re.compile(
     r"\bMISSING_RESOURCE\b|\bQUERY_(PARSING|SYNTAX|SEMANTIC|VALIDATION)_ERROR\b|(Parse|Parsing|Syntax)(Error|Exception)\b"
@@ -97,7 +100,8 @@ class QueryClient:
             "mode": {"type": "json/simple/compact"},
         }
         try:
-            response = self.http.send(Request("POST", _PATH, json=body, permanent=_QUERY_FAULT, stream=True))
+            request = Request("POST", _PATH, json=body, permanent=_QUERY_FAULT, stream=True, accept=(200, 204))
+            response = self.http.send(request)
             with contextlib.closing(response):
                 yield from _counts(response)
         except RejectedError as error:
@@ -120,14 +124,15 @@ def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iter
     names: list[str] = []
     try:
         for line in limits.lines(response, name=f"Devo POST {_PATH}"):
-            if not line.strip():
+            value = codec.decode(text) if (text := line.strip(_BLANK)) else None
+            if not value:
                 continue
-            value = codec.decode(line)
             if isinstance(value, dict) and isinstance(value.get("m"), dict):
                 names = sorted(value["m"], key=lambda name: value["m"][name]["index"])
             elif isinstance(value, dict) and isinstance(value.get("d"), list):
                 row = dict(zip(names, value["d"], strict=True))
-                yield str(row["id"]), int(row["events"])
+                if id_of(row["id"]) is not None:
+                    yield str(row["id"]), int(row["events"])
             else:
                 reason = error_reason(value)[:MAX_REASON_CHARACTERS] or "its shape is unknown"
                 kind = RejectedError if _QUERY_FAULT.search(reason) else ServerError

@@ -10,7 +10,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
 
 import requests
@@ -18,7 +18,7 @@ import tenacity
 import urllib3
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.http.body import AnswerLimits
+from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
 from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
 from airflow_provider_flashpoint.core.http.retries import log_retry, may_pass, retry_after_s, wait_s
 from airflow_provider_flashpoint.errors import (
@@ -122,8 +122,12 @@ class HttpClient:
         return self.read(request, lambda response: response)
 
     def read_json(self, request: Request) -> Any:
-        """Return the JSON value of the accepted response; errors as in `read`."""
-        return self.read(request, lambda response: codec.decode(response.content))
+        """Return the JSON value of the accepted response, None where it has no body; errors as in `read`."""
+
+        def parse(response: requests.Response) -> Any:
+            return codec.decode(response.content) if response.content or not is_without_body(response) else None
+
+        return self.read(replace(request, accept=(*request.accept, 204)), parse)
 
     def read(self, request: Request, parse: Callable[[requests.Response], Parsed]) -> Parsed:
         """Return what ``parse`` makes of the accepted response; its ValueError is retried as a cut answer.

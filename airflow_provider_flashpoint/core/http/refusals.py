@@ -9,20 +9,28 @@ from typing import Any
 from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
 
-_ERROR_NAMES = ("error", "errors", "errorMessage", "errorList", "errorCount")
-_NO_ERROR_TEXTS = frozenset({"", "0", "none", "null", "no", "false"})
+_ERROR_NAMES = (
+    *("error", "errors", "errorMessage", "errorMessages", "errorList", "errorCount", "errorRows"),
+    *("failures", "failedRows", "rejectedRows"),
+)
+_NO_ERROR_TEXTS = frozenset({"", "0", "0.0", "none", "null", "no", "false", "[]", "{}"})
 # An answer with one of these is no mere error.
 _CONTENT_NAMES = ("name", "columns", "jobs", "statuses", "lookups")
 _MAX_REASON_CHARACTERS = 300
 
 
-def errors_in(answer: Any) -> str:
-    """Return the errors that an answer lists, as a text of one line; empty where there are none."""
-    if not isinstance(answer, Mapping):
-        return ""
-    found = {name: answer[name] for name in _ERROR_NAMES if answer.get(name)}
-    found = {name: value for name, value in found.items() if str(value).strip().lower() not in _NO_ERROR_TEXTS}
-    return one_line(error_reason(found) or shown(found)) if found else ""
+def errors_in(answer: Any, *, levels: int = 0) -> str:
+    """Return the errors that an answer lists, as a text of one line; empty where there are none.
+
+    :param levels: how many levels below the answer are searched too.
+    """
+    found = {}
+    if isinstance(answer, Mapping):
+        found = {name: answer[name] for name in _ERROR_NAMES if not _is_none(answer.get(name))}
+    if found:
+        return shown(error_reason(found) or found)
+    inner = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list) else ()
+    return next(filter(None, (errors_in(each, levels=levels - 1) for each in inner)), "") if levels else ""
 
 
 def refusal(answer: Any) -> str:
@@ -54,6 +62,14 @@ def error_of(answer: Any, reason: str, *, otherwise: int) -> FlashpointProviderE
     status = refused_status(answer) or otherwise
     text = f"Devo answered with an error: {reason.rstrip('.')}. Its status is {status}."
     return ServerError(text) if status >= 500 else RejectedError(text, status=status)
+
+
+def _is_none(value: Any) -> bool:
+    """Return whether a value says that there is no error, such as ``{"count": 0, "list": []}``."""
+    inner = list(value.values()) if isinstance(value, Mapping) else value
+    if isinstance(inner, list):
+        return all(map(_is_none, inner))
+    return str(inner).strip().lower() in _NO_ERROR_TEXTS
 
 
 def shown(answer: Any) -> str:

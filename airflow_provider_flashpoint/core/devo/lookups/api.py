@@ -28,6 +28,7 @@ from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatc
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
+from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
 
 if TYPE_CHECKING:
@@ -79,13 +80,13 @@ class LookupsClient:
     def lookups(self) -> Iterator[Mapping[str, Any]]:
         """Yield the metadata of each lookup of the domain."""
         params: dict[str, Any] = {"max_length": _LISTED_AT_ONCE}
-        seen: set[str] = set()
+        seen: set[Id] = set()
         while True:
             listing = self._get(self._base, params)
             listing = listing if isinstance(listing, Mapping) else {"lookups": listing}
             yield from listing.get("lookups") or ()
-            token = listing.get("nextPageToken") or listing.get("pageToken")
-            if not token or token in seen:
+            token = id_of(listing.get("nextPageToken")) or id_of(listing.get("pageToken"))
+            if token is None or token in seen:
                 return
             seen.add(token)
             params = {**params, "pageToken": token}
@@ -102,9 +103,10 @@ class LookupsClient:
         answer = self._read(self._path(name))
         return answer if answer is None or isinstance(answer, Mapping) else {"answer": answer}
 
-    def exists(self, name: str) -> bool:
-        """Return whether the lookup ``name`` exists."""
-        return self.metadata(name) is not None
+    def exists(self, name: str) -> bool | None:
+        """Return whether the lookup ``name`` exists; None where Devo says nothing about it."""
+        found = self.metadata(name)
+        return bool(found) or (False if found is None else None)
 
     def deploy(
         self,
@@ -152,7 +154,7 @@ class LookupsClient:
         watch = self._watch(name, self._path(name))
 
         def delete() -> tuple[bool, str | None]:
-            if not self.exists(name):
+            if self.exists(name) is False:
                 return False, None
             return True, accepted_job(self._http.send(Request("DELETE", self._path(name), accept=_ACCEPTED)).content)
 
@@ -190,7 +192,7 @@ class LookupsClient:
                 request = Request(method, path, data=body, accept=_ACCEPTED, before=before_sending)
                 return accepted_job(self._http.send(request).content)
             except RejectedError as error:
-                if operation is not Operation.CREATE or error.status not in _MAY_EXIST or not self.exists(name):
+                if operation is not Operation.CREATE or error.status not in _MAY_EXIST or self.exists(name) is False:
                     raise
                 _log.info("Lookup %s exists already: its content is replaced.", name)
                 operation = Operation.REPLACE
@@ -208,14 +210,14 @@ class LookupsClient:
             raise
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Return the answer to a GET.
+        """Return the answer to a GET, an empty dictionary where Devo says nothing.
 
         :raises RejectedError, ServerError: it is an error, although its status is not.
         """
         answer = self._http.read_json(Request("GET", path, params=params))
         if reason := refusal(answer):
             raise error_of(answer, reason, otherwise=500)
-        return answer
+        return answer or {}
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{check_lookup_name(name)}"

@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_message, state_of_word
 from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.core.http.refusals import error_of, errors_in, one_line, refusal, shown
+from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.window import epoch_us
 
 LOOKUP_WORD_NAMES = ("status", "state")
@@ -28,6 +29,7 @@ _TIME_NAMES = ("timestamp", "time", "date", "updatedAt", "updated", "createdAt",
 _REASON_NAMES = ("reason", "cause", "description", "info")
 
 _MAX_WORD_CHARACTERS = 80
+_ERROR_LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,9 @@ def job_id(answer: Any) -> str | None:
     if isinstance(answer, Mapping):
         for name in _ID_NAMES:
             value = answer.get(name)
-            if isinstance(value, Mapping):
-                return job_id(value)
-            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return str(value)
+            found = job_id(value) if isinstance(value, Mapping) else id_of(value)
+            if found is not None:
+                return str(found)
     return None
 
 
@@ -81,7 +82,7 @@ def job_ids(listing: Any) -> list[str]:
         listing = next((listing[name] for name in _LIST_NAMES if isinstance(listing.get(name), list)), None)
     if not isinstance(listing, list):
         return []
-    found = (each if isinstance(each, str) else job_id(each) for each in listing)
+    found = (job_id(each if isinstance(each, Mapping) else {"id": each}) for each in listing)
     return [each for each in found if each]
 
 
@@ -102,6 +103,8 @@ def job_status(answer: Any, job: str | None = None) -> JobStatus:
     failed = [each for each in statuses if each.state is JobState.FAILED]
     ends = (statuses[-1], statuses[0], *failed)
     status = next((each for each in ends if each.state is not JobState.RUNNING), statuses[-1])
+    if not status.known:
+        return replace(status, word=shown(answer))
     if status.state is JobState.DONE and (errors := errors_in(answer)):
         return replace(status, state=JobState.FAILED, reason=errors)
     return status
@@ -148,8 +151,9 @@ def _status(entry: Any) -> JobStatus:
     messages = [fields[name] for name in _MESSAGE_NAMES if isinstance(fields.get(name), str)]
     read = [(state_of_word(word), word) for word in words] + [(state_of_message(text), text) for text in messages]
     state, word = next((each for each in read if each[0]), (None, shown(entry)))
-    errors = errors_in(fields)
-    if errors and state in (JobState.DONE, None):
+    errors = errors_in(fields, levels=_ERROR_LEVELS)
+    is_denied = state is JobState.DONE and any(state_of_message(text) is JobState.FAILED for text in messages)
+    if is_denied or (errors and state in (JobState.DONE, None)):
         state = JobState.FAILED
     reason = errors or error_reason(fields) or _text_of(fields, _REASON_NAMES, "")
     known = state is not None

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import (
     job_status,
     lookup_status,
 )
-from airflow_provider_flashpoint.core.devo.lookups.words import JobState
+from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_word
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 
 BUSY = 409
@@ -111,7 +111,9 @@ class LookupWatch:
                 word = status.word
                 if status.state is JobState.FAILED:
                     reason = f": {status.reason}" if status.reason else " and gave no reason"
-                    raise RejectedError(f"Lookup {self.name}: Devo's job ended with {word}{reason}. {left}")
+                    is_partial = state_of_word(word) is JobState.DONE
+                    content = "The rows without an error may be in the lookup." if is_partial else left
+                    raise RejectedError(f"Lookup {self.name}: Devo's job ended with {word}{reason}. {content}")
             return statuses if all(status.state is JobState.DONE for status in statuses) else []
 
         try:
@@ -177,6 +179,8 @@ class LookupWatch:
             return False
         if self.before is None:
             return True
+        if not self.before:  # Devo said nothing about the lookup then
+            return self._was_under_way
         changed = _changed_names(self.before, metadata) - set(LOOKUP_WORD_NAMES)
         return bool(changed) if self._was_under_way else any(map(_CONTENT.search, changed))
 

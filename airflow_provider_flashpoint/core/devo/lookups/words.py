@@ -50,7 +50,7 @@ def state_of_word(word: str) -> JobState | None:
 
 def state_of_message(text: str) -> JobState | None:
     """Return the state that a sentence such as ``Lookup successfully created`` means, or None."""
-    words = _parts(text)
+    words = _parts(" ".join(word for word in text.split() if "_" not in word) or text)  # names of lookups are no words
     parts = set(words)
     if _FAILED & parts or _UNABLE.search(" ".join(words)):
         return JobState.FAILED

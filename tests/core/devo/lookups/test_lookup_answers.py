@@ -11,7 +11,7 @@ import pytest
 from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-from airflow_provider_flashpoint.core.devo.lookups.jobs import is_under_way, job_status
+from airflow_provider_flashpoint.core.devo.lookups.jobs import is_under_way, job_id, job_ids, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState
 from airflow_provider_flashpoint.core.http.client import Request
@@ -214,6 +214,9 @@ CREATED = "Lookup successfully created"
         ([{"msg": "The creation of the lookup failed: out of space"}], FAILED),
         ([{"message": "The lookup could not be created"}], FAILED),
         ([{"msg": "Lookup updated without errors"}], DONE),
+        ([{"msg": "Lookup Failed_Logins_Invalid successfully created"}], DONE),
+        ([{"code": "create.ok", "msg": "Lookup Failed_Logins successfully created"}], DONE),
+        ([{"msg": "UPLOAD_FAILED"}], FAILED),
         ({"jobs": [{"id": "6", "code": "create.err"}, {"id": "7", "code": "create.ok"}]}, DONE),
         ({"jobs": [{"id": "6", "code": "create.ok"}, {"id": "7", "code": "create.start"}]}, RUNNING),
     ],
@@ -266,6 +269,14 @@ def test_lookup_under_way_is_waited_for(run: Callable[..., Any], clock: FakeCloc
         ({"statuses": [{"status": "COMPLETED", "error": {"message": "line 7"}}]}, "line 7"),
         ({"jobs": [{"code": "create.ok", "errors": {"7": "no IP address"}}]}, "no IP address"),
         ({"status": "COMPLETED", "errorCount": 3}, "errorCount"),
+        ({"status": "COMPLETED", "failures": ["line 7"]}, "line 7"),
+        ({"status": "COMPLETED", "details": {"errors": ["line 7"]}}, "line 7"),
+        ({"status": "COMPLETED", "parts": [{"rows": 5}, {"errors": ["line 7"]}]}, "line 7"),
+        ({"jobs": [{"code": "create.ok", "report": {"csv": {"errorMessages": ["line 7"]}}}]}, "line 7"),
+        ({"data": {"errors": ["line 7"]}, "status": "COMPLETED"}, "line 7"),
+        ({"status": "COMPLETED", "msg": "3 rows had errors: line 7"}, "line 7"),
+        ({"jobs": [{"code": "create.ok", "msg": "Completed with errors in line 7"}]}, "line 7"),
+        ({"status": "COMPLETED_WITH_ERRORS", "message": "line 7"}, "line 7"),
         ({"error": {"message": "out of space"}}, "out of space"),
     ],
 )
@@ -275,10 +286,51 @@ def test_end_with_errors_is_a_failure(run: Callable[..., Any], answer: Any, reas
         run(ScriptedDevo({"id": "7"}, metadata=[{**BEFORE, "rows": 2}], job=answer))
 
 
-@pytest.mark.parametrize("errors", [None, [], "", 0, False, {}, "none"])
+@pytest.mark.parametrize(
+    "errors",
+    [None, [], "", 0, False, {}, "none", "[]", [None], [""], [{}], {"count": 0}, {"count": 0, "list": []}, "No", 0.0],
+)
 def test_empty_list_of_errors_is_none(errors: Any) -> None:
     """A completed job with an empty list of errors has succeeded."""
     assert job_status({"status": "COMPLETED", "errors": errors}).state is DONE
+    assert job_status({"status": "COMPLETED", "details": [{"errors": errors}]}).state is DONE
+
+
+def test_errors_of_another_job_are_not_ours() -> None:
+    """In a list of jobs, only the errors of our job count."""
+    jobs = [{"id": "6", "code": "create.ok", "errors": ["line 7"]}, {"id": "7", "code": "create.ok"}]
+    assert job_status({"jobs": jobs}, "7").state is DONE
+    assert job_status({"jobs": jobs}, "6").state is FAILED
+
+
+@pytest.mark.parametrize(
+    ("answer", "content"),
+    [
+        ({"status": "COMPLETED", "errors": ["line 7"]}, "The rows without an error may be in the lookup."),
+        ({"status": "FAILED", "errors": ["line 7"]}, "The old content stays."),
+    ],
+)
+def test_what_a_job_with_errors_leaves_is_said(run: Callable[..., Any], answer: Any, content: str) -> None:
+    """A completed job may have changed the lookup in spite of its errors, and the message does not deny that."""
+    with pytest.raises(RejectedError) as caught:
+        run(ScriptedDevo({"id": "7"}, metadata=[BEFORE], job=answer))
+    assert str(caught.value).endswith(content)
+
+
+@pytest.mark.parametrize("missing", [None, "", " ", "\u200b", 0, -1, False, True, [], {}, {"id": ""}], ids=str)
+def test_blank_id_of_a_job_is_none(missing: Any) -> None:
+    """The id of a job follows the rule of all ids: the first one that identifies something counts."""
+    assert job_id({"jobId": missing}) is None
+    assert job_id({"jobId": missing, "id": 7}) == "7"
+    assert job_ids([missing, {"jobId": missing}, "a", 8]) == ["a", "8"]
+
+
+@pytest.mark.parametrize("before", [{}, [], ""])
+def test_lookup_that_devo_said_nothing_about_proves_nothing(run: Callable[..., Any], before: Any) -> None:
+    """Where the lookup was not described before the change, its description afterwards is no proof of the end."""
+    devo = ScriptedDevo({"id": "7"}, metadata=[BEFORE], before=before, job={"x": 1})
+    with pytest.raises(TransientError, match="do not show its end"):
+        run(devo)
 
 
 def test_running_job_with_errors_is_under_way() -> None:
