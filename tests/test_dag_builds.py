@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import parse_collector_config
+from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 pytestmark = pytest.mark.airflow
@@ -49,6 +51,9 @@ def schedule(dag: Any) -> None:
     assert len(dag.dag_id) <= 250
     assert all(len(tag) <= 100 for tag in dag.tags)
     assert all(len(task.task_id) <= 250 for task in dag.tasks)
+    for key in (StreamKey(task.stream, "d" * 300, "f" * 250) for task in dag.tasks if hasattr(task, "stream")):
+        assert len(lookup_variable(key)) <= 250
+        assert len(event_variable(key)) <= 250
     for catchup in (False, True):
         restriction = TimeRestriction(earliest=read.start_date, latest=None, catchup=catchup)
         read.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)

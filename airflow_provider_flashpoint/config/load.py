@@ -114,19 +114,17 @@ def _settled(files: Sequence[ConfigFile]) -> Iterator[ConfigFile]:
         if others:
             problem = f"{name!r} is the name of" if name else "missing, as in"
             problems.add("name", f"{problem} {' and '.join(map(str, others))} too; name each configuration differently")
-        own: dict[tuple[str, ...], Path] = {}
-        for stream in () if others else _streams(file.config):
-            if taker := takers.get(stream) or own.get(stream):
-                kind, stream_name, *conn_ids = stream
-                problems.add(
-                    "",
-                    f"the {kind} {stream_name} over {' and '.join(conn_ids)} is filled by {taker} too; leave it to one "
-                    "of them, or use other connections",
-                )
-            own[stream] = file.path
+        streams = [] if others else list(_streams(file.config))
+        for what, *conn_ids in filter(takers.get, streams):
+            taker = takers[what, *conn_ids]
+            problems.add(
+                "",
+                f"the {what} over {' and '.join(conn_ids)} is filled by {taker} too; leave it to one of them, or use "
+                "other connections",
+            )
         error = problems.error()
         if not error:
-            takers |= own
+            takers |= dict.fromkeys(streams, file.path)
         yield replace(file, config=None, error=error) if error else file
 
 
@@ -136,15 +134,14 @@ def _key(file: ConfigFile) -> str:
 
 
 def _streams(config: CollectorConfig) -> Iterator[tuple[str, ...]]:
-    """Yield what tells the streams of a configuration apart: kind, name, and the connections to Devo and Flashpoint."""
+    """Yield what tells the streams of a configuration apart: the stream, and the connections to Devo and Flashpoint."""
     if config.indicators:
         conn_ids = (config.indicators.devo_conn_id, config.indicators.flashpoint_conn_id)
-        yield from (("lookup", lookup.lookup_name, *conn_ids) for lookup in config.indicators.lookups)
+        yield from ((f"lookup {lookup.lookup_name}", *conn_ids) for lookup in config.indicators.lookups)
     if config.alerts:
         conn_ids = (config.alerts.devo_conn_id, config.alerts.flashpoint_conn_id)
-        yield ("table", config.alerts.tag, *conn_ids)
-        feeds = ((kind, getattr(config.alerts, kind)) for kind in FEEDS)
-        yield from (("table", f"{feed.tag}__{kind}", *conn_ids) for kind, feed in feeds if feed)
+        feeds = {"alerts": config.alerts, **{kind: getattr(config.alerts, kind) for kind in FEEDS}}
+        yield from ((f"table {feed.tag} of the {kind}", *conn_ids) for kind, feed in feeds.items() if feed)
 
 
 def load_collector_config(path: str | os.PathLike[str]) -> CollectorConfig:

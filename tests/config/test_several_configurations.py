@@ -142,6 +142,7 @@ class TestNames:
         assert f"name: missing, as in {tmp_path / 'a.yaml'} too" in found["b.yaml"]
 
 
+KEYWORDS = "flashpoint_alert: {services: {alerts: {tag: my.app.y}, keywords: {path: /k, tag: my.app.x}}}"
 LOOKUP = "flashpoint_indicator: {{lookups: [{{{}: {{lookup_key: a, lookup_name: {}}}}}], devo_conn_id: {}}}"
 
 
@@ -159,7 +160,6 @@ class TestStreams:
                 "flashpoint_alert: {services: {alerts: {tag: my.app.a}, keywords: {path: /k}}}",
                 "flashpoint_alert: {services: {alerts: {tag: my.app.b}, keywords: {path: /k, tag: my.app.a}}}",
             ),
-            ("flashpoint_alert: {tag: my.app.x__keywords}", "flashpoint_alert: {keywords: {path: /k, tag: my.app.x}}"),
         ],
     )  # fmt: skip
     def test_two_writers_of_one_stream(self, first: str, second: str, tmp_path: Path) -> None:
@@ -169,12 +169,6 @@ class TestStreams:
         assert list(found) == ["a.yaml"]
         assert f"is filled by {tmp_path / 'b.yaml'} too" in found["a.yaml"]
 
-    def test_two_streams_of_one_table_in_one_file(self, tmp_path: Path) -> None:
-        """A tag that ends like the stream of the keywords is their stream."""
-        text = "flashpoint_alert: {services: {alerts: {tag: my.app.x__keywords}, keywords: {tag: my.app.x}}}"
-        found = problems(write(tmp_path, a__yaml=text))
-        assert "the table my.app.x__keywords over devo_default and flashpoint_default" in found["a.yaml"]
-
     @pytest.mark.parametrize(
         ("first", "second"),
         [
@@ -182,6 +176,8 @@ class TestStreams:
             ("flashpoint_alert: {}", "flashpoint_alert: {flashpoint_conn_id: other}"),
             ("flashpoint_alert: {}", "flashpoint_alert: {tag: my.app.x}"),
             ("flashpoint_alert: {}", "flashpoint_alert: {enabled: false}\nflashpoint_indicator: {enabled: false}"),
+            ("flashpoint_alert: {tag: my.app.x__keywords}", KEYWORDS),
+            ("flashpoint_alert: {tag: my.app.x}", KEYWORDS),
             (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "M", "d")),
             (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "L", "e")),
         ],
