@@ -61,6 +61,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "30",
                         "default": "7",
                     },
+                    "prune": {
+                        "description": (
+                            "Whether runs delete what is older than its retention: stages, entries of the ledger of "
+                            "alerts, and rejected records. Turn it off for an object store with a lifecycle rule for "
+                            "that, see docs/operations.md."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "False",
+                        "default": "True",
+                    },
                 },
             }
         },

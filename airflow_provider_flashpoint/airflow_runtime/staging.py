@@ -34,6 +34,13 @@ def stage_retention() -> timedelta:
     return timedelta(days=conf.getfloat("flashpoint", "stage_retention_days", fallback=_STAGE_RETENTION_DAYS))
 
 
+def prunes() -> bool:
+    """Return whether runs remove what is older than its retention, by Airflow's configuration."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return bool(conf.getboolean("flashpoint", "prune", fallback=True))
+
+
 def storage_path(uri: str) -> StoragePath:
     """Return the path of an address: a local path, see `local_path`, else Airflow's ObjectStoragePath.
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.airflow_runtime.staging import prunes
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
@@ -156,6 +157,7 @@ class PullAlertsOperator(WindowedOperator):
         return DeliverySettings(
             resend=self.on_rerun == OnRerun.RESEND,
             ledger_retention=self.ledger_retention,
+            prune=prunes(),
             statistics_period_s=self.statistics_period.total_seconds(),
             verify_timeout_s=self.verify_timeout.total_seconds(),
         )

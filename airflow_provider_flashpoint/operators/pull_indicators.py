@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
-from airflow_provider_flashpoint.airflow_runtime.staging import stage_retention
+from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_retention
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -125,6 +125,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             settings = PullSettings(
                 lookup_key=self.lookup_key,
                 stage_retention=self.stage_retention or stage_retention(),
+                prune=prunes(),
             )
             stage = pull(run_window.window, ports, settings)
             return {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root, storage_path
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageWriter, prune_stages
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, list_names, read_whole, write_whole
+from airflow_provider_flashpoint.core.staging.folders import list_files, list_names
+from airflow_provider_flashpoint.core.staging.prune import prune_stages
+from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
 from airflow_provider_flashpoint.core.window import Window
 from tests.distributed.object_store import ObjectStore
 
@@ -71,10 +74,8 @@ def test_a_newer_stage_of_a_window_replaces_that_of_another_machine(machines: li
         writer = StageWriter(machine, window=WINDOW, pulled_at=pulled_at)
         writer.add(ROWS)
         writer.finish()
-    (window,) = list_names(machines[0])
-    (stage,) = list_names(machines[0] / window)
-    assert stage == writer.directory.name
-    assert MANIFEST in list_names(machines[0] / window / stage)
+    manifests = [Path(name) for name in list_files(machines[0]) if name.endswith(MANIFEST)]
+    assert [manifest.parent.name for manifest in manifests] == [writer.directory.name]
 
 
 def test_an_abandoned_stage_leaves_nothing(machines: list[StoragePath]) -> None:

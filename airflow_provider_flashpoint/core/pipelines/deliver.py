@@ -13,7 +13,6 @@ keeps its undelivered lines, and the next run sends them before it reads anythin
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +21,7 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
@@ -33,7 +33,7 @@ from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, StageError
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class DeliverySettings:
     :param resend: send events that the ledger holds, too.
     :param batch_records: events to confirm together, at the end of a page; a crash repeats at most one batch.
     :param ledger_retention: age of the ledger's entries, by the event's own time and by that of the confirmation.
+    :param prune: remove a limited number of older entries and rejected records.
     :param statistics_period_s: time between two logs of the statistics; None logs none.
     :param verify_timeout_s: the longest time that one round of queries takes.
     """
@@ -51,6 +52,7 @@ class DeliverySettings:
     batch_records: int = 1000
     batch_bytes: int = 4 << 20
     ledger_retention: timedelta
+    prune: bool = True
     statistics_period_s: float | None
     verify_timeout_s: float
 
@@ -115,7 +117,8 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) ->
             summary = _Delivery(ports, settings, sender_log).run(window)
         finally:
             sender_log.report()
-    store.ledger.prune(before=prune_before)
+    if settings.prune:
+        store.prune(before=prune_before)
     return summary
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter, prune_stages
+from airflow_provider_flashpoint.core.staging.prune import prune_stages
+from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.window import Window
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,13 @@ class PullPorts:
 class PullSettings:
     """Options of a pull.
 
-    :param stage_retention: stages of earlier pulls are removed after this time.
+    :param stage_retention: stages of earlier pulls are removed after this time, a limited number by each pull.
+    :param prune: remove them; without it the storage has a rule for that.
     :param lookup_key: the column of the lookup's key; with it the stage holds the versions of its rows.
     """
 
     stage_retention: timedelta
+    prune: bool = True
     lookup_key: str | None = None
 
 
@@ -57,6 +60,7 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
             writer.add([flatten(hide(record)) for record in page])
         summary = writer.finish()
     ports.obfuscator.report(summary.records)
-    prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
+    if settings.prune:
+        prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
     _log.info("Staged %d indicators (%d bytes) in %s.", summary.records, summary.bytes, summary.uri)
     return Stage(writer.directory, summary)

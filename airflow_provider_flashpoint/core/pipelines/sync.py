@@ -8,13 +8,14 @@ A preview runs this pipeline with other ports: a source with a limit, lookups th
 
 from __future__ import annotations
 
-import logging
+import functools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
@@ -31,7 +32,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, StageError, T
 
 _ADOPTED = "adopted"  # the build of a ledger that may lack rows of its lookup
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ class _Sync:
         self._period = period
         self._settings = settings
         self._ports = ports
+        self._ledger_of = functools.cache(ports.ledger_of)
 
     def run(self, given: Mapping[str, Any] | None) -> SyncResult:
         name = self._settings.lookup_name
@@ -124,7 +126,7 @@ class _Sync:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
         began_at = self._ports.clock.now()
-        open_deployments = self._ports.ledger_of(self._state.generation).open_deployments
+        open_deployments = self._ledger_of(self._state.generation).open_deployments
         notes = open_deployments.of_others(began_at)
         run_window = self._window(notes)
         given_stage = self._given_stage(given, run_window)
@@ -152,7 +154,7 @@ class _Sync:
         rebuilt = deployment.operation is not Operation.APPEND
         open_deployments.settle(notes, rebuilt=rebuilt, began_at=began_at)
         if self._ports.save_state(result.state):
-            self._ports.ledger_of(deployment.build).forget_other_builds()
+            self._ledger_of(deployment.build).forget_other_builds()
         _log.info("Lookup %s: %s", name, summary)
         return result
 
@@ -241,7 +243,7 @@ class _Sync:
             stage,
             deployment,
             lookups=ports.lookups,
-            ledger=ports.ledger_of(deployment.build),
+            ledger=self._ledger_of(deployment.build),
             clock=ports.clock,
             check_turn=ports.attempt_lock.check,
         )
@@ -271,7 +273,7 @@ class _Sync:
     def _known_build(self) -> str:
         """Return the build of the lookup; another one if it was built elsewhere, or its ledger is gone."""
         build = self._state.generation
-        return build if build and not self._ports.ledger_of(build).is_empty() else _ADOPTED
+        return build if build and not self._ledger_of(build).is_empty() else _ADOPTED
 
 
 def _is_newest(run_window: RunWindow, state: LookupState) -> bool:

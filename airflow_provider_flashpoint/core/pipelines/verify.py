@@ -11,7 +11,6 @@ queries for them first.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from datetime import datetime, timedelta
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
@@ -33,7 +33,7 @@ _LONGEST_POLL_S = 30.0
 # Devo dates an event by its own clock, which can differ from ours.
 _MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +151,7 @@ class Verification:
                     unconfirmed=pending.missing,
                 )
             self._send_missing(pending)
-        for name in pending.batches:
-            self._store.unverified.remove(name)
+        self._store.unverified.remove(*pending.batches)
         self._confirmed.clear()
         self._batches = 0
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, remove_tree, write_whole
+from airflow_provider_flashpoint.core.staging.folders import remove_tree
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
 from airflow_provider_flashpoint.errors import SupersededError
 
 

@@ -2,32 +2,38 @@
 
 ::
 
-    <directory>/<hour of the event's own time>/<confirmed at>-<random>-<digest>.ids
+    <directory>/<day>/<hour of the event's own time>/<confirmed at>-<random>-<digest>.ids
 
 Entries are stored by the event's own time, not by the window that read it. Retries, reruns, overlaps and parallel
 backfills therefore consult the same hours. Every confirmation adds files and changes none, so two runs can add entries
-at once. An hour is pruned when both it and its last confirmation are old: Flashpoint can deliver old events late, and
-an overlap reads them again soon after. Events without a time of their own share one directory.
+at once. Where a folder has many files, those of each month of confirmation become one. An hour is pruned when both it
+and its last confirmation are old: Flashpoint can deliver old events late, and an overlap reads them again soon after.
+Events without a time of their own share one folder. Version 0.1.0 had folders ``<day>T<hour>``, which are read too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
+import random
 from collections import defaultdict
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.identity import DIGEST_BYTES, Id, id_digest
-from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed_after
-from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
+from airflow_provider_flashpoint.core.staging.folders import list_files, list_names, remove_files, remove_if_empty
+from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed, write_sealed_after
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, time_of
 from airflow_provider_flashpoint.core.window import as_utc
 
 _HOUR_US = 3_600_000_000
 _HOUR = "%Y%m%dT%H"
 _UNDATED = "undated"
-# Old hours with late confirmations that one pruning lists. Each costs an object store one request.
-_MAX_LISTED_HOURS = 24
+_MOST_FOLDERS = 4  # that one pruning looks into. Each costs an object store one request, and one more if it is old
+_MOST_FILES = 16  # of one folder, before they are merged
+_MOST_LISTINGS = 3
 _SUFFIX = ".ids"
 _REMEDY = "Remove it; events that only it recorded are sent again if their window is read again."
 
@@ -111,8 +117,9 @@ class EventLedger:
                 if self._read_only:
                     self._read_hour(hour)
                 else:
-                    file = write_sealed_after(self._directory / hour, digests, at=at, suffix=_SUFFIX)
-                    names[hour] = files.enter_context(file)
+                    folder = _folder_of(hour)
+                    file = write_sealed_after(self._directory / folder, digests, at=at, suffix=_SUFFIX)
+                    names[hour] = f"{folder}/{files.enter_context(file)}"
             yield
         for hour, name in names.items():
             if hour in self._confirmed:  # else the first reading of the hour finds this file too
@@ -120,34 +127,75 @@ class EventLedger:
                 self._read[hour].add(name)
 
     def prune(self, *, before: datetime) -> int:
-        """Remove the hours before an instant; return their number. Their events are sent again if they are read again.
+        """Remove the files of hours before an instant; return their number. Their events are sent again if read again.
 
-        Hours with a confirmation since that instant are kept. Where there are many of those, pruning stops early.
+        Hours with a confirmation since that instant are kept. A limited number of folders is looked into.
         """
         if self._read_only:
             return 0
         hour_limit, limit = as_utc(before).strftime(_HOUR), as_utc(before).strftime(NAME_TIME)
-        pruned = kept = 0
-        for hour in list_names(self._directory):
-            if hour == _UNDATED or hour >= hour_limit or kept == _MAX_LISTED_HOURS:
-                break
-            if max(list_names(self._directory / hour), default="") < limit:
-                remove_tree(self._directory / hour)
-                pruned += 1
-            else:
-                kept += 1
-        for name in list_names(self._directory / _UNDATED):
-            if name < limit:
-                (self._directory / _UNDATED / name).unlink(missing_ok=True)
+        days = [name for name in self._folders if name <= hour_limit]
+        pruned = 0
+        for day in random.sample(days, min(len(days), _MOST_FOLDERS)):
+            old: list[str] = []
+            for hour, group in itertools.groupby(
+                list_files(self._directory / day), lambda name: name.rpartition("/")[0]
+            ):
+                names = list(group)
+                newest = max(name.rpartition("/")[2].lstrip(".") for name in names)
+                if f"{day}T{hour}"[: len(hour_limit)] < hour_limit and newest < limit:
+                    old += names
+            remove_files(self._directory / day, old)
+            remove_if_empty(self._directory / day)
+            pruned += len(old)
+        if _UNDATED in self._folders:
+            undated = self._directory / _UNDATED
+            remove_files(undated, [name for name in list_names(undated) if name < limit])
         return pruned
 
+    @functools.cached_property
+    def _folders(self) -> frozenset[str]:
+        """The names in the directory: days, hours of version 0.1.0, and that of events without a time."""
+        return frozenset(list_names(self._directory))
+
     def _read_hour(self, hour: str) -> None:
-        confirmed = self._confirmed.setdefault(hour, set())
-        for name in list_names(self._directory / hour):
-            if name.endswith(_SUFFIX) and name not in self._read[hour]:
-                try:
-                    for block in read_sealed(self._directory / hour / name, unit=DIGEST_BYTES, remedy=_REMEDY):
-                        confirmed.update(block[at : at + DIGEST_BYTES] for at in range(0, len(block), DIGEST_BYTES))
-                except FileNotFoundError:  # another run pruned the hour meanwhile
-                    continue
-                self._read[hour].add(name)
+        self._confirmed.setdefault(hour, set())
+        for folder in {_folder_of(hour), *self._folders & {hour}}:
+            for _ in range(_MOST_LISTINGS):  # a file that is gone was merged or pruned by another run
+                names = [name for name in list_names(self._directory / folder, remedy=_REMEDY) if name.endswith(_SUFFIX)]
+                gone = [name for name in names if not self._read_file(hour, f"{folder}/{name}")]
+                if not gone:
+                    break
+            if len(names) > _MOST_FILES and not self._read_only:
+                self._merge(folder, names)
+
+    def _read_file(self, hour: str, name: str) -> bool:
+        """Read a file that was not read before; return False if it is gone."""
+        if name in self._read[hour]:
+            return True
+        try:
+            for block in read_sealed(self._directory / name, unit=DIGEST_BYTES, remedy=_REMEDY):
+                self._confirmed[hour].update(block[at : at + DIGEST_BYTES] for at in range(0, len(block), DIGEST_BYTES))
+        except FileNotFoundError:
+            return False
+        self._read[hour].add(name)
+        return True
+
+    def _merge(self, folder: str, names: list[str]) -> None:
+        """Write the files of each month into one, which sorts as the newest of them, and then remove them."""
+        directory = self._directory / folder
+        for _, group in itertools.groupby(names, key=lambda name: name[:6]):
+            files = list(group)
+            if len(files) > 1:
+                blocks = (
+                    block
+                    for name in files
+                    for block in read_sealed(directory / name, unit=DIGEST_BYTES, remedy=_REMEDY)
+                )
+                with contextlib.suppress(FileNotFoundError):  # another run merges or prunes them
+                    write_sealed(directory, blocks, at=time_of(files[-1]), suffix=_SUFFIX)
+                    remove_files(directory, files)
+
+
+def _folder_of(hour: str) -> str:
+    return hour.replace("T", "/")

@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger
 from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.prune import prune_rejected
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_name
+from airflow_provider_flashpoint.core.window import as_utc
 
 
 class EventStore:
@@ -31,8 +33,14 @@ class EventStore:
         self.ledger = EventLedger(directory / "ledger")
         self.unsent = KeptLines(directory / "unsent")
         self.unverified = KeptLines(directory / "unverified", max_batches=None)
-        self.rejected = RejectedRecords(directory / "dead_letters" / new_name(at, ".jsonl"))
+        self._rejected = directory / "dead_letters"
+        self.rejected = RejectedRecords(self._rejected / f"{as_utc(at):%Y%m%d}" / new_name(at, ".jsonl"))
         self.lock = AttemptLock(directory / "newest_try", work=work)
+
+    def prune(self, *, before: datetime) -> None:
+        """Remove a limited number of old ledger entries and rejected records."""
+        self.ledger.prune(before=before)
+        prune_rejected(self._rejected, before=before)
 
     @classmethod
     def preview(cls, directory: StoragePath, *, temporary: StoragePath) -> EventStore:

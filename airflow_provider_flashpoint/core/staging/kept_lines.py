@@ -12,25 +12,21 @@ delivered.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry
-from airflow_provider_flashpoint.core.staging.sealed import (
-    damaged,
-    read_sealed,
-    write_sealed,
-    write_sealed_after,
-)
-from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, uri_of
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files
+from airflow_provider_flashpoint.core.staging.sealed import damaged, read_sealed, write_sealed, write_sealed_after
+from airflow_provider_flashpoint.core.staging.storage import StoragePath, time_of, uri_of
 
 MAX_BATCHES = 100
 _SUFFIX = ".lines"
 _REMEDY = "Remove it; its events are read again with their window."
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 Pair = tuple[Entry, bytes]
 
@@ -100,12 +96,12 @@ class KeptLines:
             with contextlib.suppress(FileNotFoundError):  # another run removed it meanwhile
                 yield self._read(name)
 
-    def remove(self, name: str) -> None:
-        """Remove the batch of this name."""
-        (self._directory / name).unlink(missing_ok=True)
+    def remove(self, *names: str) -> None:
+        """Remove the batches of these names."""
+        remove_files(self._directory, names)
 
     def _names(self) -> list[str]:
-        return [name for name in list_names(self._directory) if name.endswith(_SUFFIX)]
+        return [name for name in list_names(self._directory, remedy=_REMEDY) if name.endswith(_SUFFIX)]
 
     def _read(self, name: str) -> KeptBatch:
         path = self._directory / name
@@ -114,7 +110,7 @@ class KeptLines:
             raise damaged(path, "its last line is cut", _REMEDY)
         pairs = []
         try:
-            at = datetime.strptime(name.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
+            at = time_of(name)
             for kept in lines:
                 hour, digest, line = kept.split(b" ", 2)
                 pairs.append((Entry(hour.decode(), bytes.fromhex(digest.decode())), line + b"\n"))

@@ -17,10 +17,11 @@ from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import cast
 
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files, remove_tree
 from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, NewestVersions
 from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployments
 from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed, write_sealed_after
-from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, list_names, remove_tree
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath
 
 _MAX_FILES = 64
 _ENTRIES_WRITTEN = 4096
@@ -39,6 +40,7 @@ class LookupLedger:
         self._directory = directory
         self._build = build
         self._read_only = read_only
+        self._files: list[str] | None = None  # as of the last listing, with what was added since
         self.open_deployments = OpenDeployments(directory / ".deploying", read_only=read_only)
 
     def known(self, *, since_us: int = 0) -> Iterator[Known]:
@@ -48,13 +50,16 @@ class LookupLedger:
         :raises StageError: a file is damaged.
         """
         since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(NAME_TIME)
-        for name in self._files():
+        self._files = self._list()
+        for name in self._files:
             if name >= since:
                 yield from self._read(name)
 
     def is_empty(self) -> bool:
         """Return whether there are no entries: the lookup was built elsewhere, or the staging storage was wiped."""
-        return not self._files()
+        if self._files is None:
+            self._files = self._list()
+        return not self._files
 
     def add(self, delivered: Iterable[Known], *, at: datetime) -> None:
         """Record the rows of a sync."""
@@ -73,11 +78,11 @@ class LookupLedger:
         if self._read_only:
             yield
             return
-        with write_sealed_after(self._home, _packed(iter(delivered)), at=at, suffix=_SUFFIX):
+        with write_sealed_after(self._home, _packed(iter(delivered)), at=at, suffix=_SUFFIX) as written:
             yield
-        names = self._files()
-        if len(names) > _MAX_FILES:
-            self._merge(names, at=at)
+        self._files = self._list() if self._files is None else [*self._files, written]
+        if len(self._files) > _MAX_FILES:
+            self._files = [self._merge(self._files, at=at)]
 
     def forget_other_builds(self) -> None:
         """Remove the ledgers of earlier builds of the lookup."""
@@ -87,22 +92,22 @@ class LookupLedger:
             if name != self._build:
                 remove_tree(self._directory / name)
 
-    def _merge(self, names: list[str], *, at: datetime) -> None:
+    def _merge(self, names: list[str], *, at: datetime) -> str:
         with NewestVersions() as newest:
             newest.add_rows(known for name in names for known in self._read(name))
-            self._write(newest.delivered(newest.superseded()), at=at)
-        for name in names:
-            (self._home / name).unlink(missing_ok=True)
+            merged = self._write(newest.delivered(newest.superseded()), at=at)
+        remove_files(self._home, names)
+        return merged
 
-    def _write(self, entries: Iterable[Known], *, at: datetime) -> None:
-        write_sealed(self._home, _packed(iter(entries)), at=at, suffix=_SUFFIX)
+    def _write(self, entries: Iterable[Known], *, at: datetime) -> str:
+        return write_sealed(self._home, _packed(iter(entries)), at=at, suffix=_SUFFIX)
 
     def _read(self, name: str) -> Iterator[Known]:
         for block in read_sealed(self._home / name, unit=PACKED.size, remedy=_REMEDY):
             yield from cast("Iterator[Known]", PACKED.iter_unpack(block))
 
-    def _files(self) -> list[str]:
-        return [name for name in list_names(self._home) if name.endswith(_SUFFIX)]
+    def _list(self) -> list[str]:
+        return [name for name in list_names(self._home, remedy=_REMEDY) if name.endswith(_SUFFIX)]
 
     @property
     def _home(self) -> StoragePath:

@@ -14,16 +14,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.staging.storage import (
-    NAME_TIME,
-    StoragePath,
-    list_names,
-    new_name,
-    write_whole,
-)
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files
+from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, new_name, time_of, write_whole
 from airflow_provider_flashpoint.core.window import Window, as_utc
 from airflow_provider_flashpoint.errors import ConfigurationError, PermanentError, SupersededError
 
@@ -114,7 +109,7 @@ class OpenDeployments:
         for name in list_names(self._directory):
             with contextlib.suppress(ValueError):  # not ours
                 begun_at, _, start, kind = name.split("-")
-                yield OpenDeployment(name, _instant(begun_at), _instant(start), kind == _BUILD)
+                yield OpenDeployment(name, time_of(begun_at), time_of(start), kind == _BUILD)
 
     def _begin(self, start: datetime, *, builds: bool, at: datetime) -> str:
         name = f"{new_name(at)}-{as_utc(start).strftime(NAME_TIME)}-{_BUILD if builds else _APPEND}"
@@ -124,8 +119,4 @@ class OpenDeployments:
 
     def _remove(self, name: str) -> None:
         if name and not self._read_only:
-            (self._directory / name).unlink(missing_ok=True)
-
-
-def _instant(text: str) -> datetime:
-    return datetime.strptime(text, NAME_TIME).replace(tzinfo=UTC)
+            remove_files(self._directory, [name])

@@ -1,4 +1,9 @@
-"""Rejected records: records that cannot be delivered, each with its reason, one JSON line each."""
+"""Rejected records: records that cannot be delivered, each with its reason, one JSON line each.
+
+::
+
+    <directory of a stream>/<day>/<time of the attempt>-<random>.jsonl    version 0.1.0 had no days
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.core.staging.storage import (
     PreparedFile,
     StoragePath,
     hidden_beside,
+    is_local,
     new_file,
     new_name,
     uri_of,
@@ -51,6 +52,11 @@ def write_sealed_after(
     :raises TransientError: there is no room.
     """
     with _sealed(content, at, suffix) as (name, source):
+        if not is_local(directory):  # an object store has room, and would have to copy the file
+            yield name  # noqa: RUF075  after an error nothing is written
+            with whole_file(directory / name) as file:
+                shutil.copyfileobj(source, file)
+            return
         prepared = PreparedFile(directory / name, hidden_beside(directory / name))
         try:
             try:

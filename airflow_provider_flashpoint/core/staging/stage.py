@@ -2,17 +2,17 @@
 
 ::
 
-    <directory>/<from>_<to>/<pulled at>-<random>/part-00000.jsonl.gz ...    see `stage_part`
-                                                 part-00000.keys ...
-                                                 manifest.json              written last
+    <directory>/<day>/<hour of the pull>/<from>_<to>/<pulled at>-<random>/part-00000.jsonl.gz ...    see `stage_part`
+                                                                          part-00000.keys ...
+                                                                          manifest.json              written last
 
-A stage without a manifest does not exist. Every pull writes a stage of its own and then removes older ones of the
-same window, so a reader never sees a mix of two pulls.
+A stage without a manifest does not exist. Every pull writes a stage of its own, so a reader never sees a mix of two
+pulls. It removes older ones of the same window and hour; the others stay until they are old, see `prune`.
+Version 0.1.0 kept the windows in ``<directory>`` itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,15 +24,14 @@ from isal.igzip_lib import IsalError
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.column_names import ColumnNames
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
 from airflow_provider_flashpoint.core.staging.stage_part import OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
     NAME_TIME,
     StoragePath,
-    list_names,
     new_name,
     read_whole,
-    remove_tree,
     uri_of,
     write_whole,
 )
@@ -111,7 +110,8 @@ class StageWriter:
     ) -> None:
         self.window = window
         self.pulled_at = as_utc(pulled_at)
-        self._siblings = directory / f"{window.start.strftime(NAME_TIME)}_{window.end.strftime(NAME_TIME)}"
+        hour = directory / f"{self.pulled_at:%Y%m%d}" / f"{self.pulled_at:%H}"
+        self._siblings = hour / f"{window.start.strftime(NAME_TIME)}_{window.end.strftime(NAME_TIME)}"
         self.directory = self._siblings / new_name(pulled_at)
         self._rows_per_part = rows_per_part
         self._key = key
@@ -225,19 +225,3 @@ class Stage:
             except (OSError, ValueError, IsalError) as error:  # type: ignore[misc]  # its stub calls it an instance
                 problem = f"{part.name} of the stage {self.summary.uri} is missing or damaged"
                 raise StageError(f"{problem}; its window must be pulled again.") from error
-
-
-def prune_stages(directory: StoragePath, *, before: datetime) -> int:
-    """Remove the stages that were pulled before an instant, finished or not; return their number."""
-    limit = as_utc(before).strftime(NAME_TIME)
-    removed = 0
-    for window in list_names(directory):
-        names = list_names(directory / window)
-        old = [name for name in names if name < limit]
-        for name in old:
-            remove_tree(directory / window / name)
-        removed += len(old)
-        if len(old) == len(names):
-            with contextlib.suppress(OSError):  # another pull may have begun a stage of this window
-                (directory / window).rmdir()
-    return removed

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -77,11 +77,22 @@ def new_name(at: datetime, suffix: str = "") -> str:
     return f"{as_utc(at).strftime(NAME_TIME)}-{secrets.token_hex(4)}{suffix}"
 
 
+def time_of(name: str) -> datetime:
+    """Return the time in a name of `new_name`.
+
+    :raises ValueError: it has none.
+    """
+    return datetime.strptime(name.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
+
+
 def new_file(path: StoragePath) -> IO[bytes]:
     """Open a file for writing, and make its directories. On a disk only their owner may read them."""
     if not is_local(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+        try:
+            return path.open("wb")
+        except FileNotFoundError:  # unlike an object store, this one has directories
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("wb")
     place = Path(str(path))
     for missing in reversed([each for each in place.parents if not each.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
@@ -90,18 +101,14 @@ def new_file(path: StoragePath) -> IO[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class PreparedFile:
-    """A file that is written and not shown to readers yet. It has its room, so that showing it needs none."""
+    """A file on a disk that is written and not shown to readers yet. It has its room: showing it needs none."""
 
     path: StoragePath
     hidden: StoragePath
 
     def publish(self) -> None:
         """Show the file to readers, in place of an older one."""
-        if is_local(self.path):
-            cast("Path", self.hidden).replace(cast("Path", self.path))
-        else:
-            paths: tuple[Any, Any] = self.hidden, self.path
-            paths[0].fs.mv(paths[0].path, paths[1].path)
+        cast("Path", self.hidden).replace(cast("Path", self.path))
 
     def discard(self) -> None:
         """Remove the file, unless it was published."""
@@ -148,27 +155,15 @@ def read_whole(path: StoragePath) -> bytes:
     return content
 
 
-def list_names(directory: StoragePath) -> list[str]:
-    """Return the sorted names in a directory, without files being written; empty if it does not exist."""
-    file_system = getattr(directory, "fs", None)
-    if file_system is not None:  # an object store caches listings, which would miss what other machines wrote
-        file_system.invalidate_cache()
-    try:
-        return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def store_of(path: StoragePath) -> tuple[Any, str]:
+    """Return the file system (fsspec) of an object store, and the path there. It remembers no listing.
 
-
-def remove_tree(directory: StoragePath) -> None:
-    """Remove a directory and its content. It is no error if another process removes some of it."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for entry in list(directory.iterdir()):
-            if entry.is_dir():
-                remove_tree(entry)
-            else:
-                entry.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        directory.rmdir()
+    A remembered one would miss what other machines wrote.
+    """
+    opened: Any = path
+    store = opened.fs
+    store.invalidate_cache()
+    return store, str(opened.path).rstrip("/")
 
 
 def uri_of(path: StoragePath) -> str:

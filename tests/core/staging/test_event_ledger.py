@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.storage import list_names
+from airflow_provider_flashpoint.core.staging.folders import list_names
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HOUR_US = 3_600_000_000
@@ -86,9 +86,9 @@ def test_hour_pruned_while_it_is_read_is_empty(tmp_path: Path) -> None:
     """A file that another run prunes between listing and reading is skipped."""
     ledger = EventLedger(tmp_path)
     ledger.add([event_in_hour("a", 0)], at=NOW)
-    name = list_names(tmp_path / "20260101T00")[0]
-    (tmp_path / "20260101T00" / name).unlink()
-    (tmp_path / "20260101T00" / name).symlink_to(tmp_path / "pruned")  # listed, and gone when it is opened
+    name = list_names(tmp_path / "20260101" / "00")[0]
+    (tmp_path / "20260101" / "00" / name).unlink()
+    (tmp_path / "20260101" / "00" / name).symlink_to(tmp_path / "pruned")  # listed, and gone when it is opened
     assert event_in_hour("a", 0) not in EventLedger(tmp_path)
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_flashpoint.core.staging.folders import list_names
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import Known, digest_of
-from airflow_provider_flashpoint.core.staging.storage import list_names
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -13,15 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.newest import RowKey, digest_of
-from airflow_provider_flashpoint.core.staging.stage import (
-    MANIFEST,
-    Stage,
-    StageSummary,
-    StageWriter,
-    prune_stages,
-)
-from airflow_provider_flashpoint.core.staging.storage import list_names, remove_tree, whole_file
+from airflow_provider_flashpoint.core.staging.prune import prune_stages
+from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageSummary, StageWriter
+from airflow_provider_flashpoint.core.staging.storage import whole_file
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import NetworkError, StageError
 
@@ -230,10 +226,10 @@ def test_failed_pull_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_prune_removes_what_was_pulled_before(tmp_path: Path) -> None:
-    """Stages go by the time of their pull, with the directory of a window that holds no other."""
+    """Stages go by the hour of their pull, once all of it is before the limit, and leave no directory."""
     old = staged(tmp_path / "old", ROWS)
     new = staged(tmp_path / "new", ROWS, pulled_at=WINDOW.end + timedelta(hours=1))
-    limit = WINDOW.end + timedelta(minutes=30)
+    limit = WINDOW.end + timedelta(hours=1, minutes=30)
     assert (prune_stages(tmp_path / "old", before=limit), prune_stages(tmp_path / "new", before=limit)) == (1, 0)
     assert list_names(tmp_path / "old") == []
     assert not old.directory.exists()
