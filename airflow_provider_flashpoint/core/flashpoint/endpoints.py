@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.cursor import Cursor
+from airflow_provider_flashpoint.core.flashpoint.keyset import Keyset
 from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Paginator, Scroll
@@ -30,7 +32,7 @@ class Endpoint:
     :param total_header: the header of an answer with the number of records in its whole window.
     :param id_field: the identity of a record; empty where records have none, and all of a record identifies it.
     :param time_field: the time of a record, None where it has none.
-    :param version_fields: flattened names of fields that grow with each version of a record, the best one first.
+    :param version_fields: flattened names of times; the newest of them grows with each version of a record.
     :param type_parameter: selects records of one type; None where records have no type.
     :param filters: the request parameters of filters, by the names of the filters in the configuration.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
@@ -102,13 +104,14 @@ class Endpoint:
         return found if isinstance(found, str) else codec.encode(found or record)
 
 
-_TABLE: dict[tuple[Api, DataSet], Endpoint] = {
-    (Api.LEGACY, DataSet.INDICATORS): Endpoint(
-        path="/api/v4/indicators/attribute",
+def _attributes(base: str) -> Endpoint:
+    """Return the row of the documents of attributes, which legacy and version 1 of Ignite serve below ``base``."""
+    return Endpoint(
+        path=f"{base}/attribute",
         paginator=Offsets(
             parameter="skip",
             ceiling=10_000,
-            fallback=Scroll(path="/api/v4/indicators/scroll", records_key="results"),
+            fallback=Scroll(path=f"{base}/scroll", records_key="results"),
         ),
         records_key=None,
         window_parameters=("updated_since", "updated_until"),
@@ -119,9 +122,42 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         total_header="x-fp-total-hits",
         id_field="fpid",
         time_field=None,
-        version_fields=("header_.indexed_at", "timestamp"),
+        version_fields=("header_.indexed_at", "header_.observed_at", "timestamp"),
         type_parameter="types",
         filters={"query": "query"},
+        raw_lists=True,
+    )
+
+
+_NOTIFICATIONS = Endpoint(
+    path="/alert-management/v1/notifications",
+    paginator=Cursor(parameter="cursor", time_field="created_at"),
+    records_key="items",
+    window_parameters=("created_after", "created_before"),
+    size_parameter="size",
+    page_size=500,
+    max_page_size=5000,
+    fixed_parameters={"sort": "created_at:asc"},
+    id_field="id",
+    time_field="created_at",
+)
+
+_TABLE: dict[tuple[Api, DataSet], Endpoint] = {
+    (Api.LEGACY, DataSet.INDICATORS): _attributes("/api/v4/indicators"),
+    (Api.IGNITE_V1, DataSet.INDICATORS): _attributes("/technical-intelligence/v1"),
+    (Api.IGNITE_V2, DataSet.INDICATORS): Endpoint(
+        path="/technical-intelligence/v2/indicators",
+        paginator=Keyset(time_field="modified_at", offset="from", descending={"sort": "modified_at:desc"}),
+        records_key="items",
+        window_parameters=("modified_after", "modified_before"),
+        size_parameter="size",
+        page_size=1000,
+        max_page_size=1000,
+        fixed_parameters={"sort": "modified_at:asc"},
+        id_field="id",
+        time_field=None,
+        version_fields=("modified_at",),
+        type_parameter="ioc_types",
         raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
@@ -135,6 +171,8 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         id_field="alert_id",
         time_field="ts",
     ),
+    (Api.IGNITE_V1, DataSet.ALERTS): _NOTIFICATIONS,
+    (Api.IGNITE_V2, DataSet.ALERTS): _NOTIFICATIONS,
 }
 
 _LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]

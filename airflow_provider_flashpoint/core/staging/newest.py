@@ -43,7 +43,7 @@ class RowKey:
     """Where a row has its key and its version.
 
     :param column: the flattened name of the key.
-    :param version_fields: flattened names of times that grow with each version, most significant first.
+    :param version_fields: flattened names of times; the newest of them grows with each version.
     """
 
     column: str
@@ -55,9 +55,8 @@ class RowKey:
         return None if key is None or is_container(key) else cell(key)
 
     def version_of(self, row: Mapping[str, Any]) -> int:
-        """Return the first time after 1970 among the version fields, in microseconds since then, or 0 if none."""
-        moments = (epoch_us(row.get(field)) or 0 for field in self.version_fields)
-        return next((moment for moment in moments if moment > 0), 0)
+        """Return the newest time after 1970 of the version fields, in microseconds since then, or 0 if none."""
+        return max([0, *(epoch_us(row.get(field)) or 0 for field in self.version_fields)])
 
     def entry_of(self, row: Mapping[str, Any]) -> Known | None:
         """Return the digest of the key and the version of a row, None if it has no key."""

@@ -132,7 +132,7 @@ def test_generation_that_is_not_served() -> None:
     """The error of an API generation without this data set names those that serve it."""
     client = FlashpointClient(HttpClient(requests.Session(), base_url="", service="Flashpoint"), api=Api.IGNITE_V2)
     with pytest.raises(ConfigurationError, match="it can be with: legacy"):
-        client.endpoint(DataSet.INDICATORS)
+        client.endpoint(DataSet.KEYWORDS)
 
 
 def test_page_size_too_small(server_of: ServerOf) -> None:

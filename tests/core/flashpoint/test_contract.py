@@ -18,9 +18,12 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endp
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import AuthenticationError, ForbiddenError
 from sandbox.dataset.documents import alerts, indicators
+from sandbox.dataset.indicators_v2 import indicators_v2
+from sandbox.dataset.notifications import notifications
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import Bounds
+from sandbox.flashpoint.versions import iso_us
 from sandbox.http_service.faults import Fault
 from tests.core.flashpoint.reading import COUNT, FROM, TO, WINDOW, ServerOf, client_of, read
 
@@ -57,14 +60,49 @@ class Row:
         return {record[self.endpoint.id_field]: record for record in read(client, window, self.data_set)}
 
 
-ROWS = [
-    Row(
-        Api.LEGACY,
+EMBEDDED = ("apt_description", "malware_description", "external_references", "mitre_attack_ids", "relationships")
+
+
+def plain_indicators_v2(*arguments: Any) -> list[Document]:
+    """Return indicators of version 2 without the parts that a server embeds on request only."""
+    documents = indicators_v2(*arguments)
+    return [{name: value for name, value in each.items() if name not in EMBEDDED} for each in documents]
+
+
+def attributes(api: Api) -> Row:
+    return Row(
+        api,
         DataSet.INDICATORS,
         indicators,
         "publish_indicators",
         lambda document: document["header_"]["indexed_at"],
         habits=({"total_hits_header": True}, {"total_hits_header": False}),
+        page_sizes=(1000, 1000),
+    )
+
+
+def notices(api: Api) -> Row:
+    return Row(
+        api,
+        DataSet.ALERTS,
+        notifications,
+        "publish_notifications",
+        lambda document: iso_us(document["created_at"]) / 1e6,
+        habits=({}, {"notification_order": "desc"}, {"pagination": False}),
+        page_sizes=(500, 5000),
+    )
+
+
+ROWS = [
+    attributes(Api.LEGACY),
+    attributes(Api.IGNITE_V1),
+    Row(
+        Api.IGNITE_V2,
+        DataSet.INDICATORS,
+        plain_indicators_v2,
+        "publish_indicators_v2",
+        lambda document: iso_us(document["modified_at"]) / 1e6,
+        habits=({}, {"pagination": False}, {"result_window_v2": None}),
         page_sizes=(1000, 1000),
     ),
     Row(
@@ -76,6 +114,8 @@ ROWS = [
         habits=({"alert_order": "asc"}, {"alert_order": "desc"}),
         page_sizes=(100, 100),
     ),
+    notices(Api.IGNITE_V1),
+    notices(Api.IGNITE_V2),
 ]
 of_each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.api}-{row.data_set}")
 
@@ -164,5 +204,5 @@ def test_page_size(server_of: ServerOf, row: Row) -> None:
     """The page size is that of the connection, up to the maximum of the endpoint."""
     server = server_of()
     default, most = row.page_sizes
-    sizes = [row.client(server, page_size=size).endpoint(row.data_set).page_size for size in (None, 7, 5000)]
+    sizes = [row.client(server, page_size=size).endpoint(row.data_set).page_size for size in (None, 7, 5001)]
     assert sizes == [default, 7, most]

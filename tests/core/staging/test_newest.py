@@ -90,7 +90,12 @@ def test_any_text_is_a_key(key: str) -> None:
 @pytest.mark.parametrize(
     ("row", "version"),
     [
-        ({"indexed": "1970-01-01T00:00:02Z", "timestamp": 5}, 2_000_000),
+        ({"indexed": "1970-01-01T00:00:02Z", "timestamp": 5}, 5_000_000),
+        ({"indexed": "1970-01-01T00:00:05Z", "timestamp": 2}, 5_000_000),
+        ({"indexed": 5, "timestamp": "1970-01-01T00:00:05.000001Z"}, 5_000_001),
+        ({"indexed": 5.5, "timestamp": "5.25"}, 5_500_000),
+        ({"indexed": 5, "timestamp": 5}, 5_000_000),
+        ({"indexed": -7}, 0),
         ({"timestamp": "5"}, 5_000_000),
         ({"indexed": "never", "timestamp": 5}, 5_000_000),
         ({"indexed": None, "timestamp": True}, 0),
@@ -105,6 +110,6 @@ def test_any_text_is_a_key(key: str) -> None:
         ({"indexed": -7, "timestamp": 0}, 0),
     ],
 )
-def test_version_is_the_first_time_found(row: dict[str, object], version: int) -> None:
-    """The version is the first field that holds a time after 1970, or 0."""
+def test_version_is_the_newest_time_found(row: dict[str, object], version: int) -> None:
+    """The version is the newest of the fields that hold a time after 1970, or 0: an indicator may be observed again."""
     assert RowKey("key", ("indexed", "timestamp")).version_of(row) == version

@@ -1,0 +1,192 @@
+"""Pages by a cursor that is the time of the record before it, with records of one time at the border of two pages."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from urllib.parse import parse_qs
+
+from airflow_provider_flashpoint.core.flashpoint.keyset import SKEW_US
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
+from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader
+from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.http.client import Request
+from airflow_provider_flashpoint.core.identity import id_of
+from airflow_provider_flashpoint.core.window import Window, epoch_us
+from airflow_provider_flashpoint.errors import DataError, MalformedPageError, PagingLoopError
+
+_MAX_IDLE_PAGES = 100  # in a row
+_US_PER_S = 1_000_000
+
+_log = logger(__name__)
+
+
+class _Request(Enum):
+    """How a page is requested."""
+
+    FROM_BEFORE = auto()
+    """From a moment before the last record."""
+    LARGE = auto()
+    """The same, with the largest page: records of one time may fill a page."""
+    BEHIND = auto()
+    """Behind the last record: nothing may follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Pages by a cursor in the link to the next page. The link itself is not followed.
+
+    The cursor is the time of the last record, so others of that time would be lost. Each page is therefore requested
+    from a moment before, and records that were read before are left out. A server that sorts the other way round, or
+    not at all, is followed in its own order.
+
+    :param parameter: the cursor, in the link and in the next request.
+    :param time_field: the time that is the cursor.
+    """
+
+    parameter: str
+    time_field: str
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages with each record once, until one has no next page.
+
+        :raises PagingLoopError: next pages are named without end.
+        :raises DataError: more records have one time than a page can hold.
+        """
+        walk = _Walk(self, window, reader)
+        while not walk.is_end:
+            fresh = walk.take(reader.read(walk.request(), records_key=reader.endpoint.records_key))
+            if fresh:
+                yield fresh
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One reading of a window.
+
+    ``token`` is the cursor of the request, ``issued`` the server's own one that it stands for, and ``border`` a record
+    that its answer contains. ``known`` holds the records that may come again, with their times. ``order`` is 1
+    where times ascend, -1 where they descend, 0 where neither, None while all are equal.
+    """
+
+    cursor: Cursor
+    window: Window
+    reader: PageReader
+    token: str | None = field(default=None, init=False)
+    issued: str | None = field(default=None, init=False)
+    border: str | bytes | None = field(default=None, init=False)
+    kind: _Request = field(default=_Request.FROM_BEFORE, init=False)
+    order: int | None = field(default=None, init=False)
+    known: dict[str | bytes, int | None] = field(default_factory=dict, init=False)
+    tokens: set[str] = field(default_factory=set, init=False)
+    idle: int = field(default=0, init=False)
+    is_end: bool = field(default=False, init=False)
+
+    def request(self) -> Request:
+        endpoint = self.reader.endpoint
+        size = {endpoint.size_parameter: endpoint.max_page_size} if self.kind is _Request.LARGE else {}
+        token = {} if self.token is None else {self.cursor.parameter: self.token}
+        return self.reader.request(self.window, {**size, **token})
+
+    def take(self, answer: Answer) -> list[Record]:
+        """Return the records of an answer that were not read before, and choose the next request, or end."""
+        records = [record for page in answer.pages() for record in page]
+        identities = list(map(self.reader.endpoint.identity, records))
+        fresh = [record for record, identity in zip(records, identities, strict=True) if identity not in self.known]
+        moments = [epoch_us(record.get(self.cursor.time_field)) for record in records]
+        self._observe_order(moments)
+        if fresh and (last := moments[-1]) is not None:
+            self.known = {key: at for key, at in self.known.items() if at is None or abs(at - last) <= 2 * SKEW_US}
+        self.known.update(zip(identities, moments, strict=True))
+        self.idle = 0 if fresh else self.idle + 1
+        if self.border is not None and self.issued is not None and self.border not in identities:
+            self._follow_the_server()
+            self._ask(self.issued, _Request.FROM_BEFORE)
+        else:
+            self._step(answer, self._token(answer, moments), moments, bool(fresh))
+            if self.token != self.issued and self.kind is _Request.FROM_BEFORE:
+                self.border = identities[-1]
+        return fresh
+
+    def _step(self, answer: Answer, token: str | None, moments: list[int | None], is_fresh: bool) -> None:
+        if self.kind is _Request.BEHIND and moments:
+            self._check_behind(answer, moments[0], is_fresh)
+        elif token is None:
+            self.is_end = True
+        elif self.idle >= _MAX_IDLE_PAGES or (self.order == 0 and moments and token in self.tokens):
+            raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new.")
+        elif not moments or self.order == 0:
+            self.is_end = not moments and (self.kind is _Request.BEHIND or token == self.token)
+            self.tokens.add(token)
+            self._ask(token, _Request.FROM_BEFORE)
+        elif self.kind is _Request.FROM_BEFORE and (not is_fresh or self.order is None):
+            self.kind = _Request.LARGE
+        elif is_fresh:
+            moment = epoch_us(token)
+            self._ask(token, _Request.FROM_BEFORE)
+            self.token = token if moment is None else _text(moment - (self.order or 1) * SKEW_US)
+        else:
+            self._ask(token, _Request.BEHIND)
+
+    def _ask(self, token: str, kind: _Request) -> None:
+        self.token, self.issued, self.border, self.kind = token, token, None, kind
+
+    def _check_behind(self, answer: Answer, first: int | None, is_fresh: bool) -> None:
+        """End where a page behind the last record brings nothing but that record."""
+        behind = epoch_us(self.token)
+        if is_fresh:
+            raise DataError(
+                f"{answer.path} holds more records of one time than it sends in a page; some before the cursor "
+                f"{self.token} cannot be read. Raise page_size."
+            )
+        if first is None or behind is None or abs(first - behind) > SKEW_US:
+            raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor.")
+        self.is_end = True
+
+    def _token(self, answer: Answer, moments: list[int | None]) -> str | None:
+        """Return the cursor of the next page; without a pagination, that of the last record."""
+        pagination = answer.field("pagination")
+        if pagination and not isinstance(pagination, Mapping):
+            raise MalformedPageError(f"{answer.path} sent a pagination in an unknown shape; expected an object.")
+        if not pagination:
+            last = moments[-1] if moments else None
+            if moments and (last is None or self.order == 0):
+                raise MalformedPageError(f"{answer.path} sent a page that is neither sorted nor names a next one.")
+            return None if last is None else _text(last)
+        link = pagination.get("next")
+        if not link:
+            return None
+        tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(self.cursor.parameter)
+        if not tokens:
+            raise MalformedPageError(f"{answer.path} names a next page without a {self.cursor.parameter} in its link.")
+        return None if id_of(tokens[0]) is None else tokens[0]
+
+    def _observe_order(self, moments: list[int | None]) -> None:
+        times = [moment // SKEW_US for moment in moments if moment is not None]
+        order = self.order
+        if len(times) < len(moments):
+            order = 0
+        for one, other in itertools.pairwise(times):
+            if one != other and order is None:
+                order = 1 if one < other else -1
+            elif one != other and (other - one) * (order or 0) <= 0:
+                order = 0
+        if order == 0:
+            self._follow_the_server()
+        self.order = order
+
+    def _follow_the_server(self) -> None:
+        if self.order != 0:
+            _log.warning(
+                "Pages of %s are not sorted by %s, although requested; the order of the server is followed. Records of "
+                "one time at the border of two pages may be missing.",
+                self.window,
+                self.cursor.time_field,
+            )
+        self.order = 0
+
+
+def _text(moment: int) -> str:
+    return f"{moment // _US_PER_S}.{moment % _US_PER_S:06}"

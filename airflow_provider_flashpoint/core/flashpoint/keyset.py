@@ -1,0 +1,208 @@
+"""Pages by the time of update, so that records that move while they are read hide no other record."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
+from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader
+from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
+from airflow_provider_flashpoint.errors import DataError, MalformedPageError, RejectedError, ServerError
+
+SKEW_US = 1000
+"""How far the time that a server sorts by may be from the time in the record: many indexes keep milliseconds."""
+
+_MAX_PASSES = 20  # through the pages of one second that changes meanwhile
+_US_PER_S = 1_000_000
+
+_Key = tuple[str | bytes, int]
+
+_log = logger(__name__)
+
+
+class _Changed(Exception):
+    """The records of a request stand elsewhere than at the page before."""
+
+
+class _OutOfReach(Exception):
+    """The server refuses to skip so many records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyset:
+    """Pages in the order of a time, each from the last second of the page before.
+
+    Records that were read before are left out. Where one second holds more than a page, the pages that follow skip
+    records. Each of them begins with the last record of the page before, and no record may come twice: otherwise
+    records have moved, and the second is read again. Where the server refuses to skip so many, the rest of the second
+    is read from its end.
+
+    :param time_field: the time of update; each record has one version per time.
+    :param offset: the parameter with the number of records skipped.
+    :param descending: the parameters of the opposite order.
+    """
+
+    time_field: str
+    offset: str
+    descending: Mapping[str, str]
+
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+        """Yield pages with each version of a record once, in ascending order.
+
+        :raises MalformedPageError: the server does not sort as requested.
+        :raises ServerError: the records of a second did not come to rest.
+        :raises DataError: one second holds more records than the server gives from its start and from its end.
+        """
+        return _Walk(self, window, reader).pages()
+
+
+class _Versions(NamedTuple):
+    """The records of an answer with the identity and time of each; ``last`` is the time of the last one."""
+
+    records: list[Record]
+    keys: list[_Key]
+    last: int
+    is_end: bool
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One reading of a window.
+
+    ``position`` is where requests start, ``latest`` the newest time so far in microseconds since 1970, ``known`` the
+    versions that were read and may come again.
+    """
+
+    keyset: Keyset
+    window: Window
+    reader: PageReader
+    position: datetime = field(init=False)
+    latest: int = field(default=0, init=False)
+    known: set[_Key] = field(default_factory=set, init=False)
+    is_end: bool = field(default=False, init=False)
+
+    def pages(self) -> Iterator[Page]:
+        self.position = self.window.request_bounds()[0]
+        while not self.is_end:
+            try:
+                yield from self._pages_from_position()
+                self._move(self._next_position())
+            except _OutOfReach:
+                yield from self._pages_from_the_end()
+                self._move(self.position + timedelta(seconds=1))
+
+    def _pages_from_position(self) -> Iterator[Page]:
+        """Yield pages until the position can advance, or to the end of the window."""
+        for versions in self._versions({}, sign=1):
+            yield from self._new(versions)
+            self.is_end = versions.is_end
+            if self._next_position() > self.position:
+                return
+
+    def _pages_from_the_end(self) -> Iterator[Page]:
+        """Yield the rest of a second, from its end down to the latest record.
+
+        The first attempt reads the second after it too, whose first microsecond belongs to no other request where the
+        server excludes both bounds.
+        """
+        path, before = self.reader.endpoint.path, self.reader.endpoint.window_parameters[1]
+        reached = self.latest - SKEW_US
+        for seconds in (2, 1):
+            bounds = {before: format_instant(self.position + timedelta(seconds=seconds))}
+            with contextlib.suppress(_OutOfReach):
+                for versions in self._versions({**bounds, **self.keyset.descending}, sign=-1):
+                    yield from self._new(versions)
+                    if versions.last < reached:
+                        return
+                return
+        raise DataError(
+            f"{path} holds more records within the second {format_instant(self.position)} than it lets a client read "
+            f"from its start and from its end. Read fewer at once: by a type or by filters."
+        )
+
+    def _versions(self, parameters: Mapping[str, Any], *, sign: int) -> Iterator[_Versions]:
+        """Yield the answers to a request from `position` on, from the first one again where records moved.
+
+        :param sign: 1 for ascending order, -1 for descending order.
+        """
+        start = format_instant(self.position)
+        parameters = {self.reader.endpoint.window_parameters[0]: start, **parameters}
+        for _ in range(_MAX_PASSES):
+            try:
+                yield from self._pass(parameters, sign)
+            except _Changed:
+                _log.info("Records of %s moved while they were read; it is read again from %s on.", self.window, start)
+            else:
+                return
+        raise ServerError(
+            f"{self.reader.endpoint.path} sent the records from {start} on in another order each of {_MAX_PASSES} "
+            "times. Run the task again; if it stays so, report it to Flashpoint."
+        )
+
+    def _pass(self, parameters: Mapping[str, Any], sign: int) -> Iterator[_Versions]:
+        shown: set[_Key] = set()
+        border: _Key | None = None
+        skip, last, is_end = 0, -sign * (1 << 62), False
+        while not is_end:
+            answer = self._read({**parameters, self.keyset.offset: skip})
+            records = [record for page in answer.pages() for record in page]
+            keys = [(self.reader.endpoint.identity(record), self._time(record)) for record in records]
+            shown.update(keys)
+            if skip and ((border is not None and border not in keys[:1]) or len(shown) != skip + len(keys)):
+                raise _Changed
+            last = self._checked_last(keys, last, sign, answer.path)
+            is_end = not records or _names_no_next(answer)
+            yield _Versions(records, keys, last, is_end)
+            border = keys[-1] if len(keys) > 1 else None  # a page of one record cannot overlap with the next one
+            skip += max(1, len(keys) - 1)
+
+    def _read(self, parameters: Mapping[str, Any]) -> Answer:
+        request = self.reader.request(self.window, parameters)
+        try:
+            return self.reader.read(request, records_key=self.reader.endpoint.records_key)
+        except RejectedError as error:
+            if not parameters[self.keyset.offset]:
+                raise
+            _log.info("%s The rest of %s is read from its end.", error, format_instant(self.position))
+            raise _OutOfReach from error
+
+    def _checked_last(self, keys: list[_Key], last: int, sign: int, path: str) -> int:
+        """Return the last time, after a check that all are in order."""
+        for _, moment in keys:
+            if moment and sign * (moment // SKEW_US - last // SKEW_US) < 0:
+                raise MalformedPageError(
+                    f"{path} did not sort {self.window} by {self.keyset.time_field}, although requested, so records "
+                    "could be lost. Report it to Flashpoint."
+                )
+            last = moment or last
+        return last
+
+    def _new(self, versions: _Versions) -> Iterator[Page]:
+        """Yield the records that were not read before."""
+        fresh = [record for record, key in zip(versions.records, versions.keys, strict=True) if key not in self.known]
+        self.known.update(versions.keys)
+        self.latest = max(self.latest, *(moment for _, moment in versions.keys), 0)
+        if fresh:
+            yield fresh
+
+    def _next_position(self) -> datetime:
+        """Return the last whole second before all records that are still to come, whether or not it is inclusive."""
+        return datetime.fromtimestamp((self.latest - SKEW_US) // _US_PER_S, UTC)
+
+    def _move(self, position: datetime) -> None:
+        self.position = max(self.position, position)
+        oldest = round(self.position.timestamp()) * _US_PER_S - SKEW_US
+        self.known = {key for key in self.known if key[1] >= oldest}
+
+    def _time(self, record: Record) -> int:
+        return epoch_us(record.get(self.keyset.time_field)) or 0
+
+
+def _names_no_next(answer: Answer) -> bool:
+    pagination = answer.field("pagination")
+    return isinstance(pagination, Mapping) and not pagination.get("next")
