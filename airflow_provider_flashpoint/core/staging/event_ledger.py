@@ -162,7 +162,8 @@ class EventLedger:
         self._confirmed.setdefault(hour, set())
         for folder in {_folder_of(hour), *self._folders & {hour}}:
             for _ in range(_MOST_LISTINGS):  # a file that is gone was merged or pruned by another run
-                names = [name for name in list_names(self._directory / folder, remedy=_REMEDY) if name.endswith(_SUFFIX)]
+                listed = list_names(self._directory / folder, remedy=_REMEDY)
+                names = [name for name in listed if name.endswith(_SUFFIX)]
                 gone = [name for name in names if not self._read_file(hour, f"{folder}/{name}")]
                 if not gone:
                     break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,6 +99,18 @@ def test_damaged_file_is_refused_by_its_name(kind: Kind, how: str, at: int) -> N
             kind.read(Path(directory))
         assert file.name in str(error.value)
         assert kind.remedy in str(error.value)
+
+
+@each_kind
+@pytest.mark.parametrize("place", ["its own", "the top", "above the top"])
+def test_file_in_place_of_a_directory_is_refused_by_its_name(kind: Kind, place: str, tmp_path: Path) -> None:
+    """Where a file stands in place of a directory, that is not empty: its content may have been confirmed."""
+    top = tmp_path / "stream" / "top"
+    directory = {"its own": kind.written(top).parent, "the top": top, "above the top": top.parent}[place]
+    shutil.rmtree(directory)
+    directory.write_bytes(b"x")
+    with pytest.raises(StageError, match=rf"/stream\b.*{kind.remedy}"):
+        kind.read(top)
 
 
 @each_kind
