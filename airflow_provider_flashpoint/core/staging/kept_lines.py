@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.core.staging.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files
 from airflow_provider_flashpoint.core.staging.sealed import damaged, read_sealed, write_sealed, write_sealed_after
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, time_of, uri_of
+from airflow_provider_flashpoint.errors import StageError
 
 MAX_BATCHES = 100
 _SUFFIX = ".lines"
@@ -80,7 +81,7 @@ class KeptLines:
             return
         try:
             problem = "" if self.keep(pairs, at=at) else f"{self.uri} is full"
-        except OSError as error:
+        except (OSError, StageError) as error:
             problem = str(error)
         outcome = f"They are kept in {self.uri}; the next run sends them first."
         if problem:

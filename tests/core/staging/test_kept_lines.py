@@ -62,3 +62,18 @@ def test_batch_that_another_run_removed_meanwhile(tmp_path: Path) -> None:
         lines.remove(batch.name)
     assert list(batches) == []
     assert len(first.pairs) == 1
+
+
+@pytest.mark.parametrize("place", ["unsent", "."])
+def test_lines_that_cannot_be_kept_are_only_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    """A file in place of the directory does not hide the error after which lines are kept."""
+    stream = tmp_path / "stream"
+    stream.mkdir()
+    target = stream / place
+    if place == ".":
+        stream.rmdir()
+    target.write_bytes(b"x")
+    KeptLines(stream / "unsent").keep_after_error([(entry_of("a", None), b"a\n")], at=NOW)
+    assert "1 events were not delivered. They cannot be kept (" in caplog.text
