@@ -26,16 +26,22 @@ The collector that this provider replaces numbers its errors. `SetupError` and `
 texts. `as_setup_error` and `as_pull_error` translate an error into them and keep its group, so ``except
 TransientError`` still works.
 
-Messages name the cause, the value and the remedy. They never contain a token, a body or a query string.
+Messages name the cause, the value and the remedy. They never contain a token, a body or a query string. Whatever a
+message is made of, it is made safe to show, see `core.foreign_text.clean`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_flashpoint.core.foreign_text import clean
+
 
 class FlashpointProviderError(Exception):
-    """Root of all errors of this provider."""
+    """Root of all errors of this provider. Its message is made safe to show."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(clean(message))
 
 
 class SetupError(FlashpointProviderError):

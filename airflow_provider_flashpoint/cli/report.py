@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXIT_CODES = "0 all is good, 1 a problem was found, 2 the command was used wrongly"
@@ -32,19 +33,14 @@ class Report:
     exit_code: int = 0
 
     def as_text(self) -> str:
-        """Return the report for people, without control characters."""
+        """Return the report for people, without secrets and control characters."""
         text = f"error: {self.error}" if self.error else "\n".join(self.lines)
-        return "\n".join(visible(line) for line in text.split("\n"))
+        return "\n".join(map(clean, text.split("\n")))
 
     def as_json(self) -> str:
-        """Return the report as a JSON object, in ASCII."""
+        """Return the report as a JSON object, in ASCII and without secrets."""
         result = {"good": self.exit_code == 0, **({"error": self.error} if self.error else {}), **self.data}
-        return json.dumps(result, indent=2)
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with every unprintable character replaced by its escape."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return "\n".join(map(clean, json.dumps(result, indent=2).split("\n")))
 
 
 def cut(text: str, limit: int) -> str:

@@ -11,6 +11,7 @@ import re
 
 from airflow_provider_flashpoint.core.known_secrets import masked
 
+MAX_CHARACTERS = 300  # of a reason
 _PRE_CUT = 16  # times the limit: long enough for a secret, and for blanks
 _BEFORE_OUR_LINES = re.compile(r"\n(?=  )")
 
@@ -19,7 +20,7 @@ class ForeignError(Exception):
     """Stands for an exception of another library whose text is not safe to show."""
 
 
-def safe_to_show(text: str, limit: int = 200) -> str:
+def safe_to_show(text: str, limit: int = MAX_CHARACTERS) -> str:
     """Return foreign text on one line of at most ``limit`` characters, see `clean`."""
     line = escaped(" ".join(masked(text[: _PRE_CUT * limit]).split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

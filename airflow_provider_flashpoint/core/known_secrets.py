@@ -97,6 +97,7 @@ def _spelled_character(character: str) -> str:
         "".join(f"%(?:25){{0,3}}{octet:02x}" for octet in octets),
         "".join(rf"\\{{1,8}}u{units[start : start + 4]}" for start in range(0, len(units), 4)),
         "".join(rf"\\{{1,8}}x{octet:02x}" for octet in octets),
+        rf"\\{{1,8}}(?:x{code:02x}|U{code:08x}|u\{{{code:x}\}})",
         f"&(?:amp;){{0,3}}(?:#0{{0,6}}{code}|#x0{{0,6}}{code:x}{named});",
     ]
     plain = re.escape(character)

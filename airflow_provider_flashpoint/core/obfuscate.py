@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,13 +19,14 @@ import msgspec
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import DataError
 
 MASK = "***"
 
 _TOO_DEEP = "A record is nested more deeply than can be obfuscated."
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class ObfuscationAction(StrEnum):

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.connections import connection_form_widgets, read_settings, ui_field_behaviour
+from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)
@@ -61,3 +62,4 @@ def _mask(secret: str | None) -> None:
     for line in (text.replace("\\n", "\n") if "-----" in text else text).splitlines():
         if not line.startswith("-----"):
             mask_secret(line)
+            remember(line)

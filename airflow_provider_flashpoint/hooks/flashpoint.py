@@ -66,7 +66,6 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             base_url=settings.base_url,
             service="Flashpoint",
             timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
-            secrets=(settings.token,),
             max_attempts=max_attempts,
             limits=AnswerLimits(max_bytes=settings.max_answer_mib << 20),
         )

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, as_setup_error
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def reason_of(error: BaseException) -> str:
         from airflow_provider_flashpoint.airflow_runtime.compat import redact
 
         text = str(redact(text))
-    return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
+    return safe_to_show(text, _MAX_REASON_CHARACTERS)
 
 
 def settings_of(hook: FlashpointHook | DevoHook) -> Any:

@@ -137,7 +137,7 @@ def flashpoint(work: Work, **options: Any) -> FlashpointClient:
     session = requests.Session()
     session.auth = BearerAuth(place["token"])
     session.trust_env = False
-    http = HttpClient(session, base_url=place["url"], service="Flashpoint", secrets=(place["token"],))
+    http = HttpClient(session, base_url=place["url"], service="Flashpoint")
     return FlashpointClient(http, api=Api.LEGACY, **options)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.cli.main import main
-from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, table, visible
+from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, table
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of
 from sandbox.sandbox import Sandbox
@@ -72,11 +72,6 @@ def test_an_unexpected_error_is_one_line_without_credentials() -> None:
 def test_an_error_of_the_provider_is_shown_whole() -> None:
     """Errors of the provider are shown with all their lines."""
     assert reason_of(ConfigurationError("first\n  second")) == "first\n  second"
-
-
-def test_text_is_made_harmless_for_a_terminal() -> None:
-    """Escapes, control characters and direction marks are shown, and have no effect."""
-    assert visible("a\x1b[31m\x9b\u202e\ud83dé") == "a\\x1b[31m\\x9b\\u202e\\ud83dé"
 
 
 def test_cut_text_says_how_much_is_missing() -> None:

@@ -43,7 +43,7 @@ class Waits(list[float]):
         session.auth = BearerAuth(TOKEN)
         session.verify = verify
         session.proxies = {"https": proxy} if proxy else {}
-        return HttpClient(session, base_url=base_url, service="Service", secrets=[TOKEN], sleep=self.append, **settings)
+        return HttpClient(session, base_url=base_url, service="Service", sleep=self.append, **settings)
 
 
 @pytest.fixture

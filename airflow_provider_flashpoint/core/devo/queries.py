@@ -20,9 +20,10 @@ import urllib3
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
 from airflow_provider_flashpoint.core.devo.transport import need
+from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
-from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
+from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, RejectedError, ServerError
 
@@ -134,10 +135,10 @@ def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iter
                 if id_of(row["id"]) is not None:
                     yield str(row["id"]), int(row["events"])
             else:
-                reason = error_reason(value)[:MAX_REASON_CHARACTERS] or "its shape is unknown"
+                reason = safe_to_show(error_reason(value)) or "its shape is unknown"
                 kind = RejectedError if _QUERY_FAULT.search(reason) else ServerError
                 raise kind(f"Devo's answer to the query broke off: {reason}.")
     except urllib3.exceptions.HTTPError as error:
-        raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from error
+        raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from harmless(error)
     except (ValueError, KeyError, TypeError) as error:
         raise ServerError("Devo's answer to the query cannot be read, or was cut short.") from error

@@ -5,6 +5,8 @@ Only dictionaries are flattened. A list becomes its JSON text, an empty dictiona
 Keys may hold dots, so two paths may have one name: ``{"a.b": 1, "a": {"b": 2}}``. Both values are kept: the paths are
 sorted, most levels first and then by their keys; the first keeps the name, the next ones become ``a.b#2``, ``a.b#3``.
 The rule depends on the paths alone, not on the order of keys in the record.
+
+A lone surrogate or a NUL in a key becomes its escape, since no UTF-8 and no database can hold it.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class _Names(dict[str, str]):
     def __missing__(self, key: str) -> str:
         if len(self) >= _MOST_NAMES:
             self.clear()
-        name = self[key] = self._prefix + key
+        name = self[key] = self._prefix + _storable(key)
         return name
 
     def below(self, key: str) -> _Names:
@@ -42,7 +44,7 @@ class _Names(dict[str, str]):
         if names is None:
             if len(self._below) >= _MOST_NAMES:
                 self._below.clear()
-            names = self._below[key] = _Names(self._prefix + key + SEPARATOR)
+            names = self._below[key] = _Names(self._prefix + _storable(key) + SEPARATOR)
         return names
 
 
@@ -75,6 +77,11 @@ def is_container(value: object) -> bool:
         return False
     except DataError:
         return True
+
+
+def _storable(key: str) -> str:
+    r"""Return ``key`` with an escape for each lone surrogate and NUL, which UTF-8 or a database cannot hold."""
+    return key.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
 
 
 def _add_leaves(level: Mapping[str, Any], names: _Names, row: Row) -> int:
@@ -117,4 +124,5 @@ def _collect(level: Mapping[str, Any], path: _Path, paths: dict[str, list[tuple[
             continue
         leaf: Row = {}
         _add_leaves({key: value}, _NAMES, leaf)
-        paths.setdefault(SEPARATOR.join(here), []).append((here, leaf[key]))
+        ((name, text),) = leaf.items()
+        paths.setdefault(SEPARATOR.join((*map(_storable, path), name)), []).append((here, text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
@@ -12,11 +11,12 @@ from dataclasses import dataclass, field
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Scroll, check_count
 from airflow_provider_flashpoint.core.flashpoint.read_ahead import Place, ReadAhead
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 
 _MAX_PARTS = 1000  # of one split; the parts are split again
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class _Incomplete(Exception):

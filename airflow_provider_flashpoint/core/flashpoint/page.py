@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import MalformedPageError
 
 Record = dict[str, Any]
@@ -76,5 +77,5 @@ def items_of(body: Any, *, key: str | None, path: str) -> list[Any]:
 
 def _shape(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"an object with the keys {sorted(map(str, value))[:10]}"
+        return f"an object with the keys {[safe_to_show(key, 40) for key in sorted(map(str, value))[:10]]}"
     return {list: "a list", str: "a text", type(None): "null"}.get(type(value), f"a {type(value).__name__}")

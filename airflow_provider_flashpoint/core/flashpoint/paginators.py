@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.core.window import Window
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SCROLL_ATTEMPTS = 5
 _MAX_IDLE_PAGES = 100  # in a row
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class PageReader(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -11,8 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
+from airflow_provider_flashpoint.core.http.proxies import proxy_address, proxy_secrets
 from airflow_provider_flashpoint.core.pasted.base64_text import decodings
-from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, TextOrPath, check_no_placeholder
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, check_no_placeholder
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
 _DEFAULT_HOST = "https://fp.tools"
@@ -76,6 +78,11 @@ class FlashpointSettings(ConnectionSettings):
         path = parts.path.rstrip("/")
         return f"{parts.scheme}://{parts.netloc}{'' if path in _BASE_PATHS else path}"
 
+    @field_validator("proxy")
+    @classmethod
+    def _proxy(cls, proxy: str) -> str:
+        return proxy_address(proxy) if proxy else proxy
+
     @model_validator(mode="after")
     def _check_token(self) -> Self:
         token = self.token
@@ -102,6 +109,11 @@ class FlashpointSettings(ConnectionSettings):
         """The paths that override those of the endpoint table."""
         paths = {data_set: getattr(self, f"base_path_{data_set}", "") for data_set in DataSet}
         return {data_set: path for data_set, path in paths.items() if path}
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the values to mask in logs, also the parts of the proxy's address."""
+        yield from super().secrets()
+        yield from proxy_secrets(self.proxy)
 
     def _given_token(self) -> str:
         if "password" in self.model_fields_set:  # a password of blanks alone is wrong, not absent

@@ -18,9 +18,12 @@ import tenacity
 import urllib3
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
-from airflow_provider_flashpoint.core.http.reason import MAX_REASON_CHARACTERS, error_reason, network_cause
+from airflow_provider_flashpoint.core.http.proxies import environment_proxies
+from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause
 from airflow_provider_flashpoint.core.http.retries import log_retry, may_pass, retry_after_s, wait_s
+from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -47,6 +50,7 @@ class BearerAuth(requests.auth.AuthBase):
     """Sends one ``Authorization: Bearer`` header, also where a ``.netrc`` of the machine names another one."""
 
     def __init__(self, token: str) -> None:
+        remember(token)
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -94,7 +98,6 @@ class HttpClient:
     :param retry_budget_s: the longest time that one request waits between its attempts.
     :param max_attempts: the most attempts of one request, the first included.
     :param limits: how large an answer may be, and how long it may take.
-    :param secrets: texts that are removed from every message.
     :param sleep: waits; replaced in tests.
     """
 
@@ -106,7 +109,6 @@ class HttpClient:
     retry_budget_s: float = DEFAULT_RETRY_BUDGET_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     limits: AnswerLimits = field(default_factory=AnswerLimits)
-    secrets: Collection[str] = ()
     sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:
@@ -142,7 +144,7 @@ class HttpClient:
                     response.raw = io.BytesIO(self.body(request, response))
                 return parse(response)
             except urllib3.exceptions.HTTPError as error:  # while the body of a stream was read
-                raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from error
+                raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from harmless(error)
             except ValueError as error:
                 raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
 
@@ -173,11 +175,12 @@ class HttpClient:
     def _send_once(self, request: Request) -> requests.Response:
         request.before()
         body, headers = request.data() if request.data else (None, {})
-        session, what = self.session, self._named(request)
+        session, url = self.session, self.base_url.rstrip("/") + request.path
+        proxies = session.proxies or environment_proxies(url)
         try:
             response = session.request(
                 request.method,
-                self.base_url.rstrip("/") + request.path,
+                url,
                 params=request.params,
                 json=request.json,
                 data=body,
@@ -187,22 +190,21 @@ class HttpClient:
                 stream=True,  # the body is read within limits
                 # REQUESTS_CA_BUNDLE and HTTPS_PROXY outrank the settings of a session, but not those of a request.
                 verify=None if session.verify is True else session.verify,
-                proxies=dict(session.proxies),
+                proxies=dict(proxies),
             )
-        except ValueError as error:  # requests and urllib3 raise it for impossible addresses and headers
-            name = type(error).__name__
-            raise ConfigurationError(f"{what}: check the host and the proxy of the connection ({name}).") from error
-        except requests.RequestException as error:
-            raise NetworkError(f"{what}: {network_cause(error)}") from error
-        except OSError as error:  # a missing file of certificates
-            raise ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.") from error
-        if response.status_code in request.accept and not _is_html(response):
-            return response
-        raise self._refusal(request, response)
+        except (ValueError, OSError) as error:
+            failure = _failure(self._named(request), error)
+            # A part of a password in an impossible address cannot be told from other text.
+            cause = None if isinstance(error, ValueError) else harmless(error)
+        else:
+            if response.status_code in request.accept and not _is_html(response):
+                return response
+            raise self._refusal(request, response)
+        raise failure from cause  # outside of the handler, so that the original is no context of it
 
     def _refusal(self, request: Request, response: requests.Response) -> FlashpointProviderError:
         what, status = self._named(request), response.status_code
-        reason = self._redacted(_reason(response))[:MAX_REASON_CHARACTERS]
+        reason = _reason(response)
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
         if status == 401:
             return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
@@ -221,12 +223,16 @@ class HttpClient:
         return RejectedError(f"{said}.", status=status)
 
     def _named(self, request: Request) -> str:
-        return self._redacted(f"{self.service} {request.method} {request.path}")
+        return f"{self.service} {request.method} {request.path}"
 
-    def _redacted(self, text: str) -> str:
-        for secret in filter(None, self.secrets):
-            text = text.replace(secret, "***")
-        return text
+
+def _failure(what: str, error: ValueError | OSError) -> FlashpointProviderError:
+    """Return the error of a request that was not answered."""
+    if isinstance(error, ValueError):  # requests and urllib3 raise it for impossible addresses and headers
+        return ConfigurationError(f"{what}: check the host and the proxy of the connection ({type(error).__name__}).")
+    if isinstance(error, requests.RequestException):
+        return NetworkError(f"{what}: {network_cause(error)}")
+    return ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.")  # a missing file
 
 
 def _reason(response: requests.Response) -> str:
@@ -234,7 +240,7 @@ def _reason(response: requests.Response) -> str:
         body = codec.decode(_ERROR_LIMITS.read(response))
     except (ValueError, DataError, NetworkError, urllib3.exceptions.HTTPError):  # also where the body breaks off
         return ""
-    return " ".join(error_reason(body).split())
+    return safe_to_show(error_reason(body))
 
 
 def _is_html(response: requests.Response) -> bool:

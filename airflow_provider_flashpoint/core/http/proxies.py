@@ -6,9 +6,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
-import urllib3
-from requests.utils import get_environ_proxies
-
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -23,6 +20,8 @@ def proxy_address(address: str, *, source: str = "proxy") -> str:
     :param source: names the setting in errors.
     :raises ConfigurationError: the address has no host, or a wrong port.
     """
+    import urllib3  # here, since the provider info of each process reads no address
+
     scheme, user, place = _parts(address)
     for secret in proxy_secrets(address):
         remember(secret)
@@ -51,6 +50,8 @@ def environment_proxies(url: str) -> dict[str, str]:
 
     :raises ConfigurationError: as `proxy_address`.
     """
+    from requests.utils import get_environ_proxies
+
     found = get_environ_proxies(url)
     return {
         name: proxy_address(found[name], source=f"the proxy in the environment variable {name.upper()}_PROXY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MAX_REASON_CHARACTERS = 200
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 
 # The keys of a reason, the most exact first. ``object`` and ``msg`` are those of Devo's query API.
 _REASON_NAMES = ("errors", "object", "detail", "message", "msg", "errorMessage", "error")
@@ -28,7 +28,7 @@ def network_cause(error: BaseException) -> str:
         return "the host name cannot be resolved; check the host of the connection and the DNS."
     if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
         ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")
-        return f"the TLS connection failed; check `verify` and the certificates ({ssl_text[:MAX_REASON_CHARACTERS]})."
+        return f"the TLS connection failed; check `verify` and the certificates ({safe_to_show(ssl_text)})."
     if names & {"ProxyError"}:
         return "the proxy refused or is not there; check `proxy`."
     if names & {"ConnectTimeout", "ConnectTimeoutError"} or isinstance(error, TimeoutError):  # of a plain socket
@@ -45,7 +45,10 @@ def network_cause(error: BaseException) -> str:
 
 
 def error_reason(body: Any) -> str:
-    """Return the reason in an error body, from the keys that services use; empty where there is none."""
+    """Return the reason in an error body, from the keys that services use; empty where there is none.
+
+    It is foreign text: it must pass `safe_to_show`.
+    """
     return _text(body, _MAX_LEVELS) if isinstance(body, Mapping) else ""
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
 
@@ -16,7 +17,6 @@ _ERROR_NAMES = (
 _NO_ERROR_TEXTS = frozenset({"", "0", "0.0", "none", "null", "no", "false", "[]", "{}"})
 # An answer with one of these is no mere error.
 _CONTENT_NAMES = ("name", "columns", "jobs", "statuses", "lookups")
-_MAX_REASON_CHARACTERS = 300
 
 
 def errors_in(answer: Any, *, levels: int = 0) -> str:
@@ -40,7 +40,7 @@ def refusal(answer: Any) -> str:
     if any(isinstance(answer.get(name), str | list | Mapping) for name in ("status", "state")):
         return ""
     is_refused = refused_status(answer) is not None or answer.get("success") is False
-    return errors_in(answer) or (one_line(error_reason(answer) or shown(answer)) if is_refused else "")
+    return errors_in(answer) or (shown(error_reason(answer) or answer) if is_refused else "")
 
 
 def refused_status(answer: Any) -> int | None:
@@ -73,10 +73,6 @@ def _is_none(value: Any) -> bool:
 
 
 def shown(answer: Any) -> str:
-    """Return an answer as it came, on one line."""
+    """Return an answer, or its reason, on one line."""
     text = answer if isinstance(answer, str) else json.dumps(answer, default=str)
-    return one_line(text) or "none"
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())[:_MAX_REASON_CHARACTERS]
+    return safe_to_show(text) or "none"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import email.utils
-import logging
 import time
 
 import tenacity
 
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import SupersededError, TransientError
 
 # The sum lies between one half and all of 1, 2, 4, ... 60 seconds. Its random part spreads clients out.
@@ -18,7 +18,7 @@ may_pass = tenacity.retry_if_exception(
     lambda error: isinstance(error, TransientError) and not isinstance(error, SupersededError)
 )
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def retry_after_s(value: str | None) -> float | None:

@@ -6,7 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
@@ -27,7 +27,7 @@ _MAX_COLUMNS_SHOWN = 200
 _TIMES = frozenset({"timestamp", "time", "date", "first_seen", "last_seen"})
 _CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_flashpoint.core.foreign_text import logger
+
 _PERIOD_S = 300.0
 _MIB = 1 << 20
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ for Devo, so memory does not grow.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Generator, Sequence
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
+from airflow_provider_flashpoint.core.foreign_text import logger
 
 _LONG_WAIT_S = 5.0
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class SenderLog:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
+from airflow_provider_flashpoint.core.foreign_text import clean, logger
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 
 TAG = "devo.collectors.out"
@@ -21,7 +22,7 @@ MAX_RECORDS = 1000
 MAX_CHARACTERS = 4096
 _PACKAGE = __name__.partition(".")[0]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Telemetry(logging.Handler):
@@ -93,7 +94,8 @@ class Telemetry(logging.Handler):
         self._kept.append({**self._event(text, level, at), **more})
 
     def _event(self, text: str, level: str, at: datetime) -> dict[str, Any]:
-        return {"msg": self._redact(text)[:MAX_CHARACTERS], "time": at.isoformat(), "level": level, **self._fields}
+        shown = clean(self._redact(text))[:MAX_CHARACTERS]
+        return {"msg": shown, "time": at.isoformat(), "level": level, **self._fields}
 
     def _send(self) -> None:
         """Send the kept log lines. After a failure nothing more is sent."""

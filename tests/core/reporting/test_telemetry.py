@@ -94,11 +94,11 @@ def test_traceback_is_not_sent(source: logging.Logger) -> None:
 
 
 def test_text_that_cannot_be_encoded(source: logging.Logger) -> None:
-    """Lone surrogates and line breaks in a text are sent unchanged."""
+    """Lone surrogates and line breaks in a text are sent as in a log: escaped."""
     table = FakeTable()
     with telemetry(table, source):
         source.info("a\ud800b\nc")
-    assert table.texts()[0] == "a\ud800b\nc"
+    assert table.texts()[0] == r"a\ud800b\nc"
 
 
 def test_telemetry_that_fails_does_not_fail_the_task(source: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:

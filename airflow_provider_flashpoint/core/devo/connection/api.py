@@ -31,5 +31,4 @@ def api_client(settings: DevoSettings, base_url: str, *, max_attempts: int) -> H
 
     :raises ConfigurationError: the connection has no token.
     """
-    session, secrets = api_session(settings), (settings.token,)
-    return HttpClient(session, base_url=base_url, service="Devo", max_attempts=max_attempts, secrets=secrets)
+    return HttpClient(api_session(settings), base_url=base_url, service="Devo", max_attempts=max_attempts)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
 import tenacity
 
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.retries import may_pass
 from airflow_provider_flashpoint.errors import DeliveryError, SupersededError, TransientError
 
@@ -18,7 +18,7 @@ _backoff_s = tenacity.wait_exponential(multiplier=1.0, max=30.0)
 
 Result = TypeVar("Result")
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 import ssl
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_flashpoint.core.devo.connection import half_close
 from airflow_provider_flashpoint.core.devo.connection.connector import connector_of, reason_of, refusal
 from airflow_provider_flashpoint.core.devo.connection.half_close import End
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Frame = Callable[[Sequence[bytes]], bytes]
 # The wait for the end of an empty connection, and of any connection to a peer that is known not to end them.
 _SHORT_PATIENCE_S = 2.0
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class SyslogChannel:

@@ -24,6 +24,7 @@ from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.http.session import new_session
+from airflow_provider_flashpoint.core.known_secrets import remember
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.ports import Channel
@@ -46,8 +47,7 @@ def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
     session = new_session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _TokenAdapter(token))
-    secrets = (token, quote(token, safe=""))
-    return HttpClient(session, base_url=base_url, service="Devo", secrets=secrets, **options)
+    return HttpClient(session, base_url=base_url, service="Devo", **options)
 
 
 class HttpChannel:
@@ -115,6 +115,7 @@ class _TokenAdapter(HTTPAdapter):
     """Makes connections that know the token, unlike pools, which log URLs, and errors, which contain them."""
 
     def __init__(self, token: str) -> None:
+        remember(token)
         self._token = quote(token, safe="")
         super().__init__()
 

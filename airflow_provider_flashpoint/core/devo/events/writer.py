@@ -11,7 +11,6 @@ since acknowledged bytes do not prove that the peer's program has read them.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,12 +21,13 @@ from typing import Any, Self
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_ATTEMPTS, Resending
 from airflow_provider_flashpoint.core.devo.events.ports import Channel, WriterStatistics
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import DataError
 
 # Each batch costs a new connection, which interrupts the flow. Larger batches cost less, and repeat more after a break.
 DEFAULT_BATCH_BYTES = 32 * 1024 * 1024
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def encode(record: Any, *, max_line_bytes: int | None = None) -> bytes:

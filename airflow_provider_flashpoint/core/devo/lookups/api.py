@@ -7,7 +7,6 @@ while another job runs on the lookup. Until the job ends, and where it fails, th
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -26,6 +25,7 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import (
 )
 from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatch
 from airflow_provider_flashpoint.core.devo.transport import Transport
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.identity import Id, id_of
@@ -39,7 +39,7 @@ _ACCEPTED = (200, 201, 202, 204)
 _NOT_FOUND = 404
 _MAY_EXIST = (400, 409)
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 # The method of the call, and its configuration beyond the columns.
 _CALLS: dict[Operation, tuple[str, dict[str, Any]]] = {

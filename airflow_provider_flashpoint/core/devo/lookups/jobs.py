@@ -14,8 +14,9 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_message, state_of_word
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import error_reason
-from airflow_provider_flashpoint.core.http.refusals import error_of, errors_in, one_line, refusal, shown
+from airflow_provider_flashpoint.core.http.refusals import error_of, errors_in, refusal, shown
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.window import epoch_us
 
@@ -116,7 +117,7 @@ def lookup_status(metadata: Any) -> JobStatus:
         return _NO_STATUS
     word = _text_of(metadata, LOOKUP_WORD_NAMES, "none")
     state = state_of_word(word)
-    return JobStatus(state or JobState.RUNNING, word, one_line(error_reason(metadata)), state is not None)
+    return JobStatus(state or JobState.RUNNING, word, safe_to_show(error_reason(metadata)), state is not None)
 
 
 def is_under_way(status: JobStatus) -> bool:
@@ -157,8 +158,8 @@ def _status(entry: Any) -> JobStatus:
         state = JobState.FAILED
     reason = errors or error_reason(fields) or _text_of(fields, _REASON_NAMES, "")
     known = state is not None
-    word = word[:_MAX_WORD_CHARACTERS] if known else word
-    return JobStatus(state or JobState.RUNNING, word, one_line(reason), known)
+    word = safe_to_show(word, _MAX_WORD_CHARACTERS) if known else word
+    return JobStatus(state or JobState.RUNNING, word, safe_to_show(reason), known)
 
 
 def _text_of(entry: Mapping[str, Any], names: Sequence[str], default: str) -> str:

@@ -14,7 +14,6 @@ the two characters ``\\n``, ``\\r`` or ``\\0``; a backslash is not doubled.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation, check_lookup_name, check_types
 from airflow_provider_flashpoint.core.devo.transport import Transport
+from airflow_provider_flashpoint.core.foreign_text import logger
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
@@ -40,7 +40,7 @@ _NUMBER = rb'"(-?[0-9]+(?:\.[0-9]+)*)"(?=[,\n])'
 _number_at_start = re.compile(_NUMBER).match
 _numbers = re.compile(b"," + _NUMBER).sub
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True)

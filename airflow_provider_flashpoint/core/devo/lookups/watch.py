@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -20,6 +19,7 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import (
     lookup_status,
 )
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_word
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 
 BUSY = 409
@@ -33,7 +33,7 @@ _CONTENT = re.compile(r"row|column|entries|hash|checksum|^(key|size)$", re.IGNOR
 _UNREAD = object()
 Result = TypeVar("Result")
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass

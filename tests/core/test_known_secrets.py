@@ -1,0 +1,84 @@
+"""Known secrets are masked in every form, and nothing else is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.core.known_secrets import forget_all, masked, remember
+from tests.secret_forms import forms_of, shows
+
+SECRETS = [
+    "made-up-token",
+    "p#ss/w",
+    "user:p#ss/w",
+    "a+b/c==d",
+    'quo"te\\back<slash>&amp',
+    "with blank",
+    "pässwörd",
+    "key\U0001f511key",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtYWRlIHVwIn0.c2lnbmF0dXJl_-c2lnbmF0dXJl",
+    'a long one with blanks, quotes " and more than 32 characters',
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("form", list(forms_of("x")))
+def test_a_secret_is_masked_in_every_form(secret: str, form: str) -> None:
+    """A known secret is masked as it is, and escaped as in URLs, HTML, JSON and base64."""
+    remember(secret)
+    found = masked(f"the token ({forms_of(secret)[form]}) is unknown")
+    assert "***" in found
+    assert found.startswith("the token (")
+    assert found.endswith(" is unknown")
+    assert shows(found, secret) == []
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs"]), min_size=5, max_size=300), st.data())
+def test_any_secret_is_masked_in_every_form(secret: str, data: st.DataObject) -> None:
+    """Whatever characters a secret has, no form of it passes."""
+    forget_all()
+    remember(secret)
+    form = data.draw(st.sampled_from(list(forms_of(secret).values())))
+    assert "***" in masked(f"before {form} after")
+
+
+def test_a_cut_secret_is_masked() -> None:
+    """The start of a long secret is masked, since services cut what they repeat."""
+    remember("0123456789" * 5)
+    assert masked(f"token {'0123456789' * 2}... is unknown") == "token *** is unknown"
+
+
+@pytest.mark.parametrize("secret", ["", "a", "pw", "abc"])
+def test_a_very_short_secret_leaves_texts_readable(secret: str) -> None:
+    """A secret of less than four characters would hide half of each text: it is not masked alone."""
+    remember(secret)
+    assert masked("a pw in abc") == "a pw in abc"
+
+
+def test_a_key_is_masked_line_by_line() -> None:
+    """A pasted key is masked, whatever separates its lines; the words around it are not."""
+    lines = ["MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgN0d1bmFuZGVyZXI1" + str(n) for n in range(6)]
+    remember("\n".join(["-----BEGIN EC PRIVATE KEY-----", *lines, "-----END EC PRIVATE KEY-----"]))
+    for separator in (" ", "\n", r"\n", "\\r\\n"):
+        assert masked(f"the PRIVATE KEY {separator.join(lines)}").count(lines[0][:20]) == 0
+    assert masked("the PRIVATE KEY") == "the PRIVATE KEY"
+
+
+def test_what_is_no_secret_stays() -> None:
+    """Texts without a secret are unchanged, with escapes and base64 too."""
+    remember("made-up-token")
+    text = r"C:\made-up %2F%20 &amp; bWFkZQ== made-up token MADE-UP-TOKEN"
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize("text", ["\\" * 20_000, "%25" * 20_000, "&amp;" * 20_000, "a" * 20_000, "a%2" * 20_000])
+def test_hostile_text_takes_little_time(text: str) -> None:
+    """No text makes the search slow: the processor time grows with its length alone."""
+    remember("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\a")
+    begin = time.process_time()
+    masked(text)
+    assert time.process_time() - begin < 5
