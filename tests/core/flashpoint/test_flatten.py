@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.errors import DataError
 
 # Few and awkward keys, so that paths often meet in one name.
-KEYS = st.sampled_from(["a", "b", "a.b", ".", "", "b#2", "a.b#2", "#2", "#3", "a.b#2#2"])
+KEYS = st.sampled_from(["a", "b", "a.b", ".", "", "b#2", "a.b#2", "#2", "#3", "a.b#2#2", "\ud83d", r"\ud83d", "\0"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 RECORDS = st.recursive(
     st.dictionaries(KEYS, LEAVES, max_size=4),
@@ -72,6 +72,31 @@ def test_order_of_keys(record: dict[str, Any]) -> None:
 def test_names(record: dict[str, Any], row: dict[str, Any]) -> None:
     """Names are the paths joined by dots, numbered where they collide."""
     assert flatten(record) == row
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        ({"a\ud83db": 1}, {r"a\ud83db": 1}),
+        ({"\udc00": {"\ud800": 1}}, {r"\udc00.\ud800": 1}),
+        ({"\ud83d\udd11".encode("utf-16", "surrogatepass").decode("utf-16"): 1}, {"\U0001f511": 1}),
+        ({"a\0b": {"c": {}}}, {r"a\x00b.c": "{}"}),
+        ({"\ud83d": 1, r"\ud83d": 2}, {r"\ud83d": 2, r"\ud83d#2": 1}),
+        ({"a": {"\ud83d": [1]}, r"a.\ud83d": 2}, {r"a.\ud83d": "[1]", r"a.\ud83d#2": 2}),
+        ({"line\nbreak": "\ud83d"}, {"line\nbreak": "\ud83d"}),
+    ],
+)
+def test_every_name_can_be_stored(record: dict[str, Any], row: dict[str, Any]) -> None:
+    """A lone surrogate or NUL in a key becomes its escape, and its value stays; other characters and values pass."""
+    assert flatten(record) == row
+
+
+@given(st.dictionaries(st.text(st.characters()), st.integers() | st.dictionaries(st.text(st.characters()), LEAVES)))
+def test_any_name_can_be_stored(record: dict[str, Any]) -> None:
+    """Whatever the keys are, UTF-8 and a database can hold the names, and no value is lost."""
+    row = flatten(record)
+    assert all("\0" not in name and name.encode() for name in row if name)
+    assert Counter(map(repr, row.values())) == Counter(map(repr, _leaves(record)))
 
 
 def test_nested_too_deeply() -> None:

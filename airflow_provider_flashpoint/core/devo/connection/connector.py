@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import network_cause
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
@@ -98,12 +100,28 @@ class Connector:
 
     def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code == _EXPIRED:
-            return "the server's certificate is expired, or the clock of this machine is wrong."
+            return _expired_text(self.tls)
         if error.verify_code in _MISMATCHES:
             return f"the server's certificate is not for {self.host!r}; check the host of the connection."
         if error.verify_code in _WEAKNESSES:
             return f"a certificate is too weak ({error.verify_message}); set `tls_security_level`."
         return f"`chain` does not vouch for the server ({error.verify_message}); use Devo's chain file."
+
+
+def _expired_text(tls: ssl.SSLContext | None) -> str:
+    """Return what may be expired: OpenSSL does not tell which certificate between the server and its authority is."""
+    held = tls.get_ca_certs() if tls else []
+    names = [
+        str(dict(each for names in certificate["subject"] for each in names).get("commonName", "one without a name"))
+        for certificate in held
+        if ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time()
+    ]
+    if not names:
+        return "the server's certificate is expired, or the clock of this machine is wrong."
+    return (
+        "the server's certificate or one of its authorities is expired, or the clock of this machine is wrong. Expired "
+        f"in `chain`: {safe_to_show(', '.join(names))}. Use Devo's current chain file."
+    )
 
 
 def connector_of(settings: DevoSettings) -> Connector:

@@ -193,6 +193,15 @@ def test_server_that_cannot_be_trusted(
         connector_to(peer(shake_hands(context)), authority).connect()
 
 
+def test_an_expired_authority_is_named(peer: PeerMaker, tmp_path: Path) -> None:
+    """Where an authority of `chain` is expired, the message does not blame the server's certificate alone."""
+    authority = issue("Old authority", days_from=-9, days_to=-2)
+    context = server_context(issue("localhost", authority), tmp_path)
+    connector = connector_to(peer(shake_hands(context)), authority)
+    with pytest.raises(ConfigurationError, match=r"or one of its authorities is expired.*in `chain`: Old authority\."):
+        connector.connect()
+
+
 def test_ordinary_break_is_no_refusal() -> None:
     """Only TLS alerts about certificates count as a refusal of the client certificate."""
     assert refusal(ConnectionResetError("reset")) is None
