@@ -20,6 +20,7 @@ import msgspec
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.errors import DataError
 
 MASK = "***"
@@ -70,16 +71,16 @@ class Obfuscator:
         for rule in sorted(self.counts, key=lambda rule: len(rule.path)):
             _plant(rule, self._tree)
 
-    def hide(self, record: Record) -> Record:
+    def hide(self, record: Record, *, key: str | None = None) -> Record:
         """Return ``record`` with its values hidden. The result is a copy where values change.
 
-        Null, blank texts, and empty lists and dictionaries are not hashed: a missing value, such as a key, must be seen
-        to be missing.
+        Null, blank texts, and empty lists and dictionaries are not hashed: a missing value must be seen to be missing.
 
+        :param key: the flattened name of the key, of which anything but an id is missing, see `id_of`.
         :raises DataError: a value is nested too deeply.
         """
         try:
-            hidden: Record = self._hide(record, self._tree)
+            hidden: Record = self._hide(record, self._tree, key)
         except RecursionError as error:
             raise DataError(_TOO_DEEP) from error
         return hidden
@@ -102,11 +103,11 @@ class Obfuscator:
             elif records:
                 _log.warning("Obfuscation: %s matched no value in %d records; check its path.", rule, records)
 
-    def _hide(self, value: Any, tree: _Tree) -> Any:
+    def _hide(self, value: Any, tree: _Tree, id_name: str | None) -> Any:
         if isinstance(value, msgspec.Raw):
             value = codec.decode(value)
         if isinstance(value, list):
-            return [self._hide(item, tree) for item in value]
+            return [self._hide(item, tree, id_name) for item in value]
         if not isinstance(value, dict) or tree.keys().isdisjoint(value):
             return value
         copy = dict(value)
@@ -114,13 +115,15 @@ class Obfuscator:
             if key not in value:
                 continue
             if isinstance(branch, dict):
-                copy[key] = self._hide(value[key], branch)
+                copy[key] = self._hide(value[key], branch, id_name)
                 continue
             self.counts[branch] += 1
             if branch.action is ObfuscationAction.DROP:
                 del copy[key]
-            else:
-                copy[key] = MASK if branch.action is ObfuscationAction.MASK else self._hashed(value[key])
+            elif branch.action is ObfuscationAction.MASK:
+                copy[key] = MASK
+            elif id_name != ".".join(branch.path) or id_of(value[key]) is not None:
+                copy[key] = self._hashed(value[key])
         return copy
 
     def _hashed(self, value: Any) -> Any:

@@ -27,7 +27,8 @@ def test_text_that_is_not_blank_and_number_above_zero_are_ids(value: Any) -> Non
     [
         *(None, "", " ", "\t", "\r\n", "\u2003", True, False, [], {}, [1], ["a"], {"a": 1}, b"a", msgspec.Raw(b"1")),
         *("\u200b", "\ufeff", " \u2060\n", "\x00"),
-        *(0, 0.0, -0.0, -1, -0.5, float("nan"), -float("inf")),
+        *(0, 0.0, -0.0, -1, -0.5, float("nan"), -float("inf"), float("inf")),
+        *("NaN", "Infinity", "-Infinity"),
     ],
     ids=repr,
 )

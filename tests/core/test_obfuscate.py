@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -174,6 +175,20 @@ def test_with_a_secret_the_digest_is_hmac_sha_256() -> None:
 def test_a_missing_value_stays_missing(value: Any) -> None:
     """Null, blank texts, empty lists and dictionaries are not hashed: a row without a key must not get one."""
     assert hidden({"a": value}, "a", HASH, secret="s") == {"a": value}
+
+
+@pytest.mark.parametrize("value", [0, False, True, -1, 0.0, -2.5, "NaN", "\u200b", [1], {"a": 1}, "", None], ids=repr)
+@pytest.mark.parametrize("path", [("key",), ("value", "domain")], ids=".".join)
+def test_a_key_that_is_no_id_is_not_hashed(path: tuple[str, ...], value: Any) -> None:
+    """A digest of a missing key would make one row of all rows without a key. Other values of that kind are hashed."""
+    record: Any = value
+    for name in reversed(path):
+        record = {name: record, "other": 0}
+    rules = [ObfuscationRule(path, HASH), ObfuscationRule(("other",), HASH)]
+    found = Obfuscator(rules).hide(record, key=".".join(path))
+    assert found == {**record, "other": hashlib.sha256(b"0").hexdigest()}
+    good = {"key": "a", "value": {"domain": 7}}
+    assert Obfuscator(rules).hide(good, key=".".join(path)) != good
 
 
 def test_a_lone_surrogate_can_be_hashed() -> None:

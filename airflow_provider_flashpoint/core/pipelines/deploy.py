@@ -18,14 +18,13 @@ from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import NewestVersions, RowKey, Superseded
+from airflow_provider_flashpoint.core.staging.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MAX_COLUMNS_SHOWN = 200
 _TIMES = frozenset({"timestamp", "time", "date", "first_seen", "last_seen"})
-_CLOCK_SKEW_US = 3_600_000_000  # how far Flashpoint's clock may be ahead of this machine's
 
 _log = logger(__name__)
 
@@ -113,7 +112,7 @@ def deploy_stage(
     ):
         newest.add_rows(stage.versions(key))
         if newest.oldest_version is not None:
-            since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - _CLOCK_SKEW_US
+            since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - CLOCK_SKEW_US
             newest.add_known(ledger.known(since_us=since_us))
         superseded = newest.superseded()
         rows = _newest_rows(stage, key, superseded, rejected_records)

@@ -57,7 +57,7 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
     with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key) as writer:
         for page in ports.source.pages(window):
             memory_log.look()
-            writer.add([flatten(hide(record)) for record in page])
+            writer.add([flatten(hide(record, key=settings.lookup_key)) for record in page])
         summary = writer.finish()
     ports.obfuscator.report(summary.records)
     if settings.prune:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ _FILES = 64
 _ENTRY = struct.Struct("=4q")  # two numbers of the digest, version, place
 _ENTRIES_READ = 1024
 _BYTES_IN_MEMORY = 1 << 15  # of each file
+CLOCK_SKEW_US = 3_600_000_000
+"""How far Flashpoint's clock may be ahead of this machine's."""
+
 _KNOWN = -1  # the place of a version that was delivered before
 _DIGEST = struct.Struct("<2q")
 
@@ -55,8 +59,13 @@ class RowKey:
         return None if key is None or is_container(key) else cell(key)
 
     def version_of(self, row: Mapping[str, Any]) -> int:
-        """Return the newest time after 1970 of the version fields, in microseconds since then, or 0 if none."""
-        return max([0, *(epoch_us(row.get(field)) or 0 for field in self.version_fields)])
+        """Return the newest time after 1970 of the version fields, in microseconds since then, or 0 if none.
+
+        A time in the future is none, since it would keep all later versions away.
+        """
+        latest_us = _latest_us()
+        moments = (epoch_us(row.get(field)) or 0 for field in self.version_fields)
+        return max([0, *(moment for moment in moments if moment <= latest_us)])
 
     def entry_of(self, row: Mapping[str, Any]) -> Known | None:
         """Return the digest of the key and the version of a row, None if it has no key."""
@@ -74,6 +83,7 @@ class NewestVersions:
     def __init__(self) -> None:
         self._files = [_new_file() for _ in range(_FILES)]
         self._places = 0
+        self._latest_us = _latest_us()
         self.oldest_version: int | None = None
         """The oldest version of a row, None if no row has one."""
 
@@ -101,6 +111,8 @@ class NewestVersions:
             self._put(first, second, version, _KNOWN)
 
     def _put(self, first: int, second: int, version: int, place: int) -> None:
+        if version > self._latest_us:  # of a ledger or a stage of version 0.1.0
+            version = 0
         self._files[first % _FILES].write(_ENTRY.pack(first, second, version, place))
 
     def superseded(self) -> Superseded:
@@ -132,6 +144,10 @@ class NewestVersions:
         file.seek(0)
         while block := file.read(_ENTRY.size * _ENTRIES_READ):
             yield from _ENTRY.iter_unpack(block)
+
+
+def _latest_us() -> int:
+    return time.time_ns() // 1000 + CLOCK_SKEW_US
 
 
 def _new_file() -> tempfile.SpooledTemporaryFile[bytes]:

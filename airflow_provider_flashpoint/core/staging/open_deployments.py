@@ -114,7 +114,7 @@ class OpenDeployments:
     def _begin(self, start: datetime, *, builds: bool, at: datetime) -> str:
         name = f"{new_name(at)}-{as_utc(start).strftime(NAME_TIME)}-{_BUILD if builds else _APPEND}"
         if not self._read_only:
-            write_whole(self._directory / name, b"")
+            write_whole(self._directory / name, name.encode())
         return name
 
     def _remove(self, name: str) -> None:

@@ -107,9 +107,34 @@ def test_any_text_is_a_key(key: str) -> None:
         ({"indexed": "0001-01-01T00:00:00Z", "timestamp": 5}, 5_000_000),
         ({"indexed": -7, "timestamp": 5}, 5_000_000),
         ({"indexed": [], "timestamp": {}}, 0),
+        ({"indexed": "2999-01-01T00:00:00Z", "timestamp": 5}, 5_000_000),
+        ({"indexed": 5, "timestamp": "2999-01-01T00:00:00Z"}, 5_000_000),
+        ({"indexed": 32_503_680_000, "timestamp": 5}, 5_000_000),
+        ({"indexed": 32_503_680_000_000, "timestamp": "5"}, 5_000_000),
+        ({"indexed": "9999-12-31T23:59:59+00:00", "timestamp": 0}, 0),
+        ({"indexed": "3000-01-01", "timestamp": "4000-01-01 00:00:00"}, 0),
         ({"indexed": -7, "timestamp": 0}, 0),
     ],
 )
 def test_version_is_the_newest_time_found(row: dict[str, object], version: int) -> None:
     """The version is the newest of the fields that hold a time after 1970, or 0: an indicator may be observed again."""
     assert RowKey("key", ("indexed", "timestamp")).version_of(row) == version
+
+
+FUTURE_US = 32_503_680_000_000_000  # the year 3000
+
+
+@pytest.mark.parametrize(
+    ("rows", "known", "kept"),
+    [
+        ([("a", 5)], [("a", FUTURE_US)], {0}),
+        ([("a", 5)], [("a", FUTURE_US), ("a", 4)], {0}),
+        ([("a", 5)], [("a", FUTURE_US), ("a", 6)], set()),
+        ([("a", FUTURE_US), ("a", 5)], [], {1}),
+        ([("a", 5), ("a", FUTURE_US)], [], {0}),
+        ([("a", FUTURE_US), ("b", FUTURE_US)], [("a", 7)], {0, 1}),
+    ],
+)
+def test_a_version_in_the_future_keeps_no_correction_away(rows: PAIRS, known: PAIRS, kept: set[int]) -> None:
+    """Ledgers and stages may hold versions that are yet to come; they count as none."""
+    assert survivors(rows, known)[0] == kept

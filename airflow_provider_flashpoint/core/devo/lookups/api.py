@@ -29,7 +29,7 @@ from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.identity import Id, id_of
-from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError
+from airflow_provider_flashpoint.errors import FlashpointProviderError, PagingLoopError, RejectedError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
@@ -78,16 +78,25 @@ class LookupsClient:
         self._watch = partial(LookupWatch, self._read, timeout_s=job_timeout_s, clock=clock, sleep=sleep)
 
     def lookups(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the metadata of each lookup of the domain."""
+        """Yield the metadata of each lookup of the domain.
+
+        :raises PagingLoopError: a page names one before it as the next.
+        """
         params: dict[str, Any] = {"max_length": _LISTED_AT_ONCE}
         seen: set[Id] = set()
         while True:
             listing = self._get(self._base, params)
             listing = listing if isinstance(listing, Mapping) else {"lookups": listing}
-            yield from listing.get("lookups") or ()
+            lookups = listing.get("lookups") or ()
+            yield from lookups
             token = id_of(listing.get("nextPageToken")) or id_of(listing.get("pageToken"))
-            if token is None or token in seen:
+            if token is None or (token in seen and not lookups):
                 return
+            if token in seen:
+                raise PagingLoopError(
+                    "Devo's list of lookups does not end: a page names one before it as the next. "
+                    "The lookups so far may be all. Report it as a fault of Devo, or of the provider."
+                )
             seen.add(token)
             params = {**params, "pageToken": token}
 

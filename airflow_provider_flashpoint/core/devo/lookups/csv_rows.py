@@ -13,7 +13,8 @@ from itertools import islice
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.core.flashpoint.flatten import is_container
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 EXTRA_COLUMN = "_extra"  # of the values that have no column, as one JSON object
 _ROWS_PER_WRITE = 500
@@ -46,7 +47,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
 
     Booleans are written as ``true`` and ``false``, None as an empty text, numbers, lists and dictionaries as JSON. A
     lone surrogate, which UTF-8 cannot hold, becomes its escape of six characters, ``\ud83d``. Values without a column
-    go to ``_extra`` and are counted.
+    go to ``_extra`` and are counted; a text that is the JSON of a list counts as the list there.
 
     :param columns: the columns of the lookup in any order; see `lookup_columns`.
     :raises ConfigurationError: the key cannot be a column.
@@ -61,7 +62,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: st
         whole_row = {**blank_row, **row}
         extra = dict(islice(whole_row.items(), len(blank_row), None)) if len(whole_row) > len(blank_row) else {}
         extra_keys.update(extra.keys())
-        values = [*islice(whole_row.values(), len(blank_row)), extra or ""]
+        values = [*islice(whole_row.values(), len(blank_row)), _extra_cell(extra) if extra else ""]
         # As `cell`, without a call for most values.
         cells = [v if (kind := type(v)) is str else str(v) if kind is int else cell(v) for v in values]
         lines.append(_line(cells))
@@ -82,6 +83,18 @@ def cell(value: Any) -> str:
     if type(value) is int:
         return str(value)
     return codec.encode(value).decode()
+
+
+def _extra_cell(extra: Mapping[str, Any]) -> str:
+    """Return values without a column as a JSON object, in which the lists of a flattened row are lists again."""
+    try:
+        return cell({name: _with_its_type(value) for name, value in extra.items()})
+    except DataError:  # a list is nested too deeply
+        return cell(extra)
+
+
+def _with_its_type(value: Any) -> Any:
+    return codec.decode(value.encode("utf-8", "surrogatepass")) if is_container(value) else value
 
 
 def _line(texts: list[str]) -> bytes:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import RowCount, cell, lookup_columns, write_csv
+from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 COLUMNS = ("key", "value")
@@ -121,6 +122,36 @@ def test_unknown_keys_go_to_extra_and_are_counted() -> None:
     assert json.loads(extras[2]) == {"new": "x", "newer": [None]}
     assert count == RowCount(3, count.extra_keys)
     assert count.extra_keys == {"new": 2, "newer": 1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["a"],
+        [],
+        {},
+        [1, None, True],
+        [["a", {"b": [2]}], 'c,"d"'],
+        ["ü\ud83d"],
+        [1.5, 10**400],
+        "[1",
+        "a]",
+        "text",
+        "{1}",
+        7,
+    ],
+    ids=repr,
+)
+def test_lists_are_lists_in_extra(value: Any) -> None:
+    """A list has one layer of JSON within `_extra`, as Flashpoint gave it, and so has an empty dictionary."""
+    row = flatten({"key": "a", "new": value})
+    assert json.loads(read(written([row])[1])[0]["_extra"]) == {"new": value}
+
+
+def test_a_list_beyond_the_depth_of_json_stays_a_text() -> None:
+    """One record with a deep list does not stop the lookup of all."""
+    deep = "[" * 5000 + "]" * 5000
+    assert json.loads(read(written([{"key": "a", "new": deep, "more": "[1]"}])[1])[0]["_extra"])["new"] == deep
 
 
 def test_extra_of_a_row_is_not_lost() -> None:

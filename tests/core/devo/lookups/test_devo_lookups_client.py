@@ -25,6 +25,7 @@ from airflow_provider_flashpoint.errors import (
     ConfigurationError,
     FlashpointProviderError,
     ForbiddenError,
+    PagingLoopError,
     RejectedError,
     TransientError,
 )
@@ -329,6 +330,43 @@ def test_listing(colors: DevoServer, client: LookupsClient) -> None:
     assert client.metadata("Nothing") is None
 
 
+class Listing:
+    """Answers with pages in turn, the last one for ever."""
+
+    def __init__(self, *pages: Any) -> None:
+        self.pages = list(pages)
+
+    def read_json(self, _: Any) -> Any:
+        return self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [{"lookups": [1], "nextPageToken": "a"}],
+        [{"lookups": [1], "pageToken": "a"}],
+        [{"lookups": [1], "nextPageToken": 7}],
+        [
+            {"lookups": [1], "nextPageToken": "a"},
+            {"lookups": [2], "nextPageToken": "b"},
+            {"lookups": [3], "nextPageToken": "a"},
+        ],
+        [{"lookups": [1], "nextPageToken": 0, "pageToken": 7}],
+    ],
+)
+def test_a_listing_that_does_not_end_is_an_error(pages: list[Any]) -> None:
+    """A page that names one before it as the next may have hidden lookups, so the listing does not end in silence."""
+    with pytest.raises(PagingLoopError, match="does not end"):
+        list(LookupsClient(Listing(*pages), domain="d").lookups())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("last", [[], {}, {"lookups": [], "nextPageToken": "a"}, {"lookups": None, "pageToken": ""}])
+def test_a_listing_ends_where_nothing_more_comes(last: Any) -> None:
+    """An empty page ends a listing, also one that names itself as the next."""
+    pages = Listing({"lookups": [1], "nextPageToken": "a"}, last)
+    assert list(LookupsClient(pages, domain="d").lookups()) == [1]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "../x", "ä", "a.b", "x\n"])
 def test_name_that_cannot_be(client: LookupsClient, name: str) -> None:
     """A name that could change the URL is refused before anything is sent."""
@@ -360,7 +398,8 @@ def test_check_tells_what_is_wrong(
         ({"id": 7}, "7"),
         ({"job": {"id": "b"}}, "b"),
         ({"job": True}, None),
-        ({"jobId": ""}, None),
+        *(({"jobId": value}, None) for value in ("", " ", "\n", 0, -1, True, [], "NaN")),
+        ({"jobId": " ", "id": 7}, "7"),
         ({"message": "ok"}, None),
         (["a"], None),
         (None, None),
@@ -377,6 +416,7 @@ def test_job_id(answer: Any, expected: str | None) -> None:
         ({"jobs": ["a", "b"]}, ["a", "b"]),
         ([{"id": "a"}, {"jobId": "b"}, {}], ["a", "b"]),
         ({"jobs": "a"}, []),
+        ({"jobs": ["", " ", 0, None, "a", 7, {"id": 0}]}, ["a", "7"]),
         (None, []),
     ],
 )
