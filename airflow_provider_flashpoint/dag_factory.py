@@ -111,9 +111,12 @@ def _parsed(dags_folder: str | os.PathLike[str], module: str) -> Iterator[Collec
 def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
     params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
-    with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params) as setup:
+    types = [lookup.indicator_type for lookup in config.lookups]
+    with _dag(
+        INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params, indicator_types=types
+    ) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
-        task_name = task_names(lookup.indicator_type for lookup in config.lookups)
+        task_name = task_names(types)
         for lookup in config.lookups:
             own_name = task_name[lookup.indicator_type]
             pull = PullIndicatorsOperator(task_id=f"pull_{own_name}", **source, **lookup.arguments(LookupPullSettings))
@@ -163,10 +166,11 @@ def _dag(
     *,
     doc: str,
     params: _Params,
-    query_tag: str | None = None,
+    **setup: Any,
 ) -> Generator[SetupOperator]:
     """Create a DAG with its setup task and the tasks that the block adds.
 
+    ``setup`` holds further arguments of the setup task.
     The params come last: Airflow copies the params of a DAG into each task that is added later, several times.
     """
     tags = ["flashpoint", "devo"]
@@ -188,8 +192,8 @@ def _dag(
             task_id="setup",
             module=module,
             data_set=data_set,
-            query_tag=query_tag,
             flashpoint_conn_id=config.flashpoint_conn_id,
             devo_conn_id=config.devo_conn_id,
+            **setup,
         )
     dag.params.update({name: Param(None, **schema) for name, schema in params.items()})

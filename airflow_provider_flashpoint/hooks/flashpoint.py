@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,13 +90,14 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         session.headers.update(self.default_headers | (headers or {}))
         return self._configure_session_from_mount_adapters(session)
 
-    def check(self, data_set: DataSet, **options: Any) -> str:
+    def check(self, data_set: DataSet, *, types: Iterable[str] = (), **options: Any) -> str:
         """Make the cheapest authenticated request of ``data_set``; return a sentence, or raise why it failed.
 
+        :param types: types of records that the API generation must have.
         :param options: as for `client`.
         """
         client = self.client(**options)
-        client.check(data_set)
+        client.check(data_set, types=types)
         return f"Flashpoint answers, and the token is good (api {client.api})."
 
     def test_connection(self) -> tuple[bool, str]:

@@ -110,7 +110,7 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
     from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-    reads: dict[tuple[str, DataSet, str | None], None] = {}
+    reads: dict[tuple[str, DataSet, str | None], list[str]] = defaultdict(list)
     delivers: dict[str, set[DataSet]] = defaultdict(set)
     query_tags: dict[str, list[str]] = defaultdict(list)
     default = InputConfig.model_validate({})
@@ -120,14 +120,15 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
             used: Any = getattr(config, data_set.value, default)
             if used is None:
                 continue
-            reads[used.flashpoint_conn_id, data_set, None] = None
+            types = [lookup.indicator_type for lookup in getattr(used, "lookups", ())]
+            reads[used.flashpoint_conn_id, data_set, None] += types
             delivers[used.devo_conn_id].add(data_set)
             feeds = {kind: getattr(used, kind.value, None) for kind in EVENT_DATA_SETS}
-            reads |= {(used.flashpoint_conn_id, kind, feed.path): None for kind, feed in feeds.items() if feed}
+            reads |= {(used.flashpoint_conn_id, kind, feed.path): [] for kind, feed in feeds.items() if feed}
             if getattr(used, "verify", None) is Verify.QUERY:
                 query_tags[used.devo_conn_id].append(used.tag)
-    for conn_id, data_set, path in reads:
-        check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path)
+    for (conn_id, data_set, path), types in reads.items():
+        check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path, types)
         yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", check)
     for conn_id, data_sets in delivers.items():
         yield from _devo_findings(
@@ -138,10 +139,10 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
         )
 
 
-def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None) -> str:
+def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None, types: Sequence[str]) -> str:
     settings_of(hook)
     try:
-        return hook.check(data_set, paths={data_set: path} if path else None, max_attempts=1)
+        return hook.check(data_set, types=types, paths={data_set: path} if path else None, max_attempts=1)
     except FlashpointProviderError as error:
         raise as_setup_error(error) from error
 

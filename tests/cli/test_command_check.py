@@ -255,3 +255,12 @@ def test_no_key_of_the_connections_is_shown(connections: Connect, sandbox: Sandb
     outcome = call("check", "--verbose")
     secrets: list[Any] = [*key.splitlines()[1:-1], sandbox.flashpoint.settings.token, sandbox.devo.settings.api_token]
     assert not any(secret in outcome.out + outcome.err for secret in secrets)
+
+
+def test_types_of_another_generation(connections: Connect) -> None:
+    """A type in the file that the API generation of the connection does not have is reported with the right ones."""
+    connections(flashpoint={"extra": {"api": "ignite_v2"}})
+    said = bad_parts(call("check", "--json"))["flashpoint_default: indicators"]
+    assert "with api ignite_v2. Its types are domain, extracted_config, file, ipv4, ipv6, url." in said
+    connections(flashpoint={"extra": {"api": "ignite_v1"}})
+    assert bad_parts(call("check", "--json")) == {}

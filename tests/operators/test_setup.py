@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -54,3 +55,14 @@ def test_refused_query_fails_the_setup(sandbox: Sandbox) -> None:
     operator = SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG)
     with pytest.raises(Exception, match="SetupError 102: Api Devo POST /search/query: status 403"):
         operator.execute({})
+
+
+def test_types_of_another_generation_fail_the_setup(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type that the API generation of the connection does not have fails the setup, with the types that there are."""
+    arguments = {"task_id": "setup", "module": "flashpoint_indicator", "data_set": "indicators"}
+    SetupOperator(**arguments, indicator_types=["ip-dst", "sha256"]).execute({})
+    connection = sandbox.flashpoint.airflow_connection() | {"extra": {"api": "ignite_v2"}}
+    monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_DEFAULT", json.dumps(connection))
+    SetupOperator(**arguments, indicator_types=["ipv4", "file"]).execute({})
+    with pytest.raises(Exception, match=r"of type ip-dst, sha256 with api ignite_v2\. Its types are domain"):
+        SetupOperator(**arguments, indicator_types=["ip-dst", "domain", "sha256"]).execute({})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, check_types, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 
@@ -48,20 +48,24 @@ class FlashpointClient:
     ) -> HttpSource:
         """Return the source of a data set; nothing is requested yet.
 
-        :param record_type: selects records of one type, by Flashpoint's name; types are an open set.
+        :param record_type: selects records of one type, by the API generation's name.
         :param path: replaces the path of the connection and of the endpoint table.
         :param filters: values by the names of filters, see `Endpoint.filters`.
-        :raises ConfigurationError: as `endpoint`, or a filter is wrong.
+        :raises ConfigurationError: as `endpoint`, or there is no such type, or a filter is wrong.
         """
+        if record_type:
+            check_types(self.api, data_set, [record_type])
         endpoint = self.endpoint(data_set, path=path)
         selection = endpoint.selection(record_type, filters or {})
         return HttpSource(self.http, endpoint, selection, requests_in_flight=self.requests_in_flight)
 
-    def check(self, data_set: DataSet) -> None:
+    def check(self, data_set: DataSet, *, types: Iterable[str] = ()) -> None:
         """Make the cheapest authenticated request of a data set; return when it is accepted.
 
-        :raises: the errors of `HttpClient`, or MalformedPageError.
+        :param types: types of records that the API generation must have.
+        :raises: the errors of `HttpClient`, MalformedPageError, or ConfigurationError as `source`.
         """
+        check_types(self.api, data_set, types)
         endpoint = self.endpoint(data_set)
         request = Request("GET", endpoint.path, params={endpoint.size_parameter: 1})
         self.source(data_set).read(request, records_key=endpoint.records_key)

@@ -6,7 +6,7 @@ The values come from public clients of these APIs; a value that is not certain i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,10 +30,13 @@ class Endpoint:
     :param records_key: the key of the list of records in an answer; None where the answer is that list.
     :param window_parameters: the names of the start and the end of the window.
     :param total_header: the header of an answer with the number of records in its whole window.
+    :param total_key: the key of an answer with that number.
     :param id_field: the identity of a record; empty where records have none, and all of a record identifies it.
     :param time_field: the time of a record, None where it has none.
     :param version_fields: flattened names of times; the newest of them grows with each version of a record.
     :param type_parameter: selects records of one type; None where records have no type.
+    :param types: the types of records.
+    :param has_further_types: whether records may have types that are not known here.
     :param filters: the request parameters of filters, by the names of the filters in the configuration.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
@@ -47,10 +50,13 @@ class Endpoint:
     max_page_size: int
     fixed_parameters: Mapping[str, str] = field(default_factory=dict)
     total_header: str = ""
+    total_key: str = ""
     id_field: str
     time_field: str | None
     version_fields: tuple[str, ...] = ()
     type_parameter: str | None = None
+    types: tuple[str, ...] = ()
+    has_further_types: bool = False
     filters: Mapping[str, str] = field(default_factory=dict)
     raw_lists: bool = False
 
@@ -104,6 +110,18 @@ class Endpoint:
         return found if isinstance(found, str) else codec.encode(found or record)
 
 
+_MISP_TYPES = (
+    "AS", "attachment", "authentihash", "btc", "campaign-name", "comment", "cookie", "domain", "email", "email-dst",
+    "email-src", "email-src-display-name", "email-subject", "filename", "first-name", "float", "github-username",
+    "hostname", "imphash", "ip-dst", "ip-dst|port", "ip-src", "ip-src|port", "link", "malware-sample", "md5", "mutex",
+    "other", "pattern-in-file", "pattern-in-memory", "pdb", "port", "regkey", "regkey|value", "sha1", "sha256",
+    "sha512", "size-in-bytes", "snort", "ssdeep", "target-external", "target-machine", "target-org", "text",
+    "threat-actor", "twitter-id", "uri", "url", "user-agent", "whois-creation-date", "whois-registrant-email",
+    "whois-registrant-name", "whois-registrant-phone", "whois-registrar", "x509-fingerprint-md5",
+    "x509-fingerprint-sha1", "x509-fingerprint-sha256", "yara",
+)  # fmt: skip
+
+
 def _attributes(base: str) -> Endpoint:
     """Return the row of the documents of attributes, which legacy and version 1 of Ignite serve below ``base``."""
     return Endpoint(
@@ -124,6 +142,8 @@ def _attributes(base: str) -> Endpoint:
         time_field=None,
         version_fields=("header_.indexed_at", "header_.observed_at", "timestamp"),
         type_parameter="types",
+        types=_MISP_TYPES,
+        has_further_types=True,
         filters={"query": "query"},
         raw_lists=True,
     )
@@ -154,10 +174,12 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         page_size=1000,
         max_page_size=1000,
         fixed_parameters={"sort": "modified_at:asc"},
+        total_key="total",
         id_field="id",
         time_field=None,
         version_fields=("modified_at",),
         type_parameter="ioc_types",
+        types=("domain", "extracted_config", "file", "ipv4", "ipv6", "url"),
         raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
@@ -194,6 +216,23 @@ def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
             "Set `api` in the Flashpoint connection."
         )
     return endpoint
+
+
+def check_types(api: Api, data_set: DataSet, types: Iterable[str]) -> None:
+    """Return if an API generation has records of these types; an unknown type may exist where further types do.
+
+    :raises ConfigurationError: it has no such type; the pull would bring nothing, without an error.
+    """
+    endpoint = endpoint_of(api, data_set)
+    others = {each for other in endpoints_of(data_set) for each in other.types} - {*endpoint.types}
+    wrong = [each for each in types if each in others or not (each in endpoint.types or endpoint.has_further_types)]
+    if wrong:
+        having = [api for (api, served), row in _TABLE.items() if served is data_set and {*wrong} <= {*row.types}]
+        raise ConfigurationError(
+            f"Flashpoint has no {data_set} of type {', '.join(wrong)} with api {api}. Its types are "
+            f"{', '.join(endpoint.types)}. Name one of these, or set `api` in the Flashpoint connection to one that "
+            f"has the type: {', '.join(sorted(having)) or 'none is known'}."
+        )
 
 
 def endpoints_of(data_set: DataSet) -> list[Endpoint]:

@@ -1,0 +1,87 @@
+"""Ignite from Flashpoint to Devo: lookups of both versions of indicators, and notifications as alerts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.config.model import DEFAULT_TAG
+from sandbox.dataset.indicators_v2 import indicators_v2
+from sandbox.dataset.notifications import notifications
+from tests.operators.test_streams_apart import COUNT, PERIOD, START, World
+
+pytestmark = pytest.mark.airflow
+
+
+class IgniteWorld(World):
+    """Both Flashpoints serve the same data; the second one is read by the API generation of `read_by`."""
+
+    def start(self) -> None:
+        super().start()
+        store = self.flashpoints["flashpoint_two"].store
+        store.publish_indicators_v2(indicators_v2(1, COUNT, START, START + PERIOD))
+        store.publish_notifications(notifications(1, COUNT, START, START + PERIOD))
+
+    def read_by(self, api: str) -> None:
+        self._connect(
+            "flashpoint_two", self.flashpoints["flashpoint_two"].airflow_connection() | {"extra": {"api": api}}
+        )
+
+    def contents(self, devo: str) -> list[Any]:
+        return sorted(map(str, self.devos[devo].lookups["Domains"].rows()))
+
+
+@pytest.fixture
+def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    made = IgniteWorld(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_a_lookup_of_version_1_is_that_of_legacy(world: IgniteWorld) -> None:
+    """Version 1 has the documents of legacy, so it fills the same lookup."""
+    world.read_by("legacy")
+    world.lookup("devo_acme", "flashpoint_two")
+    world.read_by("ignite_v1")
+    world.lookup("devo_beta", "flashpoint_two")
+    assert world.contents("devo_acme") == world.contents("devo_beta")
+
+
+def test_a_lookup_of_version_2(world: IgniteWorld) -> None:
+    """Indicators of version 2 fill a lookup by their value, and a newer version replaces its row."""
+    world.read_by("ignite_v2")
+    wanted = {"indicator_type": "ipv4", "lookup_key": "value"}
+    world.lookup("devo_acme", "flashpoint_two", **wanted)
+    store = world.flashpoints["flashpoint_two"].store
+    expected = store.indicators_v2.groups()["ipv4"]
+    assert world.rows("devo_acme") == expected
+    (touched,) = store.touch_indicators_v2(count=1, types=["ipv4"], at=START)
+    world.lookup("devo_acme", "flashpoint_two", **wanted)
+    assert world.rows("devo_acme") == expected
+    assert any(touched in row and "total_sightings" not in row for row in world.contents("devo_acme"))
+
+
+@pytest.mark.parametrize("api", ["ignite_v1", "ignite_v2"])
+def test_notifications_are_delivered_once(world: IgniteWorld, api: str) -> None:
+    """Each notification becomes one event as it was sent, and a second run of the window sends none again."""
+    world.read_by(api)
+    assert world.alerts("devo_acme", "flashpoint_two")["sent"] == COUNT
+    assert world.alerts("devo_acme", "flashpoint_two")["sent"] == 0
+    events = [json.loads(each) for each in world.devos["devo_acme"].tables.messages(DEFAULT_TAG)]
+    assert sorted(each["id"] for each in events) == sorted(
+        each["id"] for each in notifications(1, COUNT, START, START + PERIOD)
+    )
+
+
+def test_a_type_of_another_generation_fails_the_pull(world: IgniteWorld) -> None:
+    """A pull of a type that the generation does not have fails with the types that there are."""
+    world.read_by("ignite_v2")
+    with pytest.raises(Exception, match=r"PullError 101: .* no indicators of type ip-dst with api ignite_v2\."):
+        world.lookup("devo_acme", "flashpoint_two", indicator_type="ip-dst")
