@@ -70,12 +70,13 @@ class StreamStore(Generic[State]):
         if own.exists():
             return own
         old = (directory for _, directory in self._old(folder, content))
-        return next((each for each in old if each.exists() and self._claims(each)), own)
+        return next((each for each in old if each.exists() and self._is_ours(each)), own)
 
     def read(self, *, move: bool = False) -> State | None:
         """Return the stored state, or the one that this stream takes over; None if there is none.
 
-        :param move: save a state that is taken over as the stream's own; for the one writer of the state.
+        :param move: make a state that is taken over the stream's own; for the one writer of the state, before it uses
+            `home`.
         :raises: as `read_state`.
         """
         state = read_state(self.kind, self.variable)
@@ -83,7 +84,7 @@ class StreamStore(Generic[State]):
             return state
         for variable, directory in reversed(self._old(self._folder)):
             state = read_state(self.kind, variable)
-            if state is not None and self._claims(directory):
+            if state is not None and self._is_ours(directory, claims=move):
                 if move and self.write(state):
                     self._forget(variable)
                 return state
@@ -100,7 +101,7 @@ class StreamStore(Generic[State]):
         """Return the Variable that the next run reads the state from: one of those that are stored, or its own."""
         if self.variable not in stored:
             for variable, directory in reversed(self._old(self._folder)):
-                if variable in stored and self._claims(directory):
+                if variable in stored and self._is_ours(directory):
                     return variable
         return self.variable
 
@@ -124,12 +125,13 @@ class StreamStore(Generic[State]):
             found.append((self._unnamed.variable(prefix), self.root / folder / own))
         return found
 
-    def _claims(self, directory: StoragePath) -> bool:
+    def _is_ours(self, directory: StoragePath, *, claims: bool = True) -> bool:
         """Return whether an old directory is this stream's. It becomes that where no other stream has claimed it."""
         owner = owner_of(directory)
         if owner == self.key or owner not in (None, self._unnamed):
             return owner == self.key
-        return self.read_only or claim(directory, self.key, replace=owner is not None) == self.key
+        is_free = self.read_only or not claims
+        return is_free or claim(directory, self.key, replace=owner is not None) == self.key
 
     def _forget(self, variable: str) -> None:
         delete_variable(variable)

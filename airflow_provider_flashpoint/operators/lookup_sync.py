@@ -71,7 +71,7 @@ class LookupSyncOperator(IndicatorsOperator):
             opened = self.open_indicators(rules)
             devo = DevoHook(self.devo_conn_id)
             store = self.store(devo)
-            store.read()  # claims what there is from an earlier version, before its directory is used
+            store.read(move=True)  # the lock is in the directory of the state that this may take over
             home = store.home
             # One lock for all runs: an attempt that lost its turn must not bring old rows.
             attempt_lock = AttemptLock(home / _LOCK, work=self.lookup_name)
@@ -86,7 +86,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 save_state=store.write,
             )
             attempt_lock.begin()
-            progress = self.progress(context, store, move=True)
+            progress = self.progress(context, store)
             settings = self.sync_settings(rules, opened.origin, run_id=str(context.get("run_id") or ""))
             result = sync(self._given_stage(), progress, self.period(context), ports, settings)
             if result.summary.rejected > self.max_rejects:

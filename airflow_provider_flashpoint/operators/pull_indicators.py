@@ -69,15 +69,14 @@ class IndicatorsOperator(WindowedOperator):
         """Return the store of the lookup in the Devo of a hook, see `store_of`."""
         return self.store_of(LookupState, devo, read_only=read_only)
 
-    def progress(self, context: Any, store: StreamStore[LookupState] | None, *, move: bool = False) -> LookupProgress:
+    def progress(self, context: Any, store: StreamStore[LookupState] | None) -> LookupProgress:
         """Return the state and the status of the lookup.
 
         The status is that of the run's configuration, or else of the state, or else of the argument.
 
         :param store: where the state is; None if that is not known.
-        :param move: see `StreamStore.read`.
         """
-        state = self.stored_state(store, move=move) if store else None
+        state = self.stored_state(store) if store else None
         initial = _status(self.lookup_status, f"task {self.task_id}")
         forced = conf_of(context).get("lookup_status")
         if forced is not None:

@@ -101,7 +101,8 @@ def changed_state(
     :raises ConfigurationError: the stream cannot have them.
     """
     now = datetime.now(UTC)
-    state = replace(state.healed(now)[0], updated_at=now)
+    key = asdict(stream.store.key) if stream.store else {}
+    state = replace(state.healed(now)[0], updated_at=now, **key)
     if status is not None:
         if not isinstance(state, LookupState):
             raise ConfigurationError(f"{stream.name} is an event table, which has no status. Set its checkpoint.")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.airflow
 START = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) - timedelta(minutes=10)
 PERIOD = timedelta(minutes=5)
 COUNT = 40
-KEY = "value.domain"
+LOOKUP = {"indicator_type": "domain", "lookup_name": "Domains", "lookup_key": "value.domain"}
 STORE = "airflow_provider_flashpoint.airflow_runtime.stream_store"
 
 
@@ -71,9 +71,14 @@ class World:
 
     def lookup(self, devo: str = "devo_acme", flashpoint: str = "flashpoint_one", **arguments: Any) -> dict[str, Any]:
         """Run the pull and the sync of a lookup, and return the summary of the sync."""
-        shared = {"indicator_type": "domain", "lookup_name": "Domains", "lookup_key": KEY} | arguments
-        stage = self._execute(PullIndicatorsOperator(**self._arguments("pull", devo, flashpoint), **shared))
+        stage = self.pull(devo, flashpoint, **arguments)
+        shared = LOOKUP | arguments
         return self._execute(LookupSyncOperator(stage=stage, **self._arguments("sync", devo, flashpoint), **shared))
+
+    def pull(self, devo: str = "devo_acme", flashpoint: str = "flashpoint_one", **arguments: Any) -> dict[str, Any]:
+        """Run the pull of a lookup, and return its summary."""
+        shared = LOOKUP | arguments
+        return self._execute(PullIndicatorsOperator(**self._arguments("pull", devo, flashpoint), **shared))
 
     def rows(self, devo: str, lookup: str = "Domains") -> int:
         return len(list(self.devos[devo].lookups[lookup].rows()))
@@ -217,6 +222,16 @@ def test_a_lookup_of_0_1_0_is_taken_over_with_its_ledger_and_its_stages(world: W
     assert [path.name for path in (world.staging / "indicators").iterdir()] == ["domain"]
     assert all_rows(world.lookup("devo_beta")) == COUNT
     assert [job.operation for job in world.devos["devo_beta"].lookups["Domains"].jobs] == ["create"]
+
+
+def test_only_the_writer_of_a_state_takes_it_over(world: World) -> None:
+    """A pull reads the state of 0.1.0 and leaves it, since a pull may be given another connection than its sync."""
+    world.lookup()
+    in_0_1_0(world, "lookups", "Domains")
+    assert world.pull("devo_beta")["window"] == world.pull("devo_acme")["window"]
+    assert list(world.variables) == ["flashpoint_lookup__Domains"]
+    assert world.lookup()["status"] == "Created"
+    assert [job.operation for job in world.devos["devo_acme"].lookups["Domains"].jobs] == ["create", "append"]
 
 
 @pytest.mark.parametrize("leftover", ["state", "directory"])

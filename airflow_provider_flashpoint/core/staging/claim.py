@@ -27,12 +27,17 @@ def owner_of(directory: StoragePath) -> StreamKey | None:
 
     :raises StageError: the claim cannot be read.
     """
+    file = directory / _FILE
     try:
-        return StreamKey(**json.loads(read_whole(directory / _FILE)))
+        content = read_whole(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (TypeError, ValueError, IsADirectoryError) as error:
-        raise damaged(directory / _FILE, "it names no stream", _REMEDY) from error
+    except IsADirectoryError as error:
+        raise damaged(file, "it is a directory", _REMEDY) from error
+    try:
+        return StreamKey(**json.loads(content))
+    except (TypeError, ValueError) as error:
+        raise damaged(file, "it names no stream", _REMEDY) from error
 
 
 def claim(directory: StoragePath, key: StreamKey, *, replace: bool = False) -> StreamKey | None:
@@ -49,7 +54,7 @@ def claim(directory: StoragePath, key: StreamKey, *, replace: bool = False) -> S
 
 
 def _create(file: StoragePath, content: bytes) -> None:
-    """Write a whole file unless it exists. In a storage that cannot refuse a second writer, the last one wins."""
+    """Write a whole file unless it exists. In a storage that cannot refuse a second writer, the last of two wins."""
     beside = file.parent / f"{_FILE}.{secrets.token_hex(4)}"
     try:
         if is_local(file):
@@ -61,7 +66,8 @@ def _create(file: StoragePath, content: bytes) -> None:
     except FileExistsError:
         pass
     except (OSError, ValueError, NotImplementedError):
-        write_whole(file, content)
+        if not file.exists():
+            write_whole(file, content)
     finally:
         if is_local(file):
             beside.unlink(missing_ok=True)

@@ -55,5 +55,5 @@ def test_a_damaged_claim_is_refused_by_name(tmp_path: Path, content: bytes) -> N
 def test_a_directory_in_place_of_a_claim_is_refused(tmp_path: Path) -> None:
     """A directory in place of the claim is refused by its name."""
     (tmp_path / ".stream.json").mkdir()
-    with pytest.raises(StageError, match="names no stream"):
+    with pytest.raises(StageError, match="it is a directory"):
         owner_of(tmp_path)
