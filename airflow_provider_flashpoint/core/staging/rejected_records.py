@@ -7,14 +7,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from typing import IO, Any, Self
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of, whole_file
-from airflow_provider_flashpoint.errors import DataError
+from airflow_provider_flashpoint.errors import DataError, TransientError
 
 _BLOCK_BYTES = 1 << 20
+
+_log = logger(__name__)
 
 
 class RejectedRecords:
@@ -47,11 +51,17 @@ class RejectedRecords:
         self._temporary = tempfile.TemporaryFile(prefix="rejected-records-")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._temporary as temporary:
             if not self.count:
                 return
             temporary.seek(0)
-            with whole_file(self._path) as file:
-                while block := temporary.read(_BLOCK_BYTES):
-                    file.write(block)
+            try:
+                with whole_file(self._path) as file:
+                    shutil.copyfileobj(temporary, file, _BLOCK_BYTES)
+            except OSError as error:
+                problem = f"{self.count} rejected records cannot be kept ({error.strerror or error}): {self.uri}"
+                if kind is None:
+                    remedy = "Remove what is in its place, or make room; then run the task again."
+                    raise TransientError(f"{problem}. {remedy}") from error
+                _log.warning("%s.", problem)  # the error before this one says more

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
-from airflow_provider_flashpoint.errors import DeliveryError
+from airflow_provider_flashpoint.errors import DeliveryError, TransientError
 
 
 def test_records_are_kept_with_their_reasons(tmp_path: Path) -> None:
@@ -76,3 +77,45 @@ def test_address_is_known_before_the_file_exists(tmp_path: Path) -> None:
     path = tmp_path / "dead_letters.jsonl"
     with RejectedRecords(path) as rejected_records:
         assert rejected_records.uri == path.as_uri()
+
+
+def directory(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def full_directory(path: Path) -> None:
+    (path / "below").mkdir(parents=True)
+
+
+def file_above(path: Path) -> None:
+    path.parent.write_text("")
+
+
+def file_at_the_top(path: Path) -> None:
+    path.parent.parent.write_text("")
+
+
+def link_to_itself(path: Path) -> None:
+    path.parent.symlink_to(path.parent)
+
+
+@pytest.mark.parametrize("block", [directory, full_directory, file_above, file_at_the_top, link_to_itself])
+def test_what_is_in_the_place_of_the_file_is_named(block: Callable[[Path], None], tmp_path: Path) -> None:
+    """Where the file cannot be written, the error names it and the remedy, and can be retried."""
+    path = tmp_path / "top" / "stage" / "dead_letters.jsonl"
+    if block in (file_above, link_to_itself):
+        path.parent.parent.mkdir()
+    block(path)
+    message = r"1 rejected records cannot be kept.*stage/dead_letters.*Remove what"
+    with pytest.raises(TransientError, match=message), RejectedRecords(path) as rejected_records:
+        rejected_records.add({"a": 1}, "bad")
+
+
+def test_an_earlier_error_is_not_hidden(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An error of the delivery is shown, and the records that cannot be kept are logged."""
+    (tmp_path / "dead_letters.jsonl").mkdir()
+    path = tmp_path / "dead_letters.jsonl"
+    with pytest.raises(DeliveryError, match="the cause"), RejectedRecords(path) as rejected_records:
+        rejected_records.add({"a": 1}, "bad")
+        raise DeliveryError("the cause")
+    assert "1 rejected records cannot be kept" in caplog.text
