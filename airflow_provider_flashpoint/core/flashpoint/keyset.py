@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
-from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader
+from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, check_count
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, RejectedError, ServerError
@@ -54,11 +54,15 @@ class Keyset:
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each version of a record once, in ascending order.
 
+        Fewer records than the server counts, where it does, are an error.
+
         :raises MalformedPageError: the server does not sort as requested.
         :raises ServerError: the records of a second did not come to rest.
         :raises DataError: one second holds more records than the server gives from its start and from its end.
         """
-        return _Walk(self, window, reader).pages()
+        walk = _Walk(self, window, reader)
+        yield from walk.pages()
+        check_count(window, reader, walk.read, walk.counted or 0)
 
 
 class _Versions(NamedTuple):
@@ -85,6 +89,8 @@ class _Walk:
     latest: int = field(default=0, init=False)
     known: set[_Key] = field(default_factory=set, init=False)
     is_end: bool = field(default=False, init=False)
+    read: int = field(default=0, init=False)
+    counted: int | None = field(default=None, init=False)
 
     def pages(self) -> Iterator[Page]:
         self.position = self.window.request_bounds()[0]
@@ -164,12 +170,15 @@ class _Walk:
     def _read(self, parameters: Mapping[str, Any]) -> Answer:
         request = self.reader.request(self.window, parameters)
         try:
-            return self.reader.read(request, records_key=self.reader.endpoint.records_key)
+            answer = self.reader.read(request, records_key=self.reader.endpoint.records_key)
         except RejectedError as error:
             if not parameters[self.keyset.offset]:
                 raise
             _log.info("%s The rest of %s is read from its end.", error, format_instant(self.position))
             raise _OutOfReach from error
+        if self.counted is None:  # later requests begin later
+            self.counted = answer.total or 0
+        return answer
 
     def _checked_last(self, keys: list[_Key], last: int, sign: int, path: str) -> int:
         """Return the last time, after a check that all are in order."""
@@ -186,6 +195,7 @@ class _Walk:
         """Yield the records that were not read before."""
         fresh = [record for record, key in zip(versions.records, versions.keys, strict=True) if key not in self.known]
         self.known.update(versions.keys)
+        self.read += len(fresh)
         self.latest = max(self.latest, *(moment for _, moment in versions.keys), 0)
         if fresh:
             yield fresh

@@ -79,7 +79,7 @@ class HttpSource:
                 body=body,
                 path=request.path,
                 size=len(text),
-                total=self._count(response),
+                total=self._count(response, body),
                 decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
             )
 
@@ -89,9 +89,10 @@ class HttpSource:
         """Send a request whose answer holds no records."""
         self._count(self.http.send(request))
 
-    def _count(self, response: Response) -> int | None:
+    def _count(self, response: Response, body: Any = None) -> int | None:
         """Count an accepted answer and return its total."""
-        digits = response.headers.get(self.endpoint.total_header, "").strip()
+        found = body.get(self.endpoint.total_key) if isinstance(body, Mapping) and self.endpoint.total_key else None
+        digits = response.headers.get(self.endpoint.total_header, "" if found is None else str(found)).strip()
         total = int(digits) if digits.isdecimal() and len(digits) <= _MAX_TOTAL_DIGITS else None
         with self._lock:
             if not self.requests:

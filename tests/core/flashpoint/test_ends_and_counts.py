@@ -210,3 +210,27 @@ def test_the_count_in_the_pages_of_alerts_is_compared(
     assert len(messages) == (warned is not None)
     if warned:
         assert f"sent {warned[0]} records of {WINDOW}, and counts {warned[1]}." in messages[0]
+
+
+NO_MORE = [None, 0, 1, 2, "2", "", "many", True, -1, 2.5, [], {}, "9" * 5000]
+
+
+@pytest.mark.parametrize("total", NO_MORE, ids=lambda total: str(total)[:8])
+def test_two_records_where_ignite_counts_no_more(requests_mock: Mocker, total: Any) -> None:
+    """A count that is reached, or is none, lets a window of version 2 end."""
+    assert len(list(chain.from_iterable(ignite_pages(requests_mock, 2, total)))) == 2
+
+
+@pytest.mark.parametrize(("held", "total"), [(2, 3), (2, "3"), (2, 100), (2, 10**14), (0, 1), (0, 100), (1, 2)])
+def test_the_count_in_an_answer_of_ignite_is_compared(requests_mock: Mocker, held: int, total: Any) -> None:
+    """Fewer indicators than an answer of version 2 counts are an error with both numbers, which a retry may cure."""
+    with pytest.raises(ServerError, match=rf"sent {held} of the {total} records"):
+        list(ignite_pages(requests_mock, held, total))
+
+
+def ignite_pages(mocker: Mocker, held: int, total: Any) -> Iterator[Any]:
+    items = [{"id": str(number), "modified_at": f"{FROM:%Y-%m-%dT%H:%M:%S}Z"} for number in range(held)]
+    answer = {"items": items, "total": total, "pagination": {"next": None}}
+    mocker.get(f"{BASE}/technical-intelligence/v2/indicators", json=answer)
+    http = HttpClient(requests.Session(), base_url=BASE, service="Flashpoint", sleep=lambda _: None)
+    return FlashpointClient(http, api=Api.IGNITE_V2).source(DataSet.INDICATORS).pages(WINDOW)
