@@ -167,7 +167,11 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     (Api.IGNITE_V1, DataSet.INDICATORS): _attributes("/technical-intelligence/v1"),
     (Api.IGNITE_V2, DataSet.INDICATORS): Endpoint(
         path="/technical-intelligence/v2/indicators",
-        paginator=Keyset(time_field="modified_at", offset="from", descending={"sort": "modified_at:desc"}),
+        paginator=Keyset(
+            time_field="modified_at",
+            offset="from",
+            from_the_end={"sort": "modified_at:desc", "include_total_count": "true"},
+        ),
         records_key="items",
         window_parameters=("modified_after", "modified_before"),
         size_parameter="size",

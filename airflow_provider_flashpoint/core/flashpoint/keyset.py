@@ -44,12 +44,12 @@ class Keyset:
 
     :param time_field: the time of update; each record has one version per time.
     :param offset: the parameter with the number of records skipped.
-    :param descending: the parameters of the opposite order.
+    :param from_the_end: the parameters of the opposite order, with a count of the records.
     """
 
     time_field: str
     offset: str
-    descending: Mapping[str, str]
+    from_the_end: Mapping[str, str]
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each version of a record once, in ascending order.
@@ -71,6 +71,7 @@ class _Versions(NamedTuple):
     records: list[Record]
     keys: list[_Key]
     last: int
+    total: int | None
     is_end: bool
 
 
@@ -79,7 +80,8 @@ class _Walk:
     """One reading of a window.
 
     ``position`` is where requests start, ``latest`` the newest time so far in microseconds since 1970, ``known`` the
-    versions that were read and may come again.
+    versions that were read and may come again, ``shown`` those that came since the position is this one. ``read`` is
+    the number of versions so far, ``counted`` the server's count of records in the window.
     """
 
     keyset: Keyset
@@ -88,13 +90,14 @@ class _Walk:
     position: datetime = field(init=False)
     latest: int = field(default=0, init=False)
     known: set[_Key] = field(default_factory=set, init=False)
+    shown: set[_Key] = field(default_factory=set, init=False)
     is_end: bool = field(default=False, init=False)
     read: int = field(default=0, init=False)
     counted: int | None = field(default=None, init=False)
 
     def pages(self) -> Iterator[Page]:
-        self.position = self.window.request_bounds()[0]
-        while not self.is_end:
+        self.position, end = self.window.request_bounds()
+        while not self.is_end and self.position < end:
             try:
                 yield from self._pages_from_position()
                 self._move(self._next_position())
@@ -104,6 +107,7 @@ class _Walk:
 
     def _pages_from_position(self) -> Iterator[Page]:
         """Yield pages until the position can advance, or to the end of the window."""
+        self.shown.clear()
         for versions in self._versions({}, sign=1):
             yield from self._new(versions)
             self.is_end = versions.is_end
@@ -119,17 +123,22 @@ class _Walk:
         path, before = self.reader.endpoint.path, self.reader.endpoint.window_parameters[1]
         reached = self.latest - SKEW_US
         for seconds in (2, 1):
-            bounds = {before: format_instant(self.position + timedelta(seconds=seconds))}
+            end = min(self.position + timedelta(seconds=seconds), self.window.request_bounds()[1])
+            parameters = {before: format_instant(end), **self.keyset.from_the_end}
             with contextlib.suppress(_OutOfReach):
-                for versions in self._versions({**bounds, **self.keyset.descending}, sign=-1):
+                for versions in self._versions(parameters, sign=-1):
                     yield from self._new(versions)
-                    if versions.last < reached:
+                    if versions.last < reached or self._has_shown(versions.total, end):
                         return
                 return
         raise DataError(
             f"{path} holds more records within the second {format_instant(self.position)} than it lets a client read "
             f"from its start and from its end. Read fewer at once: by a type or by filters."
         )
+
+    def _has_shown(self, total: int | None, end: datetime) -> bool:
+        """Return whether all records up to ``end`` were sent; their times do not show it where they are equal."""
+        return total is not None and sum(at <= end.timestamp() * _US_PER_S for _, at in self.shown) >= total
 
     def _versions(self, parameters: Mapping[str, Any], *, sign: int) -> Iterator[_Versions]:
         """Yield the answers to a request from `position` on, from the first one again where records moved.
@@ -159,11 +168,12 @@ class _Walk:
             records = [record for page in answer.pages() for record in page]
             keys = [(self.reader.endpoint.identity(record), self._time(record)) for record in records]
             shown.update(keys)
+            self.shown.update(keys)
             if skip and ((border is not None and border not in keys[:1]) or len(shown) != skip + len(keys)):
                 raise _Changed
             last = self._checked_last(keys, last, sign, answer.path)
             is_end = not records or _names_no_next(answer)
-            yield _Versions(records, keys, last, is_end)
+            yield _Versions(records, keys, last, answer.total, is_end)
             border = keys[-1] if len(keys) > 1 else None  # a page of one record cannot overlap with the next one
             skip += max(1, len(keys) - 1)
 
