@@ -47,7 +47,7 @@ class Contender:
 class Bar:
     """A bound for a figure of one contender, absolute or divided by the figure of another one.
 
-    :param figure: ``rate``, ``cpu_rate``, ``seconds``, ``cpu_s``, ``peak_mib``, ``lost`` or ``repeated``.
+    :param figure: ``rate``, ``cpu_rate``, ``seconds``, ``cpu_s``, ``peak_mib``, ``lost``, ``repeated`` or ``done``.
     """
 
     text: str

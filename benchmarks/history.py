@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import Any
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.codec import encode
@@ -52,7 +52,8 @@ def write_history(put: Put, runs: int, period: timedelta, *, old_layout: bool = 
         stage = f"stages/{window}/{name}" if old_layout else f"stages/{day}/{hour}/{window}/{name}"
         for file in ("part-00000.jsonl.gz", "part-00000.keys", "manifest.json"):
             put(f"{stage}/{file}", b"x")
-        put(f"events/ledger/{day}T{hour}/{name}.ids" if old_layout else f"events/ledger/{day}/{hour}/{name}.ids", b"")
+        folder = f"{day}T{hour}" if old_layout else f"{day}/{hour}"
+        put(f"events/ledger/{folder}/{name}.ids", bytes(16))
         put(f"events/dead_letters/{name}.jsonl" if old_layout else f"events/dead_letters/{day}/{name}.jsonl", b"x")
         if number <= _LOOKUP_FILES:
             put(f"lookup/{_BUILD}/{name}.versions", PACKED.pack(number, number, number))
@@ -93,7 +94,7 @@ class Jobs:
             to_checkpoint_time=self._window.start,
             generation=_BUILD,
             key="id",
-            columns=("id", "_extra"),
+            columns=("id", "alert_id", "timestamp", "ts", "_extra"),
         )
         period = RunPeriod(window=self._window, rule="benchmark", explicit=False)
         sync(None, LookupProgress(state, LookupStatus.CREATED), period, ports, settings)
@@ -141,7 +142,8 @@ class _Lookups:
     def exists(self, name: str) -> bool | None:
         return True
 
-    def deploy(self, name: str, *, columns: Sequence[str], key: str, csv_file: IO[bytes], **_: Any) -> None: ...
+    def deploy(self, name: str, *, before_sending: Callable[[], None], **_: Any) -> None:
+        before_sending()
 
 
 class _Writer:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import breaks, events, http_events, latency, lookup_rows, memory, parse, pipeline
+from benchmarks.cases import breaks, events, http_events, latency, lookup_rows, memory, parse, pipeline, requests
 
 CASES: dict[str, Case] = {
     case.name: case
-    for module in (events, http_events, lookup_rows, pipeline, latency, memory, parse, breaks)
+    for module in (events, http_events, lookup_rows, pipeline, latency, memory, parse, requests, breaks)
     for case in module.CASES
 }

@@ -16,7 +16,7 @@ from benchmarks.runs import Figures, judge
 _PROJECT = Path(__file__).parents[2]
 _RUN = [
     "events-tls-100", "events-tcp-100", "events-http", "rows", "pipeline", "memory-pull", "memory-sync", "parse",
-    "break-tls-reset",
+    "requests", "break-tls-reset",
 ]  # fmt: skip
 _CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +[\d,]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.folders import list_names
+from benchmarks.counted_store import CountedStore, StorePath
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HOUR_US = 3_600_000_000
@@ -134,3 +138,55 @@ def test_read_only_ledger_writes_nothing(tmp_path: Path) -> None:
     assert new in ledger
     assert ledger.prune(before=NOW + timedelta(days=9)) == 0
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("written", ["20260101T00", "20260101/00"])
+def test_hours_of_both_layouts_are_read(written: str, tmp_path: Path) -> None:
+    """Folders of version 0.1.0 and of this one hold the entries of an hour together, and both are pruned."""
+    EventLedger(tmp_path / "other").add([event_in_hour("old", 0)], at=NOW)
+    (tmp_path / "ledger" / written).parent.mkdir(parents=True)
+    (tmp_path / "other" / "20260101" / "00").rename(tmp_path / "ledger" / written)
+    EventLedger(tmp_path / "ledger").add([event_in_hour("new", 0)], at=NOW)
+    ledger = EventLedger(tmp_path / "ledger")
+    assert event_in_hour("old", 0) in ledger
+    assert event_in_hour("new", 0) in ledger
+    assert EventLedger(tmp_path / "ledger").prune(before=NOW + timedelta(days=1)) == 2
+    assert list_names(tmp_path / "ledger") == []
+
+
+class MergingStore(CountedStore):
+    """A store in which another run merges the files as soon as this one has listed them."""
+
+    def __init__(self, merge: Callable[[], object]) -> None:
+        super().__init__()
+        self.merge: Callable[[], object] | None = merge
+
+    def open(self, place: str, mode: str) -> IO[bytes]:
+        if mode == "rb" and self.merge:
+            merge, self.merge = self.merge, None
+            merge()
+        return super().open(place, mode)
+
+
+def test_entries_that_another_run_merges_meanwhile_are_read() -> None:
+    """A run that has listed files which are merged before it reads them finds all of their entries."""
+    entries = [entry_of(f"{number}", None) for number in range(40)]
+    store = MergingStore(lambda: entries[0] in EventLedger(StorePath(store, "ledger")))
+    for number, entry in enumerate(entries):
+        EventLedger(StorePath(store, "ledger")).add([entry], at=NOW + timedelta(minutes=number))
+    ledger = EventLedger(StorePath(store, "ledger"))
+    assert all(entry in ledger for entry in entries)
+    assert len(store.objects) == 1
+
+
+def test_merged_entries_are_pruned_by_the_month_of_their_confirmation() -> None:
+    """Of events without a time that were merged, those of old months are removed, and the others stay."""
+    store = CountedStore()
+    entries = [entry_of(f"{number}", None) for number in range(100)]
+    for number, entry in enumerate(entries):
+        EventLedger(StorePath(store, "ledger")).add([entry], at=NOW + timedelta(days=number))
+    assert entries[0] in EventLedger(StorePath(store, "ledger"))
+    limit = datetime(2026, 3, 1, tzinfo=UTC)
+    EventLedger(StorePath(store, "ledger")).prune(before=limit)
+    ledger = EventLedger(StorePath(store, "ledger"))
+    assert [entry in ledger for entry in entries] == [NOW + timedelta(days=number) >= limit for number in range(100)]

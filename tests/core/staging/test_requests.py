@@ -81,7 +81,7 @@ def test_a_store_with_a_rule_is_not_pruned(job: str) -> None:
     kept = set(store.objects)
     pruned = requests(job, store_after(9_999), retention=NOTHING)
     unpruned = requests(job, store, retention=NOTHING, prune=False)
-    assert unpruned["remove"] == 0
+    assert unpruned["remove"] < pruned["remove"]
     assert unpruned["list"] < pruned["list"]
     assert kept <= set(store.objects)
 
