@@ -124,12 +124,12 @@ def test_settings_of_events_are_taken(devo: DevoServer, hook_of: Any, connection
     """Framing, date and longest event are as the connection says."""
     extra = {"event_framing": "octet_counted", "event_date_field": "at", "max_line_bytes": 1024}
     with hook_of(connection | {"extra": connection["extra"] | extra}).event_writer("my.app.flashpoint.set") as writer:
-        writer.write(writer.encode({"at": 0}))
+        writer.write(writer.encode({"at": 1}))
         with pytest.raises(DataError, match="max_line_bytes allows 1024"):
             writer.encode("x" * 1024)
     [event] = devo.tables.events("my.app.flashpoint.set")
     assert event.header is not None
-    assert (event.header.date, event.header.date_form) == ("1970-01-01 00:00:00.000", "(usd)")
+    assert (event.header.date, event.header.date_form) == ("1970-01-01 00:00:01.000", "(usd)")
     wire = devo.tables.connections()[-1].wire
     assert wire.read(0, 2).isdigit()
 
