@@ -70,7 +70,8 @@ class Request:
     :param retry: False for requests that must not be repeated.
     :param permanent: finds, in the reason of a 5xx, faults of the request itself, which a retry cannot change.
     :param stream: the caller reads the body and closes the response.
-    :param before: called before each attempt; raises if the request must not be sent any more.
+    :param before: called before each attempt with the error of the one before, None for the first; raises if the
+        request must not be sent any more.
     """
 
     method: str
@@ -83,7 +84,7 @@ class Request:
     retry: bool = True
     permanent: re.Pattern[str] | None = None
     stream: bool = False
-    before: Callable[[], None] = lambda: None
+    before: Callable[[BaseException | None], None] = lambda failure: None
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,7 +138,18 @@ class HttpClient:
         :raises: the errors of `send`; ServerError when no attempt brought JSON.
         """
 
+        failure: BaseException | None = None
+
         def attempt() -> Parsed:
+            nonlocal failure
+            request.before(failure)
+            try:
+                return once()
+            except TransientError as error:
+                failure = error
+                raise
+
+        def once() -> Parsed:
             response = self._send_once(request)
             try:
                 if not request.stream:
@@ -173,7 +185,6 @@ class HttpClient:
         return self.limits.read(response, name=self._named(request))
 
     def _send_once(self, request: Request) -> requests.Response:
-        request.before()
         body, headers = request.data() if request.data else (None, {})
         session, url = self.session, self.base_url.rstrip("/") + request.path
         proxies = session.proxies or environment_proxies(url)

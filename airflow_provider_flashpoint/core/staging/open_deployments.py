@@ -2,11 +2,12 @@
 
 ::
 
-    <directory>/<begun at>-<random>-<start of its window>-<append or build>
+    <directory>/<begun at>-<random>-<start of its window>-<append or build>[-answered]
 
 A sync that dies, or gets no answer, may have given its rows to Devo. Its last request may even arrive later, after
 newer syncs, and bring old values. So each sync leaves a note here before it sends anything, and removes it once its end
 is known. A sync that finds notes reads from the earliest start on, and so brings the newest values of these rows again.
+Where each request was answered, none can come later: then one sync repairs it all.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath, new_name, time_of, write_whole
 from airflow_provider_flashpoint.core.window import Window, as_utc
-from airflow_provider_flashpoint.errors import ConfigurationError, PermanentError, SupersededError
+from airflow_provider_flashpoint.errors import DeliveryError, FlashpointProviderError, NetworkError, TransientError
 
 LATEST_EFFECT = timedelta(hours=1)
 """How long after the begin of a deployment a request of it may take effect."""
 
-_APPEND, _BUILD = "append", "build"
+_UNANSWERED = (NetworkError, DeliveryError)
+_APPEND, _BUILD, _ANSWERED = "append", "build", "answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,11 @@ class OpenDeployment:
     begun_at: datetime
     start: datetime
     builds: bool
+    is_answered: bool
 
     def is_over(self, now: datetime) -> bool:
         """Return whether none of its requests can take effect any more. One far ahead has a wrong clock."""
-        return abs(as_utc(now) - self.begun_at) > LATEST_EFFECT
+        return self.is_answered or abs(as_utc(now) - self.begun_at) > LATEST_EFFECT
 
 
 class OpenDeployments:
@@ -68,36 +72,40 @@ class OpenDeployments:
     @contextlib.contextmanager
     def noted(
         self, window: Window, *, builds: bool, clock: Clock, check: Callable[[], None]
-    ) -> Generator[Callable[[], None]]:
+    ) -> Generator[BeforeSending]:
         """Give a function to call before each request that writes. Its first call leaves the note.
 
-        The note is removed at the end of the block, also where Devo refuses for good. After any other error, a request
-        may be under way.
+        The note is removed at the end of the block, also where Devo refuses for good. It stays where a request was not
+        answered, even if another attempt of it was, and is marked after any other error.
 
         :param window: what is deployed.
         :param check: raises if nothing more must be sent. It is called after the note is there: a newer attempt finds
             the note, or this one finds that it lost its turn.
         """
-        name = ""
+        name, is_sent, is_in_doubt = "", False, False
 
-        def before_sending() -> None:
-            nonlocal name
-            if name:
-                check()
-                return
-            name = self._begin(window.start, builds=builds, at=clock.now())
-            try:
-                check()
-            except SupersededError:  # nothing was sent
-                self._remove(name)
-                raise
+        def before_sending(failure: BaseException | None = None) -> None:
+            nonlocal name, is_sent, is_in_doubt
+            is_in_doubt = is_in_doubt or isinstance(failure, _UNANSWERED)
+            name = name or self._begin(window.start, builds=builds, at=clock.now())
+            check()
+            is_sent = True
 
+        error: BaseException | None = None
         try:
             yield before_sending
-        except (PermanentError, ConfigurationError):
-            self._remove(name)
+        except FlashpointProviderError as raised:
+            error = raised
             raise
-        self._remove(name)
+        except BaseException:  # the end of the process
+            is_in_doubt = True
+            raise
+        finally:
+            if not is_sent or not (is_in_doubt or isinstance(error, _UNANSWERED)):
+                with contextlib.suppress(OSError):  # on a full disk it stays as it is
+                    if is_sent and isinstance(error, TransientError):
+                        self._write(f"{name}-{_ANSWERED}")
+                    self._remove(name)
 
     def settle(self, notes: Collection[OpenDeployment], *, rebuilt: bool, began_at: datetime) -> None:
         """Remove the notes that are over, after a sync that began at ``began_at`` has brought their rows again."""
@@ -108,14 +116,17 @@ class OpenDeployments:
     def _notes(self) -> Iterator[OpenDeployment]:
         for name in list_names(self._directory):
             with contextlib.suppress(ValueError):  # not ours
-                begun_at, _, start, kind = name.split("-")
-                yield OpenDeployment(name, time_of(begun_at), time_of(start), kind == _BUILD)
+                begun_at, _, start, kind, *answered = name.split("-")
+                yield OpenDeployment(name, time_of(begun_at), time_of(start), kind == _BUILD, bool(answered))
 
     def _begin(self, start: datetime, *, builds: bool, at: datetime) -> str:
         name = f"{new_name(at)}-{as_utc(start).strftime(NAME_TIME)}-{_BUILD if builds else _APPEND}"
+        self._write(name)
+        return name
+
+    def _write(self, name: str) -> None:
         if not self._read_only:
             write_whole(self._directory / name, name.encode())
-        return name
 
     def _remove(self, name: str) -> None:
         if name and not self._read_only:

@@ -40,7 +40,7 @@ class Turn:
             self.is_lost = True
             self._newer()
 
-    def check(self) -> None:
+    def check(self, _: BaseException | None = None) -> None:
         if self.is_lost:
             raise SupersededError("Another attempt has started.")
 

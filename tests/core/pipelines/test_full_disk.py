@@ -7,7 +7,7 @@ import errno
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
-from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
@@ -127,8 +127,8 @@ class Lookups:
     def __init__(self) -> None:
         self.deployed: list[Operation] = []
 
-    def deploy(self, name: str, *, operation: Operation, before_sending: Callable[[], None], **_: Any) -> None:
-        before_sending()
+    def deploy(self, name: str, *, operation: Operation, before_sending: BeforeSending, **_: Any) -> None:
+        before_sending(None)
         self.deployed.append(operation)
 
 

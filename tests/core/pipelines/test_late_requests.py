@@ -30,7 +30,7 @@ from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import NetworkError, PermanentError, SupersededError
+from airflow_provider_flashpoint.errors import NetworkError, PermanentError, SupersededError, TransientError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault
@@ -252,6 +252,43 @@ def test_a_sync_without_an_answer_is_repaired_by_its_retry(scene: Scene, status:
     scene.changes("b")
     scene.run()
     assert scene.content() == scene.truth()
+
+
+@both
+def test_an_unanswered_attempt_of_a_sync_that_succeeded_is_undone(scene: Scene, status: LookupStatus) -> None:
+    """A's first attempt stalls, its second one deploys; the first one lands after B: the next run undoes it."""
+    scene.changes("a", "b")
+    fault = pause(scene.devo)
+    scene.run(status=status, timeout_s=(5.0, 0.3))
+    assert scene.content() == scene.truth()
+    scene.changes("a", "d")
+    scene.run()
+    go_on(scene.devo, fault)
+    scene.changes("e")
+    scene.run()
+    assert scene.content() == scene.truth()
+
+
+@both
+@pytest.mark.parametrize("code", [500, 503, 429, 502])
+def test_answered_attempts_need_one_repair(scene: Scene, status: LookupStatus, code: int) -> None:
+    """Where Devo answered each attempt, none can come later: one run repairs what they may have left."""
+    scene.changes("a", "b")
+    scene.devo.faults.add(Fault("status", match="deploy-csv", status=code, when="after", times=6))
+    with pytest.raises(TransientError):
+        scene.run(status=status)
+    assert [name.rpartition("-")[2] for name in scene.notes()] == ["answered"]
+    scene.changes("b", "c")
+    scene.run()
+    assert (scene.content(), scene.notes()) == (scene.truth(), [])
+
+
+def test_a_repetition_after_an_answer_leaves_no_note(scene: Scene) -> None:
+    """A sync that succeeded after a refusal needs no repair."""
+    scene.changes("a")
+    scene.devo.faults.add(Fault("status", match="deploy-csv", status=503, headers={"Retry-After": "5"}))
+    scene.run()
+    assert (scene.content(), scene.notes()) == (scene.truth(), [])
 
 
 @both

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
@@ -68,10 +68,10 @@ class FakeLookups:
         *,
         csv_file: IO[bytes],
         operation: Operation,
-        before_sending: Callable[[], None],
+        before_sending: BeforeSending,
         **_: Any,
     ) -> None:
-        before_sending()
+        before_sending(None)
         self.deployed.append((operation, len(csv_file.readlines()) - 1))
 
 

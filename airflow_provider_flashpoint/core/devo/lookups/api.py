@@ -19,6 +19,7 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_column
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accepted_job
 from airflow_provider_flashpoint.core.devo.lookups.ports import (
     COLUMN_TYPES,
+    BeforeSending,
     Operation,
     check_lookup_name,
     check_types,
@@ -126,7 +127,7 @@ class LookupsClient:
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
-        before_sending: Callable[[], None] = lambda: None,
+        before_sending: BeforeSending = lambda failure: None,
     ) -> JobStatus:
         """Deploy rows and return the last status of Devo's job; see `Lookups`.
 
@@ -181,7 +182,7 @@ class LookupsClient:
         part: CsvPart,
         operation: Operation,
         watch: LookupWatch,
-        before_sending: Callable[[], None],
+        before_sending: BeforeSending,
     ) -> str | None:
         """Send a part, and return the id of the job that Devo started, if it names one."""
 

@@ -20,6 +20,10 @@ COLUMN_TYPES: Mapping[str, str] = {
 }
 
 
+BeforeSending = Callable[[BaseException | None], None]
+"""Called before each part of a deployment and each attempt of it, with the error of the attempt before."""
+
+
 class Operation(enum.Enum):
     """The change that a deployment makes.
 
@@ -53,7 +57,7 @@ class Lookups(Protocol):
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
-        before_sending: Callable[[], None] = lambda: None,
+        before_sending: BeforeSending = lambda failure: None,
     ) -> object:
         """Deploy the rows of ``csv_file`` to a lookup, and return once the transport confirms it.
 
@@ -62,7 +66,7 @@ class Lookups(Protocol):
         :param columns: the columns of the file, as given to `csv_rows.write_csv`.
         :param csv_file: written by `csv_rows.write_csv`, seekable; it is read from its start and not closed.
         :param types: column types by name, one of `COLUMN_TYPES`; by default ``str``.
-        :param before_sending: called before each part and each attempt of it; raises if nothing more must be sent.
+        :param before_sending: raises if nothing more must be sent.
         :raises TransientError: Devo did not confirm it in time; it may still succeed.
         :raises ConfigurationError, PermanentError: an argument is invalid, or Devo refused it.
         """

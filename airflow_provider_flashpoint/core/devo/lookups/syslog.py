@@ -27,9 +27,10 @@ from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_
 from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel, open_syslog
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
-from airflow_provider_flashpoint.core.devo.lookups.ports import Operation, check_lookup_name, check_types
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation, check_lookup_name, check_types
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.errors import TransientError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.settings import DevoSettings
@@ -79,7 +80,7 @@ class SyslogLookups:
         csv_file: IO[bytes],
         operation: Operation,
         types: Mapping[str, str] | None = None,
-        before_sending: Callable[[], None] = lambda: None,
+        before_sending: BeforeSending = lambda failure: None,
     ) -> None:
         """See `Lookups`. CREATE and REPLACE both replace the content.
 
@@ -94,7 +95,17 @@ class SyslogLookups:
             name,
         )
         resending = Resending(lambda: f"the rows of lookup {name}", max_attempts=self.max_attempts, sleep=self.sleep)
-        rows = resending(partial(self._upload, name, header, csv_file, operation, before_sending))
+        failure: BaseException | None = None
+
+        def upload() -> int:
+            nonlocal failure
+            try:
+                return self._upload(name, header, csv_file, operation, partial(before_sending, failure))
+            except TransientError as error:
+                failure = error
+                raise
+
+        rows = resending(upload)
         _log.info("Lookup %s: %s of %d rows confirmed.", name, operation.value, rows)
 
     def _upload(
