@@ -34,7 +34,7 @@ def ours(work: Work, transport: str) -> Measured:
     lookups_client(to)  # has imported what it needs
     path = work.directory / "rows.csv"
     with path.open("wb") as file:
-        write_csv(rows, columns, LOOKUP_KEY, file)
+        write_csv(((tuple(row), [*row.values()]) for row in rows), columns, LOOKUP_KEY, file)
 
     def run() -> int:
         with path.open("rb") as file:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
-from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
@@ -21,6 +20,7 @@ from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.stage import Stage
+from airflow_provider_flashpoint.core.staging.stage_part import NamedValues
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MAX_COLUMNS_SHOWN = 200
@@ -145,11 +145,14 @@ def deploy_stage(
     )
 
 
-def _newest_rows(stage: Stage, key: RowKey, superseded: Superseded, rejected_records: RejectedRecords) -> Iterator[Row]:
-    for place, row in enumerate(stage.rows()):
+def _newest_rows(
+    stage: Stage, key: RowKey, superseded: Superseded, rejected_records: RejectedRecords
+) -> Iterator[NamedValues]:
+    rows = zip(stage.named_values(), stage.versions(key), strict=True)
+    for place, (row, version) in enumerate(rows):
         if place in superseded:
             continue
-        if key.value_in(row) is None:
-            rejected_records.add(row, f"no value under the lookup_key {key.column}")
+        if version is None:
+            rejected_records.add(dict(zip(*row, strict=True)), f"no value under the lookup_key {key.column}")
         else:
             yield row

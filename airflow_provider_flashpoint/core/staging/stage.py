@@ -26,7 +26,7 @@ from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.column_names import ColumnNames
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
-from airflow_provider_flashpoint.core.staging.stage_part import OpenPart, Part
+from airflow_provider_flashpoint.core.staging.stage_part import NamedValues, OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
     NAME_TIME,
     StoragePath,
@@ -40,7 +40,10 @@ from airflow_provider_flashpoint.errors import DataError, StageError
 
 MANIFEST = "manifest.json"
 _ROWS_PER_PART = 100_000
-_MANIFEST_VERSION = 2  # 1 had no key and no versions
+_MANIFEST_VERSION = 3  # 2 had no numbered names; 1 had no key and no versions either
+
+# Changed bytes may still be JSON, but of another shape.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, IsalError)
 
 Item = TypeVar("Item")
 
@@ -200,12 +203,16 @@ class Stage:
                 f"The stage {summary.uri} is not the one that was pulled; its window must be pulled again."
             )
 
-    def rows(self) -> Iterator[Row]:
+    def named_values(self) -> Iterator[NamedValues]:
         """Yield the rows in the order they were staged; the digest of each part is checked after its last row.
 
         :raises StageError: a part is missing, cut or changed.
         """
         return self._read(Part.rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of `named_values` as dictionaries."""
+        return (dict(zip(names, values, strict=True)) for names, values in self.named_values())
 
     def versions(self, key: RowKey) -> Iterator[Known | None]:
         """Yield the digest of the key and the version of each row in order, None for a row without a key.
@@ -222,6 +229,6 @@ class Stage:
         for part in self._parts:
             try:
                 yield from read(part, self.directory)
-            except (OSError, ValueError, IsalError) as error:  # type: ignore[misc]  # its stub calls it an instance
+            except _UNREADABLE as error:  # type: ignore[misc]  # the stub of isal calls its error an instance
                 problem = f"{part.name} of the stage {self.summary.uri} is missing or damaged"
                 raise StageError(f"{problem}; its window must be pulled again.") from error

@@ -3,15 +3,20 @@
 ``part-00000.jsonl.gz``    the rows as compressed JSON lines
 ``part-00000.keys``        24 bytes for each row: the digest of its key, and its version; if the key is known
 
-With the versions a sync finds the newest rows without decoding them.
+With the versions a sync finds the newest rows without decoding them. Rows share their names, which are written once::
+
+    [["type","value.domain"]]    names; the first ones of a part have the number 0
+    ["domain","a.example",0]     a row: its values, and the number of its names
+    {"type":"domain"}            a row with its names, as all rows before version 3 of the manifest, or with rare names
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
+from itertools import islice
+from typing import IO, Any
 
 from isal import isal_zlib
 
@@ -20,11 +25,18 @@ from airflow_provider_flashpoint.core.flashpoint.flatten import Row
 from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, RowKey
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_file, read_whole, write_whole
 
-_BLOCK_BYTES = 1 << 20
+# Blocks that fit into the cache of the processor.
+_BLOCK_BYTES = 1 << 18
 _COMPRESSED_BYTES = 1 << 16
+_LINES_AT_ONCE = 50
 _LEVEL = 1  # a stage lives for days and is read once or twice: time matters more than size
 _GZIP = 31
 _NO_KEY = -(1 << 63)  # in place of a version
+_MOST_NAMES = 100_000  # in all numbered sets of a part
+
+Names = tuple[str, ...]
+NamedValues = tuple[Names, Sequence[Any]]
+"""A row as its names and, in the same order, its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +52,28 @@ class Part:
     sha256: str
     versions_sha256: str = ""
 
-    def rows(self, directory: StoragePath) -> Iterator[Row]:
+    def rows(self, directory: StoragePath) -> Iterator[NamedValues]:
         """Yield the rows in order; the digest is checked after the last one.
 
-        :raises OSError, ValueError, isal_zlib.IsalError: the file is missing, cut or changed.
+        :raises OSError, ValueError, LookupError, TypeError, AttributeError, IsalError: the file is missing, cut or
+            changed.
         """
         with (directory / self.name).open("rb") as file:
             digest, rest = hashlib.sha256(), b""
+            numbered: list[Names] = []
             for block in _decompressed(file, digest.update):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
-                yield from codec.decode_lines(lines + newline)
+                for line in codec.decode_lines(lines + newline):
+                    if isinstance(line, dict):
+                        yield tuple(line), list(line.values())
+                        continue
+                    last = line.pop()
+                    if isinstance(last, list):
+                        numbered.append(tuple(last))
+                    elif len(numbered[last]) != len(line):
+                        raise ValueError("a row has not as many values as names")
+                    else:
+                        yield numbered[last], line
         if rest or digest.hexdigest() != self.sha256:
             raise ValueError("its digest differs")
 
@@ -77,6 +101,8 @@ class OpenPart:
         self._name = f"part-{number:05d}.jsonl.gz"
         self._key = key
         self._versions = bytearray()
+        self._numbers: dict[Names, int] = {}
+        self._names_left = _MOST_NAMES
         self._bytes = 0
         self._file = new_file(directory / self._name)
         self._compress = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
@@ -84,7 +110,9 @@ class OpenPart:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append rows."""
-        self._put(self._compress.compress(codec.encode_lines(rows)))
+        lines = self._lines(rows)
+        while block := list(islice(lines, _LINES_AT_ONCE)):
+            self._put(self._compress.compress(codec.encode_lines(block)))
         self.records += len(rows)
         if self._key is not None:
             for row in rows:
@@ -103,6 +131,16 @@ class OpenPart:
     def discard(self) -> None:
         """Close the file as it is."""
         self._file.close()
+
+    def _lines(self, rows: Iterable[Row]) -> Iterator[Any]:
+        for row in rows:
+            names = tuple(row)
+            number = self._numbers.get(names)
+            if number is None and len(names) <= self._names_left:
+                self._names_left -= len(names)
+                number = self._numbers[names] = len(self._numbers)
+                yield [names]
+            yield row if number is None else [*row.values(), number]
 
     def _put(self, compressed: bytes) -> None:
         self._file.write(compressed)

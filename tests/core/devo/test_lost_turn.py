@@ -15,7 +15,6 @@ from airflow_provider_flashpoint.core.devo.events.http import HttpChannel, inges
 from airflow_provider_flashpoint.core.devo.events.syslog import syslog_frame
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.devo.lookups.syslog import SyslogLookups
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
@@ -23,6 +22,7 @@ from airflow_provider_flashpoint.errors import SupersededError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.http_service.faults import Fault
+from tests.csv_file import write_csv
 
 NAME = "Colors"
 TAG = "my.app.flashpoint.turns"

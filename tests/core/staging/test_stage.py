@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.staging import stage_part
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.newest import RowKey, digest_of
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
@@ -59,6 +62,37 @@ def test_rows_beyond_one_block_come_back(tmp_path: Path) -> None:
     """Rows that are larger than a block are read whole."""
     rows = [{"value": "x" * 700_000, "number": number} for number in range(5)]
     assert list(staged(tmp_path, rows).rows()) == rows
+
+
+NAMED_ROWS = [{"a": 1, "b": "x"}, {"b": "y", "a": None}, {"c": True}, {}, {"a": 2, "b": "z"}, {"c": "[0]", "d": "{}"}]
+
+
+@pytest.mark.parametrize("most_names", [0, 1, 3, 100])
+def test_rows_share_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_names: int) -> None:
+    """Each set of names is written once in a part; beyond a limit each row has its names, and reads the same."""
+    monkeypatch.setattr(stage_part, "_MOST_NAMES", most_names)
+    stage = staged(tmp_path, NAMED_ROWS * 3)
+    assert list(stage.rows()) == NAMED_ROWS * 3
+    lines = gzip.decompress((stage.directory / "part-00000.jsonl.gz").read_bytes()).splitlines()
+    shared = [line for line in lines if line.startswith(b"[[")]
+    assert len(shared) == len(set(shared)) == {0: 1, 1: 2, 3: 3, 100: 5}[most_names]
+    assert sum(len(names) for line in shared for names in codec.decode(line)) <= most_names
+
+
+def test_rows_with_their_own_names_are_read(tmp_path: Path) -> None:
+    """A part of manifest version 2, whose rows all have their names, is read as it was."""
+    (tmp_path / "part-00000.jsonl.gz").write_bytes(content := gzip.compress(codec.encode_lines(NAMED_ROWS)))
+    part = stage_part.Part("part-00000.jsonl.gz", len(NAMED_ROWS), len(content), hashlib.sha256(content).hexdigest())
+    assert [dict(zip(names, values, strict=True)) for names, values in part.rows(tmp_path)] == NAMED_ROWS
+
+
+@pytest.mark.parametrize("line", [b"7", b"[]", b"[[]]\n[0]\n[1]", b'[["a"]]\n[1,2,0]', b'[["a"]]\n[0]', b'["a",null]'])
+def test_lines_of_another_shape_are_damage(tmp_path: Path, line: bytes) -> None:
+    """A changed part whose lines are still JSON is refused as a damaged one."""
+    stage = staged(tmp_path, ROWS)
+    (stage.directory / "part-00000.jsonl.gz").write_bytes(gzip.compress(line + b"\n"))
+    with pytest.raises(StageError, match=r"part-00000\.jsonl\.gz"):
+        list(stage.rows())
 
 
 def test_parts_are_closed_at_their_size(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
-from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
+from airflow_provider_flashpoint.core.devo.lookups.csv_parts import Blocks, CsvPart, parts_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accepted_job
 from airflow_provider_flashpoint.core.devo.lookups.ports import (
@@ -193,7 +193,7 @@ class LookupsClient:
                 "deploy-config": (None, json.dumps({**config, **_CALLS[operation][1]}), "application/json"),
                 "csv": (f"{name}.csv", part.open(), "text/csv"),
             })
-            return encoder, {"Content-Type": encoder.content_type}
+            return Blocks(encoder), {"Content-Type": encoder.content_type}
 
         def send() -> str | None:
             nonlocal operation

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import RowCount, cell, lookup_columns, write_csv
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import RowCount, cell, lookup_columns
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.errors import ConfigurationError
+from tests.csv_file import write_csv
 
 COLUMNS = ("key", "value")
 # Every character that UTF-8 can hold, those that CSV makes something of more often than others.
@@ -48,6 +49,22 @@ def test_texts_come_back_unchanged(rows: list[dict[str, str]]) -> None:
     count, text = written(rows)
     assert [{"key": row["key"], "value": row["value"]} for row in read(text)] == rows
     assert count.rows == len(rows)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abcdef"), TEXTS | st.none() | st.booleans() | st.integers())),
+    st.lists(st.sampled_from("abcdef"), unique=True),
+)
+def test_bytes_are_those_of_the_csv_module(rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """Rows of any names, in any order, become the bytes that Python's csv module writes with all cells quoted."""
+    expected = io.StringIO()
+    writer = csv.writer(expected, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in rows:
+        extra = {name: value for name, value in row.items() if name not in columns}
+        writer.writerow(["", *(cell(row.get(name)) for name in columns), cell(extra or None)])
+    header, _, lines = written(rows, columns)[1].partition(b"\n")
+    assert lines == expected.getvalue().encode()
+    assert header.decode() == ",".join(("key", *columns, "_extra"))
 
 
 @pytest.mark.parametrize(

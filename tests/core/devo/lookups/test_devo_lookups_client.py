@@ -15,7 +15,6 @@ import requests
 from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.jobs import job_id, job_ids, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState
@@ -33,6 +32,7 @@ from sandbox.devo.lookups.jobs import JobAnswers, JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault
+from tests.csv_file import write_csv
 
 COLUMNS = ("KEY", "COLOR")
 UPLOAD = "(POST|PUT) .*/deploy-csv"

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.jobs import job_id, job_ids, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
@@ -24,6 +23,7 @@ from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault
+from tests.csv_file import write_csv
 
 NAME = "Threatintel_Flashpoint_Intelligence_Domain"
 TOKEN = "a-secret-token"

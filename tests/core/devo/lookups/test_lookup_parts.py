@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import parts_of, rows_of
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
 from airflow_provider_flashpoint.errors import RejectedError
 from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
+from tests.csv_file import write_csv
 
 NAME = "Colors"
 ROWS = {f"key {number}": f'multi\nline, "{number}"' for number in range(9)}
@@ -106,7 +106,7 @@ class Uploads:
     def send(self, request: Request) -> requests.Response:
         assert request.data
         encoder, _ = request.data()
-        self.sizes.append(sum(len(piece) for piece in iter(lambda: encoder.read(8192), b"")))
+        self.sizes.append(sum(map(len, encoder)))
         response = requests.Response()
         response._content = json.dumps({"jobId": "1"}).encode()
         return response

@@ -11,7 +11,6 @@ import requests
 from devo_peers import FakeClock
 
 from airflow_provider_flashpoint.core.devo.lookups.api import LookupsClient
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.jobs import is_under_way, job_status
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState
@@ -20,6 +19,7 @@ from airflow_provider_flashpoint.errors import RejectedError, TransientError
 from sandbox.devo.lookups.jobs import JobPlan
 from sandbox.devo.server import DevoServer
 from sandbox.http_service.faults import Fault
+from tests.csv_file import write_csv
 
 NAME = "Colors"
 

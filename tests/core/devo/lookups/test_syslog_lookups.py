@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.connection.syslog_channel import SyslogChannel
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.devo.lookups.syslog import SyslogLookups, control_header, row_lines
 from airflow_provider_flashpoint.errors import ConfigurationError, DeliveryError
 from sandbox.devo.server import DevoServer
 from sandbox.devo.syslog_faults import SyslogFault
+from tests.csv_file import write_csv
 
 NAME = "Threat_Intel"
 STARTED_S = 1700000000.125
