@@ -81,6 +81,11 @@ class TestSchema:
         (error,) = schema_errors({"inputs": {"flashpoint_alert": entry}})
         assert error.startswith(f"inputs.flashpoint_alert.{place}: ")
 
+    @pytest.mark.parametrize(("name", "good"), [("acme", True), ("a" * 64, True), ("a b", False), ("", False)])
+    def test_the_name_of_a_configuration(self, name: str, good: bool) -> None:
+        """The name stands at the top of the file, and an editor marks one that is not allowed."""
+        assert (schema_errors({"name": name, "inputs": {}}) == []) is good
+
     def test_defaults_are_written_as_in_the_file(self) -> None:
         """A span of time has a number as its default."""
         alerts = json.loads(json.dumps(json_schema()))["properties"]["inputs"]["properties"]["flashpoint_alert"]
