@@ -1,7 +1,8 @@
 """``python -m benchmarks.server SETTINGS``: runs the sandboxes in a separate process until standard input ends.
 
 SETTINGS is a JSON object: ``indicators`` is the number to serve, ``latency_s`` the delay of each answer of Flashpoint,
-``syslog_fault`` and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``.
+``syslog_fault`` and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``, and
+without ``keeps_cells`` a lookup counts its rows only.
 
 Prints the addresses as one line of JSON when both are up. Answers each ``begin`` and ``end`` line of standard input
 with the counts since the begin: ``events``, ``rows`` of the lookup, ``lines`` of lookups over syslog, and ``distinct``
@@ -29,7 +30,8 @@ def main() -> None:
     """Serve and answer until standard input ends."""
     settings = json.loads(sys.argv[1])
     flashpoint = FlashpointSettings()
-    sandbox = Sandbox(flashpoint, DevoSettings(job_polls=0))  # pauses between polls are not measured
+    # Pauses between polls are not measured.
+    sandbox = Sandbox(flashpoint, DevoSettings(job_polls=0, keeps_cells=settings.get("keeps_cells", True)))
     day = window()
     count = settings.get("indicators", 0)
     if count:

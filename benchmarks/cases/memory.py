@@ -1,4 +1,7 @@
-"""The steps of a sync with few rows and with many: peak memory stays, and time grows no faster than the rows."""
+"""The steps of a sync with few rows and with many: peak memory stays, and time grows no faster than the rows.
+
+All rows take 0.4 GB of the temporary directory for their stage, and 5.3 GB for the CSV file of the sync.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def _case(name: str, step: str, prepare: Callable[[Work], Measured]) -> Case:
             Bar(f"{step}: peak memory of all rows, MiB", "peak_mib", _ALL, at_most=_MOST_MIB),
             Bar(f"{step}: rate of all rows, of 5 % of them, times", "rate", _ALL, _SOME, at_least=_NO_WORSE),
         ),
-        server={"indicators": _COUNT},
+        server={"indicators": _COUNT, "keeps_cells": False},
         runs=3,
     )  # fmt: skip
 

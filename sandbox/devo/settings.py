@@ -19,6 +19,7 @@ class DevoSettings:
     :param message_column: the column in which queries find an event as it was received.
     :param job_polls: number of polls until a job ends; 0 ends it before the call that made it is answered.
     :param job_answers: the form of the API's answers about jobs.
+    :param keeps_cells: keep the rows of lookups; otherwise only their keys, which take a twentieth of the memory.
     :param memory_bytes: memory for syslog connections; further bytes go to temporary files.
     :param directory: directory of the certificates, which are made if missing; None for a temporary one.
     :param syslog_port: port of the TLS ingestion; 0 takes a free one, here and below.
@@ -31,6 +32,7 @@ class DevoSettings:
     message_column: str = "rawMessage"
     job_polls: int = 3
     job_answers: JobAnswers = field(default_factory=JobAnswers)
+    keeps_cells: bool = True
     memory_bytes: int = 1024**3
     directory: Path | None = None
     syslog_port: int = 0

@@ -28,7 +28,7 @@ class DevoStore:
 
     def __init__(self, settings: DevoSettings) -> None:
         self.tables = DevoTables(settings.memory_bytes)
-        self.lookups = DevoLookups(settings.job_polls)
+        self.lookups = DevoLookups(settings.job_polls, keeps_cells=settings.keeps_cells)
         self.lookup_lines = LookupLines(self.lookups)
         self.tables.on_lookup_line = self.lookup_lines.take
         self.lookups.before_look = self.tables.refresh

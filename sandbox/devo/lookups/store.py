@@ -21,10 +21,12 @@ class DevoLookups:
     """All lookups of the domain.
 
     :param job_polls: number of polls until a job ends; 0 ends it before the call that made it is answered.
+    :param keeps_cells: False keeps only the keys of the rows.
     """
 
-    def __init__(self, job_polls: int = 3) -> None:
+    def __init__(self, job_polls: int = 3, *, keeps_cells: bool = True) -> None:
         self._job_polls = job_polls
+        self._keeps_cells = keeps_cells
         self._lock = threading.RLock()
         self._lookups: dict[str, Lookup] = {}
         self._plans: deque[JobPlan] = deque()
@@ -111,7 +113,7 @@ class DevoLookups:
 
             def read() -> Reading:
                 with upload:
-                    rows = {key: pack(cells) for key, cells in read_rows(config, upload)}
+                    rows = {key: self._packed(cells) for key, cells in read_rows(config, upload)}
                 return Reading(len(rows), lambda: self._put(lookup, operation, config, rows))
 
             return self._start(lookup, operation, read)
@@ -161,6 +163,9 @@ class DevoLookups:
             job.finish()
         return job
 
+    def _packed(self, cells: list[str]) -> bytes:
+        return pack(cells if self._keeps_cells else [])
+
     def _put(self, lookup: Lookup, operation: Operation, config: DeployConfig, rows: dict[str, bytes]) -> None:
         with self._lock:
             lookup.updated_ms = int(time() * 1000)
@@ -177,7 +182,7 @@ class DevoLookups:
         with self._lock:
             rows: dict[str, bytes] = {} if operation != "append" or not lookup.content else lookup.content.rows
             for key, cells in changes:
-                rows.pop(key, None) if cells is None else rows.update({key: pack(cells)})
+                rows.pop(key, None) if cells is None else rows.update({key: self._packed(cells)})
             self._put(lookup, operation, config, rows)
 
 

@@ -54,6 +54,14 @@ def test_inc_adds_changes_and_deletes(lookups: DevoLookups, lines: LookupLines) 
     assert content(lookups) == {"1": "Crimson", "4": "Gold"}
 
 
+def test_a_lookup_may_keep_its_keys_only() -> None:
+    """Without the cells of its rows, a lookup knows its columns and counts its rows."""
+    lookups = DevoLookups(keeps_cells=False)
+    upload(LookupLines(lookups), "FULL", '1,"Red"', '2,"Blue"')
+    assert (lookups["Colors"].count, lookups["Colors"].columns) == (2, ["KEY", "COLOR"])
+    assert lookups["Colors"].rows() == [[], []]
+
+
 @pytest.mark.parametrize("part", ["start", "rows", "end"])
 def test_parts_of_other_connections_do_not_count(lookups: DevoLookups, lines: LookupLines, part: str) -> None:
     """An upload with START, rows or END on another connection loads none of those rows."""
