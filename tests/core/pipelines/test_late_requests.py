@@ -97,8 +97,10 @@ class Scene:
         status: LookupStatus | None = None,
         sleep: Callable[[float], None] = lambda _: None,
         on_lock: Callable[[AttemptLock], None] = lambda _: None,
+        explicit: Window | None = None,
         **http: Any,
     ) -> SyncResult:
+        """Sync the present period, or an explicit window."""
         now, state = self.now, self.state
         session = requests.Session()
         session.auth = BearerAuth(self.devo.settings.api_token)
@@ -118,7 +120,8 @@ class Scene:
             clock=Clock(now=lambda: now),
         )
         settings = SyncSettings(lookup_name=NAME, lookup_key="domain", stage_retention=timedelta(days=1))
-        period = RunPeriod(window=Window(now - FIVE, now), rule="a test", explicit=False, initial_start=START)
+        window, is_explicit = explicit or Window(now - FIVE, now), explicit is not None
+        period = RunPeriod(window=window, rule="a test", explicit=is_explicit, initial_start=START)
         initial = state.status if state else LookupStatus.NEW
         return sync(None, LookupProgress(state, status or initial), period, ports, settings)
 
