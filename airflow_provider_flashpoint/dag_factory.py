@@ -28,7 +28,7 @@ from airflow_provider_flashpoint.config import (
     load_collector_configs,
 )
 from airflow_provider_flashpoint.config.lookups import task_names
-from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings
+from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings, StreamSettings
 from airflow_provider_flashpoint.config.shape import FEEDS, dag_id
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
@@ -112,9 +112,8 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
     params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
     types = [lookup.indicator_type for lookup in config.lookups]
-    with _dag(
-        INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params, indicator_types=types
-    ) as setup:
+    checked = {"indicator_types": types, "filters": _filters(*config.lookups)}
+    with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params, **checked) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(types)
         for lookup in config.lookups:
@@ -134,14 +133,14 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
 def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
     doc = _ALERT_DOC.format(tag=config.tag)
-    query_tag = config.tag if config.verify is Verify.QUERY else None
-    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=_WINDOW_PARAMS, query_tag=query_tag) as setup:
+    checked = {"query_tag": config.tag if config.verify is Verify.QUERY else None, "filters": _filters(config)}
+    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=_WINDOW_PARAMS, **checked) as setup:
         settings = {**config.arguments(SourceSettings, AlertSettings), **_stream_arguments(config, name)}
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
             feed = getattr(config, kind)
             if feed:
-                streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": feed.verify.value}
+                streams[kind] = {"tag": feed.tag, "path": feed.path, "verify": feed.verify.value, "filters": None}
         for kind, own in streams.items():
             setup >> PullAlertsOperator(
                 task_id=f"pull_{kind}",
@@ -150,6 +149,11 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
                 **settings | own,
             )
     return setup.dag
+
+
+def _filters(*streams: StreamSettings) -> list[Any]:
+    """Return the filters of the streams that have some."""
+    return [found for stream in streams if (found := stream.arguments(StreamSettings)["filters"])]
 
 
 def _stream_arguments(config: InputConfig, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -57,7 +57,23 @@ def _argument(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [_argument(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _argument(item) for key, item in value.items()}
     return value.to_dict() if isinstance(value, ObfuscationRule) else value
+
+
+class Verify(StrEnum):
+    """The proof that Devo has an event: the confirmation of its transport, or a query that finds it."""
+
+    CONFIRM = "confirm"
+    QUERY = "query"
+
+
+class OnRerun(StrEnum):
+    """What a rerun does with events that Devo has confirmed."""
+
+    SKIP = "skip"
+    RESEND = "resend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +177,14 @@ Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
     Allowed(f"a time in ISO 8601 from {_YEARS[0]} to {_YEARS[-1]}, such as 2026-02-07T00:00:00Z"),
+]
+_FilterValue = Annotated[
+    str, StringConstraints(strip_whitespace=True), _PRINTABLE, AfterValidator(_no_template), _DIGITS
+]
+Filters = Annotated[
+    dict[str, _FilterValue | tuple[_FilterValue, ...]],
+    Field(min_length=1),
+    Allowed("filters and their texts, such as {score: malicious, tags: [apt, ransomware]}, without {{"),
 ]
 # A configuration's name ends the ids of its DAGs and is a tag of them.
 ConfigName = Annotated[

@@ -7,7 +7,6 @@ documentation and the JSON schema for editors. Nothing here reads a file.
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, Field
@@ -18,17 +17,20 @@ from airflow_provider_flashpoint.config.fields import (
     ConnId,
     Count,
     Environment,
+    Filters,
     Flag,
     IndicatorType,
     Instant,
     LookupKey,
     LookupName,
+    OnRerun,
     Settings,
     Span,
     StagingUri,
     Tag,
     Text,
     UrlPath,
+    Verify,
 )
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
@@ -53,20 +55,6 @@ _WEEK_S = 7 * _DAY_S
 _MAX_REJECTS = 1_000_000_000
 
 
-class Verify(StrEnum):
-    """The proof that Devo has an event: the confirmation of its transport, or a query that finds it."""
-
-    CONFIRM = "confirm"
-    QUERY = "query"
-
-
-class OnRerun(StrEnum):
-    """What a rerun does with events that Devo has confirmed."""
-
-    SKIP = "skip"
-    RESEND = "resend"
-
-
 class StartSettings(Settings):
     """The start of a stream."""
 
@@ -81,6 +69,13 @@ class StreamSettings(StartSettings):
     """Settings of any stream."""
 
     heal_gaps: Flag = Field(True, description="After a pause of the DAG, read from the checkpoint of the stream on.")
+    filters: Filters | None = Field(
+        None,
+        description="Which records to read. Indicators: `query` on `legacy` and `ignite_v1`; `score` (the lowest), "
+        "`tags`, `sources`, `actors`, `malware`, `mitre_attack_ids`, `cidr` on `ignite_v2`. Alerts of Ignite: "
+        "`status`, `origin`, `sources`, `tags`. A list reads what has one of its values; `score`, `cidr`, `query`, "
+        "`status` and `origin` take one value.",
+    )
 
 
 class LookupSyncSettings(Settings):

@@ -11,6 +11,7 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
@@ -90,14 +91,22 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         session.headers.update(self.default_headers | (headers or {}))
         return self._configure_session_from_mount_adapters(session)
 
-    def check(self, data_set: DataSet, *, types: Iterable[str] = (), **options: Any) -> str:
+    def check(
+        self,
+        data_set: DataSet,
+        *,
+        types: Iterable[str] = (),
+        filters: Iterable[Mapping[str, FilterValue]] = (),
+        **options: Any,
+    ) -> str:
         """Make the cheapest authenticated request of ``data_set``; return a sentence, or raise why it failed.
 
         :param types: types of records that the API generation must have.
+        :param filters: filters that it must accept.
         :param options: as for `client`.
         """
         client = self.client(**options)
-        client.check(data_set, types=types)
+        client.check(data_set, types=types, filters=filters)
         return f"Flashpoint answers, and the token is good (api {client.api})."
 
     def test_connection(self) -> tuple[bool, str]:

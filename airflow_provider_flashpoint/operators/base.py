@@ -51,12 +51,14 @@ class WindowedOperator(BaseOperator):
     :param lag: how much earlier than the window reading begins, for records that reach the index late.
     :param heal_gaps: begin at the stored checkpoint if that lies before the window, as after a pause of the DAG.
     :param page_size: records in a page; by default that of the connection, or else of the endpoint.
+    :param filters: (templated) which records to read, by the filters of the API generation, such as
+        ``{"score": "malicious"}``; some take a list.
     :param obfuscation: values to hide, each ``{"path": ..., "action": ...}`` as in the configuration file: keys joined
         by dots, or a list of them, and ``hash``, ``mask`` or ``drop``.
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
     """
 
-    template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id", "start", "end", "staging_uri")
+    template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id", "start", "end", "filters", "staging_uri")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class WindowedOperator(BaseOperator):
         initial_start_time: datetime | str | None = None,
         heal_gaps: bool = True,
         page_size: int | None = None,
+        filters: Mapping[str, str | Sequence[str]] | None = None,
         obfuscation: Sequence[Mapping[str, Any]] | None = None,
         staging_uri: str | None = None,
         **kwargs: Any,
@@ -84,6 +87,7 @@ class WindowedOperator(BaseOperator):
         self.lag = lag
         self.heal_gaps = heal_gaps
         self.page_size = page_size
+        self.filters = filters
         self.obfuscation = obfuscation
         self.staging_uri = staging_uri
         self._is_killable = False
@@ -176,10 +180,11 @@ class WindowedOperator(BaseOperator):
 
         hook = FlashpointHook(self.flashpoint_conn_id)
         client = hook.client(page_size=self.page_size, **client_options)
+        source = client.source(data_set, record_type=record_type, path=path, filters=self.filters)
         return OpenSource(
-            client.source(data_set, record_type=record_type, path=path),
+            source,
             Obfuscator(rules, secret=hook.settings().obfuscation_secret),
-            Origin(api=client.api.value, filters={}),
+            Origin(api=client.api.value, filters=source.endpoint.filter_texts(self.filters or {})),
         )
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:

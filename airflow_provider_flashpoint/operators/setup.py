@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -17,12 +17,13 @@ class SetupOperator(BaseOperator):
     :param module: the collector's name of the service, ``flashpoint_indicator`` or ``flashpoint_alert``.
     :param data_set: the data set that the service reads, ``indicators`` or ``alerts``.
     :param indicator_types: (templated) the types that the service reads, which the API generation must have.
+    :param filters: (templated) the filters of the streams, which the API generation must accept.
     :param query_tag: the table whose events are verified by a query; None where none are.
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param devo_conn_id: (templated) the connection to Devo.
     """
 
-    template_fields: Sequence[str] = ("indicator_types", "flashpoint_conn_id", "devo_conn_id")
+    template_fields: Sequence[str] = ("indicator_types", "filters", "flashpoint_conn_id", "devo_conn_id")
     ui_color = "#eeeeee"
 
     def __init__(
@@ -31,6 +32,7 @@ class SetupOperator(BaseOperator):
         module: str,
         data_set: str,
         indicator_types: Sequence[str] = (),
+        filters: Sequence[Mapping[str, str | Sequence[str]]] = (),
         query_tag: str | None = None,
         flashpoint_conn_id: str = "flashpoint_default",
         devo_conn_id: str = "devo_default",
@@ -40,6 +42,7 @@ class SetupOperator(BaseOperator):
         self.module = module
         self.data_set = data_set
         self.indicator_types = indicator_types
+        self.filters = filters
         self.query_tag = query_tag
         self.flashpoint_conn_id = flashpoint_conn_id
         self.devo_conn_id = devo_conn_id
@@ -53,7 +56,7 @@ class SetupOperator(BaseOperator):
         with translated_errors(as_setup_error):
             self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
-            FlashpointHook(self.flashpoint_conn_id).check(data_set, types=self.indicator_types)
+            FlashpointHook(self.flashpoint_conn_id).check(data_set, types=self.indicator_types, filters=self.filters)
             devo = DevoHook(self.devo_conn_id)
             if data_set is DataSet.INDICATORS:
                 devo.check_lookups()

@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from sandbox.flashpoint.index import Order
+from sandbox.flashpoint.index import Order, Selection
 from sandbox.flashpoint.query import Parameters
 from sandbox.flashpoint.scroll import Scrolls
 from sandbox.flashpoint.settings import FlashpointSettings
@@ -23,7 +23,7 @@ LEGACY_INDICATORS = "/api/v4/indicators"
 INDICATORS_V1 = "/technical-intelligence/v1"
 _ALERTS = "/api/alerting/v1/alerts"
 _INDICATOR_PARAMETERS = (
-    "types", "updated_since", "updated_until", "sort_timestamp", "limit", "skip", "scroll",
+    "types", "updated_since", "updated_until", "sort_timestamp", "limit", "skip", "scroll", "query",
 )  # fmt: skip
 _ALERT_PARAMETERS = ("since", "until", "size", "scroll_id")
 
@@ -88,6 +88,10 @@ class AttributeIndicators:
         selection = self._store.select_indicators(
             types, parameters.moment("updated_since"), parameters.moment("updated_until")
         )
+        if text := parameters.text("query").strip('"').lower().encode():
+            # The service reads it as Lucene; here it is a text that a document contains.
+            keys = [key for key in selection.walk("asc") if text in self._store.indicators.body(key).lower()]
+            selection = Selection([(keys, 0, len(keys))])
         headers = {TOTAL_HITS: str(len(selection))} if self._settings.total_hits_header else {}
         if parameters.choice("scroll", "False", ("True", "true", "False", "false")).lower() == "true":
             if "skip" in parameters:

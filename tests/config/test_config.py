@@ -25,7 +25,8 @@ from airflow_provider_flashpoint.config import (
     load_collector_config,
     parse_collector_config,
 )
-from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput
+from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput, LookupConfig
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "dags" / "flashpoint_collector.yaml"
 DOMAIN = {"domain": {"lookup_key": "value.domain"}}
@@ -313,3 +314,19 @@ def test_reading_a_configuration_imports_nothing_of_airflow() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=EXAMPLE.parents[1]
     )
     assert run.stdout.strip() == "set()"
+
+
+def test_filters() -> None:
+    """Filters of the service are those of each lookup without its own, and reach the tasks as plain values."""
+    lookups = [{"ipv4": {"lookup_key": "value"}}, {"url": {"lookup_key": "value", "filters": {"tags": ["a", 7]}}}]
+    services = {"indicators": {"lookups": lookups, "filters": {"score": "malicious"}}}
+    found = indicators({"services": services}).lookups
+    first, second = (lookup.arguments(LookupConfig)["filters"] for lookup in found)
+    assert (first, second) == ({"score": "malicious"}, {"tags": ["a", "7"]})
+
+
+@pytest.mark.parametrize("wrong", ["malicious", ["x"], {}, {"score": ""}, {"score": {"a": 1}}, {"tags": ["{{ x }}"]}])
+def test_wrong_filters(wrong: Any) -> None:
+    """Filters are a mapping of names to a text or several, which are no templates."""
+    with pytest.raises(ConfigurationError, match=r"filters: .* is not allowed; give filters and their texts"):
+        alerts({"services": {"alerts": {"filters": wrong}}})

@@ -85,3 +85,17 @@ def test_a_type_of_another_generation_fails_the_pull(world: IgniteWorld) -> None
     world.read_by("ignite_v2")
     with pytest.raises(Exception, match=r"PullError 101: .* no indicators of type ip-dst with api ignite_v2\."):
         world.lookup("devo_acme", "flashpoint_two", indicator_type="ip-dst")
+
+
+def test_filters_of_a_lookup_and_of_the_alerts(world: IgniteWorld) -> None:
+    """Filters of an operator choose what is read, and its state names them."""
+    world.read_by("ignite_v2")
+    wanted = {"indicator_type": "ipv4", "lookup_key": "value", "filters": {"score": "suspicious"}}
+    world.lookup("devo_acme", "flashpoint_two", **wanted)
+    documents = [each for each in indicators_v2(1, COUNT, START, START + PERIOD) if each["type"] == "ipv4"]
+    wanted_scores = ("malicious", "suspicious")
+    assert world.rows("devo_acme") == sum(each["score"]["value"] in wanted_scores for each in documents)
+    sent = world.alerts("devo_acme", "flashpoint_two", filters={"status": "flagged"})["sent"]
+    assert 0 < sent < COUNT
+    states = [json.loads(state)["filters"] for state in world.variables.values()]
+    assert sorted(map(str, states)) == ["{'score': 'suspicious'}", "{'status': 'flagged'}"]

@@ -66,3 +66,11 @@ def test_types_of_another_generation_fail_the_setup(sandbox: Sandbox, monkeypatc
     SetupOperator(**arguments, indicator_types=["ipv4", "file"]).execute({})
     with pytest.raises(Exception, match=r"of type ip-dst, sha256 with api ignite_v2\. Its types are domain"):
         SetupOperator(**arguments, indicator_types=["ip-dst", "domain", "sha256"]).execute({})
+
+
+def test_filters_that_the_generation_does_not_accept_fail_the_setup(sandbox: Sandbox) -> None:
+    """A filter that the API generation of the connection does not have fails the setup, with those that there are."""
+    arguments = {"task_id": "setup", "module": "flashpoint_indicator", "data_set": "indicators"}
+    SetupOperator(**arguments, filters=[{"query": "acme"}]).execute({})
+    with pytest.raises(Exception, match=r"'score' is not a filter of .* allowed are: query"):
+        SetupOperator(**arguments, filters=[{"query": "acme"}, {"score": "malicious"}]).execute({})

@@ -1,4 +1,4 @@
-"""Names of the API generations and data sets. Light, since every process of Airflow loads them with the connections."""
+"""Names of API generations, data sets and types. Light, since every process of Airflow loads them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ class DataSet(StrEnum):
 EVENT_DATA_SETS = tuple(data_set for data_set in DataSet if data_set is not DataSet.INDICATORS)
 """The data sets that are delivered as events; indicators become lookups."""
 
+
+MISP_TYPES = (
+    "AS", "attachment", "authentihash", "btc", "campaign-name", "comment", "cookie", "domain", "email", "email-dst",
+    "email-src", "email-src-display-name", "email-subject", "filename", "first-name", "float", "github-username",
+    "hostname", "imphash", "ip-dst", "ip-dst|port", "ip-src", "ip-src|port", "link", "malware-sample", "md5", "mutex",
+    "other", "pattern-in-file", "pattern-in-memory", "pdb", "port", "regkey", "regkey|value", "sha1", "sha256",
+    "sha512", "size-in-bytes", "snort", "ssdeep", "target-external", "target-machine", "target-org", "text",
+    "threat-actor", "twitter-id", "uri", "url", "user-agent", "whois-creation-date", "whois-registrant-email",
+    "whois-registrant-name", "whois-registrant-phone", "whois-registrar", "x509-fingerprint-md5",
+    "x509-fingerprint-sha1", "x509-fingerprint-sha256", "yara",
+)  # fmt: skip
+"""The types of MISP that are known: of indicators of legacy and of version 1, which may have others too."""
+
+IGNITE_TYPES = ("domain", "extracted_config", "file", "ipv4", "ipv6", "url")
+"""The types of indicators of version 2."""
 
 _HOSTS = {"fp.tools": Api.LEGACY, "api.flashpoint.io": Api.IGNITE_V2}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, check_types, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 
@@ -44,7 +44,7 @@ class FlashpointClient:
         *,
         record_type: str | None = None,
         path: str | None = None,
-        filters: Mapping[str, Any] | None = None,
+        filters: Mapping[str, FilterValue] | None = None,
     ) -> HttpSource:
         """Return the source of a data set; nothing is requested yet.
 
@@ -59,13 +59,18 @@ class FlashpointClient:
         selection = endpoint.selection(record_type, filters or {})
         return HttpSource(self.http, endpoint, selection, requests_in_flight=self.requests_in_flight)
 
-    def check(self, data_set: DataSet, *, types: Iterable[str] = ()) -> None:
+    def check(
+        self, data_set: DataSet, *, types: Iterable[str] = (), filters: Iterable[Mapping[str, FilterValue]] = ()
+    ) -> None:
         """Make the cheapest authenticated request of a data set; return when it is accepted.
 
         :param types: types of records that the API generation must have.
+        :param filters: filters that it must accept.
         :raises: the errors of `HttpClient`, MalformedPageError, or ConfigurationError as `source`.
         """
         check_types(self.api, data_set, types)
         endpoint = self.endpoint(data_set)
+        for each in filters:
+            endpoint.filter_texts(each)
         request = Request("GET", endpoint.path, params={endpoint.size_parameter: 1})
         self.source(data_set).read(request, records_key=endpoint.records_key)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.cursor import Cursor
+from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
 from airflow_provider_flashpoint.core.flashpoint.keyset import Keyset
 from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Record
@@ -37,7 +38,7 @@ class Endpoint:
     :param type_parameter: selects records of one type; None where records have no type.
     :param types: the types of records.
     :param has_further_types: whether records may have types that are not known here.
-    :param filters: the request parameters of filters, by the names of the filters in the configuration.
+    :param filters: the filters, by their names in the configuration.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
 
@@ -57,7 +58,7 @@ class Endpoint:
     type_parameter: str | None = None
     types: tuple[str, ...] = ()
     has_further_types: bool = False
-    filters: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -83,22 +84,21 @@ class Endpoint:
         times = dict(zip(self.window_parameters, bounds, strict=True))
         return {**times, self.size_parameter: self.page_size, **self.fixed_parameters}
 
-    def selection(self, record_type: str | None, filters: Mapping[str, Any]) -> dict[str, Any]:
+    def selection(self, record_type: str | None, filters: Mapping[str, FilterValue]) -> dict[str, Any]:
         """Return the request parameters that select records of one type and by filters.
 
-        :raises ConfigurationError: a filter does not exist here, or its value is not a text.
+        :raises ConfigurationError: a filter does not exist here, or its value is not allowed.
         """
         selection: dict[str, Any] = {}
         if self.type_parameter and record_type:
             selection[self.type_parameter] = record_type
-        for name, value in filters.items():
-            if name not in self.filters:
-                allowed = ", ".join(sorted(self.filters)) or "none"
-                raise ConfigurationError(f"{name!r} is not a filter of {self.path}; allowed are: {allowed}.")
-            if not isinstance(value, str):
-                raise ConfigurationError(f"The filter {name} of {self.path} is {value!r}; it must be of type str.")
-            selection[self.filters[name]] = value
+        for name, text in self.filter_texts(filters).items():
+            selection[self.filters[name].parameter] = text
         return selection
+
+    def filter_texts(self, filters: Mapping[str, FilterValue]) -> dict[str, str]:
+        """Return the values of filters as requests have them, by the names of the filters; errors as `selection`."""
+        return filter_texts(self.filters, filters, place=self.path)
 
     def id_of(self, record: Record) -> Id | None:
         """Return the id of a record, None where it has none."""
@@ -108,18 +108,6 @@ class Endpoint:
         """Return the identity of a record: its id, or all of it where it has none."""
         found = self.id_of(record)
         return found if isinstance(found, str) else codec.encode(found or record)
-
-
-_MISP_TYPES = (
-    "AS", "attachment", "authentihash", "btc", "campaign-name", "comment", "cookie", "domain", "email", "email-dst",
-    "email-src", "email-src-display-name", "email-subject", "filename", "first-name", "float", "github-username",
-    "hostname", "imphash", "ip-dst", "ip-dst|port", "ip-src", "ip-src|port", "link", "malware-sample", "md5", "mutex",
-    "other", "pattern-in-file", "pattern-in-memory", "pdb", "port", "regkey", "regkey|value", "sha1", "sha256",
-    "sha512", "size-in-bytes", "snort", "ssdeep", "target-external", "target-machine", "target-org", "text",
-    "threat-actor", "twitter-id", "uri", "url", "user-agent", "whois-creation-date", "whois-registrant-email",
-    "whois-registrant-name", "whois-registrant-phone", "whois-registrar", "x509-fingerprint-md5",
-    "x509-fingerprint-sha1", "x509-fingerprint-sha256", "yara",
-)  # fmt: skip
 
 
 def _attributes(base: str) -> Endpoint:
@@ -142,13 +130,14 @@ def _attributes(base: str) -> Endpoint:
         time_field=None,
         version_fields=("header_.indexed_at", "header_.observed_at", "timestamp"),
         type_parameter="types",
-        types=_MISP_TYPES,
+        types=MISP_TYPES,
         has_further_types=True,
-        filters={"query": "query"},
+        filters={"query": Filter("query")},
         raw_lists=True,
     )
 
 
+_LIST_FILTERS_V2 = ("tags", "sources", "actors", "malware", "mitre_attack_ids")
 _NOTIFICATIONS = Endpoint(
     path="/alert-management/v1/notifications",
     paginator=Cursor(parameter="cursor", time_field="created_at"),
@@ -160,6 +149,12 @@ _NOTIFICATIONS = Endpoint(
     fixed_parameters={"sort": "created_at:asc"},
     id_field="id",
     time_field="created_at",
+    filters={
+        "status": Filter("status", choices=("archived", "flagged", "sent", "deleted", "none")),
+        "origin": Filter("origin", choices=("searches", "assets", "analyst-team", "vuln-alerting")),
+        "sources": Filter("sources", is_list=True),
+        "tags": Filter("tags", is_list=True),
+    },
 )
 
 _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
@@ -183,7 +178,12 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         time_field=None,
         version_fields=("modified_at",),
         type_parameter="ioc_types",
-        types=("domain", "extracted_config", "file", "ipv4", "ipv6", "url"),
+        types=IGNITE_TYPES,
+        filters={
+            "score": Filter("min_score", choices=("informational", "suspicious", "malicious")),
+            "cidr": Filter("cidr_range"),
+            **{name: Filter(name, is_list=True) for name in _LIST_FILTERS_V2},
+        },
         raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
