@@ -1,8 +1,8 @@
 """Fail each test that leaks a secret or a body: in a log of any level, in its output, or in a log file it leaves.
 
-Secrets are the tokens that a client of this package received, the tokens of the sandbox, and texts that look like a
-key, a credential in a header or an address, an event, or a Flashpoint record. Log records are searched when they are
-created, so no handler or capture can hide them.
+Secrets are the tokens that a client of this package received, the tokens of the sandbox (in every form in which a
+service may write them), and texts that look like a key, a credential in a header or an address, an event, or a
+Flashpoint record. Log records are searched when they are created, so no handler or capture can hide them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.core.devo.events import http as devo_http
 from airflow_provider_flashpoint.core.http import client as http
 from sandbox.devo.settings import DevoSettings
 from sandbox.flashpoint.settings import FlashpointSettings
+from tests.secret_forms import forms_of
 
 _SHORTEST_TOKEN = 8  # a shorter one may be a word
 _SHAPES = re.compile(
@@ -75,10 +76,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def secrets_in(text: str, where: str) -> list[str]:
     """Return a description of each secret or body in ``text``. It does not repeat the secret."""
-    found = [f"a token {where}" for token in _tokens if token in text]
+    found = [f"a token {where}" for token in _tokens if any(form in text for form in _forms_of(token))]
     if shape := _SHAPES.search(text):
         found.append(f"{shape[0][:12]!r} {where}")
     return found
+
+
+@functools.cache
+def _forms_of(token: str) -> frozenset[str]:
+    return frozenset(form.strip("'\"") for form in forms_of(token).values())
 
 
 def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:

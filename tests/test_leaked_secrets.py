@@ -8,6 +8,8 @@ import leaked_secrets
 import pytest
 
 from airflow_provider_flashpoint.core.http.client import BearerAuth
+from sandbox.flashpoint.settings import FlashpointSettings
+from tests.secret_forms import forms_of
 
 LINE_OF_A_KEY = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgN0d1bmFuZGVyZXI1"
 
@@ -35,6 +37,13 @@ def test_shape_of_a_secret_is_found(text: str) -> None:
 def test_harmless_text_passes(text: str) -> None:
     """Masked tokens, digests and field names are not secrets."""
     assert leaked_secrets.secrets_in(text, "here") == []
+
+
+@pytest.mark.parametrize("form", list(forms_of("x")))
+def test_every_form_of_a_token_is_found(form: str) -> None:
+    """A token is found in each form, inside other text."""
+    token = FlashpointSettings().token
+    assert leaked_secrets.secrets_in(f"before {forms_of(token)[form]} after", "here")[0] == "a token here"
 
 
 def test_log_records_are_searched_without_any_handler() -> None:

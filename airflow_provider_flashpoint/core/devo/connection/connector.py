@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
@@ -110,11 +110,11 @@ class Connector:
 
 def _expired_text(tls: ssl.SSLContext | None) -> str:
     """Return what may be expired: OpenSSL does not tell which certificate between the server and its authority is."""
-    held = tls.get_ca_certs() if tls else []
+    held: list[dict[str, Any]] = tls.get_ca_certs() if tls else []
     names = [
-        str(dict(each for names in certificate["subject"] for each in names).get("commonName", "one without a name"))
+        dict(each for names in certificate["subject"] for each in names).get("commonName", "one without a name")
         for certificate in held
-        if ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time()
+        if ssl.cert_time_to_seconds(certificate["notAfter"]) < time.time()
     ]
     if not names:
         return "the server's certificate is expired, or the clock of this machine is wrong."
