@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_flashpoint.config.fields import OnRerun, Verify
 from airflow_provider_flashpoint.config.load import (
     collector_config_path,
     load_collector_config,
@@ -19,8 +20,6 @@ from airflow_provider_flashpoint.config.model import (
     InputConfig,
     KeywordFeed,
     LookupConfig,
-    OnRerun,
-    Verify,
 )
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.staging import prunes
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.config.fields import OnRerun, Verify
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_ALERT_LAG,
     DEFAULT_LEDGER_RETENTION,
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
     DEFAULT_VERIFY_TIMEOUT,
-    OnRerun,
-    Verify,
 )
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
 from airflow_provider_flashpoint.core.run_window import RunWindow
