@@ -10,83 +10,28 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.foreign_text import logger
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
-from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+from airflow_provider_flashpoint.core.pipelines.pull import pull
+from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
-from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.newest import RowKey
 from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployment
 from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of
-from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus, Origin
+from airflow_provider_flashpoint.core.staging.storage import uri_of
+from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
+
+__all__ = ["SyncPorts", "SyncResult", "SyncSettings", "sync"]
 
 _ADOPTED = "adopted"  # the build of a ledger that may lack rows of its lookup
 
 _log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSettings(PullSettings):
-    """Options of a sync, and of its pull if the given stage is not enough.
-
-    :param lookup_key: the flattened name whose value is the key of the lookup.
-    :param columns: the columns besides the key, None for those discovered when the lookup is built.
-    :param max_columns: how many columns are discovered at most, the key included.
-    :param initial_status: the status of a lookup that has no state.
-    :param obfuscation: the rules that a given stage must have been pulled with.
-    :param origin: the API generation and the filters of the source.
-    """
-
-    lookup_name: str
-    lookup_key: str
-    columns: Sequence[str] | None = None
-    max_columns: int = MOST_NAMES
-    initial_status: LookupStatus = LookupStatus.NEW
-    obfuscation: Sequence[ObfuscationRule] = ()
-    origin: Origin = field(default_factory=Origin)
-    run_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPorts(PullPorts):
-    """Everything that a sync works on, also when it pulls.
-
-    :param ledger_of: returns the ledger of one build of the lookup.
-    :param open_path: returns the path of an address in the staging storage.
-    :param save_state: saves the state and returns whether that succeeded.
-    """
-
-    lookups: Lookups
-    ledger_of: Callable[[str], LookupLedger]
-    attempt_lock: AttemptLock
-    open_path: Callable[[str], StoragePath]
-    save_state: Callable[[LookupState], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncResult:
-    """The decisions and results of a sync.
-
-    ``status`` is the one before the deployment, ``state`` the one after. ``deployment`` is None if nothing was found to
-    build the lookup from.
-    """
-
-    run_window: RunWindow
-    status: LookupStatus
-    state: LookupState
-    deployment: Deployment | None = None
-    summary: DeploymentSummary = field(default_factory=DeploymentSummary)
-    rejected_uri: str = ""
 
 
 def sync(
