@@ -6,7 +6,6 @@ while another job runs on the lookup. Until the job ends, and where it fails, th
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,16 +13,10 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
-from airflow_provider_flashpoint.core.devo.lookups.csv_parts import Blocks, CsvPart, parts_of
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
+from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart, parts_of
+from airflow_provider_flashpoint.core.devo.lookups.form import deploy_config, deploy_form
 from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accepted_job
-from airflow_provider_flashpoint.core.devo.lookups.ports import (
-    COLUMN_TYPES,
-    BeforeSending,
-    Operation,
-    check_lookup_name,
-    check_types,
-)
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation, check_lookup_name
 from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatch
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.foreign_text import logger
@@ -42,13 +35,6 @@ _MAY_EXIST = (400, 409)
 
 _log = logger(__name__)
 
-# The method of the call, and its configuration beyond the columns.
-_CALLS: dict[Operation, tuple[str, dict[str, Any]]] = {
-    Operation.CREATE: ("POST", {}),
-    Operation.REPLACE: ("PUT", {}),
-    Operation.APPEND: ("PUT", {"append": True}),
-    Operation.DELETE: ("PUT", {"append": True, "contribution": {"type": "del"}}),
-}
 _AFTER_FIRST_PART = {Operation.CREATE: Operation.APPEND, Operation.REPLACE: Operation.APPEND}
 
 
@@ -138,7 +124,7 @@ class LookupsClient:
         :raises RejectedError: Devo refused the call, or the job failed; the message has Devo's reason.
         :raises TransientError: the time is up; the job may still succeed.
         """
-        config = _deploy_config(columns, key, types or {})
+        config = deploy_config(columns, key, types or {})
         parts = parts_of(csv_file, self._max_csv_bytes)
         for number, part in enumerate(parts, 1):
             left = "The old content stays." if number == 1 else "The earlier parts are deployed: deploy all again."
@@ -186,20 +172,12 @@ class LookupsClient:
     ) -> str | None:
         """Send a part, and return the id of the job that Devo started, if it names one."""
 
-        def body() -> tuple[Any, Mapping[str, str]]:
-            from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
-
-            encoder = MultipartEncoder({
-                "deploy-config": (None, json.dumps({**config, **_CALLS[operation][1]}), "application/json"),
-                "csv": (f"{name}.csv", part.open(), "text/csv"),
-            })
-            return Blocks(encoder), {"Content-Type": encoder.content_type}
-
         def send() -> str | None:
             nonlocal operation
-            method, path = _CALLS[operation][0], f"{self._path(name)}/deploy-csv"
+            method, path = "POST" if operation is Operation.CREATE else "PUT", f"{self._path(name)}/deploy-csv"
+            form = partial(deploy_form, name, config, part, operation)
             try:
-                request = Request(method, path, data=body, accept=_ACCEPTED, before=before_sending)
+                request = Request(method, path, data=form, accept=_ACCEPTED, before=before_sending)
                 return accepted_job(self._http.send(request).content)
             except RejectedError as error:
                 if operation is not Operation.CREATE or error.status not in _MAY_EXIST or self.exists(name) is False:
@@ -248,14 +226,3 @@ TRANSPORT = Transport(
     shown_by="token",
     ready=lambda settings: f"ready in the domain {settings.domain}.",
 )
-
-
-def _deploy_config(columns: Sequence[str], key: str, types: Mapping[str, str]) -> dict[str, Any]:
-    check_types(types)
-    return {
-        "columns": [
-            {"name": name, "type": COLUMN_TYPES[types.get(name, "str")]} for name in lookup_columns(columns, key)
-        ],
-        "hasHeader": True,
-        "key": {"type": "column", "column": key},
-    }

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
-
-_SEND_BYTES = 1 << 18
+from typing import IO
 
 
 def rows_of(file: IO[bytes]) -> Iterator[bytes]:
@@ -66,19 +61,6 @@ class PartReader:
             self._left -= len(rest)
             data += rest
         return data
-
-
-class Blocks:
-    """A body that is sent in larger blocks than http.client's own 16 KiB, each of which costs time."""
-
-    def __init__(self, body: MultipartEncoder) -> None:
-        self._body = body
-
-    def __len__(self) -> int:
-        return int(self._body.len)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self._body.read(_SEND_BYTES), b"")
 
 
 def parts_of(file: IO[bytes], max_bytes: int) -> list[CsvPart]:
