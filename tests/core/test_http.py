@@ -25,6 +25,7 @@ from airflow_provider_flashpoint.errors import (
     RateLimitedError,
     RejectedError,
     ServerError,
+    SupersededError,
     TransientError,
 )
 from sandbox.http_service.faults import Fault
@@ -157,6 +158,30 @@ def test_retry_after_beyond_budget(requests_mock: Mocker, waits: Waits) -> None:
     with pytest.raises(RateLimitedError) as raised:
         waits.client(retry_budget_s=300).send(Request("GET", "/x"))
     assert (raised.value.retry_after_s, waits) == (3600.0, [])
+
+
+@pytest.mark.parametrize("sent", range(5))
+def test_each_attempt_asks_first_with_the_failure_before(requests_mock: Mocker, waits: Waits, sent: int) -> None:
+    """The caller is asked before each attempt, and its refusal ends the request at once, however transient."""
+    answers = [
+        {"status_code": 503},
+        {"exc": requests.ReadTimeout},
+        {"status_code": 429},
+        {"text": "cut", "status_code": 502},
+    ]
+    requests_mock.get(f"{BASE}/x", [*answers, {}])
+    failures: list[BaseException | None] = []
+
+    def before(failure: BaseException | None) -> None:
+        failures.append(failure)
+        if len(failures) > sent:
+            raise SupersededError("Another attempt has started.")
+
+    with pytest.raises(SupersededError):
+        waits.client().send(Request("GET", "/x", before=before))
+    kinds = [type(None), ServerError, NetworkError, RateLimitedError, ServerError]
+    assert [type(failure) for failure in failures] == kinds[: sent + 1]
+    assert requests_mock.call_count == sent
 
 
 @pytest.mark.parametrize(
