@@ -143,6 +143,17 @@ def test_a_broken_query_repeats_the_token(echo: Echo, leaves: Callable[..., str]
         assert shows(leaves(lambda query=query: list(query)), TOKEN) == []
 
 
+def test_a_count_of_a_query_repeats_the_token(echo: Echo) -> None:
+    """A text in place of a number is shown by no cause of the error."""
+    for form in FORMS.values():
+        lines = [{"m": {"id": {"index": 0}, "events": {"index": 1}}}, {"d": ["id", form]}]
+        echo.answer = Response(200, {}, b"\n".join(json.dumps(line).encode() for line in lines))
+        query = QueryClient(echo.client()).id_counts("my.app.x", "id", since=datetime.now(UTC))
+        with pytest.raises(FlashpointProviderError) as raised:
+            list(query)
+        assert shows("".join(traceback.format_exception(raised.value)), TOKEN) == []
+
+
 def test_the_http_ingestion_repeats_the_token(echo: Echo, leaves: Callable[..., str]) -> None:
     """The token in the address of the HTTP ingestion is shown by no error, cause or log of the libraries."""
     http = ingestion_client(echo.url, TOKEN)

@@ -141,4 +141,4 @@ def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iter
     except urllib3.exceptions.HTTPError as error:
         raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from harmless(error)
     except (ValueError, KeyError, TypeError) as error:
-        raise ServerError("Devo's answer to the query cannot be read, or was cut short.") from error
+        raise ServerError("Devo's answer to the query cannot be read, or was cut short.") from harmless(error)

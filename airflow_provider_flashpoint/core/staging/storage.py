@@ -45,8 +45,8 @@ def local_path(address: str) -> Path | None:
     """
     try:
         parts = urlsplit(address.replace("#", "%23").replace("?", "%3F"))
-    except ValueError as error:
-        raise _wrong(address, f"cannot be read ({error})", "Write a path or a URI.") from error
+    except ValueError:  # its text may hold the user
+        raise _wrong(address, "cannot be read", "Write a path or a URI.") from None
     if parts.scheme not in ("", "file"):
         if not parts.netloc.rpartition("@")[2]:
             raise _wrong(address, "names no bucket", f"Write {parts.scheme}://<connection>@<bucket>/<key>.")
