@@ -32,7 +32,7 @@ from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, StageError, SupersededError
 
@@ -373,13 +373,19 @@ def test_unsent_events_stay_until_they_are_delivered(stream: Stream, unsent: Kep
     assert [len(batch.pairs) for batch in unsent.batches()] == [1]
 
 
+class BrokenLines(KeptLines):
+    """Kept lines in a storage that takes no file."""
+
+    def keep(self, pairs: Iterable[Pair], *, at: datetime) -> bool:
+        raise OSError("the storage is broken")
+
+
 @pytest.mark.parametrize("room", [0, None], ids=["full", "broken"])
 def test_events_that_cannot_be_kept_are_logged(
     stream: Stream, tmp_path: Path, caplog: pytest.LogCaptureFixture, room: int | None
 ) -> None:
     """A full or failing storage does not hide the error, and the log says that the window must be read again."""
-    (tmp_path / "file").touch()
-    unsent = KeptLines(tmp_path, max_batches=0) if room == 0 else KeptLines(tmp_path / "file" / "unsent")
+    unsent = KeptLines(tmp_path, max_batches=0) if room == 0 else BrokenLines(tmp_path / "unsent")
     with pytest.raises(DeliveryError):
         stream.deliver([Page([alert(1)])], FakeWriter(frozenset({1})), unsent=unsent)
     assert "1 events were not delivered" in caplog.text
