@@ -21,12 +21,11 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
 from airflow_provider_flashpoint.core.http.proxies import environment_proxies
-from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause
+from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause, unanswered
 from airflow_provider_flashpoint.core.http.retries import log_retry, may_pass, retry_after_s, wait_s
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
-    ConfigurationError,
     DataError,
     FlashpointProviderError,
     ForbiddenError,
@@ -204,7 +203,7 @@ class HttpClient:
                 proxies=dict(proxies),
             )
         except (ValueError, OSError) as error:
-            failure = _failure(self._named(request), error)
+            failure = unanswered(self._named(request), error)
             # A part of a password in an impossible address cannot be told from other text.
             cause = None if isinstance(error, ValueError) else harmless(error)
         else:
@@ -235,15 +234,6 @@ class HttpClient:
 
     def _named(self, request: Request) -> str:
         return f"{self.service} {request.method} {request.path}"
-
-
-def _failure(what: str, error: ValueError | OSError) -> FlashpointProviderError:
-    """Return the error of a request that was not answered."""
-    if isinstance(error, ValueError):  # requests and urllib3 raise it for impossible addresses and headers
-        return ConfigurationError(f"{what}: check the host and the proxy of the connection ({type(error).__name__}).")
-    if isinstance(error, requests.RequestException):
-        return NetworkError(f"{what}: {network_cause(error)}")
-    return ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.")  # a missing file
 
 
 def _reason(response: requests.Response) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import requests
+
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
+from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, NetworkError
 
 # The keys of a reason, the most exact first. ``object`` and ``msg`` are those of Devo's query API.
 _REASON_NAMES = ("errors", "object", "detail", "message", "msg", "errorMessage", "error")
@@ -42,6 +45,15 @@ def network_cause(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"no connection ({error.strerror})."
     return f"the connection broke ({type(error).__name__})."
+
+
+def unanswered(what: str, error: ValueError | OSError) -> FlashpointProviderError:
+    """Return the error of a request that was not answered."""
+    if isinstance(error, ValueError):  # requests and urllib3 raise it for impossible addresses and headers
+        return ConfigurationError(f"{what}: check the host and the proxy of the connection ({type(error).__name__}).")
+    if isinstance(error, requests.RequestException):
+        return NetworkError(f"{what}: {network_cause(error)}")
+    return ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.")  # a missing file
 
 
 def error_reason(body: Any) -> str:
