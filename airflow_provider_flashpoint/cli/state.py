@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
+from airflow_provider_flashpoint.cli.report import Report, WrongUsage
+from airflow_provider_flashpoint.cli.state_table import state_lines
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
@@ -20,7 +21,6 @@ from airflow_provider_flashpoint.streams.catalog import Stream, all_streams, fin
 _SHOW = "Show each state: status, checkpoint, columns, last run, age."
 _RESET = "Delete states, so that the next run begins like a first run."
 _SET = "Change the status or the checkpoint of states."
-_COLUMNS = ("NAME", "DESTINATION", "SOURCE", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN")
 _PAUSE = "A running task writes its own state when it ends: pause the DAG and let its runs end first."
 _FORGET = "also delete the ledger of confirmed alerts, so that all are sent again: for a table that was emptied"
 
@@ -55,7 +55,7 @@ def _show(options: argparse.Namespace) -> Report:
     now = datetime.now(UTC)
     states = [progress.progress_of(stream, now) for stream in streams]
     exit_code = 1 if any(state["problem"] for state in states) else 0
-    return _report("states", states, _state_lines(states), notes, exit_code=exit_code)
+    return _report("states", states, state_lines(states), notes, exit_code=exit_code)
 
 
 def _reset(options: argparse.Namespace) -> Report:
@@ -212,47 +212,3 @@ def _report(
 ) -> Report:
     note_lines = [f"note: {line.strip()}" for note in notes for line in note.splitlines()]
     return Report({action: done, "notes": notes}, [*lines, *note_lines], exit_code=exit_code)
-
-
-def _state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not states:
-        yield "There is no state, and no configuration that names a stream."
-        return
-    yield from table([_COLUMNS, *map(_state_row, states)])
-    for state in states:
-        if state["problem"] and not state["variable"]:
-            yield str(state["problem"])
-        elif state["problem"]:
-            yield f"{state['name']}: {state['problem']} Or reset it: `airflow-flashpoint state reset {state['name']}`."
-        elif not state["configured"]:
-            yield f"{state['name']}: the configuration does not name it."
-
-
-def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        state["name"],
-        state["destination"] or "-",
-        state["source"] or "-",
-        _status_text(state),
-        state["to_checkpoint_time"] or "-",
-        "-" if state["age_s"] is None else _duration(state["age_s"]),
-        "-" if state["columns"] is None else str(state["columns"]),
-        state["run_id"] or "-",
-    )
-
-
-def _status_text(state: Mapping[str, Any]) -> str:
-    if not state["variable"]:
-        return "unknown"
-    if state["problem"] and state["run_id"] is None:  # every readable state has this field
-        return "unreadable"
-    return str(state["status"] or ("-" if state["present"] else "no state"))
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 0:
-        return f"-{_duration(-seconds)}"
-    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length_s:
-            return f"{seconds // length_s:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -115,7 +115,7 @@ def test_too_long_alerts_are_rejected(sandbox: Sandbox, pull: Pull, extra: dict[
     with pytest.raises(AirflowFailException, match=f"{too_long} alerts cannot be sent"):
         pull(extra | {"max_line_bytes": limit})
     assert sandbox.devo.tables.count(TAG) == COUNT - too_long
-    [file] = tmp_path.rglob("dead_letters/*.jsonl")
+    [file] = tmp_path.rglob("dead_letters/*/*.jsonl")
     reasons = [line for line in file.read_text().splitlines() if f"max_line_bytes allows {limit}" in line]
     assert len(reasons) == too_long
 
