@@ -38,6 +38,7 @@ from sandbox.http_service.faults import Fault
 NAME = "domains"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
+PATIENCE_S = (5.0, 1.5)  # with a paused server
 
 
 class Killed(BaseException):
@@ -190,7 +191,7 @@ def test_a_dead_syncs_late_request_is_undone(scene: Scene, status: LookupStatus,
     scene.changes("a", "b")
     fault = pause(scene.devo)
     with pytest.raises(Killed):
-        scene.run(status=status, sleep=killed, timeout_s=(5.0, 0.3))
+        scene.run(status=status, sleep=killed, timeout_s=PATIENCE_S)
     for _ in range(newer_runs):
         scene.changes("a", "d")
         scene.run()
@@ -247,7 +248,7 @@ def test_a_sync_without_an_answer_is_repaired_by_its_retry(scene: Scene, status:
     scene.changes("a", "b")
     fault = pause(scene.devo)
     with pytest.raises(NetworkError):
-        scene.run(status=status, timeout_s=(5.0, 0.3), max_attempts=1)
+        scene.run(status=status, timeout_s=PATIENCE_S, max_attempts=1)
     scene.run_again(status=status)
     scene.changes("a")
     scene.run()
@@ -262,7 +263,7 @@ def test_an_unanswered_attempt_of_a_sync_that_succeeded_is_undone(scene: Scene, 
     """A's first attempt stalls, its second one deploys; the first one lands after B: the next run undoes it."""
     scene.changes("a", "b")
     fault = pause(scene.devo)
-    scene.run(status=status, timeout_s=(5.0, 0.3))
+    scene.run(status=status, timeout_s=PATIENCE_S)
     assert scene.content() == scene.truth()
     scene.changes("a", "d")
     scene.run()
@@ -300,7 +301,7 @@ def test_notes_end_an_hour_after_their_deployment(scene: Scene, status: LookupSt
     scene.changes("a", "b")
     pause(scene.devo)
     with pytest.raises(Killed):
-        scene.run(status=status, sleep=killed, timeout_s=(5.0, 0.3))
+        scene.run(status=status, sleep=killed, timeout_s=PATIENCE_S)
     begun = scene.now
     while scene.now <= begun + timedelta(hours=1):
         assert len(scene.notes()) == 1
