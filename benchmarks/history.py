@@ -14,7 +14,8 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
-from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, DeliverySettings, deliver
+from airflow_provider_flashpoint.core.pipelines.deliver import deliver
+from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, SyncSettings, sync
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod

@@ -27,7 +27,7 @@ from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOpera
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.flashpoint.source import Source
-    from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings, DeliverySummary
+    from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings, DeliverySummary
     from airflow_provider_flashpoint.core.pipelines.verify import EventTable
     from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
     from airflow_provider_flashpoint.core.staging.event_store import EventStore
@@ -132,7 +132,8 @@ class PullAlertsOperator(WindowedOperator):
         return self.period(context).to_read(build=checkpoint is None, checkpoint=checkpoint)
 
     def _deliver(self, window: Window, devo: DevoHook, store: EventStore, opened: OpenSource) -> DeliverySummary:
-        from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
+        from airflow_provider_flashpoint.core.pipelines.deliver import deliver
+        from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts
 
         source = opened.source
         writer = devo.event_writer(self.tag, before_repeat=store.lock.check)
@@ -151,7 +152,7 @@ class PullAlertsOperator(WindowedOperator):
 
     def delivery_settings(self) -> DeliverySettings:
         """Return the options of the pipeline."""
-        from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings
+        from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
 
         return DeliverySettings(
             resend=self.on_rerun == OnRerun.RESEND,

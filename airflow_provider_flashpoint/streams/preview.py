@@ -21,7 +21,8 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, deliver
+from airflow_provider_flashpoint.core.pipelines.deliver import deliver
+from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.event_store import EventStore

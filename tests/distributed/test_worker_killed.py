@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings
+from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.dataset.documents import alerts, indicators

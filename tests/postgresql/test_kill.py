@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
-from airflow_provider_flashpoint.core.pipelines.deliver import DeliverySettings
+from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
 from airflow_provider_flashpoint.core.window import format_instant
 from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer

@@ -22,7 +22,8 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, O
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
-from airflow_provider_flashpoint.core.pipelines.deliver import DeliveryPorts, DeliverySettings, deliver
+from airflow_provider_flashpoint.core.pipelines.deliver import deliver
+from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.staging import sealed
