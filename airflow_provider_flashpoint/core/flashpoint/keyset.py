@@ -102,7 +102,9 @@ class _Walk:
                 yield from self._pages_from_position()
                 self._move(self._next_position())
             except _OutOfReach:
+                latest = self.latest
                 yield from self._pages_from_the_end()
+                self.latest = latest  # up to which nothing is missing
                 self._move(self.position + timedelta(seconds=1))
 
     def _pages_from_position(self) -> Iterator[Page]:
@@ -117,8 +119,8 @@ class _Walk:
     def _pages_from_the_end(self) -> Iterator[Page]:
         """Yield the rest of a second, from its end down to the latest record.
 
-        The first attempt reads the second after it too, whose first microsecond belongs to no other request where the
-        server excludes both bounds.
+        The first attempt reads the second after it too. The second attempt ends where the next request begins, and a
+        server that excludes both bounds sends no record of exactly that time.
         """
         path, before = self.reader.endpoint.path, self.reader.endpoint.window_parameters[1]
         reached = self.latest - SKEW_US
@@ -129,12 +131,27 @@ class _Walk:
                 for versions in self._versions(parameters, sign=-1):
                     yield from self._new(versions)
                     if versions.last < reached or self._has_shown(versions.total, end):
-                        return
-                return
+                        break
+                if seconds > 1 or self._is_covered(end):
+                    return
         raise DataError(
             f"{path} holds more records within the second {format_instant(self.position)} than it lets a client read "
             f"from its start and from its end. Read fewer at once: by a type or by filters."
         )
+
+    def _is_covered(self, border: datetime) -> bool:
+        """Return whether two requests that meet at ``border`` have all records of one request over both."""
+        end = border + timedelta(seconds=1)
+        if border == self.window.request_bounds()[1]:
+            return True
+        parts, whole = [(self.position, border), (border, end)], (self.position, end)
+        counts = [self._count(*bounds) for bounds in (*parts, whole)]
+        return None not in counts and sum(counts[:2]) >= counts[2]  # type: ignore[arg-type,operator]
+
+    def _count(self, start: datetime, end: datetime) -> int | None:
+        bounds = zip(self.reader.endpoint.window_parameters, map(format_instant, (start, end)), strict=True)
+        size = {self.reader.endpoint.size_parameter: 1, self.keyset.offset: 0}
+        return self._read({**dict(bounds), **size, **self.keyset.from_the_end}).total
 
     def _has_shown(self, total: int | None, end: datetime) -> bool:
         """Return whether all records up to ``end`` were sent; their times do not show it where they are equal."""

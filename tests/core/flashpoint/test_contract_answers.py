@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import count
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import requests
@@ -24,6 +24,7 @@ from airflow_provider_flashpoint.errors import (
     RejectedError,
     ServerError,
 )
+from sandbox.flashpoint.store import Bounds
 from sandbox.flashpoint.versions import iso_us
 from tests.core.flashpoint.reading import read
 from tests.core.flashpoint.sandbox_in_process import InProcess, Query
@@ -281,3 +282,28 @@ def test_one_second_that_never_comes_to_rest() -> None:
     sandbox.before = again
     with pytest.raises(ServerError, match="in another order"):
         INDICATORS.ids(sandbox, page_size=3)
+
+
+@pytest.mark.parametrize("bounds", get_args(Bounds))
+def test_crowded_seconds_in_a_row(bounds: Bounds) -> None:
+    """Where two seconds hold more than can be skipped, no record on their border is lost without an error."""
+    sandbox = InProcess(result_window_v2=10, bounds=bounds)
+    crowd = [second * SECOND + 50_000 * number for second in (2, 3) for number in range(14)]
+    published = INDICATORS.publish_to(sandbox, crowd)
+    if bounds == "()":
+        with pytest.raises(DataError, match="by a type or by filters"):
+            INDICATORS.ids(sandbox, page_size=2)
+    else:
+        assert sorted(INDICATORS.ids(sandbox, page_size=2)) == sorted(published)
+
+
+@pytest.mark.parametrize("bounds", get_args(Bounds))
+def test_equal_times_and_a_later_one_in_a_crowded_second(bounds: Bounds) -> None:
+    """A record that came from the end of a second is no proof that those before it came."""
+    sandbox = InProcess(result_window_v2=4, bounds=bounds)
+    published = INDICATORS.publish_to(sandbox, [SECOND // 2, *[0] * 6])
+    try:
+        found = INDICATORS.ids(sandbox, page_size=3)
+    except DataError:
+        return
+    assert sorted(found) == sorted(published)
