@@ -31,12 +31,15 @@ _CSV = "requests + json + csv"
 _SUMMARY = "summary.json"
 _PAGE_SIZE = 1000
 _OURS = (
+    "airflow_provider_flashpoint.config",
     "airflow_provider_flashpoint.connections.reading",
+    "airflow_provider_flashpoint.core.devo.settings",
     "airflow_provider_flashpoint.core.devo.transports",
     "airflow_provider_flashpoint.core.flashpoint.client",
     "airflow_provider_flashpoint.core.pipelines.sync",
     "airflow_provider_flashpoint.airflow_runtime.staging",
     "requests",
+    "requests_toolbelt",
 )
 
 
