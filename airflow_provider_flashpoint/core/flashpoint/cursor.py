@@ -66,9 +66,10 @@ class Cursor:
 class _Walk:
     """One reading of a window.
 
-    ``token`` is the cursor of the request, ``issued`` the server's own one that it stands for, and ``border`` a record
-    that its answer contains. ``known`` holds the records that may come again, with their times. ``order`` is 1
-    where times ascend, -1 where they descend, 0 where neither, None while all are equal.
+    ``token`` is the cursor of the request, ``issued`` the server's own one that it stands for. ``known`` holds the
+    records that may come again, with their times. ``order`` is 1 where times ascend, -1 where they descend, 0 where
+    neither, None while all are equal. ``is_full`` says that the last page before one behind it named a next page and
+    was as large as the server's ``largest``.
     """
 
     cursor: Cursor
@@ -76,12 +77,13 @@ class _Walk:
     reader: PageReader
     token: str | None = field(default=None, init=False)
     issued: str | None = field(default=None, init=False)
-    border: str | bytes | None = field(default=None, init=False)
     kind: _Request = field(default=_Request.FROM_BEFORE, init=False)
     order: int | None = field(default=None, init=False)
     known: dict[str | bytes, int | None] = field(default_factory=dict, init=False)
     tokens: set[str] = field(default_factory=set, init=False)
     idle: int = field(default=0, init=False)
+    largest: int = field(default=0, init=False)
+    is_full: bool = field(default=False, init=False)
     is_end: bool = field(default=False, init=False)
 
     def request(self) -> Request:
@@ -101,24 +103,23 @@ class _Walk:
             self.known = {key: at for key, at in self.known.items() if at is None or abs(at - last) <= 2 * SKEW_US}
         self.known.update(zip(identities, moments, strict=True))
         self.idle = 0 if fresh else self.idle + 1
-        if self.border is not None and self.issued is not None and self.border not in identities:
-            self._follow_the_server()
+        self.largest = max(self.largest, len(records))
+        if self.issued is not None and self.token != self.issued and len(fresh) == len(records):
+            self._follow_the_server()  # it did not begin before the last record
             self._ask(self.issued, _Request.FROM_BEFORE)
         else:
             self._step(answer, self._token(answer, moments), moments, bool(fresh))
-            if self.token != self.issued and self.kind is _Request.FROM_BEFORE:
-                self.border = identities[-1]
         return fresh
 
     def _step(self, answer: Answer, token: str | None, moments: list[int | None], is_fresh: bool) -> None:
-        if self.kind is _Request.BEHIND and moments:
-            self._check_behind(answer, moments[0], is_fresh)
+        if self.kind is _Request.BEHIND:
+            self._check_behind(answer, moments, is_fresh)
         elif token is None:
             self.is_end = True
         elif self.idle >= _MAX_IDLE_PAGES or (self.order == 0 and moments and token in self.tokens):
             raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new.")
         elif not moments or self.order == 0:
-            self.is_end = not moments and (self.kind is _Request.BEHIND or token == self.token)
+            self.is_end = not moments and token == self.token
             self.tokens.add(token)
             self._ask(token, _Request.FROM_BEFORE)
         elif self.kind is _Request.FROM_BEFORE and (not is_fresh or self.order is None):
@@ -128,21 +129,22 @@ class _Walk:
             self._ask(token, _Request.FROM_BEFORE)
             self.token = token if moment is None else _text(moment - (self.order or 1) * SKEW_US)
         else:
+            self.is_full = bool(answer.field("pagination")) and 1 < len(moments) == self.largest
             self._ask(token, _Request.BEHIND)
 
     def _ask(self, token: str, kind: _Request) -> None:
-        self.token, self.issued, self.border, self.kind = token, token, None, kind
+        self.token, self.issued, self.kind = token, token, kind
 
-    def _check_behind(self, answer: Answer, first: int | None, is_fresh: bool) -> None:
+    def _check_behind(self, answer: Answer, moments: list[int | None], is_fresh: bool) -> None:
         """End where a page behind the last record brings nothing but that record."""
         behind = epoch_us(self.token)
-        if is_fresh:
+        if moments and not is_fresh and (behind is None or abs((moments[0] or 0) - behind) > SKEW_US):
+            raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor.")
+        if is_fresh or self.is_full:
             raise DataError(
                 f"{answer.path} holds more records of one time than it sends in a page; some before the cursor "
                 f"{self.token} cannot be read. Raise page_size."
             )
-        if first is None or behind is None or abs(first - behind) > SKEW_US:
-            raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor.")
         self.is_end = True
 
     def _token(self, answer: Answer, moments: list[int | None]) -> str | None:

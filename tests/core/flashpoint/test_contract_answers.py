@@ -307,3 +307,12 @@ def test_equal_times_and_a_later_one_in_a_crowded_second(bounds: Bounds) -> None
     except DataError:
         return
     assert sorted(found) == sorted(published)
+
+
+def test_more_notifications_of_one_microsecond_at_the_end_than_a_page_sends() -> None:
+    """Where the last time has more records than a server sends in a page, the walk is an error, too."""
+    sandbox = InProcess()
+    sandbox.before = lambda query: {**query, "size": str(min(6, int(query["size"])))}
+    ALERTS.publish_to(sandbox, [SECOND] * 3 + [2 * SECOND] * 9)
+    with pytest.raises(DataError, match="more records of one time"):
+        ALERTS.ids(sandbox, page_size=3)
