@@ -12,12 +12,12 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.cursor import Cursor
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
-from airflow_provider_flashpoint.core.flashpoint.keyset import Keyset
-from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Record
-from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Paginator, Scroll
+from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
+from airflow_provider_flashpoint.core.flashpoint.paging.keyset import Keyset
+from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Paginator, Scroll
 from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError

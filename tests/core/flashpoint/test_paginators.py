@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core import codec, raw_json
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
-from airflow_provider_flashpoint.core.flashpoint.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
-from airflow_provider_flashpoint.core.flashpoint.paginators import Links, Scroll
-from airflow_provider_flashpoint.core.flashpoint.read_ahead import MAX_BYTES_AHEAD
+from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Scroll
+from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import MAX_BYTES_AHEAD
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from urllib.parse import parse_qs
 
-from airflow_provider_flashpoint.core.flashpoint.keyset import SKEW_US
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
-from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader
+from airflow_provider_flashpoint.core.flashpoint.paging.keyset import SKEW_US
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import id_of

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
-from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, Scroll, check_count
-from airflow_provider_flashpoint.core.flashpoint.read_ahead import Place, ReadAhead
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, Scroll, check_count
+from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import Place, ReadAhead
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
-from airflow_provider_flashpoint.core.flashpoint.paginators import PageReader, check_count
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, check_count
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, RejectedError, ServerError
