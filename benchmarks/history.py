@@ -20,9 +20,9 @@ from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSetti
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, SyncSettings, sync
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import PACKED
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import PACKED
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window

@@ -33,7 +33,7 @@ from airflow_provider_flashpoint.config.fields import (
     Verify,
 )
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
-from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
+from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 DEFAULT_TAG = "threatintel.flashpoint.intelligence.alerts"

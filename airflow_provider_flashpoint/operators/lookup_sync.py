@@ -63,7 +63,7 @@ class LookupSyncOperator(IndicatorsOperator):
         """Deliver the stage, write the state, and return a summary."""
         from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
         from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-        from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+        from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_indicators")), self.until_killed():

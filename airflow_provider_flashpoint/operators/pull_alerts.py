@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings, DeliverySummary
     from airflow_provider_flashpoint.core.pipelines.verify import EventTable
     from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
-    from airflow_provider_flashpoint.core.staging.event_store import EventStore
+    from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
     from airflow_provider_flashpoint.core.window import Window
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
@@ -87,7 +87,7 @@ class PullAlertsOperator(WindowedOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the window, write the state, and return the summary."""
-        from airflow_provider_flashpoint.core.staging.event_store import EventStore
+        from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         with translated_errors(lambda error: as_pull_error(error, "fetch_alerts")):

@@ -25,8 +25,8 @@ from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.devo import DevoHook

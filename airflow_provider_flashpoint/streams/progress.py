@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.core.run_window import LookupProgress
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError

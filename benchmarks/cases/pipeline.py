@@ -22,7 +22,7 @@ from benchmarks.scene import DAY, INDICATOR_TYPE, LOOKUP, LOOKUP_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-    from airflow_provider_flashpoint.core.staging.stage import StageSummary
+    from airflow_provider_flashpoint.core.staging.indicators.stage import StageSummary
 
 _COUNT = 50_000
 _PULL, _SYNC = "ours, pull", "ours, sync"
@@ -112,7 +112,7 @@ def pull_only(work: Work) -> Measured:
 
 def sync_only(work: Work) -> Measured:
     """Bring a stage into a lookup. Another process pulled it, whose CPU time and memory are not counted here."""
-    from airflow_provider_flashpoint.core.staging.stage import StageSummary
+    from airflow_provider_flashpoint.core.staging.indicators.stage import StageSummary
 
     load_ours()
     given = {"count": work.count, "directory": str(work.directory), "servers": work.servers}
@@ -196,9 +196,9 @@ def sync(work: Work, summary: StageSummary) -> int:
     from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
     from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
     from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, columns_of, deploy_stage
-    from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-    from airflow_provider_flashpoint.core.staging.newest import RowKey
-    from airflow_provider_flashpoint.core.staging.stage import Stage
+    from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+    from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+    from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 
     stage = Stage(storage_path(summary.uri), summary)
     key = RowKey(LOOKUP_KEY, endpoint_of(Api.LEGACY, DataSet.INDICATORS).version_fields)

@@ -21,7 +21,7 @@ pytest.importorskip("airflow")
 from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
 from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 from airflow_provider_flashpoint.hooks import DevoHook
 from sandbox.sandbox import Sandbox

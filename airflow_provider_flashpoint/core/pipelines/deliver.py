@@ -22,8 +22,8 @@ from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPor
 from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry, entry_of
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
+from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, entry_of
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, StageError
 

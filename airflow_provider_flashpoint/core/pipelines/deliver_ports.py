@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN,
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
-from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded
+from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_part import NamedValues
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
-from airflow_provider_flashpoint.core.staging.stage import Stage
-from airflow_provider_flashpoint.core.staging.stage_part import NamedValues
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MAX_COLUMNS_SHOWN = 200

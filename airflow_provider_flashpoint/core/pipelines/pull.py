@@ -12,9 +12,9 @@ from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
-from airflow_provider_flashpoint.core.staging.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.window import Window
 

@@ -20,9 +20,9 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
-from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployment
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageSummary
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployment
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
 from airflow_provider_flashpoint.core.staging.storage import uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError

@@ -11,8 +11,8 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.column_names import MOST_NAMES
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus, Origin
 

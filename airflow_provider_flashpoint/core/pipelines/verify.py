@@ -22,9 +22,9 @@ from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.kept_lines import Pair
+from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.events.kept_lines import Pair
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, NetworkError, RateLimitedError, ServerError
 
 _MAX_PENDING_BATCHES = 100  # of about 1,000 events

@@ -26,9 +26,9 @@ from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings, DeliverySummary
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import DataError, DeliveryError, StageError, SupersededError
 

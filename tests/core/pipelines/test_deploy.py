@@ -22,9 +22,9 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.run_window import RunWindow
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.state import Delivered, LookupState
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError

@@ -27,10 +27,10 @@ from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPor
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.staging import sealed
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import RowKey
-from airflow_provider_flashpoint.core.staging.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import TransientError
 

@@ -21,7 +21,7 @@ from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, SyncResult, SyncSettings, sync
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus, Origin
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, SupersededError, TransientError

@@ -19,9 +19,9 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable, Verification
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines, Pair
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.errors import AuthenticationError, DeliveryError, ServerError, SupersededError
 
 START = datetime(2026, 1, 2, tzinfo=UTC)

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import digest_of
-from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import digest_of
+from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageWriter
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import StageError, SupersededError
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.event_ledger import Entry, EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.folders import list_names
 from benchmarks.counted_store import CountedStore, StorePath
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_flashpoint.core.staging.event_ledger import entry_of
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.events.event_ledger import entry_of
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ENTRY = entry_of("a", None)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.event_ledger import entry_of
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.events.event_ledger import entry_of
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
 from airflow_provider_flashpoint.errors import StageError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)

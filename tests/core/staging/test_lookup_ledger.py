@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.staging.folders import list_names
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import Known, digest_of
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import Known, digest_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.newest import Known, NewestVersions, RowKey, digest_of
+from airflow_provider_flashpoint.core.staging.indicators.newest import Known, NewestVersions, RowKey, digest_of
 
 ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 5)), max_size=40)
 PAIRS = list[tuple[str, int]]

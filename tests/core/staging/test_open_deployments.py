@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployments
+from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployments
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,

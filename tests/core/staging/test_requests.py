@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.event_store import EventStore
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.prune import prune_rejected, prune_stages
 from benchmarks.counted_store import CountedStore, StorePath
 from benchmarks.history import NOW, Jobs, write_history

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger, entry_of
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
-from airflow_provider_flashpoint.core.staging.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.staging.newest import RowKey
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.stage import StageWriter
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.sealed import write_sealed_after
-from airflow_provider_flashpoint.core.staging.stage import StageWriter
 from airflow_provider_flashpoint.core.staging.storage import write_whole
 from airflow_provider_flashpoint.core.window import Window
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.staging import stage_part
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
-from airflow_provider_flashpoint.core.staging.newest import RowKey, digest_of
+from airflow_provider_flashpoint.core.staging.indicators import stage_part
+from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey, digest_of
+from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageSummary, StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
-from airflow_provider_flashpoint.core.staging.stage import MANIFEST, Stage, StageSummary, StageWriter
 from airflow_provider_flashpoint.core.staging.storage import whole_file
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import NetworkError, StageError

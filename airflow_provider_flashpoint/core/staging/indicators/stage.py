@@ -23,10 +23,10 @@ from isal.igzip_lib import IsalError
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.flatten import Row
-from airflow_provider_flashpoint.core.staging.column_names import ColumnNames
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
-from airflow_provider_flashpoint.core.staging.newest import Known, RowKey
-from airflow_provider_flashpoint.core.staging.stage_part import NamedValues, OpenPart, Part
+from airflow_provider_flashpoint.core.staging.indicators.column_names import ColumnNames
+from airflow_provider_flashpoint.core.staging.indicators.newest import Known, RowKey
+from airflow_provider_flashpoint.core.staging.indicators.stage_part import NamedValues, OpenPart, Part
 from airflow_provider_flashpoint.core.staging.storage import (
     NAME_TIME,
     StoragePath,

@@ -14,8 +14,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
-from airflow_provider_flashpoint.core.staging.event_ledger import EventLedger
-from airflow_provider_flashpoint.core.staging.kept_lines import KeptLines
+from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
 from airflow_provider_flashpoint.core.staging.prune import prune_rejected
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_name

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files, remove_tree
-from airflow_provider_flashpoint.core.staging.newest import PACKED, Known, NewestVersions
-from airflow_provider_flashpoint.core.staging.open_deployments import OpenDeployments
+from airflow_provider_flashpoint.core.staging.indicators.newest import PACKED, Known, NewestVersions
+from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployments
 from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_sealed, write_sealed_after
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath
 
