@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S
 from airflow_provider_flashpoint.errors import DataError, NetworkError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class AnswerLimits:
 
     _: KW_ONLY
     max_bytes: int = 256 << 20
-    max_s: float = 900.0
+    max_s: float = DEFAULT_ANSWER_S
     clock: Callable[[], float] = time.monotonic
 
     def read(self, response: Response, *, name: str = "") -> bytes:

@@ -13,6 +13,7 @@ import requests
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S, DeadlineAdapter
 
 for _name in ("connection", "connectionpool", "poolmanager", "response"):
     logger(f"urllib3.{_name}")  # their records hold addresses, headers and certificates
@@ -33,9 +34,14 @@ def user_agent() -> str:
     return product
 
 
-def new_session() -> requests.Session:
-    """Return a session that names this product, without a token."""
+def new_session(*, answer_s: float = DEFAULT_ANSWER_S) -> requests.Session:
+    """Return a session that names this product, without a token.
+
+    :param answer_s: seconds for one answer, see `DeadlineAdapter`.
+    """
     session = requests.Session()
+    session.mount("https://", DeadlineAdapter(answer_s))
+    session.mount("http://", DeadlineAdapter(answer_s))
     session.headers["User-Agent"] = user_agent()
     return session
 

@@ -1,0 +1,73 @@
+"""Answers that end: all that is read of an answer, from its status line on, is read within one time.
+
+The timeout of a request limits the time between two bytes alone. Header lines, interim answers, lines of chunks,
+trailers and blocks of gzip that are empty come before the first byte of a body, and may never end.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+DEFAULT_ANSWER_S = 900.0
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Sends requests over connections whose answers end.
+
+    :param answer_s: seconds for one answer, after which reading it raises the error of a timeout.
+    """
+
+    def __init__(self, answer_s: float = DEFAULT_ANSWER_S) -> None:
+        super().__init__()
+        response_class = type("TimedResponse", (_TimedResponse,), {"answer_s": answer_s})
+        own = {"response_class": response_class}
+        self._connection_classes = {
+            "http": type("TimedConnection", (HTTPConnection,), own),
+            "https": type("TimedTLSConnection", (HTTPSConnection,), own),
+        }
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a pool of connections, also that of a proxy."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._connection_classes[pool.scheme]
+        return pool
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer whose bytes are read until its deadline."""
+
+    answer_s: float
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = io.BufferedReader(_TimedStream(self.fp.detach(), self.answer_s))
+
+
+class _TimedStream(io.RawIOBase):
+    """The bytes of a socket, until a deadline."""
+
+    def __init__(self, stream: io.RawIOBase, answer_s: float) -> None:
+        super().__init__()
+        self._stream = stream
+        self._deadline = time.monotonic() + answer_s
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("the answer did not end in time")
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
