@@ -118,8 +118,11 @@ class StreamStore(Generic[State]):
         """Return the Variable and the directory of each earlier key, the oldest first."""
         prefix, name = prefix_of(self.kind), directory_name(content or self.key.name)
         found = []
-        if self.take_over and name.strip(".") and len(name) <= _LONGEST_DIRECTORY:
-            found.append((f"{prefix}{self.key.name}", self.root / folder / name))
+        if name.strip(".") and len(name) <= _LONGEST_DIRECTORY:
+            old = self.root / folder / name
+            # What the stream has taken over stays its own, even if its configuration has a name now.
+            if self.take_over or owner_of(old) in (self.key, self._unnamed):
+                found.append((f"{prefix}{self.key.name}", old))
         if self._unnamed != self.key:
             own = self._unnamed.directory(*filter(None, [content]))
             found.append((self._unnamed.variable(prefix), self.root / folder / own))

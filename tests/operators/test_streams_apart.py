@@ -257,6 +257,32 @@ def test_a_stream_that_takes_over_nothing_leaves_what_0_1_0_kept(world: World) -
     assert world.alerts()["repeated"] == COUNT
 
 
+@pytest.mark.parametrize("domain", ["acme", None])
+@pytest.mark.parametrize("kind", ["alerts", "lookups"])
+def test_a_stream_keeps_what_it_has_taken_over_when_its_configuration_gets_a_name(
+    world: World, kind: str, domain: str | None
+) -> None:
+    """A named configuration takes over nothing, and goes on with what its stream has taken over before."""
+    extra = {"lookup_transport": "syslog", "lookup_pause_s": "0"} if kind == "lookups" else {}
+    world.connect_devo("devo_acme", **extra, domain=domain)
+    run, name = (World.alerts, DEFAULT_TAG) if kind == "alerts" else (World.lookup, "Domains")
+    run(world)
+    in_0_1_0(world, kind, name)
+    before = run(world)
+    world.connect_devo("devo_acme", **extra)  # with its domain
+    after = run(world, take_over=False)
+    assert [json.loads(state)["destination"] for state in world.variables.values()] == ["acme"]
+    if kind == "alerts":
+        assert before["repeated"] == after["repeated"] == COUNT
+    else:
+        assert after["status"] == "Created"
+        assert {path.name for path in (world.staging / kind).glob("*/[0-9]*")} == {
+            json.loads(state)["generation"] for state in world.variables.values()
+        }
+    other = run(world, "devo_beta", take_over=False)
+    assert other.get("sent") or all_rows(other) == COUNT
+
+
 @pytest.mark.parametrize("is_from_0_1_0", [False, True])
 def test_a_stream_goes_on_where_its_connection_gets_a_domain(world: World, is_from_0_1_0: bool) -> None:
     """State and ledger stay with the stream; a second domain of that connection begins new, and so does none."""
