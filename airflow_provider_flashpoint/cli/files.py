@@ -46,10 +46,10 @@ def read_files(places: Sequence[Path] | None) -> list[ConfigFile]:
         if any(map(os.path.exists, default)):
             return read_config_files(default)
     missing = dict.fromkeys(str(place) for default in found for place in default)
-    raise ConfigurationError(
-        f"The configuration file is not at {', nor at '.join(missing)}. "
-        f"Name the file, or set {PATH_VARIABLE} to its path."
-    )
+    text = f"The configuration file is not at {', nor at '.join(missing)}."
+    if os.environ.get(PATH_VARIABLE, "").strip():
+        raise ConfigurationError(f"{text} Correct {PATH_VARIABLE}; several paths are joined by {os.pathsep!r}.")
+    raise ConfigurationError(f"{text} Name the file, or set {PATH_VARIABLE} to its path.")
 
 
 def read_configs(places: Sequence[Path] | None) -> tuple[list[CollectorConfig], list[ConfigurationError]]:

@@ -116,8 +116,8 @@ def _streams(options: argparse.Namespace, *, to_change: bool = False) -> tuple[l
     configs, errors = read_configs(options.config)
     if errors and options.config:
         raise errors[0]
-    text = f"Only streams with a state are listed{' of one configuration' if configs else ''}, since"
-    notes = [f"{text} the configuration cannot be read. {error}" for error in errors]
+    text = "Where a configuration cannot be read, its streams are listed only if they have a state"
+    notes = [f"{text}: {error}" for error in errors]
     streams = all_streams(configs)
     if options.stream:
         streams = _named(options.stream, streams, is_one=to_change)
@@ -132,7 +132,7 @@ def _named(names: Sequence[str], streams: Sequence[Stream], *, is_one: bool) -> 
     for name in names:
         found = find(streams, name)
         if not found:
-            known = ", ".join(stream.name for stream in streams) or "none yet"
+            known = ", ".join(dict.fromkeys(stream.name for stream in streams)) or "none yet"
             raise WrongUsage(f"{name!r} is neither a lookup nor an event table here. There are: {known}.")
         if is_one and len({stream.name for stream in found}) < len(found):
             variables = ", ".join(stream.variable or f"unknown ({stream.problem})" for stream in found)

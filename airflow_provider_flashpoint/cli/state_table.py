@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,13 +20,15 @@ def state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "There is no state, and no configuration that names a stream."
         return
     yield from table([_COLUMNS, *map(_state_row, states)])
+    count = Counter(state["name"] for state in states)
     for state in states:
+        name = state["name"] if count[state["name"]] == 1 else state["variable"]
         if state["problem"] and not state["variable"]:
             yield str(state["problem"])
         elif state["problem"]:
-            yield f"{state['name']}: {state['problem']} Or reset it: `airflow-flashpoint state reset {state['name']}`."
+            yield f"{name}: {state['problem']} Or reset it: `airflow-flashpoint state reset {name}`."
         elif not state["configured"]:
-            yield f"{state['name']}: the configuration does not name it."
+            yield f"{name}: the configuration does not name it."
 
 
 def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def _settled(files: Sequence[ConfigFile]) -> Iterator[ConfigFile]:
             problems.add(
                 "",
                 f"the {what} over {' and '.join(conn_ids)} is filled by {taker} too; leave it to one of them, or use "
-                "other connections",
+                "another name or connection",
             )
         error = problems.error()
         if not error:
@@ -134,10 +134,13 @@ def _key(file: ConfigFile) -> str:
 
 
 def _streams(config: CollectorConfig) -> Iterator[tuple[str, ...]]:
-    """Yield what tells the streams of a configuration apart: the stream, and the connections to Devo and Flashpoint."""
+    """Yield what one configuration alone may fill: a lookup of a Devo, or a table of a Devo from one Flashpoint.
+
+    Two Flashpoints may add to one table. A lookup of two would be replaced by each that builds it.
+    """
     if config.indicators:
-        conn_ids = (config.indicators.devo_conn_id, config.indicators.flashpoint_conn_id)
-        yield from ((f"lookup {lookup.lookup_name}", *conn_ids) for lookup in config.indicators.lookups)
+        devo = config.indicators.devo_conn_id
+        yield from ((f"lookup {lookup.lookup_name}", devo) for lookup in config.indicators.lookups)
     if config.alerts:
         conn_ids = (config.alerts.devo_conn_id, config.alerts.flashpoint_conn_id)
         feeds = {"alerts": config.alerts, **{kind: getattr(config.alerts, kind) for kind in FEEDS}}
@@ -159,8 +162,8 @@ def load_collector_config(path: str | os.PathLike[str]) -> CollectorConfig:
 def _document(file: Path) -> Any:
     if not file.exists():
         raise ConfigurationError(
-            f"{file}: there is no such file. Put the configuration of the collector there, "
-            f"or set {PATH_VARIABLE} to the path of the file."
+            f"{file}: there is no such file. Put the configuration of the collector there, or name another path in "
+            f"{PATH_VARIABLE}; several paths are joined by {os.pathsep!r}."
         )
     return read_document(file)
 

@@ -115,7 +115,9 @@ def test_states_are_shown_without_a_configuration(monkeypatch: pytest.MonkeyPatc
     outcome = call("state", "show", "--json")
     assert outcome.exit_code == 0
     assert [each["name"] for each in outcome.json["states"]] == ["Domains"]
-    assert "the configuration cannot be read" in outcome.json["notes"][0]
+    (note,) = outcome.json["notes"]
+    assert note.startswith("Where a configuration cannot be read, its streams are listed only if they have a state: ")
+    assert note.endswith(" Correct FLASHPOINT_COLLECTOR_CONFIG; several paths are joined by ':'.")
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"version": 1, "status": "Old"}', '{"version": 9}', ""])
@@ -412,6 +414,22 @@ def test_a_name_of_several_streams_changes_none(
         assert f"Give the Variable of the one you mean: {DOMAINS}, {other}." in outcome.err
     assert call("state", "reset", other, "--yes").exit_code == 0
     assert (read(DOMAINS), read(other)) == (CREATED.to_json(), None)
+
+
+def test_the_remedy_of_one_of_several_streams_names_its_variable(
+    config: Path, connections: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a name is not enough, the lines below the table name the Variable, and the shown command works."""
+    other = two_domains(config, connections, monkeypatch)
+    gone = other.replace("__other__", "__gone__")
+    write(other, "no json")
+    write(gone, replace(CREATED, name="Domains", destination="gone").to_json())
+    shown = call("state", "show").out
+    assert f"`airflow-flashpoint state reset {other}`" in shown
+    assert f"{gone}: the configuration does not name it." in shown
+    assert call("state", "reset", other, "--yes").exit_code == 0
+    unknown = call("state", "reset", "Nope").err
+    assert unknown.count("Domains") == 1
 
 
 def test_a_stream_whose_connection_cannot_be_read_is_shown_as_unknown(

@@ -86,10 +86,10 @@ class TestPath:
         assert load_collector_config(file).alerts is not None
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
-        """The message names the path of the file, and how to change it."""
+        """The message names the path of the file, and how to change it, whether the variable named it or not."""
         message = refusal(tmp_path / "collector.yaml")
         assert message.startswith("there is no such file.")
-        assert "FLASHPOINT_COLLECTOR_CONFIG" in message
+        assert "name another path in FLASHPOINT_COLLECTOR_CONFIG; several paths are joined by ':'." in message
 
 
 @pytest.mark.usefixtures("loader")

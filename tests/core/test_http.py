@@ -375,7 +375,8 @@ def test_token_at_the_cut_of_a_reason(requests_mock: Mocker, waits: Waits, place
     ("body", "reason"),
     [
         ({"detail": "why"}, "why"),
-        ({"message": "why"}, "why"),
+        ({"message": "why"}, r"why\.$"),
+        ({"message": "why. "}, r"why\.$"),
         ({"error": "why"}, "why"),
         ({"error": {"message": "why"}}, "why"),
         ({"errorMessage": "why"}, "why"),

@@ -241,7 +241,7 @@ def _reason(response: requests.Response) -> str:
         body = codec.decode(_ERROR_LIMITS.read(response))
     except (ValueError, DataError, NetworkError, urllib3.exceptions.HTTPError):  # also where the body breaks off
         return ""
-    return safe_to_show(error_reason(body))
+    return safe_to_show(error_reason(body)).rstrip(" .")  # the message goes on after it
 
 
 def _is_html(response: requests.Response) -> bool:

@@ -39,7 +39,8 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) ->
     prune_before = ports.clock.now() - settings.ledger_retention
     if window.start < prune_before:
         _log.warning(
-            "The window begins before %s, where the ledger ends: events of that time may be sent again.",
+            "The window begins before %s, the limit of `ledger_retention_days`: earlier events that Devo has already "
+            "may be sent again.",
             format_instant(prune_before),
         )
     sender_log = SenderLog(ports.writer, ports.clock, period_s=settings.statistics_period_s)
