@@ -14,6 +14,7 @@ from airflow_provider_flashpoint.cli.config import summary_of
 from airflow_provider_flashpoint.cli.files import add_file_option, read_files
 from airflow_provider_flashpoint.cli.report import Report
 from airflow_provider_flashpoint.config import CollectorConfig
+from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
 from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine, staging_findings
@@ -67,12 +68,9 @@ def _streams(configs: Sequence[CollectorConfig]) -> str:
     streams = configured_streams(dag for config in configs for dag in dags_of(config))
     for stream in streams:
         if stream.task and not stream.problem:
-            dag_ids[stream.kind, stream.name, stream.destination, stream.source].append(stream.task.dag_id)
-    twice = [
-        f"{name} in {destination}, from {source}, is filled by {' and '.join(ids)}"
-        for (_, name, destination, source), ids in dag_ids.items()
-        if len(ids) > 1
-    ]
+            source = "" if stream.kind is LookupState else f", from {stream.source},"  # a lookup has one source
+            dag_ids[stream.kind, f"{stream.name} in {stream.destination}{source}"].append(stream.task.dag_id)
+    twice = [f"{stream} is filled by {' and '.join(ids)}" for (_, stream), ids in dag_ids.items() if len(ids) > 1]
     if twice:
         raise ConfigurationError(f"{'; '.join(twice)}. Leave each stream to one configuration.")
     return f"{len(streams)} streams, each filled by one DAG."

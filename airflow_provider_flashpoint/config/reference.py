@@ -53,6 +53,8 @@ _WRONG_FILES = """A file with a mistake has no DAGs, and the others keep theirs.
 - Two files of one name are both wrong, since the DAGs of that name could belong to either.
 - One stream (lookup or table, with its connections) belongs to one file. Of two files, the one without a name has it,
   then the first by name. `airflow-flashpoint check` also compares the connections: two ids may lead to one domain.
+- A table may get the alerts of two Flashpoints, each from its own file. A lookup belongs to one Flashpoint: a second
+  one that builds it would replace the rows of the first.
 """
 
 

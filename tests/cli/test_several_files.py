@@ -120,7 +120,7 @@ class TestCheck:
         bad = [each["said"] for each in outcome.json["findings"] if not each["good"]]
         assert any("wrong.json: line 1" in said for said in bad)
         # The third one has the lookups of the nameless one.
-        assert any("the lookup Domains over devo_default and flashpoint_default is filled by" in said for said in bad)
+        assert any("the lookup Domains over devo_default is filled by" in said for said in bad)
 
     @pytest.mark.parametrize(("domain", "good"), [("sandbox", False), (" Sandbox", False), ("other", True)])
     def test_two_connections_to_one_domain(
@@ -139,5 +139,27 @@ class TestCheck:
         monkeypatch.setenv("AIRFLOW_CONN_DEVO_ACME", json.dumps(fields))
         (finding,) = [each for each in call("check", "--json").json["findings"] if each["part"] == "streams"]
         assert finding["good"] is good
-        filled = "Domains in sandbox, from flashpoint_default, is filled by flashpoint_indicator and flashpoint_"
-        assert filled in finding["said"] or finding["said"] == "6 streams, each filled by one DAG."
+        for stream in ("Domains in sandbox", f"{TAG} in sandbox, from flashpoint_default,"):
+            filled = f"{stream} is filled by flashpoint_"
+            assert filled in finding["said"] or finding["said"] == "6 streams, each filled by one DAG."
+
+    def test_two_flashpoints_for_one_domain(
+        self,
+        folder: Path,
+        staging: Path,
+        airflow: None,
+        connections: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
+    ) -> None:
+        """Two Flashpoints may add to one table, but a lookup of two is told: each would replace the other's rows."""
+        given = request.getfixturevalue("sandbox").airflow_connections()
+        monkeypatch.setenv("AIRFLOW_CONN_DEVO_ACME", given["AIRFLOW_CONN_DEVO_DEFAULT"])
+        monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_ACME", given["AIRFLOW_CONN_FLASHPOINT_DEFAULT"])
+        second = named(document(staging), "acme", devo="devo_acme")
+        for entry in second["inputs"].values():
+            entry["flashpoint_conn_id"] = "flashpoint_acme"
+        (folder / "second.json").write_text(json.dumps(second))
+        (finding,) = [each for each in call("check", "--json").json["findings"] if each["part"] == "streams"]
+        assert "Domains in sandbox is filled by flashpoint_indicator and flashpoint_" in finding["said"]
+        assert TAG not in finding["said"]

@@ -156,6 +156,8 @@ class TestStreams:
             ("flashpoint_alert: {}", "flashpoint_alert: {services: {alerts: {environment: test}}}".replace(
                 "environment: test", "lag_s: 5")),
             (LOOKUP.format("domain", "L", "d"), LOOKUP.format("url", "L", "d")),
+            (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "L", "d, flashpoint_conn_id: other")),
+            (LOOKUP.format("domain", "L", "d"), LOOKUP.format("url", "L", "d, flashpoint_conn_id: other")),
             (
                 "flashpoint_alert: {services: {alerts: {tag: my.app.a}, keywords: {path: /k}}}",
                 "flashpoint_alert: {services: {alerts: {tag: my.app.b}, keywords: {path: /k, tag: my.app.a}}}",
@@ -180,6 +182,7 @@ class TestStreams:
             ("flashpoint_alert: {tag: my.app.x}", KEYWORDS),
             (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "M", "d")),
             (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "L", "e")),
+            (LOOKUP.format("domain", "L", "d"), LOOKUP.format("domain", "M", "d, flashpoint_conn_id: other")),
         ],
     )
     def test_streams_of_their_own(self, first: str, second: str, tmp_path: Path) -> None:
