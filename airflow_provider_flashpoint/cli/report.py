@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_flashpoint.core.foreign_text import clean
+from airflow_provider_flashpoint.core.known_secrets import masked
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXIT_CODES = "0 all is good, 1 a problem was found, 2 the command was used wrongly"
@@ -40,7 +41,16 @@ class Report:
     def as_json(self) -> str:
         """Return the report as a JSON object, in ASCII and without secrets."""
         result = {"good": self.exit_code == 0, **({"error": self.error} if self.error else {}), **self.data}
-        return "\n".join(map(clean, json.dumps(result, indent=2).split("\n")))
+        return json.dumps(_without_secrets(result), indent=2)
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return a value of JSON with masked texts. Numbers and flags stay, so that it is JSON whatever a secret is."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {_without_secrets(key): _without_secrets(inner) for key, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def cut(text: str, limit: int) -> str:

@@ -12,7 +12,8 @@ import re
 from airflow_provider_flashpoint.core.known_secrets import masked
 
 MAX_CHARACTERS = 300  # of a reason
-_PRE_CUT = 16  # times the limit: long enough for a secret, and for blanks
+_PRE_CUT = 16  # times the limit: long enough for blanks
+_MARGIN = 1024  # characters; no part of a secret beyond it may be left where the text is cut
 _BEFORE_OUR_LINES = re.compile(r"\n(?=  )")
 
 
@@ -22,7 +23,9 @@ class ForeignError(Exception):
 
 def safe_to_show(text: str, limit: int = MAX_CHARACTERS) -> str:
     """Return foreign text on one line of at most ``limit`` characters, see `clean`."""
-    line = escaped(" ".join(masked(text[: _PRE_CUT * limit]).split()))
+    size = _PRE_CUT * limit
+    known = masked(text) if len(text) <= size else masked(text[: size + _MARGIN])[:-_MARGIN]
+    line = escaped(" ".join(known.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -8,19 +8,22 @@ from collections import defaultdict
 from functools import cache, cached_property
 
 _MASK = "***"
-_SHORTEST = 4  # characters; a shorter secret would hide half of each text
+_SHORTEST = 5  # characters, as in Airflow; a shorter secret, such as 2026 or true, would hide half of each text
+_BEGINNING = 12  # characters that are masked where a text ends within a secret
 _LONG = 32  # characters; of a longer secret the start is enough, since a service may cut it
 _START = 16
 _LONGEST = 256
 _REST = r"[^\s\"'<>]*"
 _END = re.compile(r"[\s\"'<>]")
+_CUT = r"(?=\.{2}|[…\"'<>]|[.,;:)\]}]*(?:\s|$))"
+_KEY = 4  # characters that are searched for first
 _ESCAPES = frozenset("%&\\")
 
 _known: dict[str, _Forms] = {}
 
 
 def remember(secret: str) -> None:
-    """Mask ``secret`` in every text that leaves from now on. One of less than 4 characters is not masked."""
+    """Mask ``secret`` in every text that leaves from now on. One of less than 5 characters is not masked."""
     global _known  # replaced as a whole, since other threads may be reading it
     # The lines of a key may be separated by anything, and shown one by one.
     parts = [each for each in secret.split() if len(each) > _LONG] if len(secret) > _LONGEST else [secret]
@@ -56,9 +59,9 @@ class _Forms:
         octets = secret.encode("utf-8", "surrogatepass")
         # As a part of an encoded text, a secret begins at one of three places in a group of four characters.
         encoded = [_base64_core(octets, offset) for offset in range(3)]
-        self._encoded = [each for each in encoded if len(each) > _SHORTEST]
+        self._encoded = [each for each in encoded if len(each) > _KEY]
         plain = [secret, secret.replace(" ", "+"), *self._encoded, *map(_url_safe, self._encoded)]
-        self.starts = {each[:_SHORTEST] for each in plain}
+        self.starts = {each[:_KEY] for each in plain}
         """One of these is in every text that holds the secret without an escape."""
 
     @cached_property
@@ -69,6 +72,8 @@ class _Forms:
         if not forms or _END.search(secret):
             forms.insert(0, _spelled(secret))
         forms.extend("".join(map(_spelled_base64, each[: 2 * _START])) + _REST for each in self._encoded)
+        if _BEGINNING < len(secret) <= _LONG:
+            forms.append(_cut(secret))
         return re.compile("|".join(forms))
 
 
@@ -85,6 +90,14 @@ def _url_safe(encoded: str) -> str:
 def _spelled(text: str) -> str:
     """Return a regular expression for ``text`` with each character in any form."""
     return "".join(map(_spelled_character, text))
+
+
+def _cut(secret: str) -> str:
+    """Return a regular expression for the beginning of ``secret``, where a service cut the text within it."""
+    rest = ""
+    for character in reversed(secret[_BEGINNING:]):
+        rest = f"(?:{_spelled_character(character)}{rest})?"
+    return _spelled(secret[:_BEGINNING]) + rest + _CUT
 
 
 @cache

@@ -29,6 +29,23 @@ def test_no_report_shows_a_secret(form: str) -> None:
     assert Report(error=f"{text}\x1b", exit_code=1).as_text().isprintable()
 
 
+@pytest.mark.parametrize("secret", ["a", "true", "null", "2026", "20261", "indent", '": "', "my_domain"])
+def test_a_report_is_json_whatever_a_secret_is(secret: str) -> None:
+    """A secret that is a word of JSON, a number or a domain changes no number, no flag and no other text."""
+    remember(secret)
+    data = {
+        "count": 20261,
+        "flag": True,
+        "none": None,
+        "at": "2026-01-01",
+        "said": f"the domain {secret}",
+        "odd": "\x1b",
+    }
+    found = json.loads(Report(data).as_json())
+    shown = secret if len(secret) < 5 else "***"
+    assert found == {"good": True, **data, "said": f"the domain {shown}"}
+
+
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     """Both services, whose every answer repeats the token in many forms."""

@@ -79,6 +79,17 @@ def test_a_secret_is_masked_before_the_text_is_cut(length: int) -> None:
     assert shown.strip("a*…z") == ""
 
 
+@pytest.mark.parametrize("left", [1, 12, 24, 31, 40, 80, 300])
+def test_no_part_of_a_secret_is_left_behind_many_blanks(left: int) -> None:
+    """A long text is searched for secrets beyond the place where it is cut, in every form."""
+    secret = "0f3a9c71/e2d4856=0b1c2d3+4f50617"
+    remember(secret)
+    for form in forms_of(secret).values():
+        shown = safe_to_show(" " * (16 * 300 - left) + form + " end" * 1000)
+        assert shows(shown, secret) == []
+        assert not [at for at in range(len(form) - 12) if form[at : at + 12] in shown]
+
+
 @pytest.mark.parametrize("form", list(forms_of(SECRET)))
 def test_no_error_of_the_provider_shows_a_secret(form: str) -> None:
     """The message, the representation and the arguments of an error hold no form of a secret."""

@@ -50,11 +50,30 @@ def test_a_cut_secret_is_masked() -> None:
     assert masked(f"token {'0123456789' * 2}... is unknown") == "token *** is unknown"
 
 
-@pytest.mark.parametrize("secret", ["", "a", "pw", "abc"])
-def test_a_very_short_secret_leaves_texts_readable(secret: str) -> None:
-    """A secret of less than four characters would hide half of each text: it is not masked alone."""
+@pytest.mark.parametrize("end", ["", "...", "…", "'", '"}', ".", ") is unknown"])
+def test_a_secret_that_a_service_cut_is_masked(end: str) -> None:
+    """The beginning of a secret of usual length is masked where a text ends within it."""
+    secret = "0f3a9c71be2d4856a0b1c2d3e4f50617"
     remember(secret)
-    assert masked("a pw in abc") == "a pw in abc"
+    for number in range(12, 33):
+        assert masked(f"the token {secret[:number]}{end}") == f"the token ***{end}"
+
+
+@pytest.mark.parametrize("number", [0, 5, 11])
+def test_a_text_that_begins_like_a_secret_stays(number: int) -> None:
+    """A few characters of a secret, or a text that goes on in another way, are no secret."""
+    secret = "threatintel.flashpoint-2026"
+    remember(secret)
+    text = f"{secret[:number]} threatintel.flashpoint.intelligence.alerts threatintel.other threatintel.flashpoint_x"
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize("secret", ["", "a", "pw", "abc", "true", "2026", "None", "INFO", "good"])
+def test_a_very_short_secret_leaves_texts_readable(secret: str) -> None:
+    """A secret of less than five characters would hide half of each text: it is not masked alone."""
+    remember(secret)
+    text = "2026-01-01 INFO - a pw in abc: true, None, good"
+    assert masked(text) == text
 
 
 def test_a_key_is_masked_line_by_line() -> None:
@@ -73,7 +92,7 @@ def test_what_is_no_secret_stays() -> None:
     assert masked(text) == text
 
 
-@pytest.mark.parametrize("text", ["\\" * 20_000, "%25" * 20_000, "&amp;" * 20_000, "a" * 20_000, "a%2" * 20_000])
+@pytest.mark.parametrize("text", ["\\" * 20_000, "%25" * 20_000, "&amp;" * 20_000, "a" * 20_000 + "b", "a%2" * 20_000])
 def test_the_search_in_hostile_text_ends(text: str) -> None:
     """No text makes the search endless: its work grows with the length of the text alone."""
     remember("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\a")
