@@ -7,6 +7,7 @@ they are, and moves the state into its own Variable.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
 from typing import Generic
@@ -24,6 +25,7 @@ from airflow_provider_flashpoint.core.staging.claim import claim, owner_of
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 _LONGEST_DIRECTORY = 255
 
@@ -91,6 +93,8 @@ class StreamStore(Generic[State]):
             owner = owner_of(directory)
             if move and owner not in (None, self.key, self._unnamed):
                 _log.warning("%s begins without a state: %s has taken over %s.", self.key, owner, directory)
+        if move and not self.take_over:
+            self._tell_what_is_left()
         return None
 
     def write(self, state: State) -> bool:
@@ -135,6 +139,20 @@ class StreamStore(Generic[State]):
             return owner == self.key
         is_free = self.read_only or not claims
         return is_free or claim(directory, self.key, replace=owner is not None) == self.key
+
+    def _tell_what_is_left(self) -> None:
+        """Log that a state of version 0.1.0 is left, since it may be that of this stream."""
+        variable = f"{prefix_of(self.kind)}{self.key.name}"
+        with contextlib.suppress(ConfigurationError):  # it is unreadable, and not needed
+            if read_state(self.kind, variable) is not None:
+                _log.warning(
+                    "%s begins without a state: only a configuration without a name takes over the state of an earlier "
+                    "version in the Variable %s. If that is the state of this table, end the run, since it sends all "
+                    "again, and set the checkpoint: `airflow-flashpoint state set %s --to-checkpoint TIME`.",
+                    self.key,
+                    variable,
+                    self.variable,
+                )
 
     def _forget(self, variable: str) -> None:
         delete_variable(variable)

@@ -249,12 +249,23 @@ def test_a_part_of_what_0_1_0_kept_is_taken_over_by_one_stream(world: World, lef
     assert world.alerts()["repeated"] == world.alerts("devo_beta")["repeated"] == COUNT
 
 
-def test_a_stream_that_takes_over_nothing_leaves_what_0_1_0_kept(world: World) -> None:
-    """A stream of a named configuration begins new, even if it runs first."""
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_stream_that_takes_over_nothing_leaves_what_0_1_0_kept_and_tells_it(
+    world: World, is_readable: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stream of a named configuration begins new, even if it runs first; nothing shows whose the old state is."""
     world.alerts()
     in_0_1_0(world, "alerts", DEFAULT_TAG)
+    old = f"flashpoint_alerts__{DEFAULT_TAG}"
+    state = world.variables[old]
+    world.variables[old] = state if is_readable else "{"
     assert world.alerts("devo_beta", take_over=False)["sent"] == COUNT
+    told = f"only a configuration without a name takes over the state of an earlier version in the Variable {old}. "
+    assert caplog.text.count(told) == is_readable
+    world.variables[old] = state
     assert world.alerts()["repeated"] == COUNT
+    assert world.alerts("devo_beta", take_over=False)["repeated"] == COUNT
+    assert caplog.text.count(told) == is_readable
 
 
 @pytest.mark.parametrize("domain", ["acme", None])
