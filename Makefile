@@ -42,11 +42,10 @@ demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox 
 	@$(PYTHON33) -m demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: setup ## Run all tests on Airflow 3.3, and the tests that need Airflow on 2.11
-	@failed=; \
-	for line in $(LINES); do $(MAKE) --no-print-directory test-$$line || failed="$$failed $$line"; done; \
-	if [ -n "$$failed" ]; then echo "FAILED on Airflow$$failed"; exit 1; fi; \
-	echo "All tests passed on Airflow $(firstword $(LINES)) and $(lastword $(LINES))"
+test: setup ## Run all tests on Airflow 3.3, and the tests that need Airflow on 2.11, side by side
+	@echo "Running the tests on Airflow $(firstword $(LINES)) and $(lastword $(LINES)) side by side; the output of each follows at its end"
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target $(LINES:%=test-%)
+	@echo "All tests passed on Airflow $(firstword $(LINES)) and $(lastword $(LINES))"
 
 .PHONY: test-3.3
 test-3.3: .venv/airflow-3.3/.ready ## Run all tests on Airflow 3.3
