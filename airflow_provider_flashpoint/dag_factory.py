@@ -157,7 +157,7 @@ def _filters(*streams: StreamSettings) -> list[Any]:
 
 
 def _stream_arguments(config: InputConfig, name: str) -> dict[str, Any]:
-    # Version 0.1.0 had no named configurations, so what it kept belongs to the one without a name.
+    # Earlier versions had no named configurations, so what they kept belongs to the one without a name.
     return {"devo_conn_id": config.devo_conn_id, "take_over": not name}
 
 

@@ -68,7 +68,7 @@ def read_config_files(places: Iterable[Path]) -> list[ConfigFile]:
     Of two that deliver one stream, the later one is wrong.
     """
     found = {os.path.realpath(file.path): file for place in places for file in _files_of(place)}
-    return list(_settled(list(found.values())))
+    return list(_without_conflicts(list(found.values())))
 
 
 def _files_of(place: Path) -> list[ConfigFile]:
@@ -98,7 +98,7 @@ def _read(file: Path, *, is_listed: bool = False) -> ConfigFile:
         return ConfigFile(file, error=ConfigurationError(f"{file}: it cannot be read ({type(error).__name__})."))
 
 
-def _settled(files: Sequence[ConfigFile]) -> Iterator[ConfigFile]:
+def _without_conflicts(files: Sequence[ConfigFile]) -> Iterator[ConfigFile]:
     """Yield the files, the nameless one first. One with the name or a stream of another one has that problem."""
     paths = defaultdict(list)
     for file in files:

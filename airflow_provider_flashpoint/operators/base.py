@@ -44,7 +44,7 @@ class WindowedOperator(BaseOperator):
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param devo_conn_id: (templated) the connection to Devo. Its domain, the connection to Flashpoint and the name of
         the lookup or table are the key by which state, ledger, lock and stages are kept.
-    :param take_over: continue what version 0.1.0 kept by the name alone, unless another stream has taken it.
+    :param take_over: continue what an earlier version kept by the name alone, unless another stream has claimed it.
     :param start: (templated) start of an explicit window; needs ``end``.
     :param end: (templated) end of an explicit window.
     :param initial_start_time: where a new lookup or event table begins; the DAG's start date by default.

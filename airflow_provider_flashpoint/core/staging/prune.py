@@ -21,7 +21,7 @@ from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StorageP
 from airflow_provider_flashpoint.core.window import as_utc
 
 _MOST_FOLDERS = 4
-_MOST_FILES = 1000  # of rejected records of version 0.1.0
+_MOST_FILES = 1000  # of rejected records of earlier versions
 
 
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:
@@ -48,7 +48,7 @@ def prune_rejected(directory: StoragePath, *, before: datetime) -> None:
 
 
 def _prune_windows(directory: StoragePath, windows: list[str], limit: str) -> int:
-    """Prune folders of version 0.1.0, named by the window. Their order is not that of the pulls, so any may be old."""
+    """Prune folders of earlier versions, named by the window. Any may be old: their order is not that of the pulls."""
     removed = 0
     for window in random.sample(windows, min(len(windows), _MOST_FOLDERS)):
         old = [file for file in list_files(directory / window) if file < limit]

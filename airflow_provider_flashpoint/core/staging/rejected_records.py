@@ -2,7 +2,7 @@
 
 ::
 
-    <directory of a stream>/<day>/<time of the attempt>-<random>.jsonl    version 0.1.0 had no days
+    <directory of a stream>/<day>/<time of the attempt>-<random>.jsonl    earlier versions had no days
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Entries are stored by the event's own time, not by the window that read it. Retr
 backfills therefore consult the same hours. Every confirmation adds files and changes none, so two runs can add entries
 at once. Where a folder has many files, those of each month of confirmation become one. An hour is pruned when both it
 and its last confirmation are old: Flashpoint can deliver old events late, and an overlap reads them again soon after.
-Events without a time of their own share one folder. Version 0.1.0 had folders ``<day>T<hour>``, which are read too.
+Events without a time of their own share one folder. Earlier versions had folders ``<day>T<hour>``, which are read too.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class EventLedger:
 
     @functools.cached_property
     def _folders(self) -> frozenset[str]:
-        """The names in the directory: days, hours of version 0.1.0, and that of events without a time."""
+        """The names in the directory: days, hours of earlier versions, and that of events without a time."""
         return frozenset(list_names(self._directory))
 
     def _read_hour(self, hour: str) -> None:

@@ -111,7 +111,7 @@ class NewestVersions:
             self._put(first, second, version, _KNOWN)
 
     def _put(self, first: int, second: int, version: int, place: int) -> None:
-        if version > self._latest_us:  # of a ledger or a stage of version 0.1.0
+        if version > self._latest_us:  # of a ledger or a stage of an earlier version
             version = 0
         self._files[first % _FILES].write(_ENTRY.pack(first, second, version, place))
 

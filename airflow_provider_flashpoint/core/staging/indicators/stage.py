@@ -8,7 +8,7 @@
 
 A stage without a manifest does not exist. Every pull writes a stage of its own, so a reader never sees a mix of two
 pulls. It removes older ones of the same window and hour; the others stay until they are old, see `prune`.
-Version 0.1.0 kept the windows in ``<directory>`` itself.
+Earlier versions kept the windows in ``<directory>`` itself.
 """
 
 from __future__ import annotations
