@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.staging.folders import list_names
+from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import Known, digest_of
 
@@ -50,6 +50,30 @@ def test_ledger_is_empty_until_a_sync(tmp_path: Path, delivered: list[Known]) ->
     assert ledger.is_empty()
     ledger.add(delivered, at=NOW)
     assert not ledger.is_empty()
+
+
+@pytest.mark.parametrize("read_before", [0, 1, 5, 63, 64])
+def test_files_that_another_sync_merges_meanwhile_are_read(tmp_path: Path, read_before: int) -> None:
+    """A reader, such as a preview, that has listed files which are merged before it reads them finds all entries."""
+    for number in range(64):
+        lookup_ledger(tmp_path).add([known(f"k{number}", number)], at=NOW + timedelta(minutes=number))
+    reading = lookup_ledger(tmp_path).known()
+    found = {next(reading) for _ in range(read_before)}
+    lookup_ledger(tmp_path).add([known("k64", 64)], at=NOW + timedelta(days=1))
+    assert len(list_names(tmp_path / "one")) == 1
+    found |= set(reading)
+    assert {known(f"k{number}", number) for number in range(64)} <= found
+
+
+def test_a_ledger_that_is_removed_meanwhile_is_an_error(tmp_path: Path) -> None:
+    """A ledger that is gone is not read as an empty one."""
+    for number in range(3):
+        lookup_ledger(tmp_path).add([known("a", number)], at=NOW + timedelta(minutes=number))
+    reading = lookup_ledger(tmp_path).known()
+    next(reading)
+    remove_tree(tmp_path / "one")
+    with pytest.raises(FileNotFoundError):
+        list(reading)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), min_size=65, max_size=70))

@@ -24,6 +24,7 @@ from airflow_provider_flashpoint.core.staging.sealed import read_sealed, write_s
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath
 
 _MAX_FILES = 64
+_MOST_LISTINGS = 3
 _ENTRIES_WRITTEN = 4096
 _SUFFIX = ".versions"
 _REMEDY = 'Rebuild the lookup, which begins a new ledger: run its DAG with {"lookup_status": "New"}.'
@@ -50,10 +51,16 @@ class LookupLedger:
         :raises StageError: a file is damaged.
         """
         since = datetime.fromtimestamp(max(0, since_us) // 1_000_000, UTC).strftime(NAME_TIME)
-        self._files = self._list()
-        for name in self._files:
-            if name >= since:
-                yield from self._read(name)
+        for listings_left in reversed(range(_MOST_LISTINGS)):
+            self._files = self._list()
+            try:
+                for name in self._files:
+                    if name >= since:
+                        yield from self._read(name)
+                return
+            except FileNotFoundError:  # another sync has merged the files, and the next listing has theirs
+                if not listings_left or not self._list():
+                    raise
 
     def is_empty(self) -> bool:
         """Return whether there are no entries: the lookup was built elsewhere, or the staging storage was wiped."""
