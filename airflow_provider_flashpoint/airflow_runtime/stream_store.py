@@ -1,6 +1,6 @@
 """What Airflow keeps of one stream: its Variable with the state, and its directories in the staging storage.
 
-Version 0.1.0 kept both by the name of the stream alone, and a stream has another key once its Devo connection gets a
+Earlier versions kept both by the name of the stream alone, and a stream has another key once its Devo connection gets a
 domain. The first stream of the name that runs takes over what there is: it claims the directories, which stay where
 they are, and moves the state into its own Variable.
 """
@@ -39,7 +39,7 @@ class StreamStore(Generic[State]):
     :param kind: the class of the state.
     :param devo_conn_id: the Devo connection, by whose id the stream is kept while it has no domain.
     :param root: the root of the staging storage.
-    :param take_over: take over what version 0.1.0 kept under the name of the stream, unless another stream has.
+    :param take_over: take over what earlier versions kept under the name of the stream, unless another stream has.
     :param read_only: claim and move nothing, for a preview or the command line.
     """
 
@@ -141,7 +141,7 @@ class StreamStore(Generic[State]):
         return is_free or claim(directory, self.key, replace=owner is not None) == self.key
 
     def _tell_what_is_left(self) -> None:
-        """Log that a state of version 0.1.0 is left, since it may be that of this stream."""
+        """Log that a state of an earlier version is left, since it may be that of this stream."""
         variable = f"{prefix_of(self.kind)}{self.key.name}"
         with contextlib.suppress(ConfigurationError):  # it is unreadable, and not needed
             if read_state(self.kind, variable) is not None:
