@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import airflow_provider_flashpoint
+from airflow_provider_flashpoint.core.devo.events.http import HttpChannel, ingestion_client
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.session import new_session, trust
@@ -72,8 +75,8 @@ def serve() -> Iterator[Callable[..., str]]:
         listener.close()
 
 
-def client(url: str) -> HttpClient:
-    return HttpClient(new_session(answer_s=0.3), base_url=url, service="Service", max_attempts=1)
+def client(url: str, *, answer_s: float = 0.3) -> HttpClient:
+    return HttpClient(new_session(answer_s=answer_s), base_url=url, service="Service", max_attempts=1)
 
 
 @pytest.mark.parametrize("part", ENDLESS)
@@ -82,7 +85,7 @@ def test_an_answer_ends_in_time_whatever_part_of_it_does_not(serve: Callable[...
     start = time.monotonic()
     with pytest.raises(NetworkError, match=r"^Service GET /x: no answer in time\.$"):
         client(serve(*ENDLESS[part])).read_json(Request("GET", "/x"))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize("part", ["status line", "header", "trailer", "empty blocks of gzip"])
@@ -103,7 +106,7 @@ def test_a_proxy_answers_in_time(serve: Callable[..., str], begin: bytes) -> Non
     start = time.monotonic()
     with pytest.raises(NetworkError):
         http.read_json(Request("GET", "/x"))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize("part", ["header", "body", "empty blocks of gzip"])
@@ -112,6 +115,25 @@ def test_an_answer_to_a_query_ends_in_time(serve: Callable[..., str], part: str)
     query = QueryClient(client(serve(*ENDLESS[part]))).id_counts("my.app.x", "id", since=datetime.now(UTC))
     with pytest.raises(NetworkError, match="no answer in time"):
         list(query)
+
+
+@pytest.mark.parametrize("part", ["header", "body", "trailer"])
+def test_an_answer_of_the_http_ingestion_ends_in_time(serve: Callable[..., str], part: str) -> None:
+    """The connections that know the token of the HTTP ingestion have a deadline too."""
+    http = ingestion_client(serve(*ENDLESS[part]), "made-up", answer_s=0.3)
+    with pytest.raises(NetworkError, match="no answer in time"):
+        HttpChannel(http, domain="d", tag="my.app.x").send(b"x")
+
+
+def test_every_session_of_the_package_has_a_deadline() -> None:
+    """No module makes its session or adapter by itself."""
+    package = Path(airflow_provider_flashpoint.__file__).parent
+    own = {
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"requests\.Session\(|\(HTTPAdapter\)|requests\.(get|post|put|request)\(", path.read_text("utf-8"))
+    }
+    assert own == {"session.py", "deadline.py"}
 
 
 def test_a_connection_outlives_the_time_of_an_answer() -> None:
@@ -123,12 +145,12 @@ def test_a_connection_outlives_the_time_of_an_answer() -> None:
         connection, _ = listener.accept()
         accepted.append(connection)
         while connection.recv(1 << 16):
-            time.sleep(0.1)
+            time.sleep(1.5)
             connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
 
     threading.Thread(target=answer, daemon=True).start()
-    http = client(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    assert [http.read_json(Request("GET", "/x")) for _ in range(5)] == [{}] * 5
+    http = client(f"http://127.0.0.1:{listener.getsockname()[1]}", answer_s=4)
+    assert [http.read_json(Request("GET", "/x")) for _ in range(3)] == [{}] * 3
     http.close()
     listener.close()
     assert len(accepted) == 1

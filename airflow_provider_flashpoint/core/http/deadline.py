@@ -12,7 +12,6 @@ import time
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 DEFAULT_ANSWER_S = 900.0
 
@@ -25,18 +24,18 @@ class DeadlineAdapter(HTTPAdapter):
 
     def __init__(self, answer_s: float = DEFAULT_ANSWER_S) -> None:
         super().__init__()
-        response_class = type("TimedResponse", (_TimedResponse,), {"answer_s": answer_s})
-        own = {"response_class": response_class}
-        self._connection_classes = {
-            "http": type("TimedConnection", (HTTPConnection,), own),
-            "https": type("TimedTLSConnection", (HTTPSConnection,), own),
-        }
+        self._response_class = type("TimedResponse", (_TimedResponse,), {"answer_s": answer_s})
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         """Return a pool of connections, also that of a proxy."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = self._connection_classes[pool.scheme]
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        if "ConnectionCls" not in vars(pool):
+            pool.ConnectionCls = self.connection_class(pool.ConnectionCls)
         return pool
+
+    def connection_class(self, base: Any) -> Any:
+        """Return the class of connections, made of that of the pool."""
+        return type("TimedConnection", (base,), {"response_class": self._response_class})
 
 
 class _TimedResponse(http.client.HTTPResponse):

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.header import check_tag, sender_name
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S, DeadlineAdapter
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.http.session import new_session
 from airflow_provider_flashpoint.core.known_secrets import remember
@@ -38,15 +38,16 @@ _HIDDEN = "***"
 _CHECK_STATUSES = (200, 204, 400)
 
 
-def ingestion_client(base_url: str, token: str, **options: Any) -> HttpClient:
+def ingestion_client(base_url: str, token: str, *, answer_s: float = DEFAULT_ANSWER_S, **options: Any) -> HttpClient:
     """Return a client whose connections replace the placeholder of `HttpChannel` by ``token``.
 
     :param base_url: such as ``https://http-us.devo.io``.
+    :param answer_s: seconds for one answer.
     :param options: those of `HttpClient`.
     """
     session = new_session()
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _TokenAdapter(token))
+        session.mount(scheme, _TokenAdapter(token, answer_s))
     return HttpClient(session, base_url=base_url, service="Devo", **options)
 
 
@@ -111,19 +112,16 @@ class HttpChannel:
         return self._http.send(Request("POST", self._path, data=body, retry=False, accept=accept))
 
 
-class _TokenAdapter(HTTPAdapter):
+class _TokenAdapter(DeadlineAdapter):
     """Makes connections that know the token, unlike pools, which log URLs, and errors, which contain them."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, answer_s: float) -> None:
         remember(token)
         self._token = quote(token, safe="")
-        super().__init__()
+        super().__init__(answer_s)
 
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **options)
-        if "ConnectionCls" not in vars(pool):
-            pool.ConnectionCls = _with_token(pool.ConnectionCls, self._token)
-        return pool
+    def connection_class(self, base: Any) -> Any:
+        return _with_token(super().connection_class(base), self._token)
 
 
 def _with_token(connection_class: Any, token: str) -> Any:
