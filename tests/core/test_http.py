@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
-from time import time
+from time import time, tzset
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import requests
 from requests_mock import Mocker
 
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient, Request
+from airflow_provider_flashpoint.core.http.retries import retry_after_s
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -142,8 +144,25 @@ def test_retry_after_date(requests_mock: Mocker, waits: Waits) -> None:
     assert 100 < waits[0] <= 200
 
 
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", "UTC", "Z"])
+@pytest.mark.parametrize("here", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_retry_after_date_is_in_utc(monkeypatch: pytest.MonkeyPatch, zone: str, here: str) -> None:
+    """The date of a Retry-After is one of UTC, whatever the time zone of this machine."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", here)
+        tzset()
+        later = datetime.fromtimestamp(time() + 200, UTC)
+        assert 100 < (retry_after_s(f"{later:%a, %d %b %Y %H:%M:%S} {zone}") or 0) <= 200
+    tzset()
+
+
 @pytest.mark.parametrize(
-    "value", ["soon", "", "Mon, 99 Foo 2024 00:00:00 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
+    "value",
+    [
+        *("soon", "", "5, 6", "5;6", "0x10", "inf", "-inf", "1e999", "Infinity"),
+        "Mon, 99 Foo 2024 00:00:00 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
 )
 def test_retry_after_nonsense(requests_mock: Mocker, waits: Waits, value: str) -> None:
     """An invalid Retry-After leaves the usual wait."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import time
+from datetime import UTC
 
 import tenacity
 
@@ -26,14 +28,16 @@ def retry_after_s(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return None if math.isinf(seconds) else max(0.0, seconds)
     try:
         until = email.utils.parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, until.timestamp() - time.time())
+    return max(0.0, until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time())
 
 
 def wait_s(state: tenacity.RetryCallState) -> float:
