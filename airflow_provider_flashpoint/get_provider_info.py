@@ -16,6 +16,43 @@ from airflow_provider_flashpoint.core.settings import ConnectionSettings
 _PACKAGE = "airflow_provider_flashpoint"
 _OPERATORS = {"Flashpoint": ("pull_indicators", "pull_alerts", "setup"), "Devo": ("lookup_sync",)}
 _MODELS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
+_CONFIG: dict[str, Any] = {
+    "flashpoint": {
+        "description": "Settings of the Flashpoint provider, for all its DAGs.",
+        "options": {
+            "staging_uri": {
+                "description": (
+                    "Storage of stages and ledgers. All workers must reach it: an object store such as "
+                    "s3://, whose provider is installed and whose connection is named as in the example, or "
+                    "a path such as /data/flashpoint or ~/flashpoint on one machine. Left empty, the folder "
+                    "flashpoint in AIRFLOW_HOME."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "s3://aws_default@bucket/flashpoint",
+                "default": "",
+            },
+            "stage_retention_days": {
+                "description": "Days after which delivered stages are deleted.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "30",
+                "default": "7",
+            },
+            "prune": {
+                "description": (
+                    "Whether runs delete what is older than its retention: stages, entries of the ledger of "
+                    "alerts, and rejected records. Turn it off for an object store with a lifecycle rule for "
+                    "that, see docs/operations.md."
+                ),
+                "version_added": "0.1.0",
+                "type": "boolean",
+                "example": "False",
+                "default": "True",
+            },
+        },
+    }
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -38,43 +75,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hook-class-names": [_hook_class(name) for name in _MODELS],
         "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],
-        "config": {
-            "flashpoint": {
-                "description": "Settings of the Flashpoint provider, for all its DAGs.",
-                "options": {
-                    "staging_uri": {
-                        "description": (
-                            "Storage of stages and ledgers. All workers must reach it: an object store such as "
-                            "s3://, whose provider is installed and whose connection is named as in the example, or "
-                            "a path such as /data/flashpoint or ~/flashpoint on one machine. Left empty, the folder "
-                            "flashpoint in AIRFLOW_HOME."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://aws_default@bucket/flashpoint",
-                        "default": "",
-                    },
-                    "stage_retention_days": {
-                        "description": "Days after which delivered stages are deleted.",
-                        "version_added": "0.1.0",
-                        "type": "integer",
-                        "example": "30",
-                        "default": "7",
-                    },
-                    "prune": {
-                        "description": (
-                            "Whether runs delete what is older than its retention: stages, entries of the ledger of "
-                            "alerts, and rejected records. Turn it off for an object store with a lifecycle rule for "
-                            "that, see docs/operations.md."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": "False",
-                        "default": "True",
-                    },
-                },
-            }
-        },
+        "config": _CONFIG,
     }
 
 

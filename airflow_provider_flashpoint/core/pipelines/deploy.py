@@ -46,6 +46,11 @@ class Deployment:
     operation: Operation
     consult_whole_ledger: bool = False
 
+    @property
+    def builds(self) -> bool:
+        """Whether the lookup is built or rebuilt, not added to."""
+        return self.operation is not Operation.APPEND
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSummary:
@@ -104,7 +109,7 @@ def deploy_stage(
         the last one: what a newer sync may have overtaken is not recorded.
     :raises: what reading the stage or deploying raises; the lookup is then unchanged.
     """
-    key = deployment.key
+    key, window = deployment.key, stage.summary.window
     with (
         RejectedRecords(stage.rejected_rows) as rejected_records,
         NewestVersions() as newest,
@@ -117,10 +122,9 @@ def deploy_stage(
         superseded = newest.superseded()
         rows = _newest_rows(stage, key, superseded, rejected_records)
         counts = write_csv(rows, deployment.columns, key.column, csv_file)
-        if counts.rows or deployment.operation is not Operation.APPEND:
+        if counts.rows or deployment.builds:
             csv_file.seek(0)
-            builds = deployment.operation is not Operation.APPEND
-            note = ledger.open_deployments.noted(stage.summary.window, builds=builds, clock=clock, check=check_turn)
+            note = ledger.open_deployments.noted(window, builds=deployment.builds, clock=clock, check=check_turn)
             # The note is removed last: without the record, the next sync must bring these rows again.
             with note as before_sending, ledger.adding(newest.delivered(superseded), at=clock.now()):
                 lookups.deploy(
@@ -132,10 +136,7 @@ def deploy_stage(
                     before_sending=before_sending,
                 )
                 check_turn()
-    if extra_keys := sorted(counts.extra_keys):
-        message = "Lookup %s has no column for %d keys; their values went into %s: %s."
-        shown = ", ".join(extra_keys[:_MAX_COLUMNS_SHOWN])
-        _log.warning(message, deployment.lookup, len(extra_keys), EXTRA_COLUMN, shown)
+    _log_extra_keys(deployment.lookup, sorted(counts.extra_keys))
     return DeploymentSummary(
         rows_sent=counts.rows,
         superseded=superseded.count,
@@ -143,6 +144,12 @@ def deploy_stage(
         extra_values=sum(counts.extra_keys.values()),
         operation=deployment.operation.value,
     )
+
+
+def _log_extra_keys(lookup: str, keys: Sequence[str]) -> None:
+    if keys:
+        message = "Lookup %s has no column for %d keys; their values went into %s: %s."
+        _log.warning(message, lookup, len(keys), EXTRA_COLUMN, ", ".join(keys[:_MAX_COLUMNS_SHOWN]))
 
 
 def _newest_rows(

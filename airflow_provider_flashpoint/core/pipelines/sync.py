@@ -96,8 +96,7 @@ class _Sync:
             summary=summary,
             rejected_uri=uri_of(stage.rejected_rows),
         )
-        rebuilt = deployment.operation is not Operation.APPEND
-        open_deployments.settle(notes, rebuilt=rebuilt, began_at=began_at)
+        open_deployments.settle(notes, rebuilt=deployment.builds, began_at=began_at)
         if self._ports.save_state(result.state):
             self._ledger_of(deployment.build).forget_other_builds()
         _log.info("Lookup %s: %s", name, summary)
@@ -179,7 +178,7 @@ class _Sync:
         self, stage: Stage, run_window: RunWindow, *, exists: bool | None
     ) -> tuple[Deployment, DeploymentSummary]:
         ports, deployment = self._ports, self._deployment(stage, run_window, exists=exists)
-        if deployment.operation is not Operation.APPEND and self._state.status is LookupStatus.CREATED:
+        if deployment.builds and self._state.status is LookupStatus.CREATED:
             ports.attempt_lock.check()
             # After half a rebuild the next run must rebuild, not add.
             if not ports.save_state(replace(self._state, status=LookupStatus.NEW)):
@@ -197,7 +196,7 @@ class _Sync:
     def _state_after(
         self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary
     ) -> LookupState:
-        rebuilt = deployment.operation is not Operation.APPEND
+        rebuilt = deployment.builds
         complete_from = self._period.initial_start if rebuilt else self._state.to_checkpoint_time
         delivered = Delivered(
             window=run_window.covered,
