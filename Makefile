@@ -41,10 +41,12 @@ setup: $(LINES:%=.venv/airflow-%/.ready) ## Create .venv/airflow-3.3 and .venv/a
 demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1 keeps it running)
 	@$(PYTHON33) -m demo $(if $(KEEP),--keep)
 
+WITHOUT_SERVICES := not postgresql and not distributed
+
 .PHONY: test
 test: setup ## Run all tests on Airflow 3.3, and the tests that need Airflow on 2.11, side by side
-	@echo "Running the tests on Airflow $(firstword $(LINES)) and $(lastword $(LINES)) side by side; the output of each follows at its end"
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target $(LINES:%=test-%)
+	@echo "Running the tests without Airflow, on Airflow 3.3 and on 2.11 side by side; the output of each follows at its end"
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target test-core test-airflow test-2.11
 	@echo "All tests passed on Airflow $(firstword $(LINES)) and $(lastword $(LINES))"
 
 .PHONY: test-3.3
@@ -52,10 +54,20 @@ test-3.3: .venv/airflow-3.3/.ready ## Run all tests on Airflow 3.3
 	@echo "== Airflow 3.3: all tests"
 	@$(PYTHON33) -m pytest $(ARGS)
 
+.PHONY: test-core
+test-core: .venv/airflow-3.3/.ready ## Run the tests that do not need Airflow
+	@echo "== Airflow 3.3: the tests that do not need Airflow"
+	@$(PYTHON33) -m pytest -m "not airflow and $(WITHOUT_SERVICES)" $(ARGS)
+
+.PHONY: test-airflow
+test-airflow: .venv/airflow-3.3/.ready ## Run the tests that need Airflow on Airflow 3.3
+	@echo "== Airflow 3.3: the tests that need Airflow"
+	@$(PYTHON33) -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(ARGS)
+
 .PHONY: test-2.11
 test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airflow 2.11
 	@echo "== Airflow 2.11: the tests that need Airflow"
-	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and not postgresql and not distributed" $(ARGS)
+	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: setup ## Run the tests that need PostgreSQL, which must be installed, on both Airflow lines
