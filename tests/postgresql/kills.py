@@ -40,13 +40,13 @@ LOOKUP_MOMENTS = {
 }
 # The file operations that lead to a moment: regular expressions, each with the number of matches to skip first.
 _STEPS: dict[str, Callable[[int], list[tuple[str, int]]]] = {
-    "confirmed": lambda nth: [(r"^open .*/ledger/\w+/\..*\.ids", nth)],
-    "recording": lambda nth: [(r"^os\.rename .*/ledger/\w+/.*\.ids", nth)],
+    "confirmed": lambda nth: [(r"^os\.rename .*/ledger/\w+/\w+/.*\.ids", nth)],
+    "recording": lambda nth: [(r"^os\.rename .*/ledger/\w+/\w+/.*\.ids", nth)],
     "recorded": lambda nth: [(r"^os\.(listdir|scandir) .*/ledger$", 0)],
     "checkpointed": lambda nth: [("^executed$", 0)],
     "staging": lambda nth: [(r"^os\.rename .*/manifest\.json", 0)],
     "staged": lambda nth: [(r"^os\.rename .*/manifest\.json", 0), (r"^os\.(listdir|scandir) ", 0)],
-    "deployed": lambda nth: [(r"^open .*/\..*\.versions", 0)],
+    "deployed": lambda nth: [(r"^os\.rename .*\.versions", 0)],
     "noted": lambda nth: [(r"^os\.rename .*\.versions", 0), (r"^os\.(listdir|scandir) ", 0)],
 }
 

@@ -112,7 +112,7 @@ class _Sync:
         run_window = self._progress.window(self._period)
         if self._progress.status is LookupStatus.CREATED:
             for note in notes:
-                run_window = run_window.over(note.start, max(note.begun_at, self._progress.checkpoint or note.begun_at))
+                run_window = run_window.over(note.start, max(note.end, self._progress.checkpoint or note.end))
         if notes:
             _log.warning(
                 "Lookup %s: %d deployments did not end, and may have changed it or change it later. It is %s.",

@@ -168,3 +168,14 @@ def test_a_preview_leaves_nothing(tmp_path: Path) -> None:
     deploy(notes)
     notes.settle(notes.of_others(NOW), rebuilt=True, began_at=NOW)
     assert (list(tmp_path.iterdir()), kinds(notes)) == (before, ["answered"])
+
+
+@pytest.mark.parametrize("hours", [(0, 1), (-24, -23), (-9000, -8999), (0, 0.5), (-1, 30)])
+def test_a_note_holds_the_window_of_its_rows(tmp_path: Path, hours: tuple[float, float]) -> None:
+    """A later sync knows the window to bring again, and reads nothing beyond it for the note."""
+    window = Window(*(NOW + hour * HOUR for hour in hours))
+    notes = OpenDeployments(tmp_path)
+    with pytest.raises(Killed):
+        deploy(notes, Killed(), window=window)
+    (note,) = notes.of_others(NOW)
+    assert Window(note.start, note.end) == window

@@ -2,7 +2,7 @@
 
 ::
 
-    <directory>/<begun at>-<random>-<start of its window>-<append or build>[-answered]
+    <directory>/<begun at>-<random>-<start>-<end of its window>-<append or build>[-answered]
 
 A sync that dies, or gets no answer, may have given its rows to Devo. Its last request may even arrive later, after
 newer syncs, and bring old values. So each sync leaves a note here before it sends anything, and removes it once its end
@@ -33,11 +33,12 @@ _APPEND, _BUILD, _ANSWERED = "append", "build", "answered"
 
 @dataclass(frozen=True, slots=True)
 class OpenDeployment:
-    """One note: the deployment of rows from ``start`` on; ``builds`` if it creates or replaces the lookup."""
+    """One note: the deployment of the rows of a window; ``builds`` if it creates or replaces the lookup."""
 
     name: str
     begun_at: datetime
     start: datetime
+    end: datetime
     builds: bool
     is_answered: bool
 
@@ -87,7 +88,7 @@ class OpenDeployments:
         def before_sending(failure: BaseException | None = None) -> None:
             nonlocal name, is_sent, is_in_doubt
             is_in_doubt = is_in_doubt or isinstance(failure, _UNANSWERED)
-            name = name or self._begin(window.start, builds=builds, at=clock.now())
+            name = name or self._begin(window, builds=builds, at=clock.now())
             check()
             is_sent = True
 
@@ -116,11 +117,14 @@ class OpenDeployments:
     def _notes(self) -> Iterator[OpenDeployment]:
         for name in list_names(self._directory):
             with contextlib.suppress(ValueError):  # not ours
-                begun_at, _, start, kind, *answered = name.split("-")
-                yield OpenDeployment(name, time_of(begun_at), time_of(start), kind == _BUILD, bool(answered))
+                begun_at, _, start, end, kind, *answered = name.split("-")
+                yield OpenDeployment(
+                    name, time_of(begun_at), time_of(start), time_of(end), kind == _BUILD, bool(answered)
+                )
 
-    def _begin(self, start: datetime, *, builds: bool, at: datetime) -> str:
-        name = f"{new_name(at)}-{as_utc(start).strftime(NAME_TIME)}-{_BUILD if builds else _APPEND}"
+    def _begin(self, window: Window, *, builds: bool, at: datetime) -> str:
+        start, end = (moment.strftime(NAME_TIME) for moment in (window.start, window.end))
+        name = f"{new_name(at)}-{start}-{end}-{_BUILD if builds else _APPEND}"
         self._write(name)
         return name
 
