@@ -179,3 +179,21 @@ def test_a_note_holds_the_window_of_its_rows(tmp_path: Path, hours: tuple[float,
         deploy(notes, Killed(), window=window)
     (note,) = notes.of_others(NOW)
     assert Window(note.start, note.end) == window
+
+
+@pytest.mark.parametrize("error", [NetworkError("x"), ServerError("x")])
+@pytest.mark.parametrize("ends", [(9, 2), (2, 9), (2, 5, 9), (9, 5, 2), (5, 9, 2), (3, 3)])
+def test_notes_that_are_over_leave_one_over_all_of_their_windows(
+    tmp_path: Path, error: Exception, ends: tuple[int, ...]
+) -> None:
+    """None of the rows of the notes that are removed is forgotten, however often the notes are read."""
+    notes = OpenDeployments(tmp_path)
+    for number, end in enumerate(ends):
+        window = Window(NOW - (20 - number) * HOUR, NOW - end * HOUR)
+        with pytest.raises(type(error)):
+            deploy(notes, error, at=NOW - 2 * HOUR, window=window)
+    for _ in range(2):
+        (note,) = notes.of_others(NOW)
+        assert (note.start, note.end) == (NOW - 20 * HOUR, NOW - min(ends) * HOUR)
+    notes.settle([note], rebuilt=False, began_at=NOW)
+    assert list(tmp_path.iterdir()) == []

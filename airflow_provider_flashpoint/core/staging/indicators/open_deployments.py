@@ -13,8 +13,8 @@ Where each request was answered, none can come later: then one sync repairs it a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from airflow_provider_flashpoint.core.clock import Clock
@@ -58,17 +58,10 @@ class OpenDeployments:
         self._read_only = read_only
 
     def of_others(self, now: datetime) -> list[OpenDeployment]:
-        """Return the notes. Of those that are over, only the earliest of each kind is kept."""
+        """Return the notes. Those of each kind that are over become one, whose window is over all of theirs."""
         notes = sorted(self._notes(), key=lambda note: note.start)
-        needed, over = [], set()
-        for note in notes:
-            if note.is_over(now) and note.builds in over:
-                self._remove(note.name)
-                continue
-            needed.append(note)
-            if note.is_over(now):
-                over.add(note.builds)
-        return needed
+        over = [[note for note in notes if note.is_over(now) and note.builds is builds] for builds in (False, True)]
+        return [*(note for note in notes if not note.is_over(now)), *map(self._merged, filter(None, over))]
 
     @contextlib.contextmanager
     def noted(
@@ -105,8 +98,9 @@ class OpenDeployments:
             if not is_sent or not (is_in_doubt or isinstance(error, _UNANSWERED)):
                 with contextlib.suppress(OSError):  # on a full disk it stays as it is
                     if is_sent and isinstance(error, TransientError):
-                        self._write(f"{name}-{_ANSWERED}")
-                    self._remove(name)
+                        self._mark_answered(name)
+                    else:
+                        self._remove(name)
 
     def settle(self, notes: Collection[OpenDeployment], *, rebuilt: bool, began_at: datetime) -> None:
         """Remove the notes that are over, after a sync that began at ``began_at`` has brought their rows again."""
@@ -122,11 +116,32 @@ class OpenDeployments:
                     name, time_of(begun_at), time_of(start), time_of(end), kind == _BUILD, bool(answered)
                 )
 
+    def _merged(self, notes: Sequence[OpenDeployment]) -> OpenDeployment:
+        """Return one note in place of several, which are sorted by their start."""
+        first, end = notes[0], max(note.end for note in notes)
+        if end > first.end:
+            name = self._begin(Window(first.start, end), builds=first.builds, at=first.begun_at)
+            if first.is_answered:
+                name = self._mark_answered(name)
+            kept = replace(first, name=name, end=end)
+        else:
+            kept = first
+        for note in notes:
+            if note is not kept:
+                self._remove(note.name)
+        return kept
+
     def _begin(self, window: Window, *, builds: bool, at: datetime) -> str:
         start, end = (moment.strftime(NAME_TIME) for moment in (window.start, window.end))
         name = f"{new_name(at)}-{start}-{end}-{_BUILD if builds else _APPEND}"
         self._write(name)
         return name
+
+    def _mark_answered(self, name: str) -> str:
+        marked = f"{name}-{_ANSWERED}"
+        self._write(marked)
+        self._remove(name)
+        return marked
 
     def _write(self, name: str) -> None:
         if not self._read_only:
