@@ -17,7 +17,8 @@ from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
-from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, SyncSettings, sync
+from airflow_provider_flashpoint.core.pipelines.sync import sync
+from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from leaked_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
+from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
 from airflow_provider_flashpoint.core.known_secrets import forget_all
+from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 
 # Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
@@ -43,6 +45,16 @@ def no_known_secrets() -> None:
 def sandbox_key(name: str) -> StreamKey:
     """Return the key of a stream over the sandbox's default connections."""
     return StreamKey(name, destination="sandbox", source="flashpoint_default")
+
+
+def lookup_variable(key: StreamKey) -> str:
+    """Return the Variable with the state of a lookup."""
+    return key.variable(prefix_of(LookupState))
+
+
+def event_variable(key: StreamKey) -> str:
+    """Return the Variable with the state of an event table."""
+    return key.variable(prefix_of(EventState))
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.errors import ConfigurationError
+from tests.conftest import event_variable, lookup_variable
 
 pytestmark = pytest.mark.airflow
 

@@ -15,7 +15,6 @@ import tenacity
 
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.state import EventState, LookupState
-from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.errors import TransientError
 
 State = TypeVar("State", LookupState, EventState)
@@ -26,16 +25,6 @@ _PREFIXES: dict[type[LookupState | EventState], str] = {
 }
 _WRITE_ATTEMPTS = 4
 _log = logger(__name__)
-
-
-def lookup_variable(key: StreamKey) -> str:
-    """Return the name of the Variable that holds the state of a lookup."""
-    return key.variable(_PREFIXES[LookupState])
-
-
-def event_variable(key: StreamKey) -> str:
-    """Return the name of the Variable that holds the state of an event table."""
-    return key.variable(_PREFIXES[EventState])
 
 
 def prefix_of(kind: type[LookupState | EventState]) -> str:

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOper
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-    from airflow_provider_flashpoint.core.pipelines.sync import SyncSettings
+    from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncSettings
 
 _LOCK = ".newest_try"  # hidden from the ledger, which lists its builds beside it
 
@@ -61,7 +61,8 @@ class LookupSyncOperator(IndicatorsOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Deliver the stage, write the state, and return a summary."""
-        from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
+        from airflow_provider_flashpoint.core.pipelines.sync import sync
+        from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts
         from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
         from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
         from airflow_provider_flashpoint.hooks.devo import DevoHook
@@ -104,7 +105,7 @@ class LookupSyncOperator(IndicatorsOperator):
 
     def sync_settings(self, rules: Sequence[ObfuscationRule], origin: Origin, *, run_id: str = "") -> SyncSettings:
         """Return the options of the pipeline."""
-        from airflow_provider_flashpoint.core.pipelines.sync import SyncSettings
+        from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncSettings
 
         return SyncSettings(
             lookup_name=self.lookup_name,

@@ -23,7 +23,8 @@ from airflow_provider_flashpoint.core.devo.events.writer import encode
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts
-from airflow_provider_flashpoint.core.pipelines.sync import SyncPorts, sync
+from airflow_provider_flashpoint.core.pipelines.sync import sync
+from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger

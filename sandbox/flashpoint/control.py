@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +23,9 @@ class FlashpointControl:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
+        store = self._store
         listed = [
-            ("POST", "indicators", self.publish_indicators, "publish a list of indicators"),
+            ("POST", "indicators", _publishing(store.publish_indicators), "publish a list of indicators"),
             (
                 "POST",
                 "indicators/bulk",
@@ -31,10 +33,20 @@ class FlashpointControl:
                 "publish many: type, count, from, to, columns, seed",
             ),
             ("POST", "indicators/touch", self.touch, "make newer versions: fpid, or count and types; at"),
-            ("POST", "alerts", self.publish_alerts, "publish a list of alerts"),
-            ("POST", "indicators-v2", self.publish_indicators_v2, "publish a list of indicators of version 2"),
+            ("POST", "alerts", _publishing(store.publish_alerts), "publish a list of alerts"),
+            (
+                "POST",
+                "indicators-v2",
+                _publishing(store.publish_indicators_v2),
+                "publish a list of them of version 2",
+            ),
             ("POST", "indicators-v2/touch", self.touch_v2, "make newer versions: id, or count and types; at"),
-            ("POST", "notifications", self.publish_notifications, "publish a list of notifications"),
+            (
+                "POST",
+                "notifications",
+                _publishing(store.publish_notifications),
+                "publish a list of notifications",
+            ),
             ("GET", "summary", self.summary, "how many documents there are"),
             (
                 "GET",
@@ -47,30 +59,6 @@ class FlashpointControl:
         return [
             Route(method, f"{CONTROL}/{path}", _checked(handler), summary) for method, path, handler, summary in listed
         ]
-
-    def publish_indicators(self, request: Request) -> Response:
-        """Publish the list in the body; answer 201 with the counts."""
-        documents = _list(request)
-        new = self._store.publish_indicators(documents)
-        return Response.json({"published": len(documents), "new": new}, status=201)
-
-    def publish_alerts(self, request: Request) -> Response:
-        """Publish the list in the body; answer 201 with the counts."""
-        documents = _list(request)
-        new = self._store.publish_alerts(documents)
-        return Response.json({"published": len(documents), "new": new}, status=201)
-
-    def publish_indicators_v2(self, request: Request) -> Response:
-        """Publish the list in the body; answer 201 with the counts."""
-        documents = _list(request)
-        new = self._store.publish_indicators_v2(documents)
-        return Response.json({"published": len(documents), "new": new}, status=201)
-
-    def publish_notifications(self, request: Request) -> Response:
-        """Publish the list in the body; answer 201 with the counts."""
-        documents = _list(request)
-        new = self._store.publish_notifications(documents)
-        return Response.json({"published": len(documents), "new": new}, status=201)
 
     def publish_bulk(self, request: Request) -> Response:
         """Publish a block of plain indicators, each made when it is requested; answer 201 with the count."""
@@ -142,6 +130,16 @@ def _touch(request: Request, identity: str) -> dict[str, Any]:
 
 def _optional(parameters: Parameters, name: str) -> datetime | None:
     return moment(parameters.text(name)) if name in parameters else None
+
+
+def _publishing(publish: Callable[[list[Any]], int]) -> Handler:
+    """Return a handler that publishes the list in the body, and answers 201 with the counts."""
+
+    def handle(request: Request) -> Response:
+        documents = _list(request)
+        return Response.json({"published": len(documents), "new": publish(documents)}, status=201)
+
+    return handle
 
 
 def _checked(handler: Handler) -> Handler:

@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import sandbox_key
+from tests.conftest import event_variable, lookup_variable, sandbox_key
 from tests.distributed.conftest import DAGS, NAMES, PERIODS, TYPES, World
 from tests.distributed.worker import Worker
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
 from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
 from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import sandbox_key
+from tests.conftest import event_variable, lookup_variable, sandbox_key
 from tests.end_to_end.conftest import PERIODS, TYPES, World
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]

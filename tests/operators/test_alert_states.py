@@ -12,13 +12,12 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable
 from airflow_provider_flashpoint.core.state import EventState
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from sandbox.dataset.documents import alerts
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts
-from tests.conftest import RunDag, sandbox_key
+from tests.conftest import RunDag, event_variable, sandbox_key
 from tests.operators.state_runs import (
     ALERT_COUNT,
     NONSENSE,

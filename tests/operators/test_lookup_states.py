@@ -13,13 +13,12 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.airflow_runtime import stream_store
-from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
 from sandbox.dataset.documents import indicators
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag, sandbox_key
+from tests.conftest import RunDag, lookup_variable, sandbox_key
 from tests.operators.state_runs import (
     END,
     NONSENSE,

@@ -12,7 +12,6 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import lookup_variable
 from airflow_provider_flashpoint.config import default_lookup_name, parse_collector_config
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from sandbox.dataset.documents import indicators
@@ -21,7 +20,7 @@ from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag, sandbox_key
+from tests.conftest import RunDag, lookup_variable, sandbox_key
 
 pytestmark = pytest.mark.airflow
 

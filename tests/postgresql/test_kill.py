@@ -15,14 +15,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
 from airflow_provider_flashpoint.core.window import format_instant
 from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import sandbox_key
+from tests.conftest import event_variable, lookup_variable, sandbox_key
 from tests.postgresql.interruptions import interruptions
 from tests.postgresql.kills import Point, draw_points, other_interruptions, publish, write_plan
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab, Run
 from demo.airflow_lab.postgresql import PostgresServer
@@ -16,7 +15,7 @@ from sandbox.dataset.documents import alerts
 from sandbox.http_service.faults import Fault, FaultScript
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import sandbox_key
+from tests.conftest import event_variable, lookup_variable, sandbox_key
 from tests.postgresql.lookup_contents import held, served
 from tests.postgresql.scenario import (
     ALERT_DAG,

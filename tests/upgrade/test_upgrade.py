@@ -18,7 +18,6 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import event_variable, lookup_variable
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
@@ -26,7 +25,7 @@ from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 from airflow_provider_flashpoint.hooks import DevoHook
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
-from tests.conftest import RunDag, sandbox_key
+from tests.conftest import RunDag, event_variable, lookup_variable, sandbox_key
 from tests.csv_file import write_csv
 
 pytestmark = pytest.mark.airflow

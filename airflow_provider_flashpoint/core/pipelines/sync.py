@@ -27,8 +27,6 @@ from airflow_provider_flashpoint.core.staging.storage import uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
 
-__all__ = ["SyncPorts", "SyncResult", "SyncSettings", "sync"]
-
 _ADOPTED = "adopted"  # the build of a ledger that may lack rows of its lookup
 
 _log = logger(__name__)

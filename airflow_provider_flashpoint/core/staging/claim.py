@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from dataclasses import asdict
 
 from airflow_provider_flashpoint.core.staging.sealed import damaged
-from airflow_provider_flashpoint.core.staging.storage import StoragePath, is_local, read_whole, write_whole
+from airflow_provider_flashpoint.core.staging.storage import (
+    StoragePath,
+    hidden_beside,
+    is_local,
+    read_whole,
+    write_whole,
+)
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 
 _FILE = ".stream.json"  # hidden from `list_names`, since it is no content
@@ -55,7 +60,7 @@ def claim(directory: StoragePath, key: StreamKey, *, replace: bool = False) -> S
 
 def _create(file: StoragePath, content: bytes) -> None:
     """Write a whole file unless it exists. In a storage that cannot refuse a second writer, the last of two wins."""
-    beside = file.parent / f"{_FILE}.{secrets.token_hex(4)}"
+    beside = hidden_beside(file)
     try:
         if is_local(file):
             write_whole(beside, content)

@@ -29,18 +29,12 @@ from sandbox.flashpoint.versions import iso_us
 from tests.core.flashpoint.reading import read
 from tests.core.flashpoint.sandbox_in_process import InProcess, Query
 from tests.core.flashpoint.test_contract_properties import ROWS, Row, of_each_row
+from tests.core.flashpoint.test_nothing_said import NOTHING
 
 BASE = "https://service.example"
 INDICATORS, ALERTS = (row for row in ROWS if row.is_exact and row.api is Api.IGNITE_V2)
 of_each_ignite_row = pytest.mark.parametrize("row", [INDICATORS, ALERTS], ids=lambda row: row.name)
 SECOND = 1_000_000
-NOTHING: list[dict[str, Any]] = [
-    {"status_code": 204},
-    {"content": b"", "headers": {"Content-Length": "0"}},
-    {"content": b"null"},
-    {"content": b"{}"},
-    {"content": b"[]"},
-]
 
 
 def url_of(row: Row) -> str:

@@ -6,18 +6,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from urllib.parse import parse_qs
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
 from airflow_provider_flashpoint.core.flashpoint.paging.keyset import SKEW_US
-from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
-from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.window import Window, epoch_us
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, PagingLoopError
 
-_MAX_IDLE_PAGES = 100  # in a row
 _US_PER_S = 1_000_000
 
 _log = logger(__name__)
@@ -116,7 +113,7 @@ class _Walk:
             self._check_behind(answer, moments, is_fresh)
         elif token is None:
             self.is_end = True
-        elif self.idle >= _MAX_IDLE_PAGES or (self.order == 0 and moments and token in self.tokens):
+        elif self.idle >= MAX_IDLE_PAGES or (self.order == 0 and moments and token in self.tokens):
             raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new.")
         elif not moments or self.order == 0:
             self.is_end = not moments and token == self.token
@@ -160,10 +157,7 @@ class _Walk:
         link = pagination.get("next")
         if not link:
             return None
-        tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(self.cursor.parameter)
-        if not tokens:
-            raise MalformedPageError(f"{answer.path} names a next page without a {self.cursor.parameter} in its link.")
-        return None if id_of(tokens[0]) is None else tokens[0]
+        return token_in(link, self.cursor.parameter, answer.path)
 
     def _observe_order(self, moments: list[int | None]) -> None:
         times = [moment // SKEW_US for moment in moments if moment is not None]

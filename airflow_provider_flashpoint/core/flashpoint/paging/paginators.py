@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
 
 _SCROLL_ATTEMPTS = 5
-_MAX_IDLE_PAGES = 100  # in a row
+MAX_IDLE_PAGES = 100  # in a row
 
 _log = logger(__name__)
 
@@ -76,6 +76,17 @@ def check_count(window: Window, reader: PageReader, read: int, counted: int) -> 
         )
 
 
+def token_in(link: object, parameter: str, path: str) -> str | None:
+    """Return the token of the next page in the link to it, None where it is no id.
+
+    :raises MalformedPageError: the link has no such parameter.
+    """
+    tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(parameter)
+    if not tokens:
+        raise MalformedPageError(f"{path} names a next page without a {parameter} in its link.")
+    return None if id_of(tokens[0]) is None else tokens[0]
+
+
 def _count_in(answer: Answer) -> int:
     count = answer.field("count")
     return count if isinstance(count, int) else 0
@@ -93,7 +104,7 @@ class Links:
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages until one has no next page. An empty page is the end only where its next page is itself.
 
-        :raises PagingLoopError: a next page was read before, or `_MAX_IDLE_PAGES` pages in a row brought nothing new.
+        :raises PagingLoopError: a next page was read before, or `MAX_IDLE_PAGES` pages in a row brought nothing new.
         """
         seen: set[str] = set()
         contents = {hash(frozenset[Any]())}  # of pages, whatever the order of their records
@@ -111,7 +122,7 @@ class Links:
             content = hash(frozenset(identities))
             idle = idle + 1 if content in contents else 0
             contents.add(content)
-            if idle >= _MAX_IDLE_PAGES:
+            if idle >= MAX_IDLE_PAGES:
                 raise PagingLoopError(
                     f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one."
                 )
@@ -134,10 +145,7 @@ class Links:
         link = following.get("href", following) if isinstance(following, Mapping) else following
         if not link:
             return None
-        tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(self.parameter)
-        if not tokens:
-            raise MalformedPageError(f"{answer.path} names a next page without a {self.parameter} in its link.")
-        return None if id_of(tokens[0]) is None else tokens[0]
+        return token_in(link, self.parameter, answer.path)
 
 
 @dataclass(frozen=True, slots=True)
