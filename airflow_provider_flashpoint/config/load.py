@@ -86,7 +86,7 @@ def _files_of(place: Path) -> list[ConfigFile]:
 
 
 def _read(file: Path, *, is_listed: bool = False) -> ConfigFile:
-    """Return a file that is named, or that is only listed in a folder, beside files of other programs."""
+    """Read a file. One that is only listed in a folder may be of another program: then it has no key of ours."""
     try:
         document = _document(file)
         if is_listed and not (isinstance(document, Mapping) and any(close_match(str(key), _HEADS) for key in document)):

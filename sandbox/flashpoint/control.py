@@ -38,7 +38,7 @@ class FlashpointControl:
                 "POST",
                 "indicators-v2",
                 _publishing(store.publish_indicators_v2),
-                "publish a list of them of version 2",
+                "publish a list of indicators of version 2",
             ),
             ("POST", "indicators-v2/touch", self.touch_v2, "make newer versions: id, or count and types; at"),
             (

@@ -1,4 +1,4 @@
-"""Answers that end: all that is read of an answer, from its status line on, is read within one time.
+"""A limit on the time of an answer: all of it, from its status line on, must arrive within that time.
 
 The timeout of a request limits the time between two bytes alone. Header lines, interim answers, lines of chunks,
 trailers and blocks of gzip that are empty come before the first byte of a body, and may never end.
@@ -17,7 +17,7 @@ DEFAULT_ANSWER_S = 900.0
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Sends requests over connections whose answers end.
+    """Sends requests, and limits the time of each answer.
 
     :param answer_s: seconds for one answer, after which reading it raises the error of a timeout.
     """

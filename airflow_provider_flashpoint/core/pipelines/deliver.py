@@ -177,7 +177,7 @@ class _Delivery:
         return [(entry, line) for entry, line in pairs if not self._is_delivered(entry)]
 
     def _send(self, pairs: Sequence[Pair]) -> None:
-        """Send and confirm lines, and record them. The room of the record is taken before."""
+        """Send, confirm and record lines. The record is written first, so a full disk stops this before it sends."""
         if not pairs:
             return
         self._ports.store.lock.check()

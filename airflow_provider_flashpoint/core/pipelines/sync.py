@@ -103,7 +103,7 @@ class _Sync:
     def _window(self, notes: Sequence[OpenDeployment]) -> RunWindow:
         """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones.
 
-        :param notes: deployments that did not end: what they may still do to the lookup, this sync undoes.
+        :param notes: deployments whose end is not known. This sync brings their rows again.
         """
         if any(note.builds for note in notes) and not self._period.explicit:
             self._progress = replace(self._progress, status=LookupStatus.NEW)
@@ -116,7 +116,7 @@ class _Sync:
                 "Lookup %s: %d deployments did not end, and may have changed it or change it later. It is %s.",
                 self._settings.lookup_name,
                 len(notes),
-                "rebuilt" if self._progress.status is LookupStatus.NEW else "given the rows since the first of them",
+                "rebuilt" if self._progress.status is LookupStatus.NEW else "given their rows again",
             )
         longer = run_window.up_to(self._progress.checkpoint)
         if self._progress.status is LookupStatus.CREATED and longer != run_window and self._known_build() == _ADOPTED:

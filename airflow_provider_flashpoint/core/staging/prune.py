@@ -25,7 +25,7 @@ _MOST_FILES = 1000  # of rejected records of earlier versions
 
 
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:
-    """Remove stages of hours of pull before an instant, finished or not; return the number of folders removed."""
+    """Remove stages that were pulled in hours before an instant, finished or not; return the number of folders."""
     limit = as_utc(before).strftime(NAME_TIME)
     names = [name for name in list_names(directory) if name < limit]
     days = [name for name in names if "_" not in name][:_MOST_FOLDERS]

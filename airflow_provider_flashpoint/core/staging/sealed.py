@@ -47,7 +47,7 @@ def write_sealed_after(
 ) -> Generator[str]:
     """Write a file that readers see at the end of the block, unless it fails; give its name, which sorts by ``at``.
 
-    The room of the file is taken before the block, in which it is sent what the file records.
+    The block sends what the file records. The file is written before it, so a full disk stops it before it sends.
 
     :raises TransientError: there is no room.
     """

@@ -6,7 +6,7 @@
 
 A sync that dies, or gets no answer, may have given its rows to Devo. Its last request may even arrive later, after
 newer syncs, and bring old values. So each sync leaves a note here before it sends anything, and removes it once its end
-is known. A sync that finds notes reads from the earliest start on, and so brings the newest values of these rows again.
+is known. A sync that finds notes reads their windows too, and so brings the newest values of these rows again.
 Where each request was answered, none can come later: then one sync repairs it all.
 """
 
