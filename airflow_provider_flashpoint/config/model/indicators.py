@@ -1,0 +1,82 @@
+"""Settings of the input ``flashpoint_indicator`` and of its lookups."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from airflow_provider_flashpoint.config.fields import (
+    Columns,
+    Count,
+    IndicatorType,
+    LookupKey,
+    LookupName,
+    Settings,
+    Span,
+)
+from airflow_provider_flashpoint.config.model.inputs import MAX_REJECTS, WEEK_S, InputConfig, StreamSettings
+from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
+from airflow_provider_flashpoint.core.state import LookupStatus
+
+DEFAULT_MAX_COLUMNS = 500
+# How late an indicator may become visible after its time, with a margin over the 12 minutes that were measured.
+DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
+
+
+class LookupSyncSettings(Settings):
+    """Settings of the sync of a lookup alone."""
+
+    columns: Columns | None = Field(
+        None,
+        description="Columns of the lookup; the other values go, as JSON, into the column `_extra`. Default: the "
+        "keys that the first build finds.",
+    )
+    max_columns: Count = Field(
+        DEFAULT_MAX_COLUMNS,
+        ge=1,
+        le=MOST_NAMES,
+        description="Columns, with the key, that the first build finds at most: the keys that most indicators have. "
+        "The other values go into `_extra`.",
+    )
+    max_rejects: Count = Field(
+        0, ge=0, le=MAX_REJECTS, description="Rejected rows, which lack the key, that a sync may have without failing."
+    )
+
+
+class LookupPullSettings(StreamSettings):
+    """Settings that the pull and the sync of a lookup share."""
+
+    lookup_key: LookupKey = Field(description="Key of the flattened indicator whose value tells the rows apart.")
+    indicator_type: IndicatorType = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
+    lookup_name: LookupName = Field(
+        description="Name of the lookup in Devo. Set for all lookups, it is the name of a single lookup; for several, "
+        "`_<Type>` is appended. Default: `Threatintel_Flashpoint_Intelligence_<Type>`."
+    )
+    lookup_status: LookupStatus = Field(
+        LookupStatus.NEW,
+        description="Status of a lookup without state: `New` builds it, `Created` adds to one that exists. After the "
+        "first sync the state decides.",
+    )
+    lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
+        DEFAULT_INDICATOR_LAG, alias="lag_s", description="Time that is read again, for indicators that appear late."
+    )
+    page_size: Count | None = Field(
+        None, ge=2, le=1000, description="Indicators in one request. Default: that of the connection."
+    )
+
+
+class LookupConfig(LookupPullSettings, LookupSyncSettings):
+    """One indicator type and the Devo lookup that it fills."""
+
+    @classmethod
+    def shared_keys(cls) -> frozenset[str]:
+        """Return the keys that the service may set for all its lookups."""
+        return cls.keys() - {"indicator_type", "lookup_key", "lookup_name", "columns"}
+
+
+class IndicatorInput(InputConfig):
+    """The input ``flashpoint_indicator``: at least one lookup, each with a type and a name of its own."""
+
+    lookups: tuple[LookupConfig, ...]
