@@ -133,6 +133,7 @@ class Jobs:
 class _Source:
     endpoint: Endpoint
     records: list[Record]
+    complete_to: datetime | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         yield Page(self.records)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -142,6 +143,10 @@ class _LimitedSource:
         self.read = 0
         self.is_complete = False
         self._limit = limit
+
+    @property
+    def complete_to(self) -> datetime | None:
+        return self.source.complete_to
 
     def pages(self, window: Window) -> Iterator[Page]:
         pages = cast("Any", self.source.pages(window))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flashpoint.core import codec, raw_json
@@ -29,6 +30,14 @@ class Source(Protocol):
     def endpoint(self) -> Endpoint:
         """How the data set is read."""
 
+    @property
+    def complete_to(self) -> datetime | None:
+        """The whole second before which all records of the window were in the pages before the last one.
+
+        A record counts by the time that the server selects it by. At the end of the pages, the last one counts too.
+        None where nothing is known yet.
+        """
+
     def pages(self, window: Window) -> Iterator[Page]:
         """Yield the pages of ``window``: each record at least once, in the server's order."""
 
@@ -38,7 +47,8 @@ class HttpSource:
     """A `Source` over HTTP, which also counts what it reads.
 
     ``requests`` is the number of accepted answers so far, ``first_url`` the URL of the first one with its query, and
-    ``total`` the server's count of records in that answer, None where it sent none.
+    ``total`` the server's count of records in that answer, None where it sent none. ``complete_to`` belongs to the
+    pages of one window at a time.
 
     :param selection: parameters that select records, by type or by filters.
     :param requests_in_flight: how many requests may be under way at once.
@@ -52,10 +62,12 @@ class HttpSource:
     requests: int = field(default=0, init=False)
     first_url: str | None = field(default=None, init=False)
     total: int | None = field(default=None, init=False)
+    complete_to: datetime | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Return the pages of ``window``, see `Source`."""
+        self.complete_to = None
         return self.endpoint.paginator.pages(window, self)
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:

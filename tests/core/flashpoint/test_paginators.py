@@ -54,6 +54,7 @@ class Shelf:
         self.excess = excess
         self.scrolled: list[Window] = []
         self.requests_in_flight = 1
+        self.complete_to: datetime | None = None
         self.answer_bytes = 0
         # Called after each answer, to move records meanwhile.
         self.on_read: Callable[[], None] = lambda: None
@@ -337,6 +338,7 @@ class Script:
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.ALERTS)
     requests_in_flight = 1
+    complete_to: datetime | None = None
 
     def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = iter(answers)

@@ -95,6 +95,7 @@ class FakeSource:
 
     given: Iterable[Page]
     endpoint: Endpoint = ENDPOINT
+    complete_to: datetime | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         yield from self.given

@@ -87,6 +87,7 @@ class Source:
     """Twelve alerts, each in an hour of its own."""
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.ALERTS)
+    complete_to: datetime | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         for number in range(12):

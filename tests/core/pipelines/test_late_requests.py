@@ -50,6 +50,7 @@ class Source:
     """Flashpoint: the newest version of each record, by the time of its change."""
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
+    complete_to: datetime | None = None
 
     def __init__(self) -> None:
         self.records: dict[str, tuple[datetime, str]] = {}

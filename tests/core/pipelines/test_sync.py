@@ -41,6 +41,7 @@ class FakeSource:
     """Serves the same records for every window, and counts how often it is read."""
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
+    complete_to: datetime | None = None
 
     def __init__(self, records: list[Record]) -> None:
         self.records = records

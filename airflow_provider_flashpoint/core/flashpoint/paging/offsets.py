@@ -94,7 +94,10 @@ class _Walk:
                     self.later.extendleft(reversed(parts))
             if current == window:
                 whole = self.counted or 0
+            if self.later:
+                self.reader.complete_to = self.later[0].start.replace(microsecond=0)
         check_count(window, self.reader, self.records, whole)
+        self.reader.complete_to = window.end.replace(microsecond=0)
 
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
         answer = self._read(window, 0)

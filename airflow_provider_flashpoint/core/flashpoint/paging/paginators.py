@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
@@ -35,10 +36,14 @@ _log = logger(__name__)
 
 
 class PageReader(Protocol):
-    """Sends the requests of a paginator to one endpoint."""
+    """Sends the requests of a paginator to one endpoint.
+
+    A paginator sets ``complete_to``, see `Source`.
+    """
 
     endpoint: Endpoint
     requests_in_flight: int
+    complete_to: datetime | None
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page: the parameters of the endpoint and the window, and those of the paginator."""
