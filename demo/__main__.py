@@ -14,7 +14,7 @@ from pathlib import Path
 from demo import scenario
 from demo.airflow_lab import AirflowLab, LabError
 from sandbox.sandbox import Sandbox
-from sandbox.verdict import AlertVerdict, LookupVerdict
+from sandbox.verdict import EventVerdict, LookupVerdict
 
 _PROJECT = Path(__file__).parents[1]
 _HOME = _PROJECT / ".demo"
@@ -73,7 +73,7 @@ def _lookup_line(verdict: LookupVerdict, state: dict[str, str]) -> str:
     )
 
 
-def _alert_line(verdict: AlertVerdict, state: dict[str, str]) -> str:
+def _alert_line(verdict: EventVerdict, state: dict[str, str]) -> str:
     return (
         f"{verdict.tag:48}{verdict.served:8}{verdict.events:7}{len(verdict.lost):9}{verdict.duplicates:12}"
         f"  complete to {state.get('to_checkpoint_time', '-')}"

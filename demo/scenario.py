@@ -15,7 +15,7 @@ from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
 from sandbox.dataset.documents import alerts, indicators
 from sandbox.sandbox import Sandbox
-from sandbox.verdict import AlertVerdict, LookupVerdict, judge_alerts, judge_lookup
+from sandbox.verdict import EventVerdict, LookupVerdict, judge_alerts, judge_lookup
 
 TYPES = ("domain", "url", "ip-dst|port")
 PERIOD = timedelta(seconds=300)
@@ -86,11 +86,9 @@ def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
         airflow.wait_for_run(dag_id, first[dag_id]["run_id"], timeout_s=_RUNS_TIMEOUT_S)
 
 
-def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], AlertVerdict]:
+def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], EventVerdict]:
     """Compare the contents of Devo with those of Flashpoint."""
-    lookups = [
-        judge_lookup(sandbox, default_lookup_name(kind), indicator_type=kind, key=f"value.{kind}") for kind in TYPES
-    ]
+    lookups = [judge_lookup(sandbox, default_lookup_name(kind), indicator_type=kind) for kind in TYPES]
     return lookups, judge_alerts(sandbox, DEFAULT_TAG)
 
 

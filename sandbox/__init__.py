@@ -11,12 +11,12 @@ from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.http_service.faults import Fault
 from sandbox.sandbox import Sandbox
-from sandbox.verdict import AlertVerdict, LookupVerdict, judge_alerts, judge_lookup
+from sandbox.verdict import EventVerdict, LookupVerdict, judge_alerts, judge_events, judge_lookup
 
 __all__ = [
-    "AlertVerdict",
     "DevoServer",
     "DevoSettings",
+    "EventVerdict",
     "Fault",
     "FlashpointServer",
     "FlashpointSettings",
@@ -28,5 +28,6 @@ __all__ = [
     "SandboxError",
     "SyslogFault",
     "judge_alerts",
+    "judge_events",
     "judge_lookup",
 ]

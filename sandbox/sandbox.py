@@ -71,13 +71,15 @@ class Sandbox:
         self.devo.faults.add(*devo)
         self.devo.syslog_faults.add(*syslog)
 
-    def airflow_connections(self) -> dict[str, str]:
+    def airflow_connections(self, api: str | None = None) -> dict[str, str]:
         """Return the environment variables that make these servers Airflow's default connections.
 
         Shape: ``AIRFLOW_CONN_FLASHPOINT_DEFAULT`` and ``AIRFLOW_CONN_DEVO_DEFAULT``, each one JSON object.
+
+        :param api: the API generation of the connection to Flashpoint.
         """
         return {
-            "AIRFLOW_CONN_FLASHPOINT_DEFAULT": json.dumps(self.flashpoint.airflow_connection()),
+            "AIRFLOW_CONN_FLASHPOINT_DEFAULT": json.dumps(self.flashpoint.airflow_connection(api)),
             "AIRFLOW_CONN_DEVO_DEFAULT": json.dumps(self.devo.airflow_connection()),
         }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sandbox.generations import LEGACY, Document, Generation
 from sandbox.sandbox import Sandbox
-
-_INDEXED_AT = "header_.indexed_at"
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class LookupVerdict:
 
 
 @dataclass(frozen=True)
-class AlertVerdict:
-    """One table of alerts compared with the alerts in Flashpoint."""
+class EventVerdict:
+    """One table of events compared with the records in Flashpoint."""
 
     tag: str
     served: int
@@ -45,7 +45,7 @@ class AlertVerdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether every alert arrived exactly once, and nothing else arrived."""
+        """Whether every event arrived exactly once, and nothing else arrived."""
         return not (self.duplicates or self.lost or self.unexpected)
 
 
@@ -54,52 +54,57 @@ def judge_lookup(
     name: str,
     *,
     indicator_type: str,
-    key: str,
     since: datetime | None = None,
     until: datetime | None = None,
+    generation: Generation = LEGACY,
+    matches: Callable[[Document], bool] = lambda document: True,
 ) -> LookupVerdict:
-    """Compare the lookup ``name`` with the indicators of a window, by default with all."""
-    expected = {
-        _as_stored(value): record
-        for value, record in sandbox.flashpoint.store.expected_indicators(
-            indicator_type, key, since, until
-        ).newest.items()
-    }
+    """Compare the lookup ``name`` with the indicators of a window, by default with all.
+
+    :param matches: the filter of the lookup.
+    """
+    newest = generation.newest(sandbox.flashpoint.store, indicator_type, since, until, matches)
+    expected = {_as_stored(value): document for value, document in newest.items()}
     lookup = sandbox.devo.lookups.get(name)
     columns = lookup.columns if lookup else []
     found = {row[0]: dict(zip(columns, row, strict=True)) for row in (lookup.rows() if lookup else [])}
+    shared = expected.keys() & found.keys()
     return LookupVerdict(
         name=name,
         served=len(expected),
         rows=len(found),
         columns=len(columns),
         missing=tuple(sorted(expected.keys() - found.keys())),
-        outdated=tuple(sorted(value for value in expected.keys() & found if _is_older(found[value], expected[value]))),
+        outdated=tuple(sorted(value for value in shared if generation.is_older(found[value], expected[value]))),
         unexpected=tuple(sorted(found.keys() - expected.keys())),
     )
 
 
 def judge_alerts(
-    sandbox: Sandbox, tag: str, *, since: datetime | None = None, until: datetime | None = None
-) -> AlertVerdict:
+    sandbox: Sandbox,
+    tag: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    generation: Generation = LEGACY,
+) -> EventVerdict:
     """Compare the events of ``tag`` with the alerts of a window, by default with all."""
-    served = set(sandbox.flashpoint.store.expected_alerts(since, until))
-    ids = sandbox.devo.tables.ids(tag, "alert_id")
-    return AlertVerdict(
+    served = generation.alert_ids(sandbox.flashpoint.store, since, until)
+    return judge_events(sandbox, tag, served, id_field=generation.alerts.id_field)
+
+
+def judge_events(sandbox: Sandbox, tag: str, served: Iterable[str], *, id_field: str) -> EventVerdict:
+    """Compare the events of ``tag`` with the ids that Flashpoint served."""
+    wanted = set(served)
+    ids = sandbox.devo.tables.ids(tag, id_field)
+    return EventVerdict(
         tag=tag,
-        served=len(served),
+        served=len(wanted),
         events=ids.counts.total() + ids.without,
         duplicates=ids.duplicates,
-        lost=tuple(sorted(served - ids.counts.keys())),
-        unexpected=tuple(sorted(ids.counts.keys() - served)),
+        lost=tuple(sorted(wanted - ids.counts.keys())),
+        unexpected=tuple(sorted(ids.counts.keys() - wanted)),
     )
-
-
-def _is_older(row: dict[str, str], expected: dict[str, object]) -> bool:
-    indexed_at = row.get(_INDEXED_AT)
-    if not indexed_at:
-        return row.get("fpid") != expected["fpid"]
-    return int(indexed_at) < int(str(expected["indexed_at"]))
 
 
 def _as_stored(key: str) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sandbox.dataset.hostile import hostile_text
+from sandbox.dataset.hostile import hostile_text, large_text
 from sandbox.dataset.seed import chance, fpid, iso, moment_s, observed, uuid
 
 Document = dict[str, Any]
-
-LARGE_BODY_BYTES = 1_000_000
 
 # Bodies of real messages have up to 3.3 kB.
 _LINE = "\r\n&gt; the same seller again, prices in the thread, no samples – ask by message only, escrow accepted"
@@ -52,7 +50,7 @@ def alerts(
         document = kind(seed, number, int(ts))
         document["ts"] = ts
         if with_large_value and number == count // 2 // len(_KINDS) * len(_KINDS):
-            document["source"]["body"] = {"text/plain": ('x, "y"\n' * LARGE_BODY_BYTES)[:LARGE_BODY_BYTES]}
+            document["source"]["body"] = {"text/plain": large_text()}
         if without_ts and number == 1:
             del document["ts"]
         yield document

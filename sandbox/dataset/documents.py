@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.dataset.alerts import alerts
 from sandbox.dataset.bulk import BulkIndicators, bulk_indicators
-from sandbox.dataset.hostile import MUTATIONS, hostile_text
+from sandbox.dataset.hostile import MUTATIONS, hostile_text, large_text
 from sandbox.dataset.seed import (
     chance,
     digest,
@@ -25,8 +25,6 @@ from sandbox.dataset.seed import (
 __all__ = ["INDICATOR_TYPES", "BulkIndicators", "alerts", "bulk_indicators", "indicators"]
 
 Document = dict[str, Any]
-
-LARGE_VALUE_BYTES = 1_000_000
 
 _BASE = "https://fp.tools/api/v4/indicators"
 _HOSTILE_EVERY = 5
@@ -85,7 +83,7 @@ def indicators(
         if number > count * 2 // 3 and number % 4 == 0:
             document["late_key"] = {"since_version": 2, f"only_in_{number % 3}": hostile_text(number)}
         if with_large_value and number == count // 2:
-            document["value"]["comment"] = ('line, "quoted" é\n' * LARGE_VALUE_BYTES)[:LARGE_VALUE_BYTES]
+            document["value"]["comment"] = large_text()
         yield document
 
 

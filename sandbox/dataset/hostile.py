@@ -26,6 +26,14 @@ HOSTILE_TEXTS = (
 )
 
 
+LARGE_TEXT_CHARACTERS = 1_000_000
+
+
+def large_text() -> str:
+    """Return a text of about 1 MB that is irregular too."""
+    return ('line, "quoted" é\n' * LARGE_TEXT_CHARACTERS)[:LARGE_TEXT_CHARACTERS]
+
+
 def hostile_text(number: int) -> str:
     """Return one of the texts, in rotation."""
     return HOSTILE_TEXTS[number % len(HOSTILE_TEXTS)]

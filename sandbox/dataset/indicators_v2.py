@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.dataset.bulk import GeneratedBlock
-from sandbox.dataset.hostile import hostile_text
+from sandbox.dataset.hostile import hostile_text, large_text
 from sandbox.dataset.seed import chance, digest, fpid, iso, moment_s
 
 Document = dict[str, Any]
@@ -20,23 +20,41 @@ _SCORES = ("malicious", "suspicious", "informational", "unknown", "no_score")
 _FAMILIES = ("demoloader", "papercrane", "tinstealer")
 _SOURCES = ("flashpoint_extraction", "flashpoint_detection", "external_intelligence")
 _HOSTILE_EVERY = 5
+_REPEATED_EVERY = 23
 _US_PER_S = 1_000_000
 
 
 def indicators_v2(
-    seed: int, count: int, from_: datetime, to: datetime, *, types: Sequence[str] = INDICATOR_TYPES_V2
+    seed: int,
+    count: int,
+    from_: datetime,
+    to: datetime,
+    *,
+    types: Sequence[str] = INDICATOR_TYPES_V2,
+    with_repeated_values: bool = False,
+    with_large_value: bool = False,
 ) -> Iterator[Document]:
     """Yield ``count`` full documents, modified within ``[from_, to)``, roughly in this order.
 
     ``modified_at`` has micro-, milli- or whole seconds, sometimes no ``Z``. Some documents share the microsecond of the
     one before. One in five has hostile texts. Nulls, empty lists and absent keys occur as in the service's samples.
+
+    :param with_repeated_values: give some documents the value of an earlier one of their type.
+    :param with_large_value: give one document a description of about 1 MB.
     """
     moment_us, end_us = 0, round(to.timestamp() * _US_PER_S)
     for number in range(count):
         fraction = (chance(seed, "v2 moment", number).randrange(_US_PER_S), 238_000, 0)[number % 3]
         if number % 7 != 3:
             moment_us = min(moment_s(seed, number, count, from_, to) * _US_PER_S + fraction, end_us - 1)
-        yield _document(seed, number, types[number % len(types)], moment_us)
+        earlier = number - 2 * len(types)
+        is_repeated = with_repeated_values and number % _REPEATED_EVERY == 22 and earlier >= 0
+        document = _document(
+            seed, number, types[number % len(types)], moment_us, valued=earlier if is_repeated else number
+        )
+        if with_large_value and number == count // 2:
+            document["latest_sighting"]["description"] = large_text()
+        yield document
 
 
 def instant(moment_us: int) -> str:
@@ -56,7 +74,7 @@ def _value(kind: str, seed: int, number: int) -> str:
     }.get(kind, f"{kind} {seed} {number}")
 
 
-def _document(seed: int, number: int, kind: str, moment_us: int) -> Document:
+def _document(seed: int, number: int, kind: str, moment_us: int, *, valued: int) -> Document:
     random = chance(seed, "v2", number)
     identity = fpid(seed, "v2", number)
     score = _SCORES[number % len(_SCORES)]
@@ -70,7 +88,7 @@ def _document(seed: int, number: int, kind: str, moment_us: int) -> Document:
             "sighted_at": seen, "description": text,
         }  # fmt: skip
     document: Document = {
-        "id": identity, "type": kind, "value": _value(kind, seed, number), "entity_type": "indicator",
+        "id": identity, "type": kind, "value": _value(kind, seed, valued), "entity_type": "indicator",
         "href": f"{_BASE}/indicators/{identity}",
         "score": {"value": score, "last_scored_at": None if score == "no_score" else seen},
         "modified_at": instant(moment_us)[: -1 if number % 11 == 5 else None],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sandbox.dataset.hostile import hostile_text
+from sandbox.dataset.hostile import hostile_text, large_text
 from sandbox.dataset.indicators_v2 import instant
 from sandbox.dataset.seed import chance, fpid, iso, moment_s, observed, uuid
 
@@ -16,18 +16,25 @@ _US_PER_S = 1_000_000
 _ANALYSIS = {"safe_search": {"adult": 1, "medical": 1, "racy": 1, "spoof": 1, "violence": 1}}
 
 
-def notifications(seed: int, count: int, from_: datetime, to: datetime) -> Iterator[Document]:
+def notifications(
+    seed: int, count: int, from_: datetime, to: datetime, *, with_large_value: bool = False
+) -> Iterator[Document]:
     """Yield ``count`` notifications with ``created_at`` within ``[from_, to)``, roughly in this order.
 
     Kinds rotate: chat, code, media (whose ``media_v2`` is a list or an object), an asset, a digest of vulnerabilities.
     Some share the microsecond of the one before. Some texts are hostile.
+
+    :param with_large_value: give one notification a text of about 1 MB.
     """
     moment_us, end_us = 0, round(to.timestamp() * _US_PER_S)
     for number in range(count):
         fraction = chance(seed, "notification", number).randrange(_US_PER_S) if number % 5 else 0
         if number % 6 not in (3, 4):
             moment_us = min(moment_s(seed, number, count, from_, to) * _US_PER_S + fraction, end_us - 1)
-        yield _document(seed, number, moment_us)
+        document = _document(seed, number, moment_us)
+        if with_large_value and number == count // 2:
+            document["highlight_text"] = large_text()
+        yield document
 
 
 def _document(seed: int, number: int, moment_us: int) -> Document:

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sandbox.flashpoint.control import FlashpointControl
 from sandbox.flashpoint.indicators_v2 import IndicatorsV2
@@ -45,9 +46,10 @@ class FlashpointServer(HttpServer):
         self._add_api(IndicatorsV2(self.store, self.settings).routes())
         self._add_api(Notifications(self.store, self.settings).routes())
 
-    def airflow_connection(self) -> dict[str, str]:
-        """Return the fields of an Airflow connection to this server."""
-        return {"conn_type": "flashpoint", "host": self.url, "password": self.settings.token}
+    def airflow_connection(self, api: str | None = None) -> dict[str, Any]:
+        """Return the fields of an Airflow connection to this server, for an API generation."""
+        connection = {"conn_type": "flashpoint", "host": self.url, "password": self.settings.token}
+        return connection | ({"extra": {"api": api}} if api else {})
 
     def _add_api(self, routes: Iterable[Route]) -> None:
         self.add_routes(replace(route, handler=self._guarded(route.handler)) for route in routes)

@@ -63,7 +63,7 @@ def test_a_backfill_leaves_the_newest_version_of_every_indicator_in_its_lookup(
     lab: AirflowLab, world: World, kind: str
 ) -> None:
     """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
-    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind, key=f"value.{kind}")
+    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind)
     assert verdict.served > 100
     assert verdict.is_good, verdict
 

@@ -66,7 +66,7 @@ def operations(sandbox: Sandbox) -> list[str]:
 
 def is_complete(sandbox: Sandbox, until: datetime) -> bool:
     """Return whether the lookup holds the newest version of every key of the time before ``until``."""
-    verdict = judge_lookup(sandbox, NAME, indicator_type=TYPE, key=f"value.{TYPE}", until=until - timedelta(seconds=1))
+    verdict = judge_lookup(sandbox, NAME, indicator_type=TYPE, until=until - timedelta(seconds=1))
     return not (verdict.missing or verdict.outdated)
 
 

@@ -117,7 +117,7 @@ def test_syslog_builds_and_updates_a_lookup(
     assert run(START, START + PERIOD) == "success"
     sandbox.flashpoint.store.touch_indicators(count=20, types=(TYPE,))
     assert run(START + PERIOD, datetime.now(UTC) + PERIOD) == "success"
-    verdict = judge_lookup(sandbox, NAME, indicator_type=TYPE, key=KEY)
+    verdict = judge_lookup(sandbox, NAME, indicator_type=TYPE)
     assert verdict.served > COUNT / 2
     assert verdict.is_good, verdict
     assert [job.operation for job in sandbox.devo.lookups[NAME].jobs] == ["create", "append"]
@@ -135,10 +135,10 @@ def test_rebuild_that_failed_half_way_is_started_again(
     assert parts >= 3
     sandbox.devo.lookups.plan_jobs(JobPlan(), JobPlan(failure="out of space"))
     assert run(START, end, lookup_status="New") == "failed"
-    assert not judge_lookup(sandbox, NAME, indicator_type=TYPE, key=KEY).is_good
+    assert not judge_lookup(sandbox, NAME, indicator_type=TYPE).is_good
     assert state().status is LookupStatus.NEW
     assert run(START, end) == "success"
-    assert judge_lookup(sandbox, NAME, indicator_type=TYPE, key=KEY).is_good
+    assert judge_lookup(sandbox, NAME, indicator_type=TYPE).is_good
     assert state().status is LookupStatus.CREATED
     assert [job.operation for job in sandbox.devo.lookups[NAME].jobs][-parts:] == ["replace"] + ["append"] * (parts - 1)
 

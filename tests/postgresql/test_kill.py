@@ -175,7 +175,6 @@ def assert_lookup_is_good(world: World, point: Point) -> None:
         world.sandbox,
         point.target,
         indicator_type="domain",
-        key="value.domain",
         since=point.start,
         until=point.end,
     )

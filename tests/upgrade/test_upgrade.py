@@ -112,7 +112,7 @@ def test_lookup_is_continued(run: Callable[[str, int], str], sandbox: Sandbox) -
     """New runs append to the lookup with its existing columns, and a rerun restores no old value."""
     before = json.loads(kept("variables.json")[f"flashpoint_lookup__{LOOKUP}"])
     assert [run("indicators", 1), run("indicators", 0)] == ["success", "success"]
-    verdict = judge_lookup(sandbox, LOOKUP, indicator_type="domain", key="value.domain")
+    verdict = judge_lookup(sandbox, LOOKUP, indicator_type="domain")
     assert verdict.is_good
     assert [str(job.operation) for job in sandbox.devo.lookups[LOOKUP].jobs][1:].count("create") == 0
     after = state(LOOKUP_VARIABLE)
