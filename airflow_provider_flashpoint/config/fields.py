@@ -159,14 +159,7 @@ IndicatorType = Annotated[
     AfterValidator(_no_template),
     Allowed(f"an indicator type of at most {_MAX_TYPE_CHARACTERS} characters, without {{{{"),
 ]
-LookupKey = Annotated[
-    Text,
-    AfterValidator(_no_template),
-    Allowed(
-        "a text that is not empty, without {{",
-        missing="the flattened key that tells the rows apart, such as value.{indicator_type}",
-    ),
-]
+LookupKey = Annotated[Text, AfterValidator(_no_template), Allowed("a text that is not empty, without {{")]
 Columns = Annotated[
     tuple[Annotated[str, Field(pattern=r"\S")], ...],
     Field(min_length=1),

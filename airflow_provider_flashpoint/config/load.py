@@ -180,7 +180,8 @@ def parse_collector_config(document: Any, *, source: str = "The configuration of
     config = validated(CollectorConfig, settings, problems)
     for data_set in ("indicators", "alerts"):
         if section := settings.get(data_set):
-            keys = {each["indicator_type"]: str(each.get("lookup_key", "")) for each in section.get("lookups", ())}
+            lookups = section.get("lookups", ())
+            keys = {each["indicator_type"]: str(each.get("lookup_key") or "") for each in lookups}
             check_rules(section, data_set, keys)
     problems.raise_if_any()
     return config or CollectorConfig()

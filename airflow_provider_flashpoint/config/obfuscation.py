@@ -59,7 +59,7 @@ def rules_of(
     """Return the rules of an operator's argument, read as those of the configuration file.
 
     :param data_set: the name of the data set that the records belong to.
-    :param lookup_keys: the lookup_key of each indicator type that the records are for.
+    :param lookup_keys: the lookup_key of each indicator type that the records are for, empty for the default.
     :param source: the name of the operator, for the message.
     :raises ConfigurationError: a rule is wrong, or hides a value that the work needs.
     """
@@ -117,11 +117,13 @@ def _needed(data_set: str, lookup_keys: Mapping[str, str]) -> Iterator[tuple[str
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoints_of
 
-    for endpoint in endpoints_of(DataSet(data_set)):
+    endpoints = endpoints_of(DataSet(data_set))
+    for endpoint in endpoints:
         if endpoint.id_field:
             yield endpoint.id_field, f"id {endpoint.id_field!r} of {data_set}", True
         for name in (endpoint.time_field, *endpoint.version_fields):
             if name:
                 yield name, f"time {name!r} of {data_set}, which is needed as it is", False
-    for indicator_type, key in lookup_keys.items():
-        yield key, f"lookup_key {key!r} of {indicator_type}", True
+    for indicator_type, given in lookup_keys.items():
+        for key in [given] if given else [endpoint.lookup_key_of(indicator_type) for endpoint in endpoints]:
+            yield key, f"lookup_key {key!r} of {indicator_type}", True

@@ -27,12 +27,10 @@ class Allowed:
     """The values that a field allows, in words. Stands in the field's ``Annotated``.
 
     :param text: completes "give ...".
-    :param missing: the same for a required field that is absent; ``{name}`` inserts another key of the mapping.
     :param model: the model that reads the value, where the annotation names another type.
     """
 
     text: str
-    missing: str | None = None
     model: type[BaseModel] | None = None
 
 
@@ -73,7 +71,7 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], document: Any) ->
                 return path, unknown_key(str(step), fields)
             field = fields[step]
             if error["type"] == "missing" and step not in value:
-                return path, _missing(field, value)
+                return path, f"missing; give {allowed_values(field)}"
         else:
             item = FieldInfo.from_annotation(get_args(kind)[0] if get_origin(kind) is tuple else object)
             if not (_is_model(item.annotation) or _mark(item.metadata)):
@@ -116,13 +114,6 @@ def _not_allowed(value: object, field: FieldInfo) -> str:
     match = close_match(value, _choices(_unwrapped(field)[0])) if isinstance(value, str) else None
     hint = f" (did you mean {match}?)" if match else ""
     return f"{shown(value) if field.repr else 'the value'} is not allowed; give {allowed_values(field)}{hint}"
-
-
-def _missing(field: FieldInfo, siblings: Mapping[str, Any]) -> str:
-    mark = _mark(field.metadata)
-    if mark and mark.missing:
-        return f"missing; give {mark.missing.format_map(siblings)}"
-    return f"missing; give {allowed_values(field)}"
 
 
 def _choices(kind: Any) -> list[str]:

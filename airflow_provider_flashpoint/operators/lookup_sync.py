@@ -10,9 +10,9 @@ from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_re
 from airflow_provider_flashpoint.config.model import DEFAULT_MAX_COLUMNS
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
-from airflow_provider_flashpoint.core.state import LookupStatus, Origin
+from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import reached, translated_errors
+from airflow_provider_flashpoint.operators.base import OpenSource, reached, translated_errors
 from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator
 
 if TYPE_CHECKING:
@@ -46,14 +46,13 @@ class LookupSyncOperator(IndicatorsOperator):
     def __init__(
         self,
         *,
-        lookup_key: str,
         stage: Any = None,
         columns: Sequence[str] | None = None,
         max_columns: int = DEFAULT_MAX_COLUMNS,
         max_rejects: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(lookup_key=lookup_key, **kwargs)
+        super().__init__(**kwargs)
         self.stage = stage
         self.columns = columns
         self.max_columns = max_columns
@@ -88,11 +87,11 @@ class LookupSyncOperator(IndicatorsOperator):
             )
             attempt_lock.begin()
             progress = self.progress(context, store)
-            settings = self.sync_settings(rules, opened.origin, run_id=str(context.get("run_id") or ""))
+            settings = self.sync_settings(rules, opened, run_id=str(context.get("run_id") or ""))
             result = sync(self._given_stage(), progress, self.period(context), ports, settings)
             if result.summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
-                    f"{result.summary.rejected} rows have no value under the lookup_key {self.lookup_key!r}; "
+                    f"{result.summary.rejected} rows have no value under the lookup_key {settings.lookup_key!r}; "
                     f"max_rejects allows {self.max_rejects}. The other {result.summary.rows_sent} rows are in lookup "
                     f"{self.lookup_name}; the rejected ones are in {result.rejected_uri}."
                 )
@@ -103,20 +102,20 @@ class LookupSyncOperator(IndicatorsOperator):
                 **reached(result.run_window, result.state),
             }
 
-    def sync_settings(self, rules: Sequence[ObfuscationRule], origin: Origin, *, run_id: str = "") -> SyncSettings:
+    def sync_settings(self, rules: Sequence[ObfuscationRule], opened: OpenSource, *, run_id: str = "") -> SyncSettings:
         """Return the options of the pipeline."""
         from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncSettings
 
         return SyncSettings(
             lookup_name=self.lookup_name,
-            lookup_key=self.lookup_key or "",
+            lookup_key=self.lookup_key_for(opened.source),
             columns=self.columns,
             max_columns=self.max_columns,
             initial_status=LookupStatus(self.lookup_status),
             obfuscation=rules,
             stage_retention=self.stage_retention or stage_retention(),
             prune=prunes(),
-            origin=origin,
+            origin=opened.origin,
             run_id=run_id,
         )
 

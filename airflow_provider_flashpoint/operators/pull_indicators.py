@@ -17,6 +17,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError, as_pull_error
 from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, translated_errors
 
 if TYPE_CHECKING:
+    from airflow_provider_flashpoint.core.flashpoint.source import Source
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
     from airflow_provider_flashpoint.hooks.devo import DevoHook
@@ -27,8 +28,8 @@ class IndicatorsOperator(WindowedOperator):
 
     :param indicator_type: (templated) Flashpoint's name of the type, such as ``ip-dst|port``.
     :param lookup_name: (templated) the lookup of the indicators; its state decides where reading begins.
-    :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``.
-        A pull without it stages rows that the sync must decode twice.
+    :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``;
+        by default the value of the indicator, under its name in the API generation.
     :param lookup_status: the status of a lookup that has no state: ``New`` builds it, ``Created`` adds to it.
     :param stage_retention: how long stages are kept; by default the ``[flashpoint] stage_retention_days`` of Airflow.
 
@@ -91,6 +92,10 @@ class IndicatorsOperator(WindowedOperator):
         """Return the source of the indicators of this type, see `open_source`."""
         return self.open_source(DataSet.INDICATORS, rules, record_type=self.indicator_type, **client_options)
 
+    def lookup_key_for(self, source: Source) -> str:
+        """Return the key of the lookup: that of the operator, or else that of the API generation."""
+        return self.lookup_key or source.endpoint.lookup_key_of(self.indicator_type)
+
     def stages(self, store: StreamStore[LookupState]) -> StoragePath:
         """Return the directory of the stages of this type for this lookup."""
         return store.directory("indicators", self.indicator_type)
@@ -122,7 +127,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             opened = self.open_indicators(rules)
             ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages(store))
             settings = PullSettings(
-                lookup_key=self.lookup_key,
+                lookup_key=self.lookup_key_for(opened.source),
                 stage_retention=self.stage_retention or stage_retention(),
                 prune=prunes(),
             )

@@ -71,7 +71,7 @@ def preview_lookup(stream: Stream, conf: Mapping[str, str], *, limit: int, rows:
             open_path=storage_path,
             save_state=lambda state: True,
         )
-        settings = task.sync_settings(rules, opened.origin)
+        settings = task.sync_settings(rules, opened)
         result = sync(None, task.progress(context, stream.store), task.period(context), ports, settings)
         rejects = _rejects(result.rejected_uri, rows)
     deployment, summary = result.deployment, result.summary
@@ -81,7 +81,7 @@ def preview_lookup(stream: Stream, conf: Mapping[str, str], *, limit: int, rows:
         **_run_dict(result.run_window, source, opened.obfuscator),
         "status": result.status.value,
         "operation": "build" if result.status is LookupStatus.NEW else "add",
-        "lookup_key": task.lookup_key,
+        "lookup_key": settings.lookup_key,
         "columns": list(deployment.columns) if deployment else [],
         "sent": summary.rows_sent,
         "superseded": summary.superseded,

@@ -330,3 +330,10 @@ def test_wrong_filters(wrong: Any) -> None:
     """Filters are a mapping of names to a text or several, which are no templates."""
     with pytest.raises(ConfigurationError, match=r"filters: .* is not allowed; give filters and their texts"):
         alerts({"services": {"alerts": {"filters": wrong}}})
+
+
+@pytest.mark.parametrize("entry", [None, {}, {"lookup_key": None}])
+def test_a_lookup_without_a_key(entry: Any) -> None:
+    """A lookup may leave out its key: each API generation has one of its own."""
+    (lookup,) = indicators({"services": {"indicators": {"lookups": [{"ipv4": entry}]}}}).lookups
+    assert lookup.lookup_key is None

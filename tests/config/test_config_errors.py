@@ -54,7 +54,9 @@ def test_the_message_names_file_key_value_and_what_is_allowed() -> None:
 
 def test_all_problems_are_reported_at_once() -> None:
     """Each problem has one line, even if several lookups inherit the wrong setting."""
-    problems = refused(lag_s="soon", max_active_runs=0, lookups=[DOMAIN, {"url": {"lookup_status": "new"}}])
+    problems = refused(
+        lag_s="soon", max_active_runs=0, lookups=[DOMAIN, {"url": {"lookup_key": "", "lookup_status": "new"}}]
+    )
     assert [line.split(":")[0].removeprefix(f"{SERVICE}.") for line in problems] == [
         "max_active_runs",
         "lag_s",
@@ -216,7 +218,6 @@ def test_missing_lookups(value: object) -> None:
         ([{"a b": {"lookup_key": "x"}}], "lookups[0]", "'a b' is not allowed; give an indicator type"),
         ([{"a,b": {"lookup_key": "x"}}], "lookups[0]", "'a,b' is not allowed; give an indicator type"),
         ([{5: {"lookup_key": "x"}}], "lookups[0]", "the key 5 is not a text"),
-        ([{"domain": None}], "lookups[0].domain.lookup_key", "missing; give the flattened key"),
         ([DOMAIN, DOMAIN], "lookups[1].domain", f"this type has its lookup already, at {SERVICE}.lookups[0].domain"),
     ],
 )
@@ -398,6 +399,13 @@ def test_a_rule_must_not_hide_the_key_of_a_lookup(path: str, action: str) -> Non
     """Masking or dropping the key would leave one row, or none."""
     (line,) = refused(obfuscation=[{"path": path, "action": action}])
     assert f"{action} of '{path}' would hide the lookup_key 'value.domain' of domain" in line
+
+
+@pytest.mark.parametrize("path", ["value", "value.url"])
+def test_a_rule_must_not_hide_the_default_key_of_a_lookup(path: str) -> None:
+    """A lookup without a key of its own needs the default keys of all API generations."""
+    lines = refused(lookups=[{"url": {}}], obfuscation=[{"path": path, "action": "drop"}])
+    assert any(f"drop of '{path}' would hide the lookup_key 'value.url' of url" in line for line in lines)
 
 
 @pytest.mark.parametrize("rule", [{"path": "value.domain", "action": "hash"}, {"path": "val", "action": "drop"}])

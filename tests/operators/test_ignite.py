@@ -99,3 +99,17 @@ def test_filters_of_a_lookup_and_of_the_alerts(world: IgniteWorld) -> None:
     assert 0 < sent < COUNT
     states = [json.loads(state)["filters"] for state in world.variables.values()]
     assert sorted(map(str, states)) == ["{'score': 'suspicious'}", "{'status': 'flagged'}"]
+
+
+@pytest.mark.parametrize(
+    ("api", "indicator_type", "key"),
+    [("legacy", "domain", "value.domain"), ("ignite_v1", "domain", "value.domain"), ("ignite_v2", "ipv4", "value")],
+)
+def test_a_lookup_without_a_key_has_that_of_its_generation(
+    world: IgniteWorld, api: str, indicator_type: str, key: str
+) -> None:
+    """Without a lookup_key, the value of the indicator is the key, under its name in the API generation."""
+    world.read_by(api)
+    found = world.lookup("devo_acme", "flashpoint_two", indicator_type=indicator_type, lookup_key=None)
+    assert found["rows_sent"] == world.rows("devo_acme") > 0
+    assert [json.loads(state)["key"] for state in world.variables.values()] == [key]

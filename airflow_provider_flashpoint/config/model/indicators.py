@@ -48,7 +48,11 @@ class LookupSyncSettings(Settings):
 class LookupPullSettings(StreamSettings):
     """Settings that the pull and the sync of a lookup share."""
 
-    lookup_key: LookupKey = Field(description="Key of the flattened indicator whose value tells the rows apart.")
+    lookup_key: LookupKey | None = Field(
+        None,
+        description="Key of the flattened indicator whose value tells the rows apart. Default: its value, which is "
+        "`value` on `ignite_v2`, otherwise `value.<type>`.",
+    )
     indicator_type: IndicatorType = Field(description="Flashpoint's own name of the type, such as `ip-dst|port`.")
     lookup_name: LookupName = Field(
         description="Name of the lookup in Devo. Set for all lookups, it is the name of a single lookup; for several, "

@@ -38,6 +38,8 @@ class Endpoint:
     :param type_parameter: selects records of one type; None where records have no type.
     :param types: the types of records.
     :param has_further_types: whether records may have types that are not known here.
+    :param value_name: the flattened name of the value of a record, which is the key of a lookup if no other is named;
+        ``{type}`` stands for the type of the record.
     :param filters: the filters, by their names in the configuration.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
@@ -59,6 +61,7 @@ class Endpoint:
     types: tuple[str, ...] = ()
     has_further_types: bool = False
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    value_name: str = ""
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -102,6 +105,10 @@ class Endpoint:
 
     def id_of(self, record: Record) -> Id | None:
         """Return the id of a record, None where it has none."""
+    def lookup_key_of(self, record_type: str) -> str:
+        """Return the key of a lookup of one type for which no other is named."""
+        return self.value_name.replace("{type}", record_type)
+
         return id_of(record.get(self.id_field)) if self.id_field else None
 
     def identity(self, record: Record) -> str | bytes:
@@ -134,6 +141,7 @@ def _attributes(base: str) -> Endpoint:
         has_further_types=True,
         filters={"query": Filter("query")},
         raw_lists=True,
+        value_name="value.{type}",
     )
 
 
@@ -182,6 +190,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         filters={
             "score": Filter("min_score", choices=("informational", "suspicious", "malicious")),
             "cidr": Filter("cidr_range"),
+        value_name="value",
             **{name: Filter(name, is_list=True) for name in _LIST_FILTERS_V2},
         },
         raw_lists=True,
