@@ -15,7 +15,7 @@ from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.http.session import new_session, trust
+from airflow_provider_flashpoint.core.http.session import installed_airflow, new_session, trust
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
     default_headers = {  # noqa: RUF012  declared so by the parent
         "Accept": "application/json",
         "X-FP-IntegrationPlatform": "Apache Airflow",
+        "X-FP-IntegrationPlatformVersion": (installed_airflow() or ("", "unknown"))[1],
         "X-FP-IntegrationVersion": __version__,
     }
 
     def __init__(self, flashpoint_conn_id: str = default_conn_name) -> None:
-        super().__init__(method="GET", http_conn_id=flashpoint_conn_id)
+        # The parent would mount its adapter of TCP keep-alive in place of ours, which has it too.
+        super().__init__(method="GET", http_conn_id=flashpoint_conn_id, tcp_keep_alive=False)
         self.flashpoint_conn_id = flashpoint_conn_id
 
     def client(
@@ -71,7 +73,13 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             limits=AnswerLimits(max_bytes=settings.max_answer_mib << 20),
         )
         paths = {**settings.paths, **(paths or {})}
-        return FlashpointClient(http, api=settings.api, page_size=page_size or settings.page_size, paths=paths)
+        return FlashpointClient(
+            http,
+            api=settings.api,
+            page_size=page_size or settings.page_size,
+            paths=paths,
+            requests_in_flight=settings.requests_in_flight,
+        )
 
     def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
         """Return a session with the token, TLS and proxy settings of the connection, and more ``headers``.

@@ -25,9 +25,9 @@ DISTRIBUTIONS = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-s
 
 @pytest.fixture(autouse=True)
 def uncached() -> Iterator[None]:
-    session.user_agent.cache_clear()
+    session.installed_airflow.cache_clear()
     yield
-    session.user_agent.cache_clear()
+    session.installed_airflow.cache_clear()
 
 
 @pytest.mark.parametrize(

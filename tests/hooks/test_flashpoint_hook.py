@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
@@ -19,13 +20,17 @@ from airflow import __version__ as AIRFLOW_VERSION
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.http.deadline import DeadlineAdapter
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
+from sandbox.dataset.bulk import bulk_indicators
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.http_service.faults import Fault
 from sandbox.http_service.message import Request, Response
 from tests.core.devo.devo_peers import issue
+from tests.core.flashpoint.reading import FROM, TO, WINDOW
 
 pytestmark = pytest.mark.airflow
 
@@ -40,6 +45,28 @@ class NotingServer(FlashpointServer):
     def respond(self, request: Request) -> Response:
         self.seen.append(request.headers)
         return super().respond(request)
+
+
+class ManyAtOnce(FlashpointServer):
+    """A sandbox that counts how many requests are under way at most, and holds them until ``expected`` ones are."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__()
+        self.most = self._now = 0
+        self._expected = expected
+        self._changed = threading.Condition()
+
+    def respond(self, request: Request) -> Response:
+        with self._changed:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= self._expected, timeout=1)
+        try:
+            return super().respond(request)
+        finally:
+            with self._changed:
+                self._now -= 1
 
 
 @pytest.fixture
@@ -92,7 +119,8 @@ def test_one_token_and_no_extra_header(hook_of: Any, flashpoint: NotingServer) -
     sent = {name.lower() for name in headers}
     assert not sent & {name.lower() for name in extra}
     expected = {"host", "accept", "user-agent", "authorization", "accept-encoding", "connection"}
-    assert sent - expected == {"x-fp-integrationplatform", "x-fp-integrationversion"}
+    platform = "x-fp-integrationplatform"
+    assert sent - expected == {platform, f"{platform}version", "x-fp-integrationversion"}
 
 
 def test_the_largest_answer_is_a_setting(hook_of: Any, flashpoint: NotingServer) -> None:
@@ -102,12 +130,34 @@ def test_the_largest_answer_is_a_setting(hook_of: Any, flashpoint: NotingServer)
     assert hook_of(connection | {"extra": {"max_answer_mib": "3"}}).client().http.limits.max_bytes == 3 << 20
 
 
+@pytest.mark.parametrize("host", ["https://fp.tools", "http://fp.tools"])
+def test_answers_are_limited_in_time(hook_of: Any, host: str) -> None:
+    """The adapter of the hook's session limits the time of an answer, and has an idle connection for each request."""
+    adapter = hook_of({"host": host, "password": "token"}).get_conn().get_adapter(host)
+    assert isinstance(adapter, DeadlineAdapter)
+    largest = FlashpointSettings.model_fields["requests_in_flight"].metadata[1].le
+    assert adapter.poolmanager.connection_pool_kw["maxsize"] == largest
+    options = adapter.poolmanager.connection_pool_kw["socket_options"]
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
+
+
+@pytest.mark.parametrize(("extra", "expected"), [({}, 4), ({"requests_in_flight": "7"}, 7)])
+def test_requests_in_flight(hook_of: Any, flashpoint: NotingServer, extra: dict[str, str], expected: int) -> None:
+    """The connection limits how many requests are under way at once; no more reach the server, and no fewer."""
+    with ManyAtOnce(expected) as server:
+        server.store.publish_block(bulk_indicators("domain", 100, FROM, TO, columns=6))
+        source = hook_of(server.airflow_connection() | {"extra": extra}).client(page_size=4).source(DataSet.INDICATORS)
+        assert len({record["fpid"] for page in source.pages(WINDOW) for record in page}) == 100
+        assert server.most == expected
+
+
 def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
     """Requests name the integration, its version and that of Airflow."""
     hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)
     (headers,) = flashpoint.seen
     assert headers["User-Agent"] == f"airflow-provider-flashpoint/{__version__} apache-airflow/{AIRFLOW_VERSION}"
     assert headers["X-FP-IntegrationPlatform"] == "Apache Airflow"
+    assert headers["X-FP-IntegrationPlatformVersion"] == AIRFLOW_VERSION
     assert headers["X-FP-IntegrationVersion"] == __version__
 
 

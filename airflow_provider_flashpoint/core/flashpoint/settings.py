@@ -43,6 +43,8 @@ class FlashpointSettings(ConnectionSettings):
     """Largest answer of Flashpoint after decompression. A larger one is an error."""
     page_size: int | None = Field(None, ge=2, title="Page size (records)")
     """Records per page, reduced to the maximum of the endpoint."""
+    requests_in_flight: int = Field(4, ge=1, le=32, title="Requests in flight")
+    """How many requests a task may have under way at once. More read faster where answers are slow."""
     verify: bool | str = Field(
         True, repr=False, title="Verify TLS", examples=["/certs/authorities.crt"], json_schema_extra={"path": True}
     )

@@ -11,19 +11,20 @@ import io
 import time
 from typing import Any
 
-from requests.adapters import HTTPAdapter
+from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter  # type: ignore[import-untyped]
 
 DEFAULT_ANSWER_S = 900.0
+_IDLE_CONNECTIONS = 32  # one for each request that may be in flight
 
 
-class DeadlineAdapter(HTTPAdapter):
-    """Sends requests, and limits the time of each answer.
+class DeadlineAdapter(TCPKeepAliveAdapter):  # type: ignore[misc]
+    """Sends requests, and limits the time of each answer. A peer that is gone is noticed by TCP's keep-alive.
 
     :param answer_s: seconds for one answer, after which reading it raises the error of a timeout.
     """
 
     def __init__(self, answer_s: float = DEFAULT_ANSWER_S) -> None:
-        super().__init__()
+        super().__init__(pool_maxsize=_IDLE_CONNECTIONS)
         self._response_class = type("TimedResponse", (_TimedResponse,), {"answer_s": answer_s})
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:

@@ -20,18 +20,21 @@ for _name in ("connection", "connectionpool", "poolmanager", "response"):
 
 
 @cache
+def installed_airflow() -> tuple[str, str] | None:
+    """Return the name and the version of the installed Airflow, whole or in part, or None."""
+    for name in ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"):
+        with contextlib.suppress(PackageNotFoundError):
+            return name, version(name)
+    return None
+
+
 def user_agent() -> str:
     """Return the User-Agent of this product: its name and version, then those of the installed Airflow.
 
     Shape: ``airflow-provider-flashpoint/0.1.0 apache-airflow/3.3.2``. Devo's front may refuse the default of a library.
     """
-    product = f"airflow-provider-flashpoint/{__version__}"
-    for name in ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"):
-        try:
-            return f"{product} {name}/{version(name)}"
-        except PackageNotFoundError:
-            continue
-    return product
+    airflow = installed_airflow()
+    return f"airflow-provider-flashpoint/{__version__}" + (" {}/{}".format(*airflow) if airflow else "")
 
 
 def new_session(*, answer_s: float = DEFAULT_ANSWER_S) -> requests.Session:
