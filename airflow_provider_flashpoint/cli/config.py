@@ -20,9 +20,13 @@ from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed,
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.reference import json_schema
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
+from airflow_provider_flashpoint.core.flashpoint.api import Api
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
+from airflow_provider_flashpoint.streams.fit import fit
 from airflow_provider_flashpoint.streams.readiness import reason_of
+
+_API_HELP = "the API generation whose types and filters the file must have; by default that of its connections"
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -34,13 +38,16 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
         (
             "validate",
             _validate,
-            "Print every problem of the file: key, value, what is allowed. Where Airflow is, build the DAGs.",
+            "Print every problem of the file: key, value, what is allowed. Compare types and filters with the API "
+            "generation. Where Airflow is, build the DAGs.",
         ),
         ("explain", _explain, "Print the DAGs, tasks, lookups, schedules and windows that the file makes."),
     ):
         action = actions.add_parser(name, parents=[shared], help=text, description=text)
         action.add_argument("file", nargs="*", type=Path, help=FILE_HELP)
         action.set_defaults(run=run)
+        if run is _validate:
+            action.add_argument("--api", choices=list(map(str, Api)), help=_API_HELP)
     text = "Print the JSON schema of the file, with which editors complete and check it."
     schema = actions.add_parser("schema", parents=[shared], help=text, description=text)
     schema.set_defaults(run=_schema)
@@ -61,6 +68,9 @@ def _validate(options: argparse.Namespace) -> Report:
     checked, lines = [], []
     for file in read_files(options.file):
         problems, notes = [*_problems(file)], [*file.config.notes] if file.config else []
+        if file.config:
+            unfit, unchecked = fit(file.config, Api(options.api) if options.api else None)
+            problems, notes = [*problems, *unfit], [*notes, *unchecked]
         name = file.config.name if file.config else None
         checked.append({"file": str(file.path), "name": name, "problems": problems, "notes": notes})
         verdict = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, as_setup_error
+from airflow_provider_flashpoint.streams.reads import inputs_of, reads_of, selection_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
@@ -107,27 +108,17 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
     Each request is attempted once, since a person waits for the answer.
     """
     from airflow_provider_flashpoint.config.fields import Verify
-    from airflow_provider_flashpoint.config.model import InputConfig
-    from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+    from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
-    reads: dict[tuple[str, DataSet, str | None], list[Any]] = defaultdict(list)
     delivers: dict[str, set[DataSet]] = defaultdict(set)
     query_tags: dict[str, list[str]] = defaultdict(list)
-    default = InputConfig.model_validate({})
-    examined: list[CollectorConfig | None] = [*configs]
-    for config in examined or [None]:
-        for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
-            used: Any = getattr(config, data_set.value, default)
-            if used is None:
-                continue
-            reads[used.flashpoint_conn_id, data_set, None] += getattr(used, "lookups", [used])
-            delivers[used.devo_conn_id].add(data_set)
-            feeds = {kind: getattr(used, kind.value, None) for kind in EVENT_DATA_SETS}
-            reads |= {(used.flashpoint_conn_id, kind, feed.path): [] for kind, feed in feeds.items() if feed}
-            if getattr(used, "verify", None) is Verify.QUERY:
-                query_tags[used.devo_conn_id].append(used.tag)
-    for (conn_id, data_set, path), streams in reads.items():
+    examined: Sequence[CollectorConfig | None] = configs or [None]
+    for data_set, used in (each for config in examined for each in inputs_of(config)):
+        delivers[used.devo_conn_id].add(data_set)
+        if getattr(used, "verify", None) is Verify.QUERY:
+            query_tags[used.devo_conn_id].append(used.tag)
+    for (conn_id, data_set, path), streams in reads_of(examined).items():
         check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path, streams)
         yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", check)
     for conn_id, data_sets in delivers.items():
@@ -142,11 +133,9 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
 def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None, streams: Sequence[Any]) -> str:
     """Make one request; ``streams`` are the settings whose types and filters must exist."""
     settings_of(hook)
-    types = [stream.indicator_type for stream in streams if hasattr(stream, "indicator_type")]
-    filters = [stream.filters for stream in streams if getattr(stream, "filters", None)]
     try:
         paths = {data_set: path} if path else None
-        return hook.check(data_set, types=types, filters=filters, paths=paths, max_attempts=1)
+        return hook.check(data_set, **selection_of(streams), paths=paths, max_attempts=1)
     except FlashpointProviderError as error:
         raise as_setup_error(error) from error
 

@@ -21,7 +21,7 @@ def write(file: Path, content: object) -> Path:
 
 def test_a_good_file_is_good(config: Path) -> None:
     """A valid file exits with 0, with a short summary."""
-    outcome = call("config", "validate")
+    outcome = call("config", "validate", "--api", "legacy")
     assert outcome.exit_code == 0
     assert outcome.out == f"{config}: valid, 2 lookups and alerts into {TAG}\n"
 
@@ -88,10 +88,50 @@ def test_validate_works_without_airflow(config: Path) -> None:
     """Where Airflow is not installed, the file is validated all the same, and nothing else tries to import Airflow."""
     code = (
         "import sys; sys.modules['airflow'] = None; from airflow_provider_flashpoint.cli.main import main; "
-        "sys.exit(main(['config', 'validate']))"
+        "sys.exit(main(['config', 'validate', '--api', 'legacy']))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{config}: valid, 2 lookups and alerts into {TAG}\n")
+
+
+@pytest.mark.airflow
+def test_validate_asks_the_connection_for_the_api_generation(
+    config: Path, airflow: None, connections: Callable[..., None]
+) -> None:
+    """Types are compared with the generation of the connection; nothing is requested, and both ways out are named."""
+    connections(flashpoint={"host": "https://api.flashpoint.io"})
+    (problem,) = call("config", "validate", "--json").json["problems"]
+    assert problem.startswith("Flashpoint has no indicators of type ip-dst|port with api ignite_v2. Its types are")
+    assert "`airflow-flashpoint config migrate FILE --to ignite_v2`" in problem
+    assert "set `api` in the Flashpoint connection to one that has the type: ignite_v1, legacy." in problem
+
+
+def test_validate_with_an_api_generation(config: Path) -> None:
+    """An API generation that is named outranks the connection, so that a file is validated before a change."""
+    assert call("config", "validate", "--api", "ignite_v1").out == f"{config}: valid, 2 lookups and alerts into {TAG}\n"
+    assert call("config", "validate", "--api", "ignite_v2").exit_code == 1
+
+
+def test_filters_of_another_generation(config: Path, staging: Path) -> None:
+    """A filter that the generation does not have is a problem, with the generations that have it."""
+    content = document(staging)
+    content["inputs"]["flashpoint_alert"]["services"]["alerts"]["filters"] = {"status": "flagged"}
+    write(config, content)
+    (problem,) = call("config", "validate", "--api", "legacy", "--json").json["problems"]
+    assert problem == (
+        "'status' is not a filter of /api/alerting/v1/alerts; allowed are: none. Leave it out, or set `api` in the "
+        "Flashpoint connection to ignite_v1 or ignite_v2, which has it."
+    )
+
+
+def test_validate_says_what_it_did_not_check(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a generation the rest of the file is validated, and a note says why types and filters were not."""
+    monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_DEFAULT", '{"conn_type": "flashpoint"}')
+    outcome = call("config", "validate")
+    assert outcome.exit_code == 0
+    text = "note: The types and filters were not checked, since the connection flashpoint_default cannot be read: "
+    assert text in outcome.out
+    assert "Name the API generation with --api." in outcome.out
 
 
 @pytest.mark.airflow

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, check_types, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, check_selection, check_types, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
@@ -68,9 +68,7 @@ class FlashpointClient:
         :param filters: filters that it must accept.
         :raises: the errors of `HttpClient`, MalformedPageError, or ConfigurationError as `source`.
         """
-        check_types(self.api, data_set, types)
+        check_selection(self.api, data_set, types=types, filters=filters)
         endpoint = self.endpoint(data_set)
-        for each in filters:
-            endpoint.filter_texts(each)
         request = Request("GET", endpoint.path, params={endpoint.size_parameter: 1})
         self.source(data_set).read(request, records_key=endpoint.records_key)

@@ -243,9 +243,34 @@ def check_types(api: Api, data_set: DataSet, types: Iterable[str]) -> None:
         having = [api for (api, served), row in _TABLE.items() if served is data_set and {*wrong} <= {*row.types}]
         raise ConfigurationError(
             f"Flashpoint has no {data_set} of type {', '.join(wrong)} with api {api}. Its types are "
-            f"{', '.join(endpoint.types)}. Name one of these, or set `api` in the Flashpoint connection to one that "
-            f"has the type: {', '.join(sorted(having)) or 'none is known'}."
+            f"{', '.join(endpoint.types)}. Name one of these, as `airflow-flashpoint config migrate FILE --to "
+            f"{api}` does, or set `api` in the Flashpoint connection to one that has the type: "
+            f"{', '.join(sorted(having)) or 'none is known'}."
         )
+
+
+def check_selection(
+    api: Api, data_set: DataSet, *, types: Iterable[str], filters: Iterable[Mapping[str, FilterValue]]
+) -> None:
+    """Return if an API generation has a data set, its records of these types, and these filters.
+
+    :raises ConfigurationError: it does not.
+    """
+    check_types(api, data_set, types)
+    endpoint = endpoint_of(api, data_set)
+    for each in filters:
+        try:
+            endpoint.filter_texts(each)
+        except ConfigurationError as error:
+            having = sorted(
+                api for (api, served), row in _TABLE.items() if served is data_set and {*each} <= {*row.filters}
+            )
+            if having and api not in having:
+                raise ConfigurationError(
+                    f"{error} Leave it out, or set `api` in the Flashpoint connection to {' or '.join(having)}, which "
+                    "has it."
+                ) from error
+            raise
 
 
 def endpoints_of(data_set: DataSet) -> list[Endpoint]:

@@ -52,6 +52,6 @@ def test_both_ways_out() -> None:
         InProcess().client(Api.IGNITE_V2).source(DataSet.INDICATORS, record_type="ip-dst")
     assert str(raised.value) == (
         "Flashpoint has no indicators of type ip-dst with api ignite_v2. Its types are domain, extracted_config, file, "
-        "ipv4, ipv6, url. Name one of these, or set `api` in the Flashpoint connection to one that has the type: "
-        "ignite_v1, legacy."
+        "ipv4, ipv6, url. Name one of these, as `airflow-flashpoint config migrate FILE --to ignite_v2` does, or set "
+        "`api` in the Flashpoint connection to one that has the type: ignite_v1, legacy."
     )
