@@ -13,6 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox.dataset.documents import INDICATOR_TYPES, alerts, indicators
+from sandbox.dataset.events.credentials import credentials
+from sandbox.dataset.events.reports import reports
+from sandbox.dataset.events.vulnerabilities import vulnerabilities
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
 from sandbox.dataset.seed import EDGE_S
@@ -56,7 +59,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed makes other data (%(default)s)")
     parser.add_argument("--indicators", type=int, default=2_000, help="how many (%(default)s)")
-    parser.add_argument("--alerts", type=int, default=200, help="how many (%(default)s)")
+    parser.add_argument(
+        "--alerts", type=int, default=200, help="how many, and of each other kind of event (%(default)s)"
+    )
     parser.add_argument("--from", dest="from_", type=moment, help="start of the data, ISO 8601 (a day before)")
     parser.add_argument("--to", type=moment, default=edge, help="end of the data, ISO 8601 (now)")
     parser.add_argument("--types", type=_types, default=INDICATOR_TYPES, help="indicator types, by commas")
@@ -85,6 +90,9 @@ def _publish(sandbox: Sandbox, options: argparse.Namespace) -> None:
     store.publish_alerts(alerts(seed, options.alerts, from_, to))
     store.publish_indicators_v2(indicators_v2(seed, options.indicators, from_, to))
     store.publish_notifications(notifications(seed, options.alerts, from_, to))
+    store.publish_credentials(credentials(seed, options.alerts, from_, to))
+    store.publish_vulnerabilities(vulnerabilities(seed, options.alerts, from_, to))
+    store.publish_reports(reports(seed, options.alerts, from_, to))
 
 
 def _greeting(sandbox: Sandbox) -> str:

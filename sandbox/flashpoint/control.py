@@ -47,6 +47,14 @@ class FlashpointControl:
                 _publishing(store.publish_notifications),
                 "publish a list of notifications",
             ),
+            ("POST", "credentials", _publishing(store.publish_credentials), "publish a list of credentials"),
+            (
+                "POST",
+                "vulnerabilities",
+                _publishing(store.publish_vulnerabilities),
+                "publish a list of vulnerabilities",
+            ),
+            ("POST", "reports", _publishing(store.publish_reports), "publish a list of reports"),
             ("GET", "summary", self.summary, "how many documents there are"),
             (
                 "GET",
@@ -92,6 +100,9 @@ class FlashpointControl:
             "alerts": len(store.alerts),
             "indicators_v2": store.indicators_v2.groups(),
             "notifications": len(store.notifications),
+            "credentials": len(store.credentials),
+            "vulnerabilities": len(store.vulnerabilities),
+            "reports": len(store.reports),
         })
 
     def expected_indicators(self, request: Request) -> Response:

@@ -10,6 +10,8 @@ from sandbox.http_service.message import Refusal, Request
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+NO_RELATIVE_TIMES = re.compile(r"(?!)(?P<number>)(?P<unit>)")
+"""Matches no time, for `IgniteParameters`."""
 
 
 class Parameters:

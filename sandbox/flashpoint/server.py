@@ -9,6 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.flashpoint.control import FlashpointControl
+from sandbox.flashpoint.data_sets.credentials import Credentials
+from sandbox.flashpoint.data_sets.reports import Reports
+from sandbox.flashpoint.data_sets.vulnerabilities import Vulnerabilities
 from sandbox.flashpoint.indicators_v2 import IndicatorsV2
 from sandbox.flashpoint.legacy import INDICATORS_V1, LEGACY_INDICATORS, AttributeIndicators, LegacyAlerts
 from sandbox.flashpoint.notifications import Notifications
@@ -42,9 +45,8 @@ class FlashpointServer(HttpServer):
         self.add_routes(FlashpointControl(self.store).routes())
         for path in (LEGACY_INDICATORS, INDICATORS_V1):
             self._add_api(AttributeIndicators(self.store, self.settings, path).routes())
-        self._add_api(LegacyAlerts(self.store, self.settings).routes())
-        self._add_api(IndicatorsV2(self.store, self.settings).routes())
-        self._add_api(Notifications(self.store, self.settings).routes())
+        for service in (LegacyAlerts, IndicatorsV2, Notifications, Credentials, Vulnerabilities, Reports):
+            self._add_api(service(self.store, self.settings).routes())
 
     def airflow_connection(self, api: str | None = None) -> dict[str, Any]:
         """Return the fields of an Airflow connection to this server, for an API generation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sandbox.flashpoint.index import Order
 from sandbox.flashpoint.store import Bounds
@@ -24,6 +25,9 @@ class FlashpointSettings:
     :param pagination: send ``pagination`` with the pages of Ignite, which clients say may be missing.
     :param result_window_v2: the most indicators of version 2 that ``from`` and ``size`` reach, None for no limit. The
         service's own limit is not public.
+    :param vulnerability_request: the one kind of request for vulnerabilities that is served: a GET, a GET of the path
+        with a slash, or a POST. Clients differ.
+    :param sends_total: send the number of vulnerabilities in the window, which some answers lack.
     :param touched_per_page: how many indicators get a newer version after each page of indicators.
     :param latency_s: seconds added to each answer of the API, for benchmarks.
     """
@@ -37,6 +41,8 @@ class FlashpointSettings:
     notification_order: Order | None = None
     pagination: bool = True
     result_window_v2: int | None = 10_000
+    vulnerability_request: Literal["get", "get_slash", "post"] = "get"
+    sends_total: bool = True
     touched_per_page: int = 0
     default_limit: int = 100
     max_limit: int = 1000

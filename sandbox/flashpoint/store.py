@@ -14,12 +14,15 @@ from sandbox.flashpoint.versions import (
     ALERTS,
     alert_version,
     at_path,
+    credential_version,
     epoch_us,
     indicator_v2_version,
     indicator_version,
     notification_version,
+    report_version,
     touched,
     touched_v2,
+    vulnerability_version,
 )
 
 Bounds = Literal["[]", "[)", "(]", "()"]
@@ -53,7 +56,7 @@ class FlashpointStore:
     """The newest versions of indicators, by type, and of alerts.
 
     ``indicators`` and ``alerts`` are those of the legacy API, the former also of version 1; ``indicators_v2`` and
-    ``notifications`` those of Ignite.
+    ``notifications`` those of Ignite, which alone has ``credentials``, ``vulnerabilities`` and ``reports``.
 
     :param bounds: whether a window includes its ends.
     """
@@ -64,6 +67,9 @@ class FlashpointStore:
         self.alerts = UpdateIndex()
         self.indicators_v2 = UpdateIndex()
         self.notifications = UpdateIndex()
+        self.credentials = UpdateIndex()
+        self.vulnerabilities = UpdateIndex()
+        self.reports = UpdateIndex()
 
     def publish_indicators(self, documents: Iterable[dict[str, Any]]) -> int:
         """Add indicators, which replace earlier versions; return the number of new ones.
@@ -100,6 +106,27 @@ class FlashpointStore:
         :raises InvalidSettingError: one lacks ``id`` or ``created_at``; then none is added.
         """
         return self.notifications.publish([notification_version(document) for document in documents])
+
+    def publish_credentials(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add hits of the search for credentials; return the number of new ones.
+
+        :raises InvalidSettingError: one lacks ``_id``; then none is added.
+        """
+        return self.credentials.publish([credential_version(document) for document in documents])
+
+    def publish_vulnerabilities(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add vulnerabilities, which replace earlier versions; return the number of new ones.
+
+        :raises InvalidSettingError: one lacks ``id`` or ``timelines.last_modified_at``; then none is added.
+        """
+        return self.vulnerabilities.publish([vulnerability_version(document) for document in documents])
+
+    def publish_reports(self, documents: Iterable[dict[str, Any]]) -> int:
+        """Add reports, which replace earlier versions; return the number of new ones.
+
+        :raises InvalidSettingError: one lacks ``id`` or ``updated_at``; then none is added.
+        """
+        return self.reports.publish([report_version(document) for document in documents])
 
     def touch_indicators(
         self,

@@ -63,6 +63,29 @@ def notification_version(document: dict[str, Any]) -> Version:
     return Version(document["id"], NOTIFICATIONS, iso_us(document["created_at"]), encode_json(document))
 
 
+def credential_version(document: dict[str, Any]) -> Version:
+    """Return a hit of the search for credentials."""
+    _check_text(document, "_id")
+    moment = at_path(document, "_source.header_.indexed_at")
+    seconds = _now_s() if moment is None else moment
+    return Version(document["_id"], "credentials", round(seconds * _US_PER_S), encode_json(document))
+
+
+def vulnerability_version(document: dict[str, Any]) -> Version:
+    """Return a vulnerability, whose id is a number."""
+    moment = at_path(document, "timelines.last_modified_at")
+    if not isinstance(document.get("id"), int) or not isinstance(moment, str):
+        raise InvalidSettingError("A vulnerability needs a whole number as 'id', and timelines.last_modified_at.")
+    return Version(str(document["id"]), "vulnerabilities", iso_us(moment), encode_json(document))
+
+
+def report_version(document: dict[str, Any]) -> Version:
+    """Return a report."""
+    for name in ("id", "updated_at"):
+        _check_text(document, name)
+    return Version(document["id"], "reports", iso_us(document["updated_at"]), encode_json(document))
+
+
 def touched(document: dict[str, Any], moment: int) -> dict[str, Any]:
     """Return a newer version of a legacy indicator, updated at ``moment`` in epoch seconds."""
     header = dict(document.get("header_") or {})
