@@ -60,8 +60,8 @@ class Endpoint:
     type_parameter: str | None = None
     types: tuple[str, ...] = ()
     has_further_types: bool = False
-    filters: Mapping[str, Filter] = field(default_factory=dict)
     value_name: str = ""
+    filters: Mapping[str, Filter] = field(default_factory=dict)
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -103,12 +103,12 @@ class Endpoint:
         """Return the values of filters as requests have them, by the names of the filters; errors as `selection`."""
         return filter_texts(self.filters, filters, place=self.path)
 
-    def id_of(self, record: Record) -> Id | None:
-        """Return the id of a record, None where it has none."""
     def lookup_key_of(self, record_type: str) -> str:
         """Return the key of a lookup of one type for which no other is named."""
         return self.value_name.replace("{type}", record_type)
 
+    def id_of(self, record: Record) -> Id | None:
+        """Return the id of a record, None where it has none."""
         return id_of(record.get(self.id_field)) if self.id_field else None
 
     def identity(self, record: Record) -> str | bytes:
@@ -139,9 +139,9 @@ def _attributes(base: str) -> Endpoint:
         type_parameter="types",
         types=MISP_TYPES,
         has_further_types=True,
+        value_name="value.{type}",
         filters={"query": Filter("query")},
         raw_lists=True,
-        value_name="value.{type}",
     )
 
 
@@ -187,10 +187,10 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         version_fields=("modified_at",),
         type_parameter="ioc_types",
         types=IGNITE_TYPES,
+        value_name="value",
         filters={
             "score": Filter("min_score", choices=("informational", "suspicious", "malicious")),
             "cidr": Filter("cidr_range"),
-        value_name="value",
             **{name: Filter(name, is_list=True) for name in _LIST_FILTERS_V2},
         },
         raw_lists=True,
