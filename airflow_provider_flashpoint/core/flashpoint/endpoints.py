@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS, Columns
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
@@ -41,6 +42,7 @@ class Endpoint:
     :param value_name: the flattened name of the value of a record, which is the key of a lookup if no other is named;
         ``{type}`` stands for the type of the record.
     :param filters: the filters, by their names in the configuration.
+    :param columns: the columns of lookups of these records.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
 
@@ -62,6 +64,7 @@ class Endpoint:
     has_further_types: bool = False
     value_name: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -107,6 +110,10 @@ class Endpoint:
         """Return the key of a lookup of one type for which no other is named."""
         return self.value_name.replace("{type}", record_type)
 
+    def lookup_key_of(self, record_type: str) -> str:
+        """Return the key of a lookup of one type for which no other is named."""
+        return self.value_name.replace("{type}", record_type)
+
     def id_of(self, record: Record) -> Id | None:
         """Return the id of a record, None where it has none."""
         return id_of(record.get(self.id_field)) if self.id_field else None
@@ -141,6 +148,7 @@ def _attributes(base: str) -> Endpoint:
         has_further_types=True,
         value_name="value.{type}",
         filters={"query": Filter("query")},
+        columns=ATTRIBUTE_COLUMNS,
         raw_lists=True,
     )
 
@@ -193,6 +201,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
             "cidr": Filter("cidr_range"),
             **{name: Filter(name, is_list=True) for name in _LIST_FILTERS_V2},
         },
+        columns=INDICATOR_COLUMNS,
         raw_lists=True,
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
+from airflow_provider_flashpoint.core.flashpoint.columns import Columns
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
@@ -24,7 +25,7 @@ from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRe
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _MAX_COLUMNS_SHOWN = 200
-_TIMES = frozenset({"timestamp", "time", "date", "first_seen", "last_seen"})
+_FOUND_COLUMNS = Columns()
 
 _log = logger(__name__)
 
@@ -66,10 +67,17 @@ class DeploymentSummary:
     operation: str = "none"
 
 
-def columns_of(stage: Stage, *, key: RowKey, wanted: Sequence[str] | None, limit: int = MOST_NAMES) -> tuple[str, ...]:
-    """Return the columns of a new lookup: the key, the wanted or else the found ones, the extra column.
+def columns_of(
+    stage: Stage,
+    *,
+    key: RowKey,
+    wanted: Sequence[str] | None,
+    limit: int = MOST_NAMES,
+    columns: Columns = _FOUND_COLUMNS,
+) -> tuple[str, ...]:
+    """Return the columns of a new lookup: the key first, the extra column last.
 
-    Found are the ``limit`` names that most rows have: the type, the value, times, then the others by alphabet.
+    :param wanted, limit: see `Columns.of_new_lookup`.
 
     :raises ConfigurationError: the stage has no column of that key; the message lists its columns.
     """
@@ -80,17 +88,8 @@ def columns_of(stage: Stage, *, key: RowKey, wanted: Sequence[str] | None, limit
         raise ConfigurationError(
             f"lookup_key is {key.column!r}, which is not a key of the flattened data. The keys there are: {shown}."
         )
-    if wanted is not None:
-        return lookup_columns(wanted, key.column)
-    others = [name for name in found if name != key.column][: limit - 1]
-    return lookup_columns(sorted(others, key=lambda name: (_place_of(name, key), name)), key.column)
-
-
-def _place_of(name: str, key: RowKey) -> int:
-    """Return where people look for a column: 0 for the type, 1 for the value, 2 for times, 3 for the others."""
-    last = name.rpartition(".")[2]
-    is_time = name in key.version_fields or last in _TIMES or last.endswith(("_at", "_time", "_date"))
-    return 0 if name == "type" else 1 if name.partition(".")[0] == "value" else 2 if is_time else 3
+    others = columns.of_new_lookup(found, key=key.column, times=key.version_fields, limit=limit, wanted=wanted)
+    return lookup_columns(others, key.column)
 
 
 @rare_collections()

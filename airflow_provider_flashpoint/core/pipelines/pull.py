@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
 from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
@@ -38,11 +38,13 @@ class PullSettings:
     :param stage_retention: stages of earlier pulls are removed after this time, a limited number by each pull.
     :param prune: remove them; without it the storage has a rule for that.
     :param lookup_key: the column of the lookup's key; with it the stage holds the versions of its rows.
+    :param shape: how records become rows, see `Columns.shape`.
     """
 
     stage_retention: timedelta
     prune: bool = True
     lookup_key: str | None = None
+    shape: RowShape = field(default_factory=RowShape)
 
 
 @rare_collections()
@@ -53,13 +55,17 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
     """
     pulled_at = ports.clock.now()
     key = RowKey(settings.lookup_key, ports.source.endpoint.version_fields) if settings.lookup_key else None
-    hide, memory_log = ports.obfuscator.hide, MemoryLog()
+    hide, memory_log, records = ports.obfuscator.hide, MemoryLog(), 0
+    if settings.shape.left_out:
+        _log.info("Left out unless `columns` asks for them: %s.", ", ".join(settings.shape.left_out))
     with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key) as writer:
         for page in ports.source.pages(window):
             memory_log.look()
-            writer.add([flatten(hide(record, key=settings.lookup_key)) for record in page])
+            records += len(page)
+            hidden = (hide(record, key=settings.lookup_key) for record in page)
+            writer.add(settings.shape.rows(hidden, settings.lookup_key))
         summary = writer.finish()
-    ports.obfuscator.report(summary.records)
+    ports.obfuscator.report(records)
     if settings.prune:
         prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
     _log.info("Staged %d indicators (%d bytes) in %s.", summary.records, summary.bytes, summary.uri)
