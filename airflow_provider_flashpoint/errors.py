@@ -13,6 +13,7 @@
     ├── TransientError                    may pass; retried in place, then by the task
     │   ├── RateLimitedError              429
     │   ├── ServerError                   5xx, or an answer of another server
+    │   │   └── MissingRecordsError       fewer records than the server counts
     │   ├── NetworkError                  no answer: name resolution, connection, TLS, timeout
     │   ├── SupersededError               a newer attempt of the same task runs
     │   └── DeliveryError                 sent, but not confirmed
@@ -127,6 +128,10 @@ class RateLimitedError(TransientError):
 
 class ServerError(TransientError):
     """The service failed (5xx), or another server answered in its place."""
+
+
+class MissingRecordsError(ServerError):
+    """The service sent fewer records than it counts."""
 
 
 class NetworkError(TransientError):

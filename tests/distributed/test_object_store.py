@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root, storage_path
 from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.folders import list_files, list_names
-from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, write_whole
 from airflow_provider_flashpoint.core.window import Window

@@ -13,7 +13,8 @@ from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.window import Window

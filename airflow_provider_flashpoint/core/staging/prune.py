@@ -17,6 +17,7 @@ from airflow_provider_flashpoint.core.staging.folders import (
     remove_if_empty,
     remove_tree,
 )
+from airflow_provider_flashpoint.core.staging.indicators.sections import FOLDER, prune_sections
 from airflow_provider_flashpoint.core.staging.storage import NAME_TIME, StoragePath
 from airflow_provider_flashpoint.core.window import as_utc
 
@@ -27,7 +28,10 @@ _MOST_FILES = 1000  # of rejected records of earlier versions
 def prune_stages(directory: StoragePath, *, before: datetime) -> int:
     """Remove stages that were pulled in hours before an instant, finished or not; return the number of folders."""
     limit = as_utc(before).strftime(NAME_TIME)
-    names = [name for name in list_names(directory) if name < limit]
+    found = list_names(directory)
+    if FOLDER in found:
+        prune_sections(directory, before=before)
+    names = [name for name in found if name < limit]
     days = [name for name in names if "_" not in name][:_MOST_FOLDERS]
     hours = ((day, hour) for day in days for hour in list_names(directory / day) if f"{day}T{hour}" < limit[:11])
     removed = _prune_windows(directory, [name for name in names if "_" in name], limit)

@@ -13,7 +13,8 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_column
 from airflow_provider_flashpoint.core.pipelines.deploy import columns_of
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 

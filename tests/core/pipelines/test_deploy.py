@@ -24,7 +24,8 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.state import Delivered, LookupState
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError

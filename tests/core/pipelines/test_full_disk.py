@@ -30,7 +30,8 @@ from airflow_provider_flashpoint.core.staging import sealed
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import TransientError
 

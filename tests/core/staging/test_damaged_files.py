@@ -19,7 +19,8 @@ from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLe
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import digest_of
-from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import StageError, SupersededError
 

@@ -15,7 +15,7 @@ from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLe
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.stage import StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.rejected_records import RejectedRecords
 from airflow_provider_flashpoint.core.staging.sealed import write_sealed_after
 from airflow_provider_flashpoint.core.staging.storage import write_whole

@@ -18,7 +18,8 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.indicators import stage_part
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey, digest_of
-from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageSummary, StageWriter
+from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage, StageSummary
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
 from airflow_provider_flashpoint.core.staging.storage import whole_file
 from airflow_provider_flashpoint.core.window import Window

@@ -21,8 +21,8 @@ from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     FlashpointProviderError,
     MalformedPageError,
+    MissingRecordsError,
     PagingLoopError,
-    ServerError,
     TransientError,
 )
 
@@ -67,7 +67,7 @@ def check_count(window: Window, reader: PageReader, read: int, counted: int) -> 
 
     :param read: how many records of ``window`` were read.
     :param counted: how many the server counted before; records may have left the window since.
-    :raises ServerError: fewer were read.
+    :raises MissingRecordsError: fewer were read.
     """
     if read >= counted:
         return
@@ -75,7 +75,7 @@ def check_count(window: Window, reader: PageReader, read: int, counted: int) -> 
     now = reader.read(reader.request(window, {}), records_key=endpoint.records_key).total
     counted = counted if now is None else now
     if read < counted:
-        raise ServerError(
+        raise MissingRecordsError(
             f"{endpoint.path} sent {read} of the {counted} records that it counts in {window}. "
             "Run the task again; if the numbers stay, report them to Flashpoint."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MOST_NAMES = 2000
 """The number of names that a stage shows at most, and so of the columns of a lookup."""
@@ -26,6 +26,15 @@ class ColumnNames:
         self._shapes.update(map(tuple, rows))
         if len(self._shapes) > _MOST_SHAPES:
             self._count_names()
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        """Add the counts of other rows."""
+        self._rows.update(counts)
+
+    def counts(self, most: int | None = None) -> dict[str, int]:
+        """Return how many rows have each name; at most the ``most`` names of most rows."""
+        self._count_names()
+        return dict(self._rows.most_common(most))
 
     def most_common(self, key: str | None) -> tuple[str, ...]:
         """Return the names, those of most rows first, then by alphabet.

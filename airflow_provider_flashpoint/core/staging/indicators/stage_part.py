@@ -52,6 +52,16 @@ class Part:
     sha256: str
     versions_sha256: str = ""
 
+    def is_whole(self, directory: StoragePath) -> bool:
+        """Return whether the files are as they were written."""
+        files = [(self.name, self.sha256)]
+        if self.versions_sha256:
+            files.append((_keys_name(self.name), self.versions_sha256))
+        try:
+            return all(_digest_of(directory / name) == expected for name, expected in files)
+        except OSError:
+            return False
+
     def rows(self, directory: StoragePath) -> Iterator[NamedValues]:
         """Yield the rows in order; the digest is checked after the last one.
 
@@ -92,13 +102,14 @@ class Part:
 class OpenPart:
     """A part that is being written. It belongs to no stage before `close`.
 
+    :param name: its name, without the suffixes of its files.
     :param key: where rows have their key and version; None writes no versions.
     """
 
-    def __init__(self, directory: StoragePath, number: int, key: RowKey | None) -> None:
+    def __init__(self, directory: StoragePath, name: str, key: RowKey | None) -> None:
         self.records = 0
         self._directory = directory
-        self._name = f"part-{number:05d}.jsonl.gz"
+        self._name = f"{name}.jsonl.gz"
         self._key = key
         self._versions = bytearray()
         self._numbers: dict[Names, int] = {}
@@ -150,6 +161,14 @@ class OpenPart:
 
 def _keys_name(part_name: str) -> str:
     return part_name.removesuffix(".jsonl.gz") + ".keys"
+
+
+def _digest_of(path: StoragePath) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _decompressed(file: IO[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:

@@ -1,0 +1,77 @@
+"""Reads the window of a pull in sections, and goes on where an earlier attempt stopped.
+
+A section ends where the source says that it is complete, once it holds some pages. So a short window has none, and a
+long one costs a few files more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from airflow_provider_flashpoint.core.flashpoint.page import Page
+from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.reporting.pull_log import PullLog
+from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile, share_of
+from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
+from airflow_provider_flashpoint.core.window import Window, format_instant
+from airflow_provider_flashpoint.errors import MissingRecordsError
+
+_PAGES = 5  # of a section, at least
+_SECTIONS = 20  # a section holds at least this part of the rows so far, so that their number stays small
+_LONGEST_KEPT = timedelta(hours=24)
+
+_log = logger(__name__)
+
+
+def kept_pull(
+    file: SectionFile, *, at: datetime, retention: timedelta, synced_at: datetime | None = None
+) -> KeptPull | None:
+    """Return the sections that an attempt beginning ``at`` goes on with, None if it reads all of its window.
+
+    They are at most a day old, and pulled after the last sync: older values must not come into the lookup, and what was
+    changed after the pull of the oldest section is read by the next run, whose window begins there.
+
+    :param retention: how long stages are kept.
+    """
+    since = at - min(retention, _LONGEST_KEPT)
+    kept = file.read(since=since if synced_at is None else max(since, synced_at))
+    if kept:
+        _log.info(
+            "Goes on with an earlier attempt, from %s: %d indicators are staged up to %s, %.0f %% of the window.",
+            format_instant(kept.pulled_at),
+            kept.records,
+            format_instant(kept.complete_to),
+            100 * kept.share,
+        )
+    return kept
+
+
+def pages_in_sections(window: Window, source: Source, writer: StageWriter, file: SectionFile) -> Iterator[Page]:
+    """Yield the pages of the window that the sections of ``writer`` lack; the caller adds the rows of each to it.
+
+    :raises: whatever the source or the staging storage raises.
+    """
+    complete_to = writer.sections[-1].end if writer.sections else window.start
+    latest = min(window.end, writer.pulled_at)  # what comes later may lie before the end of the window too
+    least = _PAGES * source.endpoint.page_size
+    log = PullLog()
+    try:
+        for page in source.pages(Window(complete_to, window.end)) if complete_to < window.end else ():
+            reached = min(source.complete_to or complete_to, latest)
+            if writer.unsealed >= max(least, writer.sealed // _SECTIONS) and reached > complete_to:
+                complete_to = reached
+                _seal(writer, file, complete_to)
+            log.look(writer.sealed + writer.unsealed, share_of(window, max(reached, complete_to)))
+            yield page
+    except MissingRecordsError:
+        file.remove()  # nobody knows which section lacks some
+        raise
+    if writer.sections and complete_to < latest:
+        _seal(writer, file, latest)
+
+
+def _seal(writer: StageWriter, file: SectionFile, end: datetime) -> None:
+    writer.seal(end)
+    file.write(writer.place, writer.sections)
