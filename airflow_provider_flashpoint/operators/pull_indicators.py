@@ -121,7 +121,8 @@ class PullIndicatorsOperator(IndicatorsOperator):
             self.log.info("pre_pull started.")
             rules = self.rules(DataSet.INDICATORS)
             store = self.store(DevoHook(self.devo_conn_id))
-            run_window = self.window_of(context, self.progress(context, store))
+            progress = self.progress(context, store)
+            run_window = self.window_of(context, progress)
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             opened = self.open_indicators(rules)
@@ -131,7 +132,8 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 stage_retention=self.stage_retention or stage_retention(),
                 prune=prunes(),
             )
-            stage = pull(run_window.window, ports, settings)
+            synced_at = progress.state.updated_at if progress.state else None
+            stage = pull(run_window.window, ports, settings, synced_at=synced_at)
             return {
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
@@ -11,8 +12,10 @@ from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
+from airflow_provider_flashpoint.core.staging.indicators.sections import SectionFile
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
@@ -49,9 +52,10 @@ class PullSettings:
 
 
 @rare_collections()
-def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
-    """Read ``window`` into a new stage and return it; a failure leaves no stage.
+def pull(window: Window, ports: PullPorts, settings: PullSettings, *, synced_at: datetime | None = None) -> Stage:
+    """Read ``window`` into a stage and return it; a failure leaves no stage, but the sections of a long window.
 
+    :param synced_at: when the lookup was synced last; what was pulled before is not used.
     :raises: whatever the source or the staging storage raises.
     """
     pulled_at = ports.clock.now()
@@ -59,8 +63,10 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
     hide, memory_log, records = ports.obfuscator.hide, MemoryLog(), 0
     if settings.shape.left_out:
         _log.info("Left out unless `columns` asks for them: %s.", ", ".join(settings.shape.left_out))
-    with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key) as writer:
-        for page in ports.source.pages(window):
+    file = SectionFile(ports.stages, window=window, identity=_identity(key, ports, settings))
+    kept = kept_pull(file, at=pulled_at, retention=settings.stage_retention, synced_at=synced_at)
+    with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key, kept=kept) as writer:
+        for page in pages_in_sections(window, ports.source, writer, file):
             memory_log.look()
             records += len(page)
             hidden = (hide(record, key=settings.lookup_key) for record in page)
@@ -70,4 +76,16 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings) -> Stage:
     if settings.prune:
         prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
     _log.info("Staged %d indicators (%d bytes) in %s.", summary.records, summary.bytes, summary.uri)
-    return Stage(writer.directory, summary)
+    return Stage(writer.directory, summary, manifest=writer.manifest)
+
+
+def _identity(key: RowKey | None, ports: PullPorts, settings: PullSettings) -> dict[str, Any]:
+    """Return all that decides what the rows hold, in JSON's own types."""
+    rules = [rule.to_dict() for rule in ports.obfuscator.counts]
+    return {
+        "key": asdict(key) if key else None,
+        "path": ports.source.endpoint.path,
+        "shape": settings.shape.to_dict(),
+        "obfuscation": rules,
+        "secret": ports.obfuscator.fingerprint({}) if rules else "",
+    }

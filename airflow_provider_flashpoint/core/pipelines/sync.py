@@ -73,7 +73,7 @@ class _Sync:
         notes = open_deployments.of_others(began_at)
         run_window = self._window(notes)
         given_stage = self._given_stage(given, run_window)
-        stage = given_stage or pull(run_window.window, self._ports, self._settings)
+        stage = given_stage or self._pull(run_window)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
             unchanged = self._progress.state or LookupState()
@@ -84,7 +84,7 @@ class _Sync:
             if stage is not given_stage:
                 raise
             _log.warning("%s", error)
-            stage = pull(run_window.window, self._ports, self._settings)
+            stage = self._pull(run_window)
             deployment, summary = self._deploy(stage, run_window, exists=exists)
         result = SyncResult(
             run_window=run_window,
@@ -145,6 +145,9 @@ class _Sync:
         else:
             return stage
         return None
+
+    def _pull(self, run_window: RunWindow) -> Stage:
+        return pull(run_window.window, self._ports, self._settings, synced_at=self._state.updated_at)
 
     def _deployment(self, stage: Stage, run_window: RunWindow, *, exists: bool | None) -> Deployment:
         settings, state = self._settings, self._state
