@@ -67,6 +67,10 @@ _STATUS_PARAM: dict[str, Any] = {
     "enum": [None, "New", "Created"],
     "description": "New rebuilds the lookups from the initial start time. Default: the status in their state.",
 }
+_ACCEPT_PARAM: dict[str, Any] = {
+    "type": ["null", "boolean"],
+    "description": "Go on although the API generation or the filters have changed: the table then holds both.",
+}
 
 _INDICATOR_DOC = """
 Reads indicators from Flashpoint and writes them to Devo lookups.
@@ -134,7 +138,8 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
     doc = _ALERT_DOC.format(tag=config.tag)
     checked = {"query_tag": config.tag if config.verify is Verify.QUERY else None, "filters": _filters(config)}
-    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=_WINDOW_PARAMS, **checked) as setup:
+    params = {**_WINDOW_PARAMS, "accept_change": _ACCEPT_PARAM}
+    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=params, **checked) as setup:
         settings = {**config.arguments(SourceSettings, AlertSettings), **_stream_arguments(config, name)}
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:

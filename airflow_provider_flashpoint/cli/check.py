@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -16,7 +17,8 @@ from airflow_provider_flashpoint.cli.report import Report
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.catalog import configured_streams, dags_of
+from airflow_provider_flashpoint.streams.catalog import all_streams, configured_streams, dags_of
+from airflow_provider_flashpoint.streams.progress import origin_problem, stored_state
 from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine, staging_findings
 
 
@@ -50,7 +52,9 @@ def _run(options: argparse.Namespace) -> Report:
         findings += [examine("DAGs", partial(_dags, configs))] if configs else []
         findings += [examine("streams", partial(_streams, configs))] if len(configs) > 1 else []
         # Connections can come from the environment or a secrets backend, so they are checked without a database too.
-        findings += [examine("database", _database), *staging_findings(configs), *connection_findings(configs)]
+        database_found = examine("database", _database)
+        states = _stopped_streams(configs) if database_found.good else ()
+        findings += [database_found, *states, *staging_findings(configs), *connection_findings(configs)]
     data = {"findings": [asdict(finding) for finding in findings]}
     return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
 
@@ -74,6 +78,15 @@ def _streams(configs: Sequence[CollectorConfig]) -> str:
     if twice:
         raise ConfigurationError(f"{'; '.join(twice)}. Leave each stream to one configuration.")
     return f"{len(streams)} streams, each filled by one DAG."
+
+
+def _stopped_streams(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
+    """Yield the streams whose next run stops, since their state names another origin."""
+    for stream in all_streams(configs):
+        with contextlib.suppress(ConfigurationError):  # `state show` tells of unreadable states
+            state = stored_state(stream)
+            if state and (problem := origin_problem(stream, state)):
+                yield Finding(f"state of {stream.name}", False, problem)
 
 
 def _database() -> str:

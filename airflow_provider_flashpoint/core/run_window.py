@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window, as_utc
 
@@ -99,6 +100,14 @@ class LookupProgress:
     def checkpoint(self) -> datetime | None:
         """The time up to which the lookup is complete."""
         return self.state.to_checkpoint_time if self.state else None
+
+    def check_origin(self, origin: Origin, *, lookup: str) -> None:
+        """Return if rows of this origin may come into the lookup: always where it is rebuilt.
+
+        :raises ConfigurationError: they would be mixed with rows of another origin; the message has the ways out.
+        """
+        if self.state and self.status is LookupStatus.CREATED:
+            self.state.check_origin(origin, name=f"lookup {lookup}")
 
     def window(self, period: RunPeriod) -> RunWindow:
         """Return the window that a run for ``period`` reads."""

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, StrictInt, TypeAdapter, ValidationError, ValidationInfo
 
+from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 STATE_VERSION = 1
 _CLOCK_TOLERANCE = timedelta(minutes=1)  # between the clocks of two machines
+
+_log = logger(__name__)
 
 
 def _instant(value: Any, info: ValidationInfo) -> datetime:
@@ -38,14 +42,6 @@ class LookupStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
-    """The API generation and the filters that records were read with; None if not known."""
-
-    api: str | None = None
-    filters: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Delivered:
     """A window that a run delivered, and the circumstances that its state keeps.
 
@@ -57,7 +53,7 @@ class Delivered:
     pulled_at: datetime
     at: datetime
     run_id: str = ""
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def until(self) -> datetime:
@@ -66,12 +62,18 @@ class Delivered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checkpointed(Origin):
+class _Checkpointed:
     """The fields of both kinds of state. Times are aware and in UTC; None if there was no run yet.
 
     ``name``, ``destination`` and ``source`` are those of the `StreamKey`, empty if an earlier version wrote the state.
+    ``api`` and ``filters`` are those of the `Origin`.
     """
 
+    WAYS_OUT: ClassVar[str]
+    """How a stream goes on after a change of its origin."""
+
+    api: str | None = None
+    filters: Mapping[str, str] | None = None
     name: str = ""
     destination: str = ""
     source: str = ""
@@ -113,14 +115,28 @@ class _Checkpointed(Origin):
                 f"start over: `airflow variables delete {name}`."
             ) from error
 
-    def change_of(self, origin: Origin) -> str | None:
-        """Return a sentence about what differs between the stored origin and the one of this run, or None."""
-        changes = [
-            f"{name} was {stored!r} and is now {current!r}"
-            for name, stored, current in (("api", self.api, origin.api), ("filters", self.filters, origin.filters))
-            if stored is not None and current is not None and stored != current
-        ]
-        return f"The source has changed: {' and '.join(changes)}." if changes else None
+    def mix_with(self, origin: Origin) -> str | None:
+        """Return why records of an origin must not join the stream, with the ways out; None where they may."""
+        if origin.continues(self.origin):
+            return None
+        change = origin.differs_from(self.origin)
+        return f"{change} Both must not be mixed, so nothing is read or sent. {self.WAYS_OUT}"
+
+    def check_origin(self, origin: Origin, *, name: str) -> None:
+        """Return if records of an origin may join the stream, see `mix_with`; log a change.
+
+        :param name: the lookup or the table.
+        :raises ConfigurationError: they must not.
+        """
+        if problem := self.mix_with(origin):
+            raise ConfigurationError(f"The {name} is left as it is. {problem}")
+        if change := origin.differs_from(self.origin):
+            _log.info("The %s goes on: %s The records are the same documents.", name, change)
+
+    @property
+    def origin(self) -> Origin:
+        """The origin of the records so far."""
+        return Origin(api=self.api, filters=self.filters)
 
     def healed(self, now: datetime) -> tuple[Self, str | None]:
         """Return the state without times that are ahead of the clock, and a sentence about them, None without any.
@@ -173,6 +189,11 @@ class LookupState(_Checkpointed):
     than the checkpoint if an explicit window left a gap.
     """
 
+    WAYS_OUT: ClassVar = (
+        'To rebuild the lookup from the new source, trigger the DAG with {"lookup_status": "New"}. To keep the old '
+        "one, set another lookup_name. Or set the source back."
+    )
+
     status: LookupStatus = LookupStatus.NEW
     columns: tuple[str, ...] = ()
     key: str = ""
@@ -200,6 +221,11 @@ class LookupState(_Checkpointed):
 @dataclass(frozen=True, kw_only=True)
 class EventState(_Checkpointed):
     """State of one event table. ``sent`` and ``repeated`` count the last run."""
+
+    WAYS_OUT: ClassVar = (
+        'To go on in the same table from the checkpoint, trigger the DAG with {"accept_change": true}. To begin anew, '
+        "use `airflow-flashpoint state reset`, or set another tag. Or set the source back."
+    )
 
     sent: StrictInt = 0
     repeated: StrictInt = 0

@@ -16,8 +16,9 @@ from airflow_provider_flashpoint.airflow_runtime.state_store import State
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.foreign_text import clean, harmless
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
-from airflow_provider_flashpoint.core.state import EventState, LookupState, Origin
+from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
@@ -175,6 +176,7 @@ class WindowedOperator(BaseOperator):
         :param rules: what the obfuscator hides, with the secret of the connection.
         :param client_options: further options of `FlashpointHook.client`.
         """
+        from airflow_provider_flashpoint.core.flashpoint.endpoints import with_same_documents
         from airflow_provider_flashpoint.core.obfuscate import Obfuscator
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
@@ -184,7 +186,11 @@ class WindowedOperator(BaseOperator):
         return OpenSource(
             source,
             Obfuscator(rules, secret=hook.settings().obfuscation_secret),
-            Origin(api=client.api.value, filters=source.endpoint.filter_texts(self.filters or {})),
+            Origin(
+                api=client.api.value,
+                filters=source.endpoint.filter_texts(self.filters or {}),
+                same_documents=with_same_documents(client.api, data_set),
+            ),
         )
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:

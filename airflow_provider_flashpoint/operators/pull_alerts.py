@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
 from airflow_provider_flashpoint.airflow_runtime.staging import prunes
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.fields import OnRerun, Verify
@@ -27,6 +28,7 @@ from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOpera
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
     from airflow_provider_flashpoint.core.flashpoint.source import Source
+    from airflow_provider_flashpoint.core.origin import Origin
     from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings, DeliverySummary
     from airflow_provider_flashpoint.core.pipelines.verify import EventTable
     from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
@@ -96,15 +98,14 @@ class PullAlertsOperator(WindowedOperator):
             devo = DevoHook(self.devo_conn_id)
             stream = self.store(devo)
             state = self.stored_state(stream, move=True)
+            opened = self.open_events()
+            self.check_origin(context, state, opened.origin)
             checkpoint = state.to_checkpoint_time if state else None
             run_window = self.window_of(context, checkpoint)
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             pulled_at = datetime.now(UTC)
             store = EventStore(stream.home, work=self._work(context), at=pulled_at)
-            opened = self.open_events()
-            if state and (change := state.change_of(opened.origin)):
-                self.log.warning("%s: %s", self.tag, change)
             summary = self._deliver(run_window.window, devo, store, opened)
             delivered = Delivered(
                 window=run_window.covered,
@@ -123,6 +124,14 @@ class PullAlertsOperator(WindowedOperator):
                     f"other {summary.sent} were sent; the rejected ones are in {store.rejected.uri}."
                 )
             return {"tag": self.tag, **asdict(summary), **reached(run_window, state)}
+
+    def check_origin(self, context: Any, state: EventState | None, origin: Origin) -> None:
+        """Return if events of this origin may come into the table; the run's configuration may accept any.
+
+        :raises ConfigurationError: they would be mixed with those of another origin; the message has the ways out.
+        """
+        if state and not conf_of(context).get("accept_change"):
+            state.check_origin(origin, name=f"table {self.tag}")
 
     def window_of(self, context: Any, checkpoint: datetime | None) -> RunWindow:
         """Return the window of this run.

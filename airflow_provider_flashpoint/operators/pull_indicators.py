@@ -104,8 +104,8 @@ class IndicatorsOperator(WindowedOperator):
 class PullIndicatorsOperator(IndicatorsOperator):
     """Pulls the indicators of one type in the run's window, flattens them, and stages them for a `LookupSyncOperator`.
 
-    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, rule, obfuscation}``, and
-    never a record. A rerun writes a new stage and removes the old one of the same window.
+    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, rule, obfuscation,
+    origin}``, and never a record. A rerun writes a new stage and removes the old one of the same window.
 
     Its parameters are those of `IndicatorsOperator`.
     """
@@ -122,10 +122,11 @@ class PullIndicatorsOperator(IndicatorsOperator):
             rules = self.rules(DataSet.INDICATORS)
             store = self.store(DevoHook(self.devo_conn_id))
             progress = self.progress(context, store)
+            opened = self.open_indicators(rules)
+            progress.check_origin(opened.origin, lookup=self.lookup_name)
             run_window = self.window_of(context, progress)
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
-            opened = self.open_indicators(rules)
             ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages(store))
             settings = PullSettings(
                 lookup_key=self.lookup_key_for(opened.source),
@@ -138,6 +139,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,
                 "obfuscation": [rule.to_dict() for rule in rules],
+                "origin": opened.origin.to_dict(),
             }
 
 

@@ -107,8 +107,10 @@ def preview_events(stream: Stream, conf: Mapping[str, str], *, limit: int, rows:
     task: Any = stream.task
     task.check_arguments()
     state = task.stored_state(stream.store) if stream.store else None
-    run_window = task.window_of(run_context(task, conf), state.to_checkpoint_time if state else None)
+    context = run_context(task, conf)
     opened = task.open_events(max_attempts=1)
+    task.check_origin(context, state, opened.origin)
+    run_window = task.window_of(context, state.to_checkpoint_time if state else None)
     source = _LimitedSource(opened.source, limit)
     encode_record, devo_problem = _encoder(stream)
     writer = _KeptLines(encode_record, rows)

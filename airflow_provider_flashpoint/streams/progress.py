@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -56,10 +57,10 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     state, problem = None, None
     try:
         state = stored_state(stream)
-        problem = state.healed(now)[1] if state else None
+        problem = (origin_problem(stream, state) or state.healed(now)[1]) if state else None
     except ConfigurationError as error:
         problem = str(error)
-    fields = asdict(state) if state else dict.fromkeys(stream.kind.__dataclass_fields__)
+    fields = asdict(state) if state else dict.fromkeys(field.name for field in dataclasses.fields(stream.kind))
     checkpoint = fields["to_checkpoint_time"]
     return {
         "kind": "lookup" if stream.is_lookup else "alerts",
@@ -75,6 +76,18 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
         "columns": len(fields.get("columns") or ()) or None,
         "age_s": round((now - checkpoint).total_seconds()) if checkpoint else None,
     }
+
+
+def origin_problem(stream: Stream, state: LookupState | EventState) -> str | None:
+    """Return why the next run stops: the state names another origin. None where it goes on, or nothing can be read."""
+    task: Any = stream.task
+    if task is None or getattr(state, "status", None) is LookupStatus.NEW:
+        return None
+    try:
+        opened = task.open_indicators(()) if stream.is_lookup else task.open_events()
+    except Exception:  # `airflow-flashpoint check` says what is wrong with the connection
+        return None
+    return state.mix_with(opened.origin)
 
 
 def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun | None:

@@ -466,3 +466,25 @@ def test_a_state_of_0_1_0_is_that_of_the_stream_which_will_take_it_over(
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(("variable", "state"), [(DOMAINS, CREATED), (ALERTS, EventState())])
+def test_a_state_of_another_origin_is_a_problem(variable: str, state: LookupState | EventState) -> None:
+    """A state that names another API generation stops the next run; `show` and `check` say so with the ways out."""
+    write(variable, replace(state, api="ignite_v2", filters={}).to_json())
+    outcome = call("state", "show")
+    assert outcome.exit_code == 1
+    assert "api was 'ignite_v2' and is now 'legacy'" in outcome.out
+    found = call("check", "--json")
+    assert found.exit_code == 1
+    assert [each["said"] for each in found.json["findings"] if each["part"].startswith("state of ")] == [
+        each["problem"] for each in shown().values() if each["problem"]
+    ]
+    write(variable, replace(state, api="legacy", filters={}).to_json())
+    assert (call("state", "show").exit_code, call("check").exit_code) == (0, 0)
+
+
+def test_a_lookup_that_is_rebuilt_may_change_its_origin() -> None:
+    """A state with the status New names no problem, since the next run replaces the rows."""
+    write(DOMAINS, replace(CREATED, status=LookupStatus.NEW, api="ignite_v2").to_json())
+    assert shown()["Domains"]["problem"] is None

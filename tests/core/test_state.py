@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.state import Delivered, EventState, LookupState, LookupStatus, Origin
+from airflow_provider_flashpoint.core.origin import Origin
+from airflow_provider_flashpoint.core.state import Delivered, EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -188,23 +190,41 @@ def test_an_explicit_window_beyond_a_gap_is_remembered_as_delivered() -> None:
     assert state.delivered_to_time == hours(4, 5).end
 
 
-def test_a_state_without_an_origin_matches_any_source() -> None:
+@pytest.mark.parametrize("origin", [Origin(), Origin(api="ignite_v2", filters={"tags": "x"})])
+def test_a_state_without_an_origin_goes_on_with_any(origin: Origin) -> None:
     """A state of an earlier version does not say how it was read, so nothing is known to have changed."""
-    old = EventState.from_json('{"version": 1, "sent": 3}', name="v")
-    assert old.change_of(Origin(api="ignite_v2", filters={"tags": "x"})) is None
+    EventState.from_json('{"version": 1, "sent": 3}', name="v").check_origin(origin, name="table t")
 
 
-def test_a_change_of_the_source_is_noticed() -> None:
-    """After a delivery the state knows its API generation and filters, and names what differs."""
+@pytest.mark.parametrize(
+    ("origin", "change"),
+    [
+        (Origin(api="ignite_v2", filters={}), "api was 'legacy' and is now 'ignite_v2'"),
+        (Origin(api="legacy", filters={"query": "x"}), "filters was {} and is now {'query': 'x'}"),
+        (Origin(api="ignite_v1", filters={"query": "x"}, same_documents=("legacy", "ignite_v1")), "filters was {}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "way_out"),
+    [(LookupState, '{"lookup_status": "New"}'), (EventState, '{"accept_change": true}')],
+)
+def test_records_of_another_origin_are_an_error(
+    kind: type[LookupState | EventState], way_out: str, origin: Origin, change: str
+) -> None:
+    """After a delivery the state knows its origin; the error of another one has both values and the ways out."""
+    state = kind.from_json('{"version": 1, "status": "Created", "api": "legacy", "filters": {}}', name="v")
+    state.check_origin(Origin(api="legacy", filters={}), name="x")
+    with pytest.raises(ConfigurationError) as caught:
+        state.check_origin(origin, name="stream x")
+    assert all(part in str(caught.value) for part in ("stream x", change, way_out, "set the source back"))
+
+
+def test_a_generation_with_the_same_documents_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """A change to a generation of the same documents is only logged."""
     state = delivered(EventState(), hours(0, 1), origin=Origin(api="legacy", filters={}))
-    state = EventState.from_json(state.to_json(), name="v")
-    assert state.change_of(Origin(api="legacy", filters={})) is None
-    assert state.change_of(Origin(api="ignite_v2", filters={})) == (
-        "The source has changed: api was 'legacy' and is now 'ignite_v2'."
-    )
-    assert "filters was {} and is now {'tags': 'x'}" in str(
-        state.change_of(Origin(api="legacy", filters={"tags": "x"}))
-    )
+    with caplog.at_level(logging.INFO):
+        state.check_origin(Origin(api="ignite_v1", filters={}, same_documents=("legacy", "ignite_v1")), name="x")
+    assert "api was 'legacy' and is now 'ignite_v1'" in caplog.text
 
 
 # A state ahead of the clock -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.core.state import Origin
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.operators import LookupSyncOperator, PullAlertsOperator
 
 pytestmark = pytest.mark.airflow

@@ -43,6 +43,7 @@ class Endpoint:
         ``{type}`` stands for the type of the record.
     :param filters: the filters, by their names in the configuration.
     :param columns: the columns of lookups of these records.
+    :param documents: names the form of the records, for API generations that serve the same; by default the path.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
     """
 
@@ -65,6 +66,7 @@ class Endpoint:
     value_name: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
+    documents: str = ""
     raw_lists: bool = False
 
     def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
@@ -110,10 +112,6 @@ class Endpoint:
         """Return the key of a lookup of one type for which no other is named."""
         return self.value_name.replace("{type}", record_type)
 
-    def lookup_key_of(self, record_type: str) -> str:
-        """Return the key of a lookup of one type for which no other is named."""
-        return self.value_name.replace("{type}", record_type)
-
     def id_of(self, record: Record) -> Id | None:
         """Return the id of a record, None where it has none."""
         return id_of(record.get(self.id_field)) if self.id_field else None
@@ -149,6 +147,7 @@ def _attributes(base: str) -> Endpoint:
         value_name="value.{type}",
         filters={"query": Filter("query")},
         columns=ATTRIBUTE_COLUMNS,
+        documents="attributes",
         raw_lists=True,
     )
 
@@ -280,6 +279,14 @@ def check_selection(
                     "has it."
                 ) from error
             raise
+
+
+def with_same_documents(api: Api, data_set: DataSet) -> frozenset[str]:
+    """Return the API generations, this one included, whose records are the same documents."""
+    row = endpoint_of(api, data_set)
+    documents = row.documents or row.path
+    rows = {other: row for (other, served), row in _TABLE.items() if served is data_set}
+    return frozenset(other.value for other, row in rows.items() if (row.documents or row.path) == documents)
 
 
 def endpoints_of(data_set: DataSet) -> list[Endpoint]:

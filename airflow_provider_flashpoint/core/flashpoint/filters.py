@@ -41,7 +41,7 @@ class Filter:
                 raise ValueError(f"must be {'some' if self.is_list else 'one'} of {', '.join(self.choices)}")
         if not values:
             raise ValueError("must not be empty")
-        return ",".join(values)
+        return ",".join(sorted(set(values)))
 
 
 def filter_texts(filters: Mapping[str, Filter], given: Mapping[str, FilterValue], *, place: str) -> dict[str, str]:

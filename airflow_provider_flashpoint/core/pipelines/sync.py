@@ -43,7 +43,8 @@ def sync(
 
     :param given: the dictionary of the stage that a pull wrote for this run; None to pull.
     :param progress: the stored state of the lookup, and the status that this run uses.
-    :raises ConfigurationError: the lookup_key is not a column, or not the key that the lookup was built with.
+    :raises ConfigurationError: the lookup_key is not a column, or not the key that the lookup was built with, or the
+        lookup has rows of another origin.
     :raises SupersededError: another attempt has started.
     """
     return _Sync(progress, period, ports, settings).run(given)
@@ -62,12 +63,11 @@ class _Sync:
 
     def run(self, given: Mapping[str, Any] | None) -> SyncResult:
         name = self._settings.lookup_name
-        if change := self._state.change_of(self._settings.origin):
-            _log.warning("Lookup %s: %s", name, change)
         exists = self._ports.lookups.exists(name)
         if self._progress.status is LookupStatus.CREATED and exists is False:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
             self._progress = replace(self._progress, status=LookupStatus.NEW)
+        self._progress.check_origin(self._settings.origin, lookup=name)
         began_at = self._ports.clock.now()
         open_deployments = self._ledger_of(self._state.generation).open_deployments
         notes = open_deployments.of_others(began_at)
@@ -138,6 +138,8 @@ class _Sync:
         needed, staged, synced_at = run_window.window, summary.window, self._state.updated_at
         if [rule.to_dict() for rule in self._settings.obfuscation] != given.get("obfuscation", []):
             _log.info("The stage was pulled with other obfuscation rules; the window is pulled again.")
+        elif given.get("origin") not in (None, self._settings.origin.to_dict()):
+            _log.info("The stage was pulled with another API generation or other filters; the window is pulled again.")
         elif synced_at is not None and summary.pulled_at < synced_at:
             _log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
         elif not (staged.start <= needed.start and needed.end <= staged.end):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings
 from airflow_provider_flashpoint.core.run_window import RunWindow
@@ -14,7 +15,7 @@ from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
-from airflow_provider_flashpoint.core.state import LookupState, LookupStatus, Origin
+from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

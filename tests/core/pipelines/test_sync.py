@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,13 +16,14 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync import sync
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
-from airflow_provider_flashpoint.core.state import LookupState, LookupStatus, Origin
+from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, SupersededError, TransientError
 
@@ -229,13 +229,32 @@ def test_an_attempt_that_lost_its_turn_deploys_nothing(bench: Bench) -> None:
     assert (bench.lookups.deployed, bench.saved) == ([], [])
 
 
-def test_a_change_of_the_source_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """Rows of another API generation are added, and the log says so."""
+def test_rows_of_another_origin_are_not_mixed(bench: Bench) -> None:
+    """Rows of another API generation or of other filters stop the sync before it reads; a rebuild accepts them."""
     bench.run()
-    with caplog.at_level(logging.WARNING):
-        bench.run(LookupStatus.CREATED, origin=Origin(api="ignite_v2", filters={}))
-    assert "api was 'legacy' and is now 'ignite_v2'" in caplog.text
-    assert bench.saved[-1].api == "ignite_v2"
+    read = len(bench.source.windows)
+    for origin in (Origin(api="ignite_v2", filters={}), Origin(api="legacy", filters={"query": "x"})):
+        with pytest.raises(ConfigurationError, match="must not be mixed"):
+            bench.run(LookupStatus.CREATED, origin=origin)
+    assert (len(bench.source.windows), len(bench.saved)) == (read, 1)
+    bench.run(LookupStatus.NEW, origin=origin)
+    assert bench.saved[-1].filters == {"query": "x"}
+
+
+def test_a_lookup_that_is_gone_is_rebuilt_from_any_origin(bench: Bench) -> None:
+    """Where Devo no longer has the lookup, there is nothing to mix with."""
+    bench.run()
+    bench.lookups.is_there = False
+    assert bench.run(LookupStatus.CREATED, origin=Origin(api="ignite_v2", filters={})).status is LookupStatus.NEW
+
+
+def test_a_stage_of_another_origin_is_pulled_again(bench: Bench) -> None:
+    """The configuration changed between pull and sync: the rows are read anew."""
+    stage = pull(PERIOD.window, bench.ports(), SETTINGS).summary.to_dict()
+    bench.run(stage={**stage, "origin": {"api": "legacy", "filters": {}}})
+    assert len(bench.source.windows) == 1
+    bench.run(stage={**stage, "origin": {"api": "legacy", "filters": {"query": "x"}}})
+    assert len(bench.source.windows) == 2
 
 
 def test_a_read_only_ledger_leaves_nothing(bench: Bench) -> None:
