@@ -132,6 +132,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 lookup_key=self.lookup_key_for(opened.source),
                 stage_retention=self.stage_retention or stage_retention(),
                 prune=prunes(),
+                origin=opened.origin,
             )
             synced_at = progress.state.updated_at if progress.state else None
             stage = pull(run_window.window, ports, settings, synced_at=synced_at)

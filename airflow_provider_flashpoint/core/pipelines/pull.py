@@ -12,6 +12,7 @@ from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
@@ -43,12 +44,14 @@ class PullSettings:
     :param prune: remove them; without it the storage has a rule for that.
     :param lookup_key: the column of the lookup's key; with it the stage holds the versions of its rows.
     :param shape: how records become rows, see `Columns.shape`.
+    :param origin: the API generation and the filters of the source.
     """
 
     stage_retention: timedelta
     prune: bool = True
     lookup_key: str | None = None
     shape: RowShape = field(default_factory=RowShape)
+    origin: Origin = field(default_factory=Origin)
 
 
 @rare_collections()
@@ -85,6 +88,7 @@ def _identity(key: RowKey | None, ports: PullPorts, settings: PullSettings) -> d
     return {
         "key": asdict(key) if key else None,
         "path": ports.source.endpoint.path,
+        "origin": settings.origin.to_dict(),
         "shape": settings.shape.to_dict(),
         "obfuscation": rules,
         "secret": ports.obfuscator.fingerprint({}) if rules else "",

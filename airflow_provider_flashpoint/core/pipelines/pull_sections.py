@@ -13,14 +13,13 @@ from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.reporting.pull_log import PullLog
-from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile, share_of
+from airflow_provider_flashpoint.core.staging.indicators.sections import LONGEST_KEPT, KeptPull, SectionFile, share_of
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import MissingRecordsError
 
 _PAGES = 5  # of a section, at least
 _SECTIONS = 20  # a section holds at least this part of the rows so far, so that their number stays small
-_LONGEST_KEPT = timedelta(hours=24)
 
 _log = logger(__name__)
 
@@ -35,7 +34,7 @@ def kept_pull(
 
     :param retention: how long stages are kept.
     """
-    since = at - min(retention, _LONGEST_KEPT)
+    since = at - min(retention, LONGEST_KEPT)
     kept = file.read(since=since if synced_at is None else max(since, synced_at))
     if kept:
         _log.info(

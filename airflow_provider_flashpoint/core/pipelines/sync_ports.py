@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
-from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings
 from airflow_provider_flashpoint.core.run_window import RunWindow
@@ -27,7 +26,6 @@ class SyncSettings(PullSettings):
     :param max_columns: how many columns are discovered at most, the key included.
     :param initial_status: the status of a lookup that has no state.
     :param obfuscation: the rules that a given stage must have been pulled with.
-    :param origin: the API generation and the filters of the source.
     """
 
     lookup_name: str
@@ -36,7 +34,6 @@ class SyncSettings(PullSettings):
     max_columns: int = MOST_NAMES
     initial_status: LookupStatus = LookupStatus.NEW
     obfuscation: Sequence[ObfuscationRule] = ()
-    origin: Origin = field(default_factory=Origin)
     run_id: str = ""
 
 

@@ -14,7 +14,7 @@ import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -28,6 +28,9 @@ from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 
 FOLDER = "sections"
+LONGEST_KEPT = timedelta(hours=24)
+"""How old sections may be that an attempt goes on with."""
+
 _VERSION = 1
 _MOST_FILES = 4  # that are looked at in one run
 _UNREADABLE = (OSError, ValueError, FlashpointProviderError)
