@@ -2,6 +2,7 @@
 #
 #   ARGS   more arguments for pytest or the benchmarks, as in: make test-3.3 ARGS="-k window"
 #   KEEP   make demo KEEP=1 keeps Airflow's UI running until Ctrl-C
+#   API    make demo API=legacy, or API=ignite_v1, shows another API generation than ignite_v2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,8 +39,8 @@ setup: $(LINES:%=.venv/airflow-%/.ready) ## Create .venv/airflow-3.3 and .venv/a
 	@touch $@
 
 .PHONY: demo
-demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1 keeps it running)
-	@$(PYTHON33) -m demo $(if $(KEEP),--keep)
+demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1, API=legacy)
+	@$(PYTHON33) -m demo $(if $(KEEP),--keep) $(if $(API),--api $(API))
 
 WITHOUT_SERVICES := not postgresql and not distributed
 

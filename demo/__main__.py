@@ -13,6 +13,7 @@ from pathlib import Path
 
 from demo import scenario
 from demo.airflow_lab import AirflowLab, LabError
+from sandbox.generations import GENERATIONS, IGNITE_V2, Generation
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import EventVerdict, LookupVerdict
 
@@ -24,7 +25,9 @@ def main() -> int:
     """Run the demo. Return 0 if Devo holds what Flashpoint served, 1 if it does not, 2 if Airflow failed."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep Airflow's UI running until Ctrl-C")
-    keep = parser.parse_args().keep
+    parser.add_argument("--api", choices=GENERATIONS, default=IGNITE_V2.api, help="the API generation (%(default)s)")
+    options = parser.parse_args()
+    generation = GENERATIONS[options.api]
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -35,19 +38,21 @@ def main() -> int:
     _HOME.mkdir()
     span = scenario.Span.before(datetime.now(UTC))
     config = _HOME / "flashpoint_collector.yaml"
-    scenario.write_config(config, span)
+    scenario.write_config(config, generation, span)
     with Sandbox() as sandbox:
-        scenario.publish(sandbox, span)
-        say(f"Flashpoint (sandbox) at {sandbox.flashpoint.url}, Devo (sandbox) at {sandbox.devo.url}.")
-        environment = {**sandbox.airflow_connections(), "FLASHPOINT_COLLECTOR_CONFIG": str(config)}
+        scenario.publish(sandbox, generation, span)
+        say(
+            f"Flashpoint (sandbox, {generation.api}) at {sandbox.flashpoint.url}, Devo (sandbox) at {sandbox.devo.url}."
+        )
+        environment = {**sandbox.airflow_connections(generation.api), "FLASHPOINT_COLLECTOR_CONFIG": str(config)}
         try:
             say("Airflow starts: database, api-server, scheduler, DAG processor.")
             with AirflowLab(_HOME / "airflow", _PROJECT / "dags", environment=environment) as airflow:
                 say(f"Airflow {airflow.version} is up at {airflow.url}, login {airflow.user} / {airflow.password}")
-                scenario.run(airflow, sandbox, span, say)
-                good = _report(airflow, sandbox)
+                scenario.run(airflow, sandbox, generation, span, say)
+                good = _report(airflow, sandbox, generation)
                 say(f"VERDICT: {'GOOD' if good else 'BAD'}")
-                if keep:
+                if options.keep:
                     _wait_for_interrupt(airflow, sandbox)
         except LabError as error:
             sys.stderr.write(f"Airflow failed: {error}\nIts logs are in {_HOME / 'airflow'}.\n")
@@ -55,8 +60,8 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _report(airflow: AirflowLab, sandbox: Sandbox) -> bool:
-    lookups, alerts = scenario.judge(sandbox)
+def _report(airflow: AirflowLab, sandbox: Sandbox, generation: Generation) -> bool:
+    lookups, alerts = scenario.judge(sandbox, generation)
     states = scenario.states(airflow)
     lines = ["", f"{'lookup in Devo':48}{'served':>8}{'rows':>7}{'missing':>9}{'outdated':>10}{'columns':>9}  state"]
     lines += [_lookup_line(verdict, states.get(verdict.name, {})) for verdict in lookups]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,10 @@ from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.dag_factory import ALERT_DAG_ID, INDICATOR_DAG_ID
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import Document, Generation
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import EventVerdict, LookupVerdict, judge_alerts, judge_lookup
 
-TYPES = ("domain", "url", "ip-dst|port")
 PERIOD = timedelta(seconds=300)
 INTERVALS = 5
 _INDICATORS = 3000
@@ -26,6 +25,30 @@ _TOUCHED = 90
 _RUNS_TIMEOUT_S = 240.0
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A lookup with filters.
+
+    :param indicator_type: the type of its indicators.
+    :param filters: as in the configuration file.
+    :param matches: the same condition, for the check.
+    """
+
+    indicator_type: str
+    filters: Mapping[str, str]
+    matches: Callable[[Document], bool]
+
+
+_BY_TEXT = Filtered("url", {"query": "demoloader"}, lambda document: "demoloader" in json.dumps(document))
+FILTERED = {
+    "legacy": _BY_TEXT,
+    "ignite_v1": _BY_TEXT,
+    "ignite_v2": Filtered(
+        "url", {"score": "malicious"}, lambda document: bool(document["score"]["value"] == "malicious")
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -42,21 +65,26 @@ class Span:
         return cls(end - INTERVALS * PERIOD, end)
 
 
-def publish(sandbox: Sandbox, span: Span) -> None:
+def publish(sandbox: Sandbox, generation: Generation, span: Span) -> None:
     """Publish indicators and alerts in Flashpoint, spread over the span; many of them are hostile."""
     store = sandbox.flashpoint.store
-    store.publish_indicators(indicators(1, _INDICATORS, span.start, span.end, types=TYPES, with_large_value=True))
-    store.publish_alerts(alerts(1, _ALERTS, span.start, span.end))
+    types = generation.types
+    generation.indicators.publish(store, 1, _INDICATORS, span.start, span.end, types=types, with_large_value=True)
+    generation.alerts.publish(store, 1, _ALERTS, span.start, span.end)
 
 
-def write_config(path: Path, span: Span) -> None:
-    """Write the collector's configuration of the demo."""
+def write_config(path: Path, generation: Generation, span: Span) -> None:
+    """Write the collector's configuration of the demo: a lookup of each type, one of them filtered."""
     common = {
         "initial_start_time": span.start.isoformat(),
         "request_period_in_seconds": int(PERIOD.total_seconds()),
         "catchup": True,
     }
-    lookups = [{kind: {"lookup_key": f"value.{kind}", "lookup_status": "New"}} for kind in TYPES]
+    filtered = FILTERED[generation.api]
+    lookups: list[dict[str, dict[str, Any]]] = [
+        {kind: {"lookup_key": generation.lookup_key(kind), "lookup_status": "New"}} for kind in generation.types
+    ]
+    lookups[generation.types.index(filtered.indicator_type)][filtered.indicator_type]["filters"] = filtered.filters
     inputs = {
         "flashpoint_indicator": {"id": "demo", "services": {"indicators": {**common, "lookups": lookups}}},
         "flashpoint_alert": {"id": "demo", "services": {"alerts": common}},
@@ -64,7 +92,7 @@ def write_config(path: Path, span: Span) -> None:
     path.write_text(json.dumps({"inputs": inputs}, indent=2), encoding="utf-8")
 
 
-def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
+def run(airflow: AirflowLab, sandbox: Sandbox, generation: Generation, span: Span, say: Say) -> None:
     """Run both DAGs over their intervals, over newer versions of indicators, and over the first interval again."""
     dags = (INDICATOR_DAG_ID, ALERT_DAG_ID)
     for dag_id in dags:
@@ -74,7 +102,7 @@ def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
         dag_id: airflow.wait_for_runs(dag_id, INTERVALS, timeout_s=_RUNS_TIMEOUT_S, run_type="scheduled")[0]
         for dag_id in dags
     }
-    touched = sandbox.flashpoint.store.touch_indicators(count=_TOUCHED, types=TYPES)
+    touched = generation.touch(sandbox.flashpoint.store, count=_TOUCHED, types=generation.types)
     say(f"Flashpoint updates {len(touched)} indicators that Devo has already; a manual run reads an explicit window.")
     window = {"from": span.end.isoformat(), "to": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
     run_id = airflow.trigger(INDICATOR_DAG_ID, conf=window)
@@ -86,10 +114,21 @@ def run(airflow: AirflowLab, sandbox: Sandbox, span: Span, say: Say) -> None:
         airflow.wait_for_run(dag_id, first[dag_id]["run_id"], timeout_s=_RUNS_TIMEOUT_S)
 
 
-def judge(sandbox: Sandbox) -> tuple[list[LookupVerdict], EventVerdict]:
+def judge(sandbox: Sandbox, generation: Generation) -> tuple[list[LookupVerdict], EventVerdict]:
     """Compare the contents of Devo with those of Flashpoint."""
-    lookups = [judge_lookup(sandbox, default_lookup_name(kind), indicator_type=kind) for kind in TYPES]
-    return lookups, judge_alerts(sandbox, DEFAULT_TAG)
+    filtered = FILTERED[generation.api]
+    conditions = {filtered.indicator_type: filtered.matches}
+    lookups = [
+        judge_lookup(
+            sandbox,
+            default_lookup_name(kind),
+            indicator_type=kind,
+            generation=generation,
+            matches=conditions.get(kind, lambda document: True),
+        )
+        for kind in generation.types
+    ]
+    return lookups, judge_alerts(sandbox, DEFAULT_TAG, generation=generation)
 
 
 def states(airflow: AirflowLab) -> dict[str, dict[str, Any]]:
