@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli import migrate
 from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
 from airflow_provider_flashpoint.cli.report import Report, table
 from airflow_provider_flashpoint.config import CollectorConfig
@@ -48,6 +49,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
         action.set_defaults(run=run)
         if run is _validate:
             action.add_argument("--api", choices=list(map(str, Api)), help=_API_HELP)
+    migrate.add_to(actions, shared)
     text = "Print the JSON schema of the file, with which editors complete and check it."
     schema = actions.add_parser("schema", parents=[shared], help=text, description=text)
     schema.set_defaults(run=_schema)

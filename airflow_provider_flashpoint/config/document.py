@@ -23,19 +23,34 @@ _QUOTED = re.compile(r"'(?!<[a-z ]+>')[^']{2,}'")
 
 
 def read_document(file: Path) -> Any:
-    """Return the content of a file: JSON if its name ends in ``.json``, otherwise YAML.
+    """Return the content of a file, see `document_of`.
 
-    Shape: mappings, lists, text, booleans and None; with JSON, also numbers.
+    :raises ConfigurationError: as `text_of` and `document_of`.
+    """
+    return document_of(text_of(file), file)
 
-    :raises ConfigurationError: the file cannot be read, is not UTF-8, not YAML or JSON, or has a key twice.
+
+def text_of(file: Path) -> str:
+    """Return the text of a file.
+
+    :raises ConfigurationError: the file cannot be read, or is not UTF-8.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{file}: the file cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         # Not chained: the cause holds the bytes of the file.
         raise ConfigurationError(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
+
+
+def document_of(text: str, file: Path) -> Any:
+    """Return the content of a text: JSON if the name of its file ends in ``.json``, otherwise YAML.
+
+    Shape: mappings, lists, text, booleans and None; with JSON, also numbers.
+
+    :raises ConfigurationError: the text is not YAML or JSON, or has a key twice.
+    """
     language, read = ("JSON", _read_json) if file.suffix.lower() == ".json" else ("YAML", _read_yaml)
     try:
         return read(text, file)

@@ -96,7 +96,7 @@ def _name(lookups: Mapping[str, Section], service: Section) -> None:
         indicator_type = lookup["indicator_type"]
         lookup["lookup_name"] = default_lookup_name(indicator_type)
         if shared is not None:
-            lookup["lookup_name"] = shared if len(nameless) == 1 else _name_for(indicator_type, shared)
+            lookup["lookup_name"] = shared if len(nameless) == 1 else name_for(indicator_type, shared)
     takers: dict[str, str] = {}
     for indicator_type, lookup in lookups.items():
         name = lookup["lookup_name"]
@@ -110,14 +110,14 @@ def _name(lookups: Mapping[str, Section], service: Section) -> None:
             )
 
 
-def _name_for(indicator_type: str, stem: str) -> str:
+def name_for(indicator_type: str, stem: str) -> str:
     """Return ``stem`` with the type appended: title-cased, ``_`` for all but ASCII letters and digits."""
     return f"{stem}_{_NOT_IN_NAMES.sub('_', indicator_type.title())}"
 
 
 def default_lookup_name(indicator_type: str) -> str:
     """Return the collector's own name of a lookup: ``Threatintel_Flashpoint_Intelligence_Ip_Dst_Port``."""
-    return _name_for(indicator_type, _DEFAULT_NAME)
+    return name_for(indicator_type, _DEFAULT_NAME)
 
 
 def task_names(indicator_types: Iterable[str]) -> dict[str, str]:

@@ -45,6 +45,12 @@ IGNITE_TYPES = ("domain", "extracted_config", "file", "ipv4", "ipv6", "url")
 _HOSTS = {"fp.tools": Api.LEGACY, "api.flashpoint.io": Api.IGNITE_V2}
 
 
+def host_of(api: Api) -> str:
+    """Return the address that serves an API generation."""
+    names = {served: name for name, served in _HOSTS.items()}
+    return f"https://{names.get(api) or names[Api.IGNITE_V2]}"
+
+
 def api_of_host(base_url: str) -> Api:
     """Return the API generation that a host is known to serve; legacy for every other host."""
     name = (urlsplit(base_url).hostname or "").lower()

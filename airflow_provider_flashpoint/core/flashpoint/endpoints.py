@@ -13,6 +13,11 @@ from typing import Any
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS, Columns
+from airflow_provider_flashpoint.core.flashpoint.counterparts import (
+    ATTRIBUTES_OF_INDICATORS,
+    INDICATORS_OF_ATTRIBUTES,
+    Counterparts,
+)
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
@@ -41,6 +46,7 @@ class Endpoint:
     :param has_further_types: whether records may have types that are not known here.
     :param value_name: the flattened name of the value of a record, which is the key of a lookup if no other is named;
         ``{type}`` stands for the type of the record.
+    :param counterparts: how the records of other API generations are called here.
     :param filters: the filters, by their names in the configuration.
     :param columns: the columns of lookups of these records.
     :param documents: names the form of the records, for API generations that serve the same; by default the path.
@@ -64,6 +70,7 @@ class Endpoint:
     types: tuple[str, ...] = ()
     has_further_types: bool = False
     value_name: str = ""
+    counterparts: Counterparts = field(default_factory=Counterparts)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     documents: str = ""
@@ -145,6 +152,7 @@ def _attributes(base: str) -> Endpoint:
         types=MISP_TYPES,
         has_further_types=True,
         value_name="value.{type}",
+        counterparts=ATTRIBUTES_OF_INDICATORS,
         filters={"query": Filter("query")},
         columns=ATTRIBUTE_COLUMNS,
         documents="attributes",
@@ -195,6 +203,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
         type_parameter="ioc_types",
         types=IGNITE_TYPES,
         value_name="value",
+        counterparts=INDICATORS_OF_ATTRIBUTES,
         filters={
             "score": Filter("min_score", choices=("informational", "suspicious", "malicious")),
             "cidr": Filter("cidr_range"),
@@ -245,8 +254,7 @@ def check_types(api: Api, data_set: DataSet, types: Iterable[str]) -> None:
     :raises ConfigurationError: it has no such type; the pull would bring nothing, without an error.
     """
     endpoint = endpoint_of(api, data_set)
-    others = {each for other in endpoints_of(data_set) for each in other.types} - {*endpoint.types}
-    wrong = [each for each in types if each in others or not (each in endpoint.types or endpoint.has_further_types)]
+    wrong = [each for each in types if not has_type(api, data_set, each)]
     if wrong:
         having = [api for (api, served), row in _TABLE.items() if served is data_set and {*wrong} <= {*row.types}]
         raise ConfigurationError(
@@ -255,6 +263,18 @@ def check_types(api: Api, data_set: DataSet, types: Iterable[str]) -> None:
             f"{api}` does, or set `api` in the Flashpoint connection to one that has the type: "
             f"{', '.join(sorted(having)) or 'none is known'}."
         )
+
+
+def has_type(api: Api, data_set: DataSet, record_type: str) -> bool:
+    """Return whether an API generation has records of a type; of an unknown one, whether it may have them."""
+    endpoint = endpoint_of(api, data_set)
+    is_known = any(record_type in other.types for other in endpoints_of(data_set))
+    return record_type in endpoint.types or (endpoint.has_further_types and not is_known)
+
+
+def serves(api: Api, data_set: DataSet) -> bool:
+    """Return whether an API generation has a data set."""
+    return (api, data_set) in _TABLE
 
 
 def check_selection(

@@ -1,0 +1,126 @@
+"""Turns the content of a configuration file into one for another API generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from airflow_provider_flashpoint.config.migrate_lookups import LookupMigration
+from airflow_provider_flashpoint.config.problems import NO_SECRETS, Problems, child_path, is_secret_name
+from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves
+
+Document = dict[str, Any]
+
+
+def without_secrets(document: Any, notes: list[str], path: str = "") -> Any:
+    """Return a copy of a document without the keys that are secrets, which a collector's file has."""
+    if isinstance(document, Mapping):
+        kept = {}
+        for key, value in document.items():
+            place = child_path(path, str(key))
+            if isinstance(key, str) and is_secret_name(key):
+                notes.append(f"{place} is left out: {NO_SECRETS}.")
+            else:
+                kept[key] = without_secrets(value, notes, place)
+        return kept
+    return [without_secrets(each, notes, path) for each in document] if isinstance(document, list) else document
+
+
+def migrated(document: Document, api: Api, notes: list[str]) -> Document:
+    """Return a valid document without secrets as it is for an API generation. Other inputs and settings stay.
+
+    :param notes: gets what was left out, and what people must check.
+    """
+    new = deepcopy(document)
+    inputs = new["inputs"] if isinstance(new.get("inputs"), dict) else new
+    if _is_on(inputs.get(INDICATORS)):
+        inputs[INDICATORS] = _indicators(inputs[INDICATORS], api, notes)
+    if _is_on(inputs.get(ALERTS)):
+        inputs[ALERTS] = _alerts(inputs[ALERTS], api, notes)
+    return new
+
+
+def _is_on(entry: object) -> bool:
+    return isinstance(entry, dict) and str(entry.get("enabled")).strip().lower() != "false"
+
+
+def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
+    entry = _unfolded(entry, ("indicators",))
+    holders = [*_holders(entry, "indicators")]
+    service = holders[0]
+    holder_of_lookups = next(holder for holder in holders if holder.get("lookups"))
+    old_types = [*_by_type(holder_of_lookups["lookups"])]
+    migration = LookupMigration(api, notes)
+    holder_of_lookups["lookups"] = migration.migrated(holder_of_lookups["lookups"], service)
+    if migration.is_foreign:
+        for name in old_types:
+            service.pop(name, None)
+    for holder in holders:
+        if migration.is_foreign:
+            _warn_of_obfuscation(holder, notes)
+            holder |= {"lookup_status": "New"} if "lookup_status" in holder else {}
+        _drop_filters(holder, DataSet.INDICATORS, api, notes)
+    for name, settings in _by_type(holder_of_lookups["lookups"]).items():
+        _drop_filters(settings or {}, DataSet.INDICATORS, api, notes, of=name)
+    return entry
+
+
+def _by_type(lookups: Any) -> Document:
+    groups = lookups if isinstance(lookups, list) else [lookups]
+    return {name: settings for group in groups for name, settings in group.items()}
+
+
+def _alerts(entry: Document, api: Api, notes: list[str]) -> Document:
+    entry = _unfolded(entry, ("alerts", *FEEDS))
+    for kind in FEEDS:
+        for holder in (entry, entry.get("services")):
+            if isinstance(holder, dict) and kind in holder and not serves(api, DataSet(kind)):
+                del holder[kind]
+                notes.append(f"{kind} cannot be read on {api}: left out.")
+    for holder in _holders(entry, "alerts"):
+        _drop_filters(holder, DataSet.ALERTS, api, notes)
+        _warn_of_obfuscation(holder, notes)
+    return entry
+
+
+def _drop_filters(settings: Document, data_set: DataSet, api: Api, notes: list[str], *, of: str = "") -> None:
+    """Remove the filters that an API generation does not have, and note that more is read then."""
+    known, filters = endpoint_of(api, data_set).filters, settings.get("filters") or {}
+    for name in [name for name in filters if name not in known]:
+        del filters[name]
+        notes.append(
+            f"The filter {name} of {of or data_set} does not exist on {api}: left out, so that more is read. Filters "
+            f"there: {', '.join(sorted(known)) or 'none'}."
+        )
+    if not filters:
+        settings.pop("filters", None)
+
+
+def _holders(entry: Document, service: str) -> Iterator[Document]:
+    """Yield the mappings that hold the settings of an input, the one that outranks the others first."""
+    for holder in (entry.get("services"), entry):
+        if isinstance(holder, dict) and isinstance(holder.get(service), dict):
+            yield holder[service]
+    yield entry
+
+
+def _unfolded(entry: Document, services: Iterable[str]) -> Document:
+    """Return an input with dotted keys as mappings."""
+    problems = Problems("")
+    result = dict(Section(entry, "", problems).unfolded({"services", *services}))
+    if isinstance(result.get("services"), dict):
+        result["services"] = dict(Section(result["services"], "", problems).unfolded({*services}))
+    return result
+
+
+def _warn_of_obfuscation(holder: Document, notes: list[str]) -> None:
+    if rules := holder.get("obfuscation"):
+        paths = ", ".join(str(rule.get("path")) for rule in rules if isinstance(rule, dict))
+        notes.append(
+            f"CHECK the obfuscation of {paths}: records of another API generation have other keys, and a rule without "
+            "its key hides nothing."
+        )

@@ -1,0 +1,136 @@
+"""Turns the lookups of a configuration file into those of another API generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow_provider_flashpoint.config.lookups import name_for
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, has_type
+from airflow_provider_flashpoint.errors import ConfigurationError
+
+Settings = dict[str, Any]
+_OF_ONE_LOOKUP = frozenset({"lookup_key", "lookup_name", "lookup_status"})
+
+
+class LookupMigration:
+    """The lookups of one input, on their way to an API generation.
+
+    :param notes: gets what was left out, and what people must check.
+    """
+
+    def __init__(self, api: Api, notes: list[str]) -> None:
+        self.is_foreign = False
+        """Whether the lookups were of another kind of indicators."""
+        self._api = api
+        self._endpoint = endpoint_of(api, DataSet.INDICATORS)
+        self._notes = notes
+
+    def migrated(self, lookups: Any, by_type: Mapping[str, Any]) -> Any:
+        """Return the ``lookups`` of a service, a list or a mapping; as they are where all are of the API generation.
+
+        Types with the same counterpart become one lookup, in the place of the first. A type may become several.
+
+        :param by_type: more settings, by type.
+        :raises ConfigurationError: no type has a counterpart.
+        """
+        groups = lookups if isinstance(lookups, list) else [lookups]
+        given = {name: {**(by_type.get(name) or {}), **(own or {})} for group in groups for name, own in group.items()}
+        self.is_foreign = any(self._is_foreign(name, settings) for name, settings in given.items())
+        if not self.is_foreign:
+            return lookups
+        replaced = self._replaced(given)
+        new = {target: self._settings(target, {name: given[name] for name in replaced[target]}) for target in replaced}
+        result = [entry for group in groups for entry in _placed(group, new, replaced)]
+        return result if isinstance(lookups, list) else {key: own for entry in result for key, own in entry.items()}
+
+    def _is_foreign(self, name: str, settings: Mapping[str, Any]) -> bool:
+        key, columns = settings.get("lookup_key"), self._endpoint.counterparts.columns
+        has_foreign_key = key is not None and _general(key, name) in columns and key not in columns.values()
+        return has_foreign_key or not has_type(self._api, DataSet.INDICATORS, name)
+
+    def _replaced(self, given: Iterable[str]) -> dict[str, list[str]]:
+        """Return the types that each new lookup replaces."""
+        replaced: dict[str, list[str]] = {}
+        for name in given:
+            targets = self._targets(name)
+            for target in targets:
+                replaced.setdefault(target, []).append(name)
+            if not targets:
+                self._notes.append(f"{name} has no counterpart on {self._api}: its lookup ends.")
+        if not replaced:
+            raise ConfigurationError(
+                f"None of the types {', '.join(given)} has a counterpart on {self._api}. The types there are "
+                f"{', '.join(self._endpoint.types)}."
+            )
+        return replaced
+
+    def _targets(self, name: str) -> tuple[str, ...]:
+        return self._endpoint.counterparts.types.get(name, ())
+
+    def _settings(self, target: str, replaced: Mapping[str, Settings]) -> Settings:
+        """Return the settings of a new lookup: those of the type of its name, or else of the first that it replaces."""
+        first = target if target in replaced else next(iter(replaced))
+        settings = {key: value for key, value in replaced[first].items() if value is not None}
+        for name, others in replaced.items():
+            differing = {key for key in {*settings, *others} - _OF_ONE_LOOKUP if settings.get(key) != others.get(key)}
+            if differing:
+                self._notes.append(
+                    f"The lookup of {target} has the settings of {first}; those of {name} differ: "
+                    f"{', '.join(sorted(differing))}."
+                )
+        if own_key := settings.pop("lookup_key", None):
+            settings = {"lookup_key": self._key(str(own_key), first, target), **settings}
+        if isinstance(settings.get("columns"), list):
+            settings["columns"] = self._columns(settings.pop("columns"), first, target)
+        if "lookup_status" in settings:
+            settings["lookup_status"] = "New"
+        own_name = self._name(target, first, replaced, settings.pop("lookup_name", None))
+        given = {"lookup_name": own_name, **settings}
+        return {key: given[key] for key in given if given[key]}
+
+    def _key(self, key: str, name: str, target: str) -> str:
+        columns = self._endpoint.counterparts.columns
+        found = columns.get(_general(key, name))
+        if found is None and key not in columns.values():
+            default = self._endpoint.lookup_key_of(target)
+            self._notes.append(f"The lookup_key {key} of {name} has no counterpart on {self._api}: {default} is used.")
+            return default
+        return (found or key).replace("{type}", target)
+
+    def _columns(self, given: Iterable[str], name: str, target: str) -> list[str]:
+        columns = self._endpoint.counterparts.columns
+        found = {column: columns.get(_general(column, name)) for column in map(str, given)}
+        lost = [column for column in found if not found[column] and column not in columns.values()]
+        if lost:
+            self._notes.append(f"The columns {', '.join(lost)} of {name} have no counterpart on {self._api}: left out.")
+        kept = [(found[column] or column).replace("{type}", target) for column in found if column not in lost]
+        return list(dict.fromkeys(kept))
+
+    def _name(self, target: str, first: str, replaced: Mapping[str, Settings], own: str | None) -> str | None:
+        """Return the name of a new lookup, None for the default one."""
+        if own and (len(replaced) == 1 or first == target):
+            return own if len(self._targets(first)) == 1 else name_for(target, own)
+        names = [str(settings["lookup_name"]) for settings in replaced.values() if settings.get("lookup_name")]
+        if names:
+            self._notes.append(
+                f"The lookup of {target} replaces {', '.join(names)}, and has the name of no single one."
+            )
+        return None
+
+
+def _placed(
+    group: Mapping[str, Any], new: Mapping[str, Settings], replaced: Mapping[str, list[str]]
+) -> Iterator[Settings]:
+    """Yield the entries in the place of a group: the new lookups whose first type it holds."""
+    here = {target: settings for target, settings in new.items() if replaced[target][0] in group}
+    if len(group) == 1:
+        yield from ({target: settings} for target, settings in here.items())
+    elif here:
+        yield here
+
+
+def _general(column: object, name: str) -> str:
+    """Return a flattened name with ``{type}`` in the place of a type."""
+    return "value.{type}" if column == f"value.{name}" else str(column)

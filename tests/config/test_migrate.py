@@ -1,0 +1,208 @@
+"""A configuration for another API generation: what changes, what stays, and what people are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flashpoint.config import parse_collector_config
+from airflow_provider_flashpoint.config.migrate import migrated, without_secrets
+from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api
+from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.fit import fit
+
+V1, V2, LEGACY = Api.IGNITE_V1, Api.IGNITE_V2, Api.LEGACY
+
+
+def legacy(*types: str, **settings: Any) -> dict[str, Any]:
+    """Return an input with lookups of a collector."""
+    lookups = [{each: {"lookup_key": f"value.{each}", "lookup_status": "New"}} for each in types]
+    return {"services": {"indicators": {"lookups": lookups, **settings}}}
+
+
+def indicators(entry: dict[str, Any], api: Api = V2) -> tuple[dict[str, Any], list[str]]:
+    """Return the migrated input of indicators, and the notes."""
+    notes: list[str] = []
+    new = migrated({"inputs": {"flashpoint_indicator": entry}}, api, notes)
+    config = parse_collector_config(new)
+    assert fit(config, api) == ([], [])
+    return new["inputs"]["flashpoint_indicator"], notes
+
+
+def lookups(entry: dict[str, Any], api: Api = V2) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = indicators(entry, api)[0]["services"]["indicators"]["lookups"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (["md5", "sha1", "sha256"], ["file"]),
+        (["ip-dst"], ["ipv4", "ipv6"]),
+        (["ip-src|port", "ip-dst", "url"], ["ipv4", "ipv6", "url"]),
+        (["hostname", "domain"], ["domain"]),
+        (["link", "regkey", "uri"], ["url"]),
+    ],
+)
+def test_types_of_a_collector_become_those_of_version_2(types: list[str], expected: list[str]) -> None:
+    """Types with one counterpart become one lookup in the place of the first, and addresses become two."""
+    found = lookups(legacy(*types))
+    assert [name for entry in found for name in entry] == expected
+    assert all(own == {"lookup_key": "value", "lookup_status": "New"} for entry in found for own in entry.values())
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (["file"], ["md5", "sha1", "sha256"]),
+        (["ipv4", "ipv6"], ["ip-dst", "ip-src"]),
+        (["extracted_config", "url"], ["url"]),
+    ],
+)
+@pytest.mark.parametrize("api", [V1, LEGACY])
+def test_types_of_version_2_become_those_of_the_others(api: Api, types: list[str], expected: list[str]) -> None:
+    """The way back leads to the types that hold the same, with their own keys."""
+    found = lookups({"services": {"indicators": {"lookups": [{each: {"lookup_key": "value"}} for each in types]}}}, api)
+    assert found == [{each: {"lookup_key": f"value.{each}"}} for each in expected]
+
+
+@given(
+    types=st.lists(st.sampled_from([*MISP_TYPES, "named pipe|x"]), min_size=1, unique=True), api=st.sampled_from(Api)
+)
+def test_every_file_of_a_collector_is_valid_afterwards(types: list[str], api: Api) -> None:
+    """Whatever types there are, the new file fits its API generation, and a second migration changes nothing."""
+    types = [each.replace(" ", "_") for each in types]
+    try:
+        entry, _ = indicators(legacy(*types), api)
+    except ConfigurationError as error:
+        assert str(error).startswith(f"None of the types {', '.join(types)} has a counterpart on ignite_v2. ")
+        return
+    assert indicators(entry, api) == (entry, [])
+
+
+@given(st.lists(st.sampled_from(IGNITE_TYPES), min_size=1, unique=True))
+def test_there_and_back_again(types: list[str]) -> None:
+    """A file of version 2 that goes to version 1 and back has its types again, but for those that only it has."""
+    entry = {"services": {"indicators": {"lookups": [{each: {}} for each in types]}}}
+    if types == ["extracted_config"]:
+        return
+    back = lookups(indicators(entry, V1)[0], V2)
+    names = {name for group in back for name in group}
+    assert names >= {*types} - {"extracted_config"}
+
+
+def test_the_same_documents_change_nothing() -> None:
+    """Legacy and version 1 have the same indicators, so a file goes on as it is."""
+    entry = legacy("domain", "ip-dst|port", "regkey", filters={"query": "acme"})
+    assert indicators(entry, V1) == (entry, [])
+
+
+def test_a_lookup_keeps_its_name_where_it_replaces_one() -> None:
+    """A name of its own stays for one lookup, gets the type for several, and is given up where several become one."""
+    names = {"hostname": "Hosts", "ip-dst": "Addresses", "md5": "M", "sha1": "S"}
+    entry = {"lookups": [{each: {"lookup_name": name}} for each, name in names.items()]}
+    new, notes = indicators(entry)
+    assert new["lookups"] == [
+        {"domain": {"lookup_name": "Hosts"}},
+        {"ipv4": {"lookup_name": "Addresses_Ipv4"}},
+        {"ipv6": {"lookup_name": "Addresses_Ipv6"}},
+        {"file": {}},
+    ]
+    assert notes == ["The lookup of file replaces M, S, and has the name of no single one."]
+
+
+def test_settings_of_a_lookup() -> None:
+    """Keys and columns get their counterparts; what has none is left out and noted. Other settings stay."""
+    own = {"lookup_key": "fpid", "columns": ["category", "header_.indexed_at", "timestamp"], "lag_s": 5}
+    new, notes = indicators({"lookups": {"url": own, "uri": {"lookup_key": "uuid", "lag_s": 6}}})
+    assert new == {"lookups": {"url": {"lookup_key": "id", "columns": ["modified_at"], "lag_s": 5}}}
+    assert notes == [
+        "The lookup of url has the settings of url; those of uri differ: columns, lag_s.",
+        "The columns category of url have no counterpart on ignite_v2: left out.",
+    ]
+    new, notes = indicators({"lookups": {"uri": {"lookup_key": "uuid", "columns": ["category"]}}})
+    assert new == {"lookups": {"url": {"lookup_key": "value"}}}
+    assert "The lookup_key uuid of uri has no counterpart on ignite_v2: value is used." in notes
+
+
+@pytest.mark.parametrize("holder", ["entry", "service", "lookup"])
+def test_filters_that_do_not_exist_are_named(holder: str) -> None:
+    """A filter of another generation is left out wherever it stands, with the ones that there are; others stay."""
+    filters = {"query": "acme", "tags": ["apt"]}
+    entry = legacy("md5")
+    service = entry["services"]["indicators"]
+    {"entry": entry, "service": service, "lookup": service["lookups"][0]["md5"]}[holder]["filters"] = filters
+    new, notes = indicators(entry)
+    service = new["services"]["indicators"]
+    places = {"entry": new, "service": service, "lookup": service["lookups"][0]["file"]}
+    assert places[holder]["filters"] == {"tags": ["apt"]}
+    (note,) = notes
+    assert "The filter query of" in note
+    assert "Filters there: actors, cidr," in note
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"lookups": {"md5": {}}, "indicators.md5.lookup_name": "Hashes"},
+        {"services": {"indicators.md5.lookup_name": "Hashes", "indicators": {"lookups": {"md5": None}}}},
+        {"indicators": {"md5": {"lookup_name": "Hashes"}}, "lookups": [{"md5": {"lookup_name": "Hashes"}}]},
+    ],
+)
+def test_every_shape_of_a_file(entry: dict[str, Any]) -> None:
+    """Settings of a type move with it from wherever the file has them."""
+    new, _ = indicators(entry)
+    (lookup,) = parse_collector_config({"flashpoint_indicator": new}).indicators.lookups  # type: ignore[union-attr]
+    assert (lookup.indicator_type, lookup.lookup_name) == ("file", "Hashes")
+
+
+def test_types_in_one_entry_of_the_list_stay_together() -> None:
+    """An entry with several types stays one entry."""
+    new, _ = indicators({"lookups": [{"md5": {}, "ip-dst": {}, "sha1": {}}, {"sha256": {}}]})
+    assert new == {"lookups": [{"file": {}, "ipv4": {}, "ipv6": {}}]}
+
+
+def test_lookups_of_a_new_kind_are_built() -> None:
+    """`Created`, for one lookup or for all, becomes `New`, since no lookup there has these documents."""
+    new, _ = indicators({"lookups": {"md5": {"lookup_status": "Created"}}, "lookup_status": "Created"})
+    assert new == {"lookups": {"file": {"lookup_status": "New"}}, "lookup_status": "New"}
+
+
+def test_an_obfuscation_is_to_be_checked() -> None:
+    """The keys of records differ, and a rule without its key would hide nothing: that is noted."""
+    rules = [{"path": "Event.event_creator_email", "action": "hash"}]
+    entry, notes = indicators(legacy("domain", obfuscation=rules))
+    assert entry["services"]["indicators"]["obfuscation"] == rules
+    assert notes[0].startswith("CHECK the obfuscation of Event.event_creator_email: ")
+
+
+def test_alerts_lose_what_only_another_generation_has() -> None:
+    """Keywords are known on legacy alone, and filters of alerts on Ignite alone. The rest stays."""
+    entry = {"services": {"alerts": {"tag": "a.b", "lag_s": 7}, "keywords": {"path": "/x"}}}
+    notes: list[str] = []
+    new = migrated({"inputs": {"flashpoint_alert": entry}}, V2, notes)
+    assert new["inputs"]["flashpoint_alert"] == {"services": {"alerts": {"tag": "a.b", "lag_s": 7}}}
+    assert notes == ["keywords cannot be read on ignite_v2: left out."]
+    entry = {"services": {"alerts": {"tag": "a.b", "filters": {"status": "flagged"}}}}
+    new = migrated({"flashpoint_alert": entry}, LEGACY, notes)
+    assert new == {"flashpoint_alert": {"services": {"alerts": {"tag": "a.b"}}}}
+
+
+def test_secrets_are_left_out_and_noted() -> None:
+    """The credentials of a collector's file do not move; the note says where they belong, and not what they are."""
+    notes: list[str] = []
+    document = {"inputs": {"flashpoint_alert": {"credentials": {"bearer_token_base64": "c2VjcmV0"}, "id": "1"}}}
+    assert without_secrets(document, notes) == {"inputs": {"flashpoint_alert": {"id": "1"}}}
+    (note,) = notes
+    assert note.startswith("inputs.flashpoint_alert.credentials is left out: ")
+    assert "airflow connections add" in note
+    assert "c2VjcmV0" not in note
+
+
+def test_an_input_that_is_off_stays() -> None:
+    """What is off is not read, and stays as it is."""
+    document = {"inputs": {"flashpoint_indicator": {"enabled": False, **legacy("md5")}}}
+    assert migrated(document, V2, []) == document
