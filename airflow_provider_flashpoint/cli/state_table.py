@@ -49,7 +49,8 @@ def _status_text(state: Mapping[str, Any]) -> str:
         return "unknown"
     if state["problem"] and state["run_id"] is None:  # every readable state has this field
         return "unreadable"
-    return str(state["status"] or ("-" if state["present"] else "no state"))
+    text = str(state["status"] or ("-" if state["present"] else "no state"))
+    return f"{text}, {int(100 * state['pull']['share'])} % pulled" if state["pull"] else text
 
 
 def _duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLe
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.pull_progress import pull_progress_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
@@ -52,7 +53,8 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     """Return how far a stream is, in JSON's own types.
 
     Shape: ``name, destination, source, kind, variable, configured, present, problem``, then the fields of the state,
-    None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint.
+    None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint, ``pull`` a pull that
+    is not synced yet, see `pull_progress_of`.
     """
     state, problem = None, None
     try:
@@ -74,6 +76,7 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
         "destination": stream.destination or None,
         "source": stream.source or None,
         "columns": len(fields.get("columns") or ()) or None,
+        "pull": pull_progress_of(stream, state, now),
         "age_s": round((now - checkpoint).total_seconds()) if checkpoint else None,
     }
 

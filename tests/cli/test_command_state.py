@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_flashpoint.config import load_collector_config
+from airflow_provider_flashpoint.core.staging.indicators.sections import Section, SectionFile
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
+from airflow_provider_flashpoint.core.window import Window
 from sandbox.sandbox import Sandbox
 from tests.cli.conftest import END, LOOKUPS, START, TAG, WINDOW, call, call_process
 from tests.conftest import RunDag
@@ -74,6 +77,25 @@ def run(run_dag: RunDag, config: Path, dag_id: str, conf: dict[str, str]) -> Non
 
     dag = next(dag for dag in dags_of(load_collector_config(config)) if dag.dag_id == dag_id)
     assert run_dag(dag, datetime.now(UTC), conf).state == "success"
+
+
+def test_the_share_of_a_long_pull_is_shown(config: Path) -> None:
+    """A pull that is under way, or ended early, is shown with its share of the window until the lookup is synced."""
+    from airflow_provider_flashpoint.streams.catalog import all_streams
+
+    stream = next(each for each in all_streams([load_collector_config(config)]) if each.name == "Domains")
+    task: Any = stream.task
+    assert stream.store
+    now, window = datetime.now(UTC), Window(START, END)
+    section = Section(end=START + 0.9 * (END - START), pulled_at=now, parts=(), names={})
+    SectionFile(task.stages(stream.store), window=window, identity={}).write("stage", [section])
+    pull = shown()["Domains"]["pull"]
+    assert (pull["share"], pull["records"], pull["window"]) == (0.9, 0, window.to_dict())
+    assert re.search(r"Domains .* no state, 90 % pulled ", call("state", "show").out)
+    write(DOMAINS, replace(CREATED, updated_at=now).to_json())
+    assert "Created, 90 % pulled" in call("state", "show").out
+    write(DOMAINS, replace(CREATED, updated_at=now + timedelta(seconds=1)).to_json())
+    assert shown()["Domains"]["pull"] is None
 
 
 def test_what_has_no_state_yet_is_shown() -> None:

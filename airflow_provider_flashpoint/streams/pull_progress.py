@@ -1,0 +1,37 @@
+"""How far the pull of a lookup is that has not been synced yet: running, or ended early and to be gone on with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flashpoint.core.staging.indicators.sections import LONGEST_KEPT, newest_kept_pull
+from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.core.window import format_instant
+
+if TYPE_CHECKING:
+    from airflow_provider_flashpoint.streams.catalog import Stream
+
+
+def pull_progress_of(stream: Stream, state: LookupState | EventState | None, now: datetime) -> dict[str, Any] | None:
+    """Return the progress of the newest long pull since the last sync, in JSON's own types; None if there is none.
+
+    Shape: ``window, complete_to, share, records, begun_at``; ``share`` is that of the window, from 0 to 1.
+    """
+    task: Any = stream.task
+    if task is None or stream.store is None or not stream.is_lookup:
+        return None
+    try:
+        kept = newest_kept_pull(task.stages(stream.store))
+    except Exception:  # what a storage raises is not limited; `airflow-flashpoint check` says what is wrong with it
+        return None
+    since = max(now - LONGEST_KEPT, state.updated_at if state and state.updated_at else now - LONGEST_KEPT)
+    if kept is None or kept.pulled_at < since:
+        return None
+    return {
+        "window": kept.window.to_dict(),
+        "complete_to": format_instant(kept.complete_to),
+        "share": round(kept.share, 4),
+        "records": kept.records,
+        "begun_at": format_instant(kept.pulled_at),
+    }
