@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
 from airflow_provider_flashpoint.config import CollectorConfig, parse_collector_config
 from airflow_provider_flashpoint.config.document import document_of, text_of
-from airflow_provider_flashpoint.config.migrate import migrated, without_secrets
-from airflow_provider_flashpoint.config.rewrite import rewritten
-from airflow_provider_flashpoint.core.flashpoint.api import Api, api_of_host, host_of
+from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
+from airflow_provider_flashpoint.config.migration.rewrite import rewritten
+from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host, host_of
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, with_same_documents
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.streams.fit import fit
 from airflow_provider_flashpoint.streams.reads import inputs_of
@@ -22,7 +25,6 @@ _TEXT = (
     "Write a configuration file for another API generation: types, lookup_keys, columns and filters. Say which lookups "
     "change in Devo. Secrets of a collector's file are left out, comments are kept where possible."
 )
-_REBUILD = """airflow dags trigger flashpoint_indicator --conf '{"lookup_status": "New"}'"""
 
 
 def add_to(actions: Any, shared: argparse.ArgumentParser) -> None:
@@ -54,6 +56,7 @@ def _run(options: argparse.Namespace) -> Report:
     if output:
         output.write_text(new_text, encoding="utf-8")
     changes = lookup_changes(old, new)
+    notes += _column_notes(changes, api)
     data: dict[str, Any] = {
         "file": str(file),
         "output": str(output) if output else None,
@@ -98,9 +101,25 @@ def _steps(changes: Sequence[dict[str, Any]], config: CollectorConfig, api: Api)
         yield f"Pause the DAGs. Set the host of the connection {conn_id} to {host}{extra}, and its token to one of it."
     yield f"Put the new file in the place of the old one, and run `airflow-flashpoint config validate --api {api}`."
     if any(each["change"] == "rebuilt" for each in changes):
-        yield f"Unpause the DAGs, and rebuild the lookups once: {_REBUILD}"
+        yield f"Unpause the DAGs, and rebuild the lookups once: {_trigger(INDICATORS, config, 'lookup_status', 'New')}"
+    others = sorted({*Api} - {*with_same_documents(api, DataSet.ALERTS)})
+    if config.alerts and others:
+        yield (
+            f"If the alerts came from {' or '.join(others)}, accept once that the table now gets other events: "
+            f"{_trigger(ALERTS, config, 'accept_change', True)}"
+        )
     if any(each["change"] == "ends" for each in changes):
         yield "A lookup that ends stays in Devo and is no longer filled: point its queries to another, then drop it."
+
+
+def _trigger(module: str, config: CollectorConfig, key: str, value: str | bool) -> str:
+    return f"airflow dags trigger {dag_id(module, config.name)} --conf '{json.dumps({key: value})}'"
+
+
+def _column_notes(changes: Sequence[dict[str, Any]], api: Api) -> Iterator[str]:
+    if any(each["change"] in ("new", "rebuilt") for each in changes):
+        columns = ", ".join(endpoint_of(api, DataSet.INDICATORS).columns.default) or "all keys that the build finds"
+        yield f"Columns of new and rebuilt lookups without columns of their own: {columns}."
 
 
 def _lines(data: dict[str, Any]) -> Iterator[str]:

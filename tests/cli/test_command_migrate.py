@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.config import load_collector_config
+from airflow_provider_flashpoint.config.problems import NO_SECRETS
 from tests.cli.conftest import TAG, call
 
 COLLECTOR = """\
@@ -38,7 +39,7 @@ inputs:
       indicators:
         lookups:  # by type
           - domain: {lookup_key: value, lookup_status: New}
-          - file: {lookup_key: value}
+          - file: {lookup_key: value, row_per_hash: true}
         lag_s: 600  # late ones
   flashpoint_alert:
     services:
@@ -78,7 +79,10 @@ def test_the_report_says_what_changes_in_devo(file: Path) -> None:
     assert "note: inputs.flashpoint_indicator.credentials is left out" in out
     assert "note: The filter query of indicators does not exist on ignite_v2" in out
     assert "Set the host of the connection flashpoint_default to https://api.flashpoint.io" in out
+    assert "note: Columns of new and rebuilt lookups without columns of their own: value, type, score.value," in out
     assert """airflow dags trigger flashpoint_indicator --conf '{"lookup_status": "New"}'""" in out
+    assert "If the alerts came from legacy, accept once that the table now gets other events: " in out
+    assert """airflow dags trigger flashpoint_alert --conf '{"accept_change": true}'""" in out
 
 
 def test_without_an_output_the_text_alone_is_on_standard_output(file: Path) -> None:
@@ -96,7 +100,7 @@ def test_a_generation_with_the_same_documents(file: Path) -> None:
     assert found["steps"][0].endswith(
         'to https://api.flashpoint.io, and its extra to {"api": "ignite_v1"}, and its token to one of it.'
     )
-    assert len(found["steps"]) == 2
+    assert found["notes"] == ["inputs.flashpoint_indicator.credentials is left out: " + NO_SECRETS + "."]
 
 
 def test_a_file_in_json_stays_one(file: Path) -> None:

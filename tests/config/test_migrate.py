@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.config import parse_collector_config
-from airflow_provider_flashpoint.config.migrate import migrated, without_secrets
+from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api
+from airflow_provider_flashpoint.core.flashpoint.counterparts import INDICATORS_OF_ATTRIBUTES
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.fit import fit
 
@@ -51,7 +53,8 @@ def test_types_of_a_collector_become_those_of_version_2(types: list[str], expect
     """Types with one counterpart become one lookup in the place of the first, and addresses become two."""
     found = lookups(legacy(*types))
     assert [name for entry in found for name in entry] == expected
-    assert all(own == {"lookup_key": "value", "lookup_status": "New"} for entry in found for own in entry.values())
+    settings = [own for entry in found for name, own in entry.items() if name != "file"]
+    assert all(own == {"lookup_key": "value", "lookup_status": "New"} for own in settings)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_a_lookup_keeps_its_name_where_it_replaces_one() -> None:
         {"domain": {"lookup_name": "Hosts"}},
         {"ipv4": {"lookup_name": "Addresses_Ipv4"}},
         {"ipv6": {"lookup_name": "Addresses_Ipv6"}},
-        {"file": {}},
+        {"file": {"row_per_hash": True}},
     ]
     assert notes == ["The lookup of file replaces M, S, and has the name of no single one."]
 
@@ -162,13 +165,32 @@ def test_every_shape_of_a_file(entry: dict[str, Any]) -> None:
 def test_types_in_one_entry_of_the_list_stay_together() -> None:
     """An entry with several types stays one entry."""
     new, _ = indicators({"lookups": [{"md5": {}, "ip-dst": {}, "sha1": {}}, {"sha256": {}}]})
-    assert new == {"lookups": [{"file": {}, "ipv4": {}, "ipv6": {}}]}
+    assert new == {"lookups": [{"file": {"row_per_hash": True}, "ipv4": {}, "ipv6": {}}]}
 
 
 def test_lookups_of_a_new_kind_are_built() -> None:
     """`Created`, for one lookup or for all, becomes `New`, since no lookup there has these documents."""
     new, _ = indicators({"lookups": {"md5": {"lookup_status": "Created"}}, "lookup_status": "Created"})
-    assert new == {"lookups": {"file": {"lookup_status": "New"}}, "lookup_status": "New"}
+    assert new == {"lookups": {"file": {"lookup_status": "New", "row_per_hash": True}}, "lookup_status": "New"}
+
+
+@pytest.mark.parametrize(("key", "expected"), [("value.md5", True), (None, True), ("fpid", None)])
+def test_every_hash_is_found_as_before(key: str | None, expected: bool | None) -> None:
+    """Lookups of hashes become one with a row for each hash, since a file of version 2 has all of them."""
+    (entry,) = lookups({"services": {"indicators": {"lookups": [{"md5": {"lookup_key": key}}]}}})
+    assert entry["file"].get("row_per_hash") == expected
+    if expected:
+        back = lookups({"services": {"indicators": {"lookups": [entry], "row_per_hash": True}}}, V1)
+        assert [*back[0]] == ["md5"]
+        assert "row_per_hash" not in back[0]["md5"]
+
+
+@pytest.mark.parametrize("row", INDICATORS_OF_ATTRIBUTES.columns.items())
+def test_the_documents_name_the_same_counterparts(row: tuple[str, str]) -> None:
+    """docs/lookups.md has the columns that a migration writes."""
+    old, new = (f"`{name.replace('{type}', '<type>')}`" for name in row)
+    lines = (Path(__file__).parents[2] / "docs" / "lookups.md").read_text(encoding="utf-8").splitlines()
+    assert any(old in line.split("|")[1] and new in line.split("|")[2] for line in lines if line.count("|") == 3)
 
 
 def test_an_obfuscation_is_to_be_checked() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.config.document import document_of
-from airflow_provider_flashpoint.config.rewrite import rewritten
+from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 
 YAML, JSON = Path("file.yaml"), Path("file.json")
 TEXT = """\

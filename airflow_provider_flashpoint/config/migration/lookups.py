@@ -72,7 +72,8 @@ class LookupMigration:
     def _settings(self, target: str, replaced: Mapping[str, Settings]) -> Settings:
         """Return the settings of a new lookup: those of the type of its name, or else of the first that it replaces."""
         first = target if target in replaced else next(iter(replaced))
-        settings = {key: value for key, value in replaced[first].items() if value is not None}
+        own = replaced[first]
+        settings = {key: own[key] for key in own if own[key] is not None and key != "row_per_hash"}
         for name, others in replaced.items():
             differing = {key for key in {*settings, *others} - _OF_ONE_LOOKUP if settings.get(key) != others.get(key)}
             if differing:
@@ -83,12 +84,20 @@ class LookupMigration:
         if own_key := settings.pop("lookup_key", None):
             settings = {"lookup_key": self._key(str(own_key), first, target), **settings}
         if isinstance(settings.get("columns"), list):
-            settings["columns"] = self._columns(settings.pop("columns"), first, target)
+            columns = self._columns(settings.pop("columns"), first, target)
+            settings |= {"columns": columns} if columns else {}
         if "lookup_status" in settings:
             settings["lookup_status"] = "New"
-        own_name = self._name(target, first, replaced, settings.pop("lookup_name", None))
-        given = {"lookup_name": own_name, **settings}
-        return {key: given[key] for key in given if given[key]}
+        if own_name := self._name(target, first, replaced, settings.pop("lookup_name", None)):
+            settings = {"lookup_name": own_name, **settings}
+        return settings | self._row_per_hash(settings, replaced)
+
+    def _row_per_hash(self, settings: Settings, replaced: Iterable[str]) -> Settings:
+        """Return the setting with which each hash is found that was in a lookup of its own."""
+        hashes = self._endpoint.columns.hashes
+        is_keyed_by_value = settings.get("lookup_key") in (None, *hashes[:1])
+        had_hashes = any(f"hashes.{name}" in hashes for name in replaced)
+        return {"row_per_hash": True} if is_keyed_by_value and had_hashes else {}
 
     def _key(self, key: str, name: str, target: str) -> str:
         columns = self._endpoint.counterparts.columns
