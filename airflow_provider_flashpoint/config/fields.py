@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -161,10 +161,11 @@ IndicatorType = Annotated[
 ]
 LookupKey = Annotated[Text, AfterValidator(_no_template), Allowed("a text that is not empty, without {{")]
 Columns = Annotated[
-    tuple[Annotated[str, Field(pattern=r"\S")], ...],
-    Field(min_length=1),
-    AfterValidator(_distinct_columns),
-    Allowed(f"a list of flattened keys, each once, without {EXTRA_COLUMN}, which is added to them"),
+    Literal["all"]
+    | Annotated[
+        tuple[Annotated[str, Field(pattern=r"\S")], ...], Field(min_length=1), AfterValidator(_distinct_columns)
+    ],
+    Allowed(f"a list of flattened keys, each once, without {EXTRA_COLUMN}, which is added to them; or `all`"),
 ]
 Instant = Annotated[
     datetime,

@@ -101,6 +101,11 @@ class LookupProgress:
         """The time up to which the lookup is complete."""
         return self.state.to_checkpoint_time if self.state else None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the lookup that this run adds to; none where it builds one."""
+        return self.state.columns if self.state and self.status is LookupStatus.CREATED else ()
+
     def check_origin(self, origin: Origin, *, lookup: str) -> None:
         """Return if rows of this origin may come into the lookup: always where it is rebuilt.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_retention, storage_path
 from airflow_provider_flashpoint.config.model import DEFAULT_MAX_COLUMNS
 from airflow_provider_flashpoint.config.obfuscation import rules_of
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -33,7 +34,8 @@ class LookupSyncOperator(IndicatorsOperator):
     One lookup must have one writer: set ``max_active_tis_per_dag=1``, as the DAG factory does.
 
     :param stage: (templated) what `PullIndicatorsOperator` returned.
-    :param columns: the columns of the lookup besides its key; by default those discovered when it is built.
+    :param other_columns: ``extra`` puts values without a column, as JSON, into the column ``_extra``; ``leave_out``
+        leaves them out.
     :param max_columns: how many columns are discovered at most, the key included: those that most rows have.
     :param max_rejects: how many rows without a key are allowed; more fail the task after the other rows were delivered.
 
@@ -47,14 +49,14 @@ class LookupSyncOperator(IndicatorsOperator):
         self,
         *,
         stage: Any = None,
-        columns: Sequence[str] | None = None,
+        other_columns: str = OtherColumns.EXTRA.value,
         max_columns: int = DEFAULT_MAX_COLUMNS,
         max_rejects: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stage = stage
-        self.columns = columns
+        self.other_columns = other_columns
         self.max_columns = max_columns
         self.max_rejects = max_rejects
 
@@ -110,6 +112,8 @@ class LookupSyncOperator(IndicatorsOperator):
             lookup_name=self.lookup_name,
             lookup_key=self.lookup_key_for(opened.source),
             columns=self.columns,
+            other_columns=self._other_columns(),
+            row_per_hash=self.row_per_hash,
             max_columns=self.max_columns,
             initial_status=LookupStatus(self.lookup_status),
             obfuscation=rules,
@@ -129,6 +133,14 @@ class LookupSyncOperator(IndicatorsOperator):
             values = self.stage.get("obfuscation")
         lookup_keys = {self.indicator_type: self.lookup_key or ""}
         return rules_of(values, DataSet.INDICATORS, lookup_keys, source=f"Task {self.task_id}")
+
+    def _other_columns(self) -> OtherColumns:
+        try:
+            return OtherColumns(self.other_columns)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"other_columns is {self.other_columns!r} in task {self.task_id}; allowed: {', '.join(OtherColumns)}."
+            ) from error
 
     def _given_stage(self) -> Mapping[str, Any] | None:
         if not self.stage:

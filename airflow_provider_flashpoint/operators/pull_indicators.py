@@ -31,6 +31,9 @@ class IndicatorsOperator(WindowedOperator):
     :param lookup_key: (templated) the flattened name whose value is the key of the lookup, such as ``value.domain``;
         by default the value of the indicator, under its name in the API generation.
     :param lookup_status: the status of a lookup that has no state: ``New`` builds it, ``Created`` adds to it.
+    :param columns: the columns of the lookup besides its key, or ``all``; by default those of the API generation. The
+        columns of a lookup that exists stay as they are.
+    :param row_per_hash: give each file a row under each of its hashes, on ``ignite_v2``.
     :param stage_retention: how long stages are kept; by default the ``[flashpoint] stage_retention_days`` of Airflow.
 
     The remaining parameters are those of `WindowedOperator`.
@@ -50,6 +53,8 @@ class IndicatorsOperator(WindowedOperator):
         lookup_name: str,
         lookup_key: str | None = None,
         lookup_status: str = LookupStatus.NEW.value,
+        columns: Sequence[str] | None = None,
+        row_per_hash: bool = False,
         stage_retention: timedelta | None = None,
         lag: timedelta = DEFAULT_INDICATOR_LAG,
         **kwargs: Any,
@@ -59,6 +64,8 @@ class IndicatorsOperator(WindowedOperator):
         self.lookup_name = lookup_name
         self.lookup_key = lookup_key
         self.lookup_status = lookup_status
+        self.columns = columns
+        self.row_per_hash = row_per_hash
         self.stage_retention = stage_retention
 
     @property
@@ -128,8 +135,13 @@ class PullIndicatorsOperator(IndicatorsOperator):
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             ports = PullPorts(source=opened.source, obfuscator=opened.obfuscator, stages=self.stages(store))
+            lookup_key = self.lookup_key_for(opened.source)
+            shape = opened.source.endpoint.columns.shape(
+                key=lookup_key, wanted=self.columns, existing=progress.columns, row_per_hash=self.row_per_hash
+            )
             settings = PullSettings(
-                lookup_key=self.lookup_key_for(opened.source),
+                lookup_key=lookup_key,
+                shape=shape,
                 stage_retention=self.stage_retention or stage_retention(),
                 prune=prunes(),
                 origin=opened.origin,
@@ -140,6 +152,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,
                 "obfuscation": [rule.to_dict() for rule in rules],
+                "shape": shape.to_dict(),
                 "origin": opened.origin.to_dict(),
             }
 

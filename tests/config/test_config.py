@@ -25,7 +25,7 @@ from airflow_provider_flashpoint.config import (
     load_collector_config,
     parse_collector_config,
 )
-from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput, LookupConfig
+from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput, LookupConfig, LookupPullSettings
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "dags" / "flashpoint_collector.yaml"
@@ -242,6 +242,20 @@ def test_columns_of_a_lookup() -> None:
     """The columns keep their order."""
     entry = {"domain": {"lookup_key": "value.domain", "columns": ["type", "value.domain"]}}
     assert indicators({"lookups": [entry]}).lookups[0].columns == ("type", "value.domain")
+
+
+def test_all_columns_of_a_lookup() -> None:
+    """`all` stands in place of the list, for operators too."""
+    lookup = indicators({"lookups": [{"domain": {"lookup_key": "value", "columns": "all"}}]}).lookups[0]
+    assert lookup.columns == "all"
+    assert lookup.arguments(LookupPullSettings)["columns"] == "all"
+
+
+def test_other_columns_and_hashes_for_all_lookups() -> None:
+    """What happens to other values, and one row per hash, may be said once for all lookups."""
+    service = {"other_columns": "leave_out", "row_per_hash": "true", "lookups": [{"file": {"lookup_key": "value"}}]}
+    lookup = indicators(service).lookups[0]
+    assert lookup.arguments(LookupConfig).items() >= {"other_columns": "leave_out", "row_per_hash": True}.items()
 
 
 def test_obfuscation_rules() -> None:

@@ -256,6 +256,9 @@ def test_lookups_of_the_wrong_shape(value: object, path: str, message: str) -> N
         ("columns", ["a", "a"], "a list", "a list of flattened keys"),
         ("columns", ["a", "_extra"], "a list", "a list of flattened keys"),
         ("columns", [], "an empty list", "a list of flattened keys"),
+        ("columns", "al", "'al'", "a list of flattened keys"),
+        ("other_columns", "drop", "'drop'", "extra or leave_out"),
+        ("row_per_hash", "maybe", "'maybe'", "true or false"),
     ],
 )
 def test_wrong_settings_of_a_lookup(setting: str, value: object, shown: str, allowed: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 from airflow_provider_flashpoint.config.fields import (
     Columns,
     Count,
+    Flag,
     IndicatorType,
     LookupKey,
     LookupName,
@@ -17,6 +18,7 @@ from airflow_provider_flashpoint.config.fields import (
     Span,
 )
 from airflow_provider_flashpoint.config.model.inputs import MAX_REJECTS, WEEK_S, InputConfig, StreamSettings
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.state import LookupStatus
 
@@ -28,10 +30,10 @@ DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
 class LookupSyncSettings(Settings):
     """Settings of the sync of a lookup alone."""
 
-    columns: Columns | None = Field(
-        None,
-        description="Columns of the lookup; the other values go, as JSON, into the column `_extra`. Default: the "
-        "keys that the first build finds.",
+    other_columns: OtherColumns = Field(
+        OtherColumns.EXTRA,
+        description="Values without a column: `extra` puts them, as JSON, into the column `_extra`; `leave_out` leaves "
+        "them out.",
     )
     max_columns: Count = Field(
         DEFAULT_MAX_COLUMNS,
@@ -65,6 +67,16 @@ class LookupPullSettings(StreamSettings):
     )
     lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
         DEFAULT_INDICATOR_LAG, alias="lag_s", description="Time that is read again, for indicators that appear late."
+    )
+    columns: Columns | None = Field(
+        None,
+        description="Columns of a new lookup, in this order, behind its key. Default: on `ignite_v2` "
+        "[these](lookups.md#columns), otherwise all keys that the first build finds. `all` takes all keys on "
+        "`ignite_v2` too.",
+    )
+    row_per_hash: Flag = Field(
+        False,
+        description="Give each file of `ignite_v2` a row under each of its hashes, so that any of them finds it.",
     )
     page_size: Count | None = Field(
         None, ge=2, le=1000, description="Indicators in one request. Default: that of the connection."

@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 ALL_COLUMNS = "all"
 """In place of a list of columns: leave nothing out, and take every key of the data as a column."""
 
-_TIMES = frozenset({"timestamp", "time", "date", "first_seen", "last_seen"})
+_TIMES = frozenset({"date-time", "timestamp", "time", "date", "first_seen", "last_seen"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ class RowShape:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the shape in JSON's own types. Rows of equal shapes may be mixed."""
-        return {**asdict(self), "from_tags": [each.column for each in self.from_tags]}
+        from_tags = [each.column for each in self.from_tags]
+        return {name: list(value) for name, value in asdict(self).items()} | {"from_tags": from_tags}
 
     def rows(self, records: Iterable[Record], key: str | None) -> list[Row]:
         """Return the rows of records, which stay as they are.

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, lookup_columns, write_csv
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import (
+    EXTRA_COLUMN,
+    OtherColumns,
+    lookup_columns,
+    write_csv,
+)
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.columns import Columns
 from airflow_provider_flashpoint.core.foreign_text import logger
@@ -45,6 +50,7 @@ class Deployment:
     key: RowKey
     columns: tuple[str, ...]
     operation: Operation
+    other_columns: OtherColumns = OtherColumns.EXTRA
     consult_whole_ledger: bool = False
 
     @property
@@ -52,12 +58,18 @@ class Deployment:
         """Whether the lookup is built or rebuilt, not added to."""
         return self.operation is not Operation.APPEND
 
+    @property
+    def keeps_extra(self) -> bool:
+        """Whether values without a column go into the extra column."""
+        return self.other_columns is OtherColumns.EXTRA
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSummary:
     """Counts of one deployment.
 
-    ``superseded`` rows held an older version of a key; ``rejected`` rows had no key; ``extra_values`` had no column.
+    ``superseded`` rows held an older version of a key; ``rejected`` rows had no key; ``extra_values`` had no column and
+    went into `_extra`.
     """
 
     rows_sent: int = 0
@@ -120,7 +132,7 @@ def deploy_stage(
             newest.add_known(ledger.known(since_us=since_us))
         superseded = newest.superseded()
         rows = _newest_rows(stage, key, superseded, rejected_records)
-        counts = write_csv(rows, deployment.columns, key.column, csv_file)
+        counts = write_csv(rows, deployment.columns, key.column, csv_file, other_columns=deployment.other_columns)
         if counts.rows or deployment.builds:
             csv_file.seek(0)
             note = ledger.open_deployments.noted(window, builds=deployment.builds, clock=clock, check=check_turn)
@@ -135,20 +147,23 @@ def deploy_stage(
                     before_sending=before_sending,
                 )
                 check_turn()
-    _log_extra_keys(deployment.lookup, sorted(counts.extra_keys))
+    _log_extra_keys(deployment, sorted(counts.extra_keys))
     return DeploymentSummary(
         rows_sent=counts.rows,
         superseded=superseded.count,
         rejected=rejected_records.count,
-        extra_values=sum(counts.extra_keys.values()),
+        extra_values=sum(counts.extra_keys.values()) if deployment.keeps_extra else 0,
         operation=deployment.operation.value,
     )
 
 
-def _log_extra_keys(lookup: str, keys: Sequence[str]) -> None:
-    if keys:
-        message = "Lookup %s has no column for %d keys; their values went into %s: %s."
-        _log.warning(message, lookup, len(keys), EXTRA_COLUMN, ", ".join(keys[:_MAX_COLUMNS_SHOWN]))
+def _log_extra_keys(deployment: Deployment, keys: Sequence[str]) -> None:
+    if not keys:
+        return
+    log = _log.warning if deployment.keeps_extra else _log.info
+    outcome = f"went into {EXTRA_COLUMN}" if deployment.keeps_extra else "were left out"
+    shown = ", ".join(keys[:_MAX_COLUMNS_SHOWN])
+    log("Lookup %s has no column for %d keys; their values %s: %s.", deployment.lookup, len(keys), outcome, shown)
 
 
 def _newest_rows(

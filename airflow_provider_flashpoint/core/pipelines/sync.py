@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.pull import pull
@@ -72,6 +73,7 @@ class _Sync:
         open_deployments = self._ledger_of(self._state.generation).open_deployments
         notes = open_deployments.of_others(began_at)
         run_window = self._window(notes)
+        self._settings = replace(self._settings, shape=self._shape())
         given_stage = self._given_stage(given, run_window)
         stage = given_stage or self._pull(run_window)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
@@ -140,6 +142,8 @@ class _Sync:
             _log.info("The stage was pulled with other obfuscation rules; the window is pulled again.")
         elif given.get("origin") not in (None, self._settings.origin.to_dict()):
             _log.info("The stage was pulled with another API generation or other filters; the window is pulled again.")
+        elif given.get("shape", RowShape().to_dict()) != self._settings.shape.to_dict():
+            _log.info("The stage was pulled for other columns; the window is pulled again.")
         elif synced_at is not None and summary.pulled_at < synced_at:
             _log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
         elif not (staged.start <= needed.start and needed.end <= staged.end):
@@ -172,10 +176,24 @@ class _Sync:
             lookup=settings.lookup_name,
             build=build,
             key=key,
-            columns=columns or columns_of(stage, key=key, wanted=settings.columns, limit=settings.max_columns),
+            columns=columns or self._columns_of(stage, key),
             operation=operation,
+            other_columns=settings.other_columns,
             consult_whole_ledger=is_old,
         )
+
+    def _shape(self) -> RowShape:
+        settings, columns = self._settings, self._ports.source.endpoint.columns
+        return columns.shape(
+            key=settings.lookup_key,
+            wanted=settings.columns,
+            existing=self._progress.columns,
+            row_per_hash=settings.row_per_hash,
+        )
+
+    def _columns_of(self, stage: Stage, key: RowKey) -> tuple[str, ...]:
+        settings, columns = self._settings, self._ports.source.endpoint.columns
+        return columns_of(stage, key=key, wanted=settings.columns, limit=settings.max_columns, columns=columns)
 
     def _deploy(
         self, stage: Stage, run_window: RunWindow, *, exists: bool | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary
@@ -22,7 +23,9 @@ class SyncSettings(PullSettings):
     """Options of a sync, and of its pull if the given stage is not enough.
 
     :param lookup_key: the flattened name whose value is the key of the lookup.
-    :param columns: the columns besides the key, None for those discovered when the lookup is built.
+    :param columns: the columns besides the key, or `ALL_COLUMNS`; None for the default of the endpoint.
+    :param other_columns: what happens to values without a column.
+    :param row_per_hash: whether a file has a row for each of its hashes.
     :param max_columns: how many columns are discovered at most, the key included.
     :param initial_status: the status of a lookup that has no state.
     :param obfuscation: the rules that a given stage must have been pulled with.
@@ -31,6 +34,8 @@ class SyncSettings(PullSettings):
     lookup_name: str
     lookup_key: str
     columns: Sequence[str] | None = None
+    other_columns: OtherColumns = OtherColumns.EXTRA
+    row_per_hash: bool = False
     max_columns: int = MOST_NAMES
     initial_status: LookupStatus = LookupStatus.NEW
     obfuscation: Sequence[ObfuscationRule] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import IO, Any
@@ -25,9 +26,16 @@ _LAYOUTS_KEPT = 500
 _EXTRA, _BLANK = -2, -1  # places of the two cells that are added to the values of a row
 
 
+class OtherColumns(StrEnum):
+    """What happens to a value without a column: it goes, as JSON, into ``_extra``, or it is left out."""
+
+    EXTRA = "extra"
+    LEAVE_OUT = "leave_out"
+
+
 @dataclass(frozen=True)
 class RowCount:
-    """The number of rows, and how often each key went to ``_extra``."""
+    """The number of rows, and how often each key had no column."""
 
     rows: int = 0
     extra_keys: Counter[str] = field(default_factory=Counter)
@@ -56,13 +64,18 @@ class _Layout:
 
 
 def write_csv(
-    rows: Iterable[tuple[tuple[str, ...], Sequence[Any]]], columns: Sequence[str], key: str, file: IO[bytes]
+    rows: Iterable[tuple[tuple[str, ...], Sequence[Any]]],
+    columns: Sequence[str],
+    key: str,
+    file: IO[bytes],
+    *,
+    other_columns: OtherColumns = OtherColumns.EXTRA,
 ) -> RowCount:
     r"""Write a header and ``rows`` to ``file`` as UTF-8, each line ended by ``\n``, and return their count.
 
     Booleans are written as ``true`` and ``false``, None as an empty text, numbers, lists and dictionaries as JSON. A
     lone surrogate, which UTF-8 cannot hold, becomes its escape of six characters, ``\ud83d``. Values without a column
-    go to ``_extra`` and are counted; a text that is the JSON of a list counts as the list there.
+    are counted, and go to ``_extra``, where a text that is the JSON of a list is the list, or are left out.
 
     :param rows: the names of each row, and its values in the same order.
     :param columns: the columns of the lookup in any order; see `lookup_columns`.
@@ -79,6 +92,8 @@ def write_csv(
         extra = {name: values[place] for name, place in layout.extra}
         if extra:
             extra_keys.update(extra.keys())
+            if other_columns is OtherColumns.LEAVE_OUT:
+                extra = {}
         # As `cell`, without a call for most values.
         cells = [
             v if (kind := type(v)) is str else str(v) if kind is int else cell(v)
