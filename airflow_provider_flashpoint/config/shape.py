@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.config.model import (
 )
 from airflow_provider_flashpoint.config.problems import Problems, shown
 from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS
 
 INDICATORS, ALERTS = "flashpoint_indicator", "flashpoint_alert"
 INPUTS = frozenset({INDICATORS, ALERTS})
@@ -29,7 +29,7 @@ UNUSED = {
     "outputs": f"where Devo is, and its certificates, belong to the connection {DEFAULT_DEVO_CONN_ID}",
 }
 
-FEEDS = tuple(data_set.value for data_set in EVENT_DATA_SETS if data_set is not DataSet.ALERTS)
+FEEDS = tuple(data_set.value for data_set in FEED_DATA_SETS)
 _OF_INPUT = frozenset({"environment", "id"})
 INPUT_KEYS = _OF_INPUT | {"enabled", "services"}
 SHARED_KEYS = LookupConfig.shared_keys() | {"lookup_name"}

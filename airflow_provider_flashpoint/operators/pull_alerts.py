@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_TAG,
     DEFAULT_VERIFY_TIMEOUT,
 )
-from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, FEED_DATA_SETS, DataSet
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.window import Window
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
-_FEED_ENDINGS = tuple(f"__{data_set}" for data_set in EVENT_DATA_SETS)  # of the names of streams, not of tags
+_FEED_ENDINGS = tuple(f"__{each}" for each in (DataSet.ALERTS, *FEED_DATA_SETS))  # of the names of streams, not of tags
 
 
 class PullAlertsOperator(WindowedOperator):

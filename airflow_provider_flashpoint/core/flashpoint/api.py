@@ -21,10 +21,16 @@ class DataSet(StrEnum):
     ALERTS = "alerts"
     KEYWORDS = "keywords"
     KEYWORD_CLASSES = "keyword_classes"
+    CREDENTIALS = "credentials"
+    VULNERABILITIES = "vulnerabilities"
+    REPORTS = "reports"
 
 
 EVENT_DATA_SETS = tuple(data_set for data_set in DataSet if data_set is not DataSet.INDICATORS)
 """The data sets that are delivered as events; indicators become lookups."""
+
+FEED_DATA_SETS = (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES)
+"""The data sets that belong to the input of the alerts."""
 
 
 MISP_TYPES = (

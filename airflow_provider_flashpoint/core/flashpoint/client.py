@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, check_selection, check_types, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.endpoints import check_selection, check_types, endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
-from airflow_provider_flashpoint.core.http.client import HttpClient, Request
+from airflow_provider_flashpoint.core.http.client import HttpClient
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -19,6 +20,7 @@ class FlashpointClient:
     :param http: sends the requests.
     :param page_size: records in a page; by default that of the endpoint.
     :param paths: paths by data set that replace those of the endpoint table.
+    :param calls: the choice by data set among the requests that clients send, see `Endpoint.calls`.
     :param requests_in_flight: how many requests may be under way at once, for one window and its parts.
     """
 
@@ -27,6 +29,7 @@ class FlashpointClient:
     api: Api
     page_size: int | None = None
     paths: Mapping[DataSet, str] = field(default_factory=dict)
+    calls: Mapping[DataSet, str] = field(default_factory=dict)
     requests_in_flight: int = 4
 
     def endpoint(self, data_set: DataSet, *, path: str | None = None) -> Endpoint:
@@ -36,7 +39,8 @@ class FlashpointClient:
         :raises ConfigurationError: this API generation does not serve the data set, or a setting is wrong.
         """
         path = path or self.paths.get(data_set)
-        return endpoint_of(self.api, data_set).with_settings(page_size=self.page_size, path=path)
+        row = endpoint_of(self.api, data_set)
+        return row.with_settings(page_size=self.page_size, path=path, call=self.calls.get(data_set))
 
     def source(
         self,
@@ -45,17 +49,21 @@ class FlashpointClient:
         record_type: str | None = None,
         path: str | None = None,
         filters: Mapping[str, FilterValue] | None = None,
+        include_secrets: bool = False,
     ) -> HttpSource:
         """Return the source of a data set; nothing is requested yet.
 
         :param record_type: selects records of one type, by the API generation's name.
         :param path: replaces the path of the connection and of the endpoint table.
         :param filters: values by the names of filters, see `Endpoint.filters`.
+        :param include_secrets: leave the secrets of records where they are.
         :raises ConfigurationError: as `endpoint`, or there is no such type, or a filter is wrong.
         """
         if record_type:
             check_types(self.api, data_set, [record_type])
         endpoint = self.endpoint(data_set, path=path)
+        if include_secrets:
+            endpoint = replace(endpoint, secrets=())
         selection = endpoint.selection(record_type, filters or {})
         return HttpSource(self.http, endpoint, selection, requests_in_flight=self.requests_in_flight)
 
@@ -70,5 +78,4 @@ class FlashpointClient:
         """
         check_selection(self.api, data_set, types=types, filters=filters)
         endpoint = self.endpoint(data_set)
-        request = Request("GET", endpoint.path, params={endpoint.size_parameter: 1})
-        self.source(data_set).read(request, records_key=endpoint.records_key)
+        self.source(data_set).read(endpoint.probe(), records_key=endpoint.records_key)

@@ -7,126 +7,22 @@ The values come from public clients of these APIs; a value that is not certain i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS, Columns
+from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS
 from airflow_provider_flashpoint.core.flashpoint.counterparts import (
     ATTRIBUTES_OF_INDICATORS,
     INDICATORS_OF_ATTRIBUTES,
-    Counterparts,
 )
-from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
-from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.event_rows import EVENT_ROWS
+from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue
 from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
 from airflow_provider_flashpoint.core.flashpoint.paging.keyset import Keyset
 from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
-from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Paginator, Scroll
-from airflow_provider_flashpoint.core.identity import Id, id_of
-from airflow_provider_flashpoint.core.window import Window, format_instant
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Scroll
 from airflow_provider_flashpoint.errors import ConfigurationError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A row of the endpoint table.
-
-    :param path: empty where it is not public; then it is a setting.
-    :param records_key: the key of the list of records in an answer; None where the answer is that list.
-    :param window_parameters: the names of the start and the end of the window.
-    :param total_header: the header of an answer with the number of records in its whole window.
-    :param total_key: the key of an answer with that number.
-    :param id_field: the identity of a record; empty where records have none, and all of a record identifies it.
-    :param time_field: the time of a record, None where it has none.
-    :param version_fields: flattened names of times; the newest of them grows with each version of a record.
-    :param type_parameter: selects records of one type; None where records have no type.
-    :param types: the types of records.
-    :param has_further_types: whether records may have types that are not known here.
-    :param value_name: the flattened name of the value of a record, which is the key of a lookup if no other is named;
-        ``{type}`` stands for the type of the record.
-    :param counterparts: how the records of other API generations are called here.
-    :param filters: the filters, by their names in the configuration.
-    :param columns: the columns of lookups of these records.
-    :param documents: names the form of the records, for API generations that serve the same; by default the path.
-    :param raw_lists: leave lists of records undecoded, for records that are flattened.
-    """
-
-    path: str
-    paginator: Paginator
-    records_key: str | None
-    window_parameters: tuple[str, str]
-    size_parameter: str
-    page_size: int
-    max_page_size: int
-    fixed_parameters: Mapping[str, str] = field(default_factory=dict)
-    total_header: str = ""
-    total_key: str = ""
-    id_field: str
-    time_field: str | None
-    version_fields: tuple[str, ...] = ()
-    type_parameter: str | None = None
-    types: tuple[str, ...] = ()
-    has_further_types: bool = False
-    value_name: str = ""
-    counterparts: Counterparts = field(default_factory=Counterparts)
-    filters: Mapping[str, Filter] = field(default_factory=dict)
-    columns: Columns = field(default_factory=Columns)
-    documents: str = ""
-    raw_lists: bool = False
-
-    def with_settings(self, *, page_size: int | None, path: str | None) -> Endpoint:
-        """Return the row with the page size and the path of a connection; a larger page size is lowered to the maximum.
-
-        :raises ConfigurationError: the page size is too small, or the path is not known.
-        """
-        if not (path or self.path):
-            raise ConfigurationError(
-                "The path of this data set is not public: set base_path_keywords or base_path_keyword_classes in the "
-                "Flashpoint connection, or `path` in the configuration file."
-            )
-        size = min(page_size or self.page_size, self.max_page_size)
-        if size < 2:
-            raise ConfigurationError(
-                f"page_size is {size}; for {self.path} it must be between 2 and {self.max_page_size} records."
-            )
-        return replace(self, page_size=size, path=path or self.path)
-
-    def parameters(self, window: Window) -> dict[str, Any]:
-        """Return the request parameters of a page of ``window``, without those of the paginator."""
-        bounds = map(format_instant, window.request_bounds())
-        times = dict(zip(self.window_parameters, bounds, strict=True))
-        return {**times, self.size_parameter: self.page_size, **self.fixed_parameters}
-
-    def selection(self, record_type: str | None, filters: Mapping[str, FilterValue]) -> dict[str, Any]:
-        """Return the request parameters that select records of one type and by filters.
-
-        :raises ConfigurationError: a filter does not exist here, or its value is not allowed.
-        """
-        selection: dict[str, Any] = {}
-        if self.type_parameter and record_type:
-            selection[self.type_parameter] = record_type
-        for name, text in self.filter_texts(filters).items():
-            selection[self.filters[name].parameter] = text
-        return selection
-
-    def filter_texts(self, filters: Mapping[str, FilterValue]) -> dict[str, str]:
-        """Return the values of filters as requests have them, by the names of the filters; errors as `selection`."""
-        return filter_texts(self.filters, filters, place=self.path)
-
-    def lookup_key_of(self, record_type: str) -> str:
-        """Return the key of a lookup of one type for which no other is named."""
-        return self.value_name.replace("{type}", record_type)
-
-    def id_of(self, record: Record) -> Id | None:
-        """Return the id of a record, None where it has none."""
-        return id_of(record.get(self.id_field)) if self.id_field else None
-
-    def identity(self, record: Record) -> str | bytes:
-        """Return the identity of a record: its id, or all of it where it has none."""
-        found = self.id_of(record)
-        return found if isinstance(found, str) else codec.encode(found or record)
 
 
 def _attributes(base: str) -> Endpoint:
@@ -231,6 +127,9 @@ _LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]
 # The collector names these data sets, but no public client shows them: the path is a setting, and records have no id.
 _UNKNOWN = replace(_LEGACY_ALERTS, path="", id_field="", time_field=None)
 _TABLE[Api.LEGACY, DataSet.KEYWORDS] = _TABLE[Api.LEGACY, DataSet.KEYWORD_CLASSES] = _UNKNOWN
+
+
+_TABLE |= {(api, data_set): row for api in (Api.IGNITE_V1, Api.IGNITE_V2) for data_set, row in EVENT_ROWS.items()}
 
 
 def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:

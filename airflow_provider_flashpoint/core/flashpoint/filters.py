@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
@@ -41,7 +41,11 @@ class Filter:
                 raise ValueError(f"must be {'some' if self.is_list else 'one'} of {', '.join(self.choices)}")
         if not values:
             raise ValueError("must not be empty")
-        return ",".join(sorted(set(values)))
+        return self.joined(sorted(set(values)))
+
+    def joined(self, values: Iterable[str]) -> str:
+        """Return the values as a request has them."""
+        return ",".join(values)
 
 
 def filter_texts(filters: Mapping[str, Filter], given: Mapping[str, FilterValue], *, place: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ class Answer:
     :param size: bytes of the answer.
     :param total: the server's count of records in the whole window, None where it sends none.
     :param decode: decodes one raw record.
+    :param clean: removes what no caller may see from a decoded record.
     """
 
     items: list[Any]
@@ -37,6 +38,7 @@ class Answer:
     size: int = 0
     total: int | None = None
     decode: Callable[[msgspec.Raw], Any] = codec.decode
+    clean: Callable[[Record], Record] | None = None
 
     def field(self, key: str) -> Any:
         """Return the value under ``key`` of the body, None where there is none."""
@@ -51,7 +53,7 @@ class Answer:
         record = self.decode(item) if isinstance(item, msgspec.Raw) else item
         if not isinstance(record, dict):
             raise MalformedPageError(f"{self.path}: element {number} of the page is {_shape(record)}, not an object.")
-        return record
+        return self.clean(record) if self.clean else record
 
     def pages(self, start: int = 0) -> Iterator[Page]:
         """Yield the decoded records from number ``start`` on, in parts; errors as in `record`."""
@@ -59,14 +61,34 @@ class Answer:
             yield [self.record(number) for number in range(first, min(first + _DECODED_AT_ONCE, len(self.items)))]
 
 
+def value_at(value: Any, path: str) -> Any:
+    """Return the value under keys that are joined by dots, None where there is none."""
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def without(body: Any, path: str) -> Any:
+    """Return a copy of ``body`` with null under keys that are joined by dots, where it has them."""
+    key, _, rest = path.partition(".")
+    if not isinstance(body, Mapping) or key not in body:
+        return body
+    return {**body, key: without(body[key], rest) if rest else None}
+
+
 def items_of(body: Any, *, key: str | None, path: str) -> list[Any]:
-    """Return the list of records of a page: the body itself, or the list under ``key``.
+    """Return the list of records of a page: the body itself, or the list under ``key``, keys joined by dots.
 
     Services write "no records" in several ways: null, or an empty list, object or text, as the body or under ``key``.
 
     :raises MalformedPageError: the body has another shape; the message has its shape, never its content.
     """
-    found = body.get(key, body) if key is not None and isinstance(body, Mapping) else body
+    found = body
+    for part in key.split(".") if key is not None else ():
+        if isinstance(found, Mapping) and found:
+            found = found.get(part, body)
+        if found is body:
+            break
     if found is None or found in ("", {}, []):
         return []
     if not isinstance(found, list) or (key is not None and found is body):

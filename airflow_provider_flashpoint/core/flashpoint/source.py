@@ -9,18 +9,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flashpoint.core import codec, raw_json
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
-from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of, value_at, without
 from airflow_provider_flashpoint.core.http.body import is_without_body
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import errors_in
+from airflow_provider_flashpoint.core.secret_fields import SecretFields
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ServerError
+from airflow_provider_flashpoint.errors import RejectedError, ServerError
 
 if TYPE_CHECKING:
     from requests import Response
 
 _MAX_TOTAL_DIGITS = 15  # a longer number counts no records
+_NO_SUCH_REQUEST = (*range(300, 400), 404, 405)
 
 
 class Source(Protocol):
@@ -64,6 +66,10 @@ class HttpSource:
     total: int | None = field(default=None, init=False)
     complete_to: datetime | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _secrets: SecretFields = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._secrets = SecretFields(self.endpoint.secrets)
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Return the pages of ``window``, see `Source`."""
@@ -72,8 +78,7 @@ class HttpSource:
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page, see `PageReader`."""
-        parameters = {**self.endpoint.parameters(window), **self.selection, **parameters}
-        return Request("GET", self.endpoint.path, params=parameters)
+        return self.endpoint.request(window, self.selection, parameters)
 
     def read(self, request: Request, *, records_key: str | None) -> Answer:
         """Return the answer to a request, see `PageReader`."""
@@ -83,9 +88,11 @@ class HttpSource:
             body = raw_json.split(text) if text or not is_without_body(response) else None
             items = items_of(body, key=records_key, path=request.path)
             # Items of lists may be raw; the records themselves are no errors.
-            rest = codec.decode(codec.encode({**body, records_key: None})) if records_key and body else None
+            rest = codec.decode(codec.encode(without(body, records_key))) if records_key and body else None
             if reason := errors_in(rest):
                 raise ServerError(f"{request.path} answered with an error: {reason.rstrip('.')}. Its status is 200.")
+            if value_at(rest, "timed_out") is True:
+                raise ServerError(f"{request.path} answered with a part of the records: the search was out of time.")
             return Answer(
                 items,
                 body=body,
@@ -93,9 +100,15 @@ class HttpSource:
                 size=len(text),
                 total=self._count(response, body),
                 decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
+                clean=self._secrets.removed_from if self.endpoint.secrets else None,
             )
 
-        return self.http.read(replace(request, stream=True, accept=(200, 204)), parse)
+        try:
+            return self.http.read(replace(request, stream=True, accept=(200, 204)), parse)
+        except RejectedError as error:
+            if not self.endpoint.remedy or error.status not in _NO_SUCH_REQUEST:
+                raise
+            raise RejectedError(f"{error} {self.endpoint.remedy}", status=error.status) from error
 
     def send(self, request: Request) -> None:
         """Send a request whose answer holds no records."""
@@ -103,7 +116,9 @@ class HttpSource:
 
     def _count(self, response: Response, body: Any = None) -> int | None:
         """Count an accepted answer and return its total."""
-        found = body.get(self.endpoint.total_key) if isinstance(body, Mapping) and self.endpoint.total_key else None
+        found = value_at(body, self.endpoint.total_key)
+        if isinstance(found, Mapping):  # a search; another relation than "equal" is a lower bound
+            found = found.get("value") if found.get("relation", "eq") == "eq" else None
         digits = response.headers.get(self.endpoint.total_header, "" if found is None else str(found)).strip()
         total = int(digits) if digits.isdecimal() and len(digits) <= _MAX_TOTAL_DIGITS else None
         with self._lock:

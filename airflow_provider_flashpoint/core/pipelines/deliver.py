@@ -24,7 +24,7 @@ from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
-from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
+from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import DataError, StageError
 
 _log = logger(__name__)
@@ -139,12 +139,11 @@ class _Delivery:
     def _entry(self, record: Record) -> Entry:
         """Return the ledger entry of a record before obfuscation. Without an id, its content identifies it."""
         endpoint = self._endpoint
-        identity = endpoint.id_of(record)
+        identity = endpoint.event_id(record)
         if identity is None:
             self._summary.without_id += 1
             identity = self._ports.obfuscator.fingerprint(record)
-        time_us = epoch_us(record.get(endpoint.time_field)) if endpoint.time_field else None
-        return entry_of(identity, time_us)
+        return entry_of(identity, endpoint.time_of(record))
 
     def _is_delivered(self, entry: Entry) -> bool:
         return entry in self._ledger or (self._verification is not None and entry in self._verification)

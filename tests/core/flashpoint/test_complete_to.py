@@ -20,6 +20,9 @@ TIME_OF: dict[str, Callable[[dict[str, Any]], int]] = {
     "publish_indicators_v2": lambda record: iso_us(record["modified_at"]),
     "publish_alerts": lambda record: round(record["ts"] * 1e6),
     "publish_notifications": lambda record: iso_us(record["created_at"]),
+    "publish_credentials": lambda record: record["_source"]["header_"]["indexed_at"] * 1_000_000,
+    "publish_vulnerabilities": lambda record: iso_us(record["timelines"]["last_modified_at"]),
+    "publish_reports": lambda record: iso_us(record["updated_at"]),
 }
 
 

@@ -14,16 +14,20 @@ import pytest
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of, endpoints_of
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, endpoints_of
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import AuthenticationError, ForbiddenError
 from sandbox.dataset.documents import alerts, indicators
+from sandbox.dataset.events.credentials import credentials
+from sandbox.dataset.events.reports import reports
+from sandbox.dataset.events.vulnerabilities import vulnerabilities
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import Bounds
-from sandbox.flashpoint.versions import iso_us
+from sandbox.flashpoint.versions import at_path, iso_us
 from sandbox.http_service.faults import Fault
 from tests.core.flashpoint.reading import COUNT, FROM, TO, WINDOW, ServerOf, client_of, read
 
@@ -57,7 +61,8 @@ class Row:
 
     def read(self, client: FlashpointClient, window: Window = WINDOW) -> dict[str, Document]:
         """Return the records of a window by their identity."""
-        return {record[self.endpoint.id_field]: record for record in read(client, window, self.data_set)}
+        records = read(client, window, self.data_set, include_secrets=True)
+        return {record[self.endpoint.id_field]: record for record in records}
 
 
 EMBEDDED = ("apt_description", "malware_description", "external_references", "mitre_attack_ids", "relationships")
@@ -93,6 +98,17 @@ def notices(api: Api) -> Row:
     )
 
 
+def of_ignite(data_set: DataSet, documents: Callable[..., Any], time: str, **more: Any) -> list[Row]:
+    """Return the rows of a data set that both generations of Ignite serve; ``time`` is the path of the time."""
+
+    def time_of(document: Document) -> float:
+        found = at_path(document, time)
+        return iso_us(found) / 1e6 if isinstance(found, str) else float(found)
+
+    publish = f"publish_{data_set}"
+    return [Row(api, data_set, documents, publish, time_of, **more) for api in (Api.IGNITE_V1, Api.IGNITE_V2)]
+
+
 ROWS = [
     attributes(Api.LEGACY),
     attributes(Api.IGNITE_V1),
@@ -116,6 +132,15 @@ ROWS = [
     ),
     notices(Api.IGNITE_V1),
     notices(Api.IGNITE_V2),
+    *of_ignite(DataSet.CREDENTIALS, credentials, "_source.header_.indexed_at", habits=({},), page_sizes=(1000, 1000)),
+    *of_ignite(
+        DataSet.VULNERABILITIES,
+        vulnerabilities,
+        "timelines.last_modified_at",
+        habits=({}, {"sends_total": False}),
+        page_sizes=(200, 1000),
+    ),
+    *of_ignite(DataSet.REPORTS, reports, "updated_at", habits=({},), page_sizes=(50, 500)),
 ]
 of_each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.api}-{row.data_set}")
 

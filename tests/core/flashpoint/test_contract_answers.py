@@ -32,7 +32,7 @@ from tests.core.flashpoint.test_contract_properties import ROWS, Row, of_each_ro
 from tests.core.flashpoint.test_nothing_said import NOTHING
 
 BASE = "https://service.example"
-INDICATORS, ALERTS = (row for row in ROWS if row.is_exact and row.api is Api.IGNITE_V2)
+INDICATORS, ALERTS, *_ = (row for row in ROWS if row.is_exact and row.api is Api.IGNITE_V2)
 of_each_ignite_row = pytest.mark.parametrize("row", [INDICATORS, ALERTS], ids=lambda row: row.name)
 SECOND = 1_000_000
 
@@ -49,7 +49,10 @@ def client_of(row: Row) -> FlashpointClient:
 def page_of(row: Row, *moments: int, **rest: Any) -> Any:
     documents = [row.document(number, moment) for number, moment in enumerate(moments)]
     key = client_of(row).endpoint(row.data_set).records_key
-    return {key: documents, **rest} if key else documents
+    page: Any = documents
+    for part in reversed(key.split(".") if key else ()):
+        page = {part: page}
+    return {**page, **rest} if key else page
 
 
 @of_each_row
@@ -245,7 +248,7 @@ def test_a_window_is_always_sent(row: Row) -> None:
     row.publish_to(sandbox, [second * SECOND + 1 for second in range(9)])
     row.ids(sandbox, page_size=3)
     for query in sandbox.queries:
-        for name in client_of(row).endpoint(row.data_set).window_parameters:
+        for name in filter(None, client_of(row).endpoint(row.data_set).window_parameters):
             assert query[name].endswith("Z") and "." not in query[name]
 
 

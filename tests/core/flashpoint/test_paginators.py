@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec, raw_json
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
 from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Scroll
@@ -72,7 +73,7 @@ class Shelf:
     @property
     def endpoint(self) -> Endpoint:
         row = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
-        offsets = Offsets(parameter="skip", ceiling=self.ceiling, fallback=Fallback("", "", self))
+        offsets = Offsets(parameter="skip", ceiling=self.ceiling, fallback=Fallback("", "", shelf=self))
         return replace(row, page_size=self.page_size, paginator=offsets)
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
@@ -101,7 +102,7 @@ class Shelf:
         return [record["fpid"] for page in self.pages(ahead=ahead) for record in page]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fallback(Scroll):
     """Reads a whole window in one page."""
 

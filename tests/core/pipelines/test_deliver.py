@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.deliver import deliver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,8 +13,12 @@ from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageRe
 from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import Place, ReadAhead
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
+from airflow_provider_flashpoint.errors import ServerError
 
 _MAX_PARTS = 1000  # of one split; the parts are split again
+_MOST_PAGES = 10  # of a window; a longer one is read in parts, so that a pull can keep what is complete
+_PAGES_OF_PART = 5
+_MAX_READS = 5  # of a second that cannot be read by a fallback
 
 _log = logger(__name__)
 
@@ -34,10 +38,12 @@ class Offsets:
     The end is where the server's count is reached, or an empty page; a short page proves nothing, since a server may
     send fewer records than requested. Each page starts with the last record of the page before. If that record is
     unchanged, no record between the two pages was missed. If it differs, a record was updated meanwhile and moved.
-    Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records.
+    Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records, or
+    with more than ten pages.
     ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
     some servers change the order of equal records with every request. Records that are read again come more than once.
-    In the end, fewer records than the server counts are an error.
+    In the end, fewer records than the server counts are an error. Without a fallback, so is a second that comes to no
+    rest.
 
     :param parameter: the number of records skipped.
     :param ceiling: the server's limit on records skipped plus page size.
@@ -45,7 +51,7 @@ class Offsets:
 
     parameter: str
     ceiling: int
-    fallback: Scroll
+    fallback: Scroll | None
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
@@ -63,7 +69,7 @@ class _Walk:
     """One reading of a window and its parts.
 
     ``later`` holds the parts that follow the current one, ``counted`` the server's count of records in the current one,
-    ``records`` the number of different records that came.
+    ``records`` the number of different records that came, ``again`` how often a window was read again as a whole.
     """
 
     offsets: Offsets
@@ -72,6 +78,7 @@ class _Walk:
     later: deque[Window] = field(default_factory=deque)
     counted: int | None = None
     records: int = 0
+    again: Counter[Window] = field(default_factory=Counter)
 
     def pages(self, window: Window) -> Iterator[Page]:
         self.later.append(window)
@@ -83,12 +90,9 @@ class _Walk:
                 yield from self._pages_by_offset(current)
             except _Incomplete as reason:
                 self.ahead.forget()  # a record may have moved to a page that was already read
-                parts = current.split(reason.parts)
+                parts = current.split(reason.parts if self.offsets.fallback else max(2, reason.parts))
                 if len(parts) == 1:
-                    _log.info("%s %s; it is read by scroll.", current, reason)
-                    for page in self.offsets.fallback.pages(current, self.reader, counted=self.counted or 0):
-                        self.records += len(page)
-                        yield page
+                    yield from self._by_fallback(current, reason)
                 else:
                     _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
                     self.later.extendleft(reversed(parts))
@@ -99,9 +103,27 @@ class _Walk:
         check_count(window, self.reader, self.records, whole)
         self.reader.complete_to = window.end.replace(microsecond=0)
 
+    def _by_fallback(self, window: Window, reason: _Incomplete) -> Iterator[Page]:
+        """Yield the pages of a window that cannot be split.
+
+        :raises ServerError: there is no fallback, and the window did not come to rest.
+        """
+        if self.offsets.fallback is None:
+            self.again[window] += 1
+            if self.again[window] > _MAX_READS:
+                raise ServerError(
+                    f"{self.reader.endpoint.path}: {window} {reason}, and cannot be read in parts. Run the task again."
+                ) from reason
+            self.later.appendleft(window)
+            return
+        _log.info("%s %s; it is read by scroll.", window, reason)
+        for page in self.offsets.fallback.pages(window, self.reader, counted=self.counted or 0):
+            self.records += len(page)
+            yield page
+
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
         answer = self._read(window, 0)
-        self._skips(answer)
+        self._skips(window, answer)
         seen: set[Hashable] = set()
         yield from self._decoded(answer, 0, seen)
         size = new = reached = len(answer.items)
@@ -156,17 +178,17 @@ class _Walk:
             first = self.ahead.known(later, 0)
             if first is not None and first.total is not None:
                 with contextlib.suppress(_Incomplete):
-                    yield from ((later, skip) for skip in self._skips(first))
+                    yield from ((later, skip) for skip in self._skips(later, first))
 
     def _full_page(self, first: Answer) -> int:
         """Return the number of records in a full page, which may be fewer than requested."""
         is_capped = first.total is not None and 2 <= len(first.items) < min(first.total, self.reader.endpoint.page_size)
         return len(first.items) if is_capped else self.reader.endpoint.page_size
 
-    def _skips(self, first: Answer) -> range:
+    def _skips(self, window: Window, first: Answer) -> range:
         """Return the number of records that each page after the first skips.
 
-        :raises _Incomplete: the window holds more records than can be paged through.
+        :raises _Incomplete: the window holds more records than can be paged through, or than are read at once.
         """
         size = self._full_page(first)
         step = size - 1
@@ -174,9 +196,12 @@ class _Walk:
         if first.total is None:
             return skips
         within_reach = (skips[-1] if skips else 0) + size
-        if first.total > within_reach:
+        at_once = min(within_reach, _MOST_PAGES * step + 1) if len(window.split(2)) > 1 else within_reach
+        if first.total > at_once:
+            likely = _PAGES_OF_PART * step + 1
+            likely = min(within_reach, max(size, round(likely - 2 * math.sqrt(likely))))  # so that few parts hold more
             raise _Incomplete(
-                f"holds {first.total} records, more than the {within_reach} that can be paged through",
-                parts=min(_MAX_PARTS, max(2, math.ceil(first.total / within_reach))),
+                f"holds {first.total} records, more than the {at_once} that are paged through at once",
+                parts=min(_MAX_PARTS, max(2, math.ceil(first.total / likely))),
             )
         return range(step, min(skips.stop, first.total), step)

@@ -27,7 +27,7 @@ from airflow_provider_flashpoint.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint
+    from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
 
 _SCROLL_ATTEMPTS = 5
 MAX_IDLE_PAGES = 100  # in a row
@@ -159,10 +159,16 @@ class Scroll:
 
     :param path: continues a scroll with POST, and closes it with DELETE.
     :param records_key: where the records of a scroll stand.
+    :param begin: the value of the parameter ``scroll`` that begins one.
+    :param token: the key of the scroll id in an answer.
+    :param parameters: the query of the requests that continue and close a scroll.
     """
 
     path: str
     records_key: str
+    begin: str = "True"
+    token: str = "scroll_id"  # noqa: S105  no secret
+    parameters: Mapping[str, str] | None = None
 
     def pages(self, window: Window, reader: PageReader, *, counted: int = 0) -> Iterator[Page]:
         """Yield pages until an empty one, always with the latest scroll id; then close the scroll.
@@ -188,11 +194,11 @@ class Scroll:
         seen: set[bytes] = set()
         read = 0
         scroll_id: Id | None = None
-        request = reader.request(window, {"scroll": "True"})
+        request = reader.request(window, {"scroll": self.begin})
         try:
             while True:
                 answer = reader.read(request, records_key=self.records_key)
-                scroll_id = id_of(answer.field("scroll_id")) or scroll_id
+                scroll_id = id_of(answer.field(self.token)) or scroll_id
                 if not seen:
                     counted = max(counted, answer.total or 0)
                 if not answer.items:
@@ -206,13 +212,15 @@ class Scroll:
                 seen.add(digest)
                 read += len(answer.items)
                 yield from answer.pages()
-                request = Request("POST", self.path, json={"scroll_id": scroll_id}, retry=False)
+                body = {"scroll_id": scroll_id}
+                request = Request("POST", self.path, params=self.parameters, json=body, retry=False)
         finally:
             if scroll_id is not None:
                 self._close(scroll_id, reader)
 
     def _close(self, scroll_id: Id, reader: PageReader) -> None:
         try:
-            reader.send(Request("DELETE", self.path, json={"scroll_id": scroll_id}, accept=(200, 202, 204, 404)))
+            body, accept = {"scroll_id": scroll_id}, (200, 202, 204, 404)
+            reader.send(Request("DELETE", self.path, params=self.parameters, json=body, accept=accept))
         except FlashpointProviderError as error:
             _log.warning("%s The scroll stays open until it expires.", error)

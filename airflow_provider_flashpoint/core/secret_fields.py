@@ -1,0 +1,62 @@
+"""Secrets that records hold, such as passwords: removed before anything else sees a record.
+
+Obfuscation (`core.obfuscate`) hides the values that users name by their paths. Secrets are removed without a rule, and
+wherever they stand, since a record may repeat them at another place or in another shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from airflow_provider_flashpoint.core import codec
+from airflow_provider_flashpoint.core.flashpoint.page import Record
+
+_MAX_LEVELS = 100
+
+
+class SecretFields:
+    """Removes the values of some keys from records.
+
+    :param names: the keys, in any case. ``cookies.value`` names the key ``value`` of the objects in ``cookies``;
+        everything else that stands in ``cookies`` is secret too.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        parts = [name.casefold().partition(".") for name in names]
+        self._keys = {key for key, _, inner in parts if not inner}
+        self._holders = {key: inner for key, _, inner in parts if inner}
+
+    def removed_from(self, record: Record) -> Record:
+        """Return ``record`` without secrets, and without everything below `_MAX_LEVELS` levels."""
+        cleaned: Record = self._cleaned(record, 0)
+        return cleaned
+
+    def _cleaned(self, value: Any, level: int) -> Any:
+        if level > _MAX_LEVELS:
+            return None
+        if isinstance(value, msgspec.Raw):
+            value = codec.decode(value)
+        if isinstance(value, list):
+            return [self._cleaned(item, level + 1) for item in value]
+        if not isinstance(value, dict):
+            return value
+        kept = {}
+        for key, inner in value.items():
+            *way, last = parts = key.casefold().split(".")  # a search names fields by dotted paths
+            if not (self._keys.intersection(parts) or self._holders.keys() & set(way)):
+                holder = self._holders.get(last)
+                kept[key] = self._held(inner, holder, level + 1) if holder else self._cleaned(inner, level + 1)
+        return kept
+
+    def _held(self, value: Any, name: str, level: int) -> Any:
+        """Return what is no secret of a value that holds one under ``name``."""
+        if isinstance(value, msgspec.Raw):
+            value = codec.decode(value)
+        if isinstance(value, list) and level <= _MAX_LEVELS:
+            return [self._held(item, name, level + 1) for item in value]
+        if isinstance(value, dict) and name in map(str.casefold, value):
+            return self._cleaned({key: each for key, each in value.items() if key.casefold() != name}, level)
+        return None
