@@ -65,7 +65,8 @@ _WINDOW_PARAMS: _Params = {
 _STATUS_PARAM: dict[str, Any] = {
     "type": ["null", "string"],
     "enum": [None, "New", "Created"],
-    "description": "New rebuilds the lookups from the initial start time. Default: the status in their state.",
+    "description": "New rebuilds the lookups from the initial start time, or from the oldest time that they keep. "
+    "Default: the status in their state.",
 }
 _ACCEPT_PARAM: dict[str, Any] = {
     "type": ["null", "boolean"],

@@ -17,6 +17,7 @@
     │   ├── NetworkError                  no answer: name resolution, connection, TLS, timeout
     │   ├── SupersededError               a newer attempt of the same task runs
     │   └── DeliveryError                 sent, but not confirmed
+    ├── OutdatedWindowError               the window is too old for its lookup; the task is skipped
     └── DataError                         the data breaks the contract
         ├── MalformedPageError            a page has the wrong shape
         ├── PagingLoopError               a walk through pages does not advance
@@ -148,6 +149,10 @@ class DeliveryError(TransientError):
     def __init__(self, message: str, *, unconfirmed: int = 0) -> None:
         self.unconfirmed = unconfirmed
         super().__init__(message)
+
+
+class OutdatedWindowError(FlashpointProviderError):
+    """All of the window is older than what its lookup keeps."""
 
 
 class DataError(FlashpointProviderError):

@@ -90,7 +90,7 @@ def test_every_task_that_reads_records_gets_the_obfuscation_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to"})]
+    ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to", "accept_change"})]
 )
 def test_the_trigger_form_has_a_window_and_a_status(build: Any, names: set[str]) -> None:
     """The DAG has a param for each field of the trigger form, without a value."""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
-from airflow_provider_flashpoint.core.window import Window, as_utc
+from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant
+from airflow_provider_flashpoint.errors import OutdatedWindowError
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -52,6 +53,53 @@ class RunWindow:
             rule=f"{self.rule}, up to the checkpoint",
         )
 
+    def since(self, oldest: datetime) -> RunWindow:
+        """Return this window without what is too old for the lookup.
+
+        :raises OutdatedWindowError: all of it is too old.
+        """
+        if self.window.end <= oldest:
+            raise OutdatedWindowError(
+                f"Nothing is read: the lookup keeps what changed since {format_instant(oldest)}, and the window "
+                f"{self.window} ends before. To read it, raise keep_days."
+            )
+        if self.window.start >= oldest:
+            return self
+        return replace(
+            self,
+            window=Window(oldest, self.window.end),
+            covered=Window(max(self.covered.start, oldest), self.covered.end),
+            rule=f"{self.rule}, without what is too old for the lookup",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long a lookup keeps indicators that do not change.
+
+    :param time: what changed before this time goes with the next rebuild.
+    :param rebuild_every: the time between two rebuilds, from the end of one window to the end of the other.
+    :param now: when the run began.
+    """
+
+    time: timedelta
+    rebuild_every: timedelta
+    now: datetime
+
+    def oldest(self, end: datetime) -> datetime:
+        """Return the start of what a run may bring whose period ends at ``end``.
+
+        It moves with the period, so that a sync, or a retry, finds the same one as its pull. For an old run it is that
+        of the last midnight.
+        """
+        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return max(min(end, self.now), midnight) - self.time
+
+    def is_due(self, end: datetime, built_at: datetime | None) -> bool:
+        """Return whether a run rebuilds whose period ends at ``end``; an old one never does."""
+        is_old = end + self.rebuild_every <= self.now
+        return not is_old and (built_at is None or end - built_at >= self.rebuild_every)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPeriod:
@@ -59,6 +107,7 @@ class RunPeriod:
 
     :param initial_start: where a new lookup or event table begins, None if nothing defines it.
     :param heal_gaps: begin at the checkpoint if that lies before the period.
+    :param keep: how long a lookup keeps indicators; None for ever.
     """
 
     window: Window
@@ -67,6 +116,17 @@ class RunPeriod:
     lag: timedelta = timedelta()
     initial_start: datetime | None = None
     heal_gaps: bool = True
+    keep: Keep | None = None
+
+    @property
+    def oldest(self) -> datetime | None:
+        """The start of what a run may bring, None without such a limit."""
+        return self.keep.oldest(self.window.end) if self.keep else None
+
+    @property
+    def begin(self) -> datetime | None:
+        """Where a new lookup or event table begins, None if nothing defines it."""
+        return max((as_utc(each) for each in (self.initial_start, self.oldest) if each is not None), default=None)
 
     def to_read(self, *, build: bool, checkpoint: datetime | None) -> RunWindow:
         """Return the window to read.
@@ -76,9 +136,11 @@ class RunPeriod:
         window, rule = self.window, self.rule
         if self.explicit:
             return RunWindow(window, window, rule, explicit=True)
-        if build and self.initial_start is not None and as_utc(self.initial_start) < window.start:
-            window = window.widened_to(self.initial_start)
-            return RunWindow(window, window, f"{rule}, from the initial start time", explicit=False)
+        begin = self.begin
+        if build and begin is not None and begin < window.start:
+            window = window.widened_to(begin)
+            name = "the oldest time that the lookup keeps" if begin == self.oldest else "the initial start time"
+            return RunWindow(window, window, f"{rule}, from {name}", explicit=False)
         complete_to = as_utc(checkpoint) if checkpoint is not None and self.heal_gaps else None
         if complete_to is not None and window.end <= complete_to:
             return RunWindow(window, window, f"{rule}, delivered before", explicit=False)
@@ -91,10 +153,14 @@ class RunPeriod:
 
 @dataclass(frozen=True, slots=True)
 class LookupProgress:
-    """The stored state of a lookup, None if there is none, and the status that this run uses."""
+    """The stored state of a lookup, None if there is none, and the status that this run uses.
+
+    A run that ``renews`` the lookup rebuilds it by `Keep`, not because a person decided so.
+    """
 
     state: LookupState | None
     status: LookupStatus
+    renews: bool = False
 
     @property
     def checkpoint(self) -> datetime | None:
@@ -102,20 +168,42 @@ class LookupProgress:
         return self.state.to_checkpoint_time if self.state else None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the key, the columns and the origin of the lookup stay: not where it is built anew."""
+        return self.renews or self.status is LookupStatus.CREATED
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the lookup that this run adds to; none where it builds one."""
-        return self.state.columns if self.state and self.status is LookupStatus.CREATED else ()
+        """The columns that the lookup has and goes on with; none where it is built anew."""
+        return self.state.columns if self.state and self.goes_on else ()
 
     def check_origin(self, origin: Origin, *, lookup: str) -> None:
         """Return if rows of this origin may come into the lookup: always where it is rebuilt.
 
         :raises ConfigurationError: they would be mixed with rows of another origin; the message has the ways out.
         """
-        if self.state and self.status is LookupStatus.CREATED:
+        if self.state and self.goes_on:
             self.state.check_origin(origin, name=f"lookup {lookup}")
 
+    def for_run(self, period: RunPeriod) -> LookupProgress:
+        """Return this progress, with the status New if a run for ``period`` renews the lookup."""
+        if period.keep is None or period.explicit or self.status is LookupStatus.NEW:
+            return self
+        end, built_at = period.window.end, self.state.built_at if self.state else None
+        is_old = self.checkpoint is not None and end < self.checkpoint
+        if is_old or not period.keep.is_due(end, built_at):
+            return self
+        return replace(self, status=LookupStatus.NEW, renews=True)
+
     def window(self, period: RunPeriod) -> RunWindow:
-        """Return the window that a run for ``period`` reads."""
+        """Return the window that a run for ``period`` reads.
+
+        :raises OutdatedWindowError: all of it is too old for the lookup.
+        """
+        run_window = self.for_run(period)._whole_window(period)
+        return run_window.since(period.oldest) if period.oldest else run_window
+
+    def _whole_window(self, period: RunPeriod) -> RunWindow:
         if self.status is LookupStatus.NEW:
             run_window = period.to_read(build=True, checkpoint=None)
             # A rebuild by an old run must keep what the lookup has; an explicit window is taken as it is.

@@ -185,6 +185,7 @@ class _Checkpointed:
 class LookupState(_Checkpointed):
     """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
 
+    ``built_at`` is the end of what its last build or rebuild has read, None if not known.
     ``delivered_to_time`` is the end of the latest window that was delivered, at most the time of its pull. It is later
     than the checkpoint if an explicit window left a gap.
     """
@@ -198,6 +199,7 @@ class LookupState(_Checkpointed):
     columns: tuple[str, ...] = ()
     key: str = ""
     generation: str = ""
+    built_at: _Instant | None = None
     delivered_to_time: _Instant | None = None
     rows_sent: StrictInt = 0
 
@@ -213,6 +215,7 @@ class LookupState(_Checkpointed):
         return replace(
             self,
             status=LookupStatus.CREATED,
+            built_at=end if rebuilt else self.built_at,
             delivered_to_time=end if rebuilt else max(end, self.delivered_to_time or end),
             **self._after(delivered, forced=rebuilt),
         )

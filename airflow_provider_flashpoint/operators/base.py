@@ -8,7 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+)
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
@@ -21,7 +26,7 @@ from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
-from airflow_provider_flashpoint.errors import FlashpointProviderError, TransientError
+from airflow_provider_flashpoint.errors import FlashpointProviderError, OutdatedWindowError, TransientError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -225,12 +230,14 @@ def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str,
 def translated_errors(translate: Callable[[FlashpointProviderError], FlashpointProviderError]) -> Generator[None]:
     """Translate errors into the collector's codes, and fail the task at once if a retry cannot help.
 
-    The texts of all causes are made safe to show.
+    The texts of all causes are made safe to show. A window that is too old skips the task.
 
     :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.
     """
     try:
         yield
+    except OutdatedWindowError as error:
+        raise AirflowSkipException(str(error)) from error
     except FlashpointProviderError as error:
         harmless(error)
         translated = translate(error)

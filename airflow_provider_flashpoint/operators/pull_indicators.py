@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
 from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_retention
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
-from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG
+from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG, DEFAULT_REBUILD_EVERY
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
-from airflow_provider_flashpoint.core.run_window import LookupProgress, RunWindow
+from airflow_provider_flashpoint.core.run_window import Keep, LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, as_pull_error
 from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, translated_errors
@@ -34,6 +35,8 @@ class IndicatorsOperator(WindowedOperator):
     :param columns: the columns of the lookup besides its key, or ``all``; by default those of the API generation. The
         columns of a lookup that exists stay as they are.
     :param row_per_hash: give each file a row under each of its hashes, on ``ignite_v2``.
+    :param keep: how long the lookup keeps indicators that do not change; by default for ever.
+    :param rebuild_every: how often a lookup with ``keep`` is rebuilt, which removes what is older.
     :param stage_retention: how long stages are kept; by default the ``[flashpoint] stage_retention_days`` of Airflow.
 
     The remaining parameters are those of `WindowedOperator`.
@@ -55,6 +58,8 @@ class IndicatorsOperator(WindowedOperator):
         lookup_status: str = LookupStatus.NEW.value,
         columns: Sequence[str] | None = None,
         row_per_hash: bool = False,
+        keep: timedelta | None = None,
+        rebuild_every: timedelta = DEFAULT_REBUILD_EVERY,
         stage_retention: timedelta | None = None,
         lag: timedelta = DEFAULT_INDICATOR_LAG,
         **kwargs: Any,
@@ -66,6 +71,8 @@ class IndicatorsOperator(WindowedOperator):
         self.lookup_status = lookup_status
         self.columns = columns
         self.row_per_hash = row_per_hash
+        self.keep = keep
+        self.rebuild_every = rebuild_every
         self.stage_retention = stage_retention
 
     @property
@@ -90,6 +97,13 @@ class IndicatorsOperator(WindowedOperator):
         if forced is not None:
             return LookupProgress(state, _status(forced, "the run's configuration"))
         return LookupProgress(state, state.status if state else initial)
+
+    def period(self, context: Any) -> RunPeriod:
+        """Return the period that this run is for, see `WindowedOperator.period`, with what the lookup keeps."""
+        period = super().period(context)
+        if self.keep is None:
+            return period
+        return replace(period, keep=Keep(time=self.keep, rebuild_every=self.rebuild_every, now=datetime.now(UTC)))
 
     def window_of(self, context: Any, progress: LookupProgress) -> RunWindow:
         """Return the window that a run reads with this progress of the lookup."""

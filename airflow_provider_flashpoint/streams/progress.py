@@ -105,8 +105,9 @@ def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun 
         return NextRun(window.start, is_build=False)
     known = state if isinstance(state, LookupState) else None
     status = known.status if known else LookupStatus(task.lookup_status)
-    window = task.window_of(context, LookupProgress(known, status)).window
-    return NextRun(window.start, is_build=status is LookupStatus.NEW)
+    period = task.period(context)
+    progress = LookupProgress(known, status).for_run(period)
+    return NextRun(progress.window(period).window.start, is_build=progress.status is LookupStatus.NEW)
 
 
 def changed_state(

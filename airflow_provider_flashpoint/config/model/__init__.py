@@ -20,6 +20,7 @@ from airflow_provider_flashpoint.config.model.events import (
 from airflow_provider_flashpoint.config.model.indicators import (
     DEFAULT_INDICATOR_LAG,
     DEFAULT_MAX_COLUMNS,
+    DEFAULT_REBUILD_EVERY,
     IndicatorInput,
     LookupConfig,
     LookupPullSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "DEFAULT_INDICATOR_LAG",
     "DEFAULT_LEDGER_RETENTION",
     "DEFAULT_MAX_COLUMNS",
+    "DEFAULT_REBUILD_EVERY",
     "DEFAULT_STATISTICS_PERIOD",
     "DEFAULT_TAG",
     "DEFAULT_VERIFY_TIMEOUT",

@@ -25,6 +25,7 @@ from airflow_provider_flashpoint.core.state import LookupStatus
 DEFAULT_MAX_COLUMNS = 500
 # How late an indicator may become visible after its time, with a margin over the 12 minutes that were measured.
 DEFAULT_INDICATOR_LAG = timedelta(minutes=15)
+DEFAULT_REBUILD_EVERY = timedelta(days=1)
 
 
 class LookupSyncSettings(Settings):
@@ -64,6 +65,17 @@ class LookupPullSettings(StreamSettings):
         LookupStatus.NEW,
         description="Status of a lookup without state: `New` builds it, `Created` adds to one that exists. After the "
         "first sync the state decides.",
+    )
+    keep: Annotated[timedelta, Span.of("days", 1, 3650)] | None = Field(
+        None,
+        alias="keep_days",
+        description="Time for which the lookup keeps an indicator that does not change. Rebuilds remove what is older, "
+        "and older windows bring nothing. Default: for ever.",
+    )
+    rebuild_every: Annotated[timedelta, Span.of("days", 1, 3650)] = Field(
+        DEFAULT_REBUILD_EVERY,
+        alias="rebuild_every_days",
+        description="Time between two rebuilds of a lookup with `keep_days`.",
     )
     lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
         DEFAULT_INDICATOR_LAG, alias="lag_s", description="Time that is read again, for indicators that appear late."

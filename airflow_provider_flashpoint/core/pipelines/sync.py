@@ -55,7 +55,7 @@ class _Sync:
     """One run of the pipeline."""
 
     def __init__(self, progress: LookupProgress, period: RunPeriod, ports: SyncPorts, settings: SyncSettings) -> None:
-        self._progress = progress
+        self._progress = progress.for_run(period)
         self._state = progress.state or LookupState(status=settings.initial_status)
         self._period = period
         self._settings = settings
@@ -65,9 +65,9 @@ class _Sync:
     def run(self, given: Mapping[str, Any] | None) -> SyncResult:
         name = self._settings.lookup_name
         exists = self._ports.lookups.exists(name)
-        if self._progress.status is LookupStatus.CREATED and exists is False:
+        if self._progress.goes_on and exists is False:
             _log.warning("Lookup %s is no longer in Devo; it is rebuilt.", name)
-            self._progress = replace(self._progress, status=LookupStatus.NEW)
+            self._progress = replace(self._progress, status=LookupStatus.NEW, renews=False)
         self._progress.check_origin(self._settings.origin, lookup=name)
         began_at = self._ports.clock.now()
         open_deployments = self._ledger_of(self._state.generation).open_deployments
@@ -77,9 +77,7 @@ class _Sync:
         given_stage = self._given_stage(given, run_window)
         stage = given_stage or self._pull(run_window)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
-            _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
-            unchanged = self._progress.state or LookupState()
-            return SyncResult(run_window=run_window, status=self._progress.status, state=unchanged)
+            return self._without_rows(stage, run_window)
         try:
             deployment, summary = self._deploy(stage, run_window, exists=exists)
         except StageError as error:  # a damaged part shows only when it is read
@@ -101,6 +99,17 @@ class _Sync:
             self._ledger_of(deployment.build).forget_other_builds()
         _log.info("Lookup %s: %s", name, summary)
         return result
+
+    def _without_rows(self, stage: Stage, run_window: RunWindow) -> SyncResult:
+        """Return the result of a build for which nothing was found: Devo documents no empty lookup."""
+        name, state = self._settings.lookup_name, self._progress.state or LookupState()
+        if self._progress.renews:
+            _log.warning("Nothing changed in %s, so lookup %s keeps its rows.", run_window.window, name)
+            state = self._state.after_sync(self._delivered(stage, run_window), rebuilt=False)
+            self._ports.save_state(state)
+        else:
+            _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
+        return SyncResult(run_window=run_window, status=self._progress.status, state=state)
 
     def _window(self, notes: Sequence[OpenDeployment]) -> RunWindow:
         """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones.
@@ -157,26 +166,25 @@ class _Sync:
 
     def _deployment(self, stage: Stage, run_window: RunWindow, *, exists: bool | None) -> Deployment:
         settings, state = self._settings, self._state
-        columns: tuple[str, ...] = ()
-        is_old = False
-        if self._progress.status is LookupStatus.NEW:
-            build = f"{self._ports.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-            operation = Operation.REPLACE if exists else Operation.CREATE
-        elif state.key and state.key != settings.lookup_key:
+        if self._progress.goes_on and state.key and state.key != settings.lookup_key:
             raise ConfigurationError(
                 f"lookup_key is {settings.lookup_key!r}, but lookup {settings.lookup_name} was built with "
                 f"{state.key!r}. To change the key, rebuild the lookup: trigger the DAG with "
                 '{"lookup_status": "New"}.'
             )
+        is_old = False
+        if self._progress.status is LookupStatus.NEW:
+            build = f"{self._ports.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+            operation = Operation.REPLACE if exists else Operation.CREATE
         else:
             build, operation = self._known_build(), Operation.APPEND
-            columns, is_old = state.columns, not _is_newest(run_window, state)
+            is_old = not _is_newest(run_window, state)
         key = RowKey(settings.lookup_key, self._ports.source.endpoint.version_fields)
         return Deployment(
             lookup=settings.lookup_name,
             build=build,
             key=key,
-            columns=columns or self._columns_of(stage, key),
+            columns=self._progress.columns or self._columns_of(stage, key),
             operation=operation,
             other_columns=settings.other_columns,
             consult_whole_ledger=is_old,
@@ -217,22 +225,25 @@ class _Sync:
     def _state_after(
         self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary
     ) -> LookupState:
-        rebuilt = deployment.builds
-        complete_from = self._period.initial_start if rebuilt else self._state.to_checkpoint_time
-        delivered = Delivered(
+        delivered = self._delivered(stage, run_window)
+        return replace(
+            self._state.after_sync(delivered, rebuilt=deployment.builds),
+            columns=deployment.columns,
+            key=deployment.key.column,
+            generation=deployment.build,
+            rows_sent=summary.rows_sent,
+        )
+
+    def _delivered(self, stage: Stage, run_window: RunWindow) -> Delivered:
+        builds = self._progress.status is LookupStatus.NEW
+        complete_from = self._period.begin if builds else self._state.to_checkpoint_time
+        return Delivered(
             window=run_window.covered,
             leaves_no_gap=run_window.leaves_no_gap(complete_from),
             pulled_at=stage.summary.pulled_at,
             at=self._ports.clock.now(),
             run_id=self._settings.run_id,
             origin=self._settings.origin,
-        )
-        return replace(
-            self._state.after_sync(delivered, rebuilt=rebuilt),
-            columns=deployment.columns,
-            key=deployment.key.column,
-            generation=deployment.build,
-            rows_sent=summary.rows_sent,
         )
 
     def _known_build(self) -> str:
