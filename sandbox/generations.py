@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,11 @@ class Kind:
 
     def publish(self, store: FlashpointStore, *arguments: Any, **options: Any) -> None:
         """Publish invented documents. Arguments: seed, count, start and end of the interval, options of the kind."""
-        getattr(store, self.index).publish([self.to_version(each) for each in self.make(*arguments, **options)])
+        self.add(store, self.make(*arguments, **options))
+
+    def add(self, store: FlashpointStore, documents: Iterable[Document]) -> None:
+        """Add documents, which replace earlier versions."""
+        getattr(store, self.index).publish([self.to_version(each) for each in documents])
 
     def documents(
         self, store: FlashpointStore, groups: list[str] | None, since: datetime | None, until: datetime | None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import parse_collector_config
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import Generation
 from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag
 
@@ -26,18 +26,18 @@ NONSENSE = '{"version": 1, "status": "Create'
 
 
 @contextlib.contextmanager
-def services(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox, None, None]:
-    """Run both services, and set the Airflow connections to them."""
+def services(monkeypatch: pytest.MonkeyPatch, generation: Generation) -> Generator[Sandbox, None, None]:
+    """Run both services, and set the Airflow connections to them, for an API generation."""
     with Sandbox() as running:
         store = running.flashpoint.store
-        store.publish_indicators(indicators(5, 200, START, END, types=(TYPE,)))
-        store.publish_alerts(alerts(5, ALERT_COUNT, START, END))
-        for name, text in running.airflow_connections().items():
+        generation.indicators.publish(store, 5, 200, START, END, types=(TYPE,))
+        generation.alerts.publish(store, 5, ALERT_COUNT, START, END)
+        for name, text in running.airflow_connections(generation.api).items():
             monkeypatch.setenv(name, text)
         yield running
 
 
-def dag_of(kind: str, staging: Path) -> Any:
+def dag_of(kind: str, staging: Path, generation: Generation) -> Any:
     """Return the DAG for ``indicator`` or ``alert``."""
     from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 
@@ -47,7 +47,7 @@ def dag_of(kind: str, staging: Path) -> Any:
         "staging_uri": staging.as_uri(),
     }
     config = parse_collector_config({
-        "flashpoint_indicator": {**common, "lookups": [{TYPE: {"lookup_key": f"value.{TYPE}"}}]},
+        "flashpoint_indicator": {**common, "lookups": [{TYPE: {"lookup_key": generation.lookup_key(TYPE)}}]},
         "flashpoint_alert": common,
     })
     assert config.indicators

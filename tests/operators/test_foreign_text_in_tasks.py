@@ -23,6 +23,7 @@ from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 from airflow_provider_flashpoint.operators.base import translated_errors
 from airflow_provider_flashpoint.operators.setup import SetupOperator
 from sandbox.dataset.documents import indicators
+from sandbox.generations import LEGACY
 from sandbox.http_service.message import Response
 from sandbox.http_service.server import HttpServer, Route
 from sandbox.sandbox import Sandbox
@@ -143,7 +144,7 @@ def test_the_test_of_a_connection_shows_no_token(echo: Echo) -> None:
 
 @pytest.fixture
 def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with services(monkeypatch) as running:
+    with services(monkeypatch, LEGACY) as running:
         yield running
 
 
@@ -154,7 +155,7 @@ def test_an_odd_field_name_does_not_block_its_lookup(
     """A record with an odd field name arrives, and its value stands under the name or its escape."""
     documents = [{**each, "odd": {name: "here"}} for each in indicators(9, 12, START, END, types=(TYPE,))]
     sandbox.flashpoint.store.publish_indicators(documents)
-    run = runner(dag_of("indicator", tmp_path), run_dag)
+    run = runner(dag_of("indicator", tmp_path, LEGACY), run_dag)
     assert run(3) == "success"
     lookup = sandbox.devo.lookups[NAME]
     shown = f"odd.{name}".encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
