@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
 from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSettings
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.pace import Pace
 from airflow_provider_flashpoint.core.http.session import installed_airflow, new_session, trust
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
@@ -71,6 +72,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
             max_attempts=max_attempts,
             limits=AnswerLimits(max_bytes=settings.max_answer_mib << 20),
+            pace=self._pace,
         )
         paths = {**settings.paths, **(paths or {})}
         return FlashpointClient(
@@ -80,6 +82,11 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             paths=paths,
             requests_in_flight=settings.requests_in_flight,
         )
+
+    @cached_property
+    def _pace(self) -> Pace:
+        """One for all clients of this hook."""
+        return Pace(self.settings().requests_per_second)
 
     def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
         """Return a session with the token, TLS and proxy settings of the connection, and more ``headers``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +42,10 @@ class OpenSource(NamedTuple):
     source: HttpSource
     obfuscator: Obfuscator
     origin: Origin
+
+    def request_counts(self) -> dict[str, Any]:
+        """Return the entry that all summaries have for the requests to Flashpoint."""
+        return {"requests": asdict(self.source.http.pace.counts)}
 
 
 class WindowedOperator(BaseOperator):

@@ -102,6 +102,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 "status": result.state.status.value,
                 **asdict(result.summary),
                 **reached(result.run_window, result.state),
+                **opened.request_counts(),
             }
 
     def sync_settings(self, rules: Sequence[ObfuscationRule], opened: OpenSource, *, run_id: str = "") -> SyncSettings:

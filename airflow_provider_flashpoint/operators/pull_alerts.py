@@ -123,7 +123,7 @@ class PullAlertsOperator(WindowedOperator):
                     f"{summary.rejected} alerts cannot be sent as they are; max_rejects allows {self.max_rejects}. The "
                     f"other {summary.sent} were sent; the rejected ones are in {store.rejected.uri}."
                 )
-            return {"tag": self.tag, **asdict(summary), **reached(run_window, state)}
+            return {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
 
     def check_origin(self, context: Any, state: EventState | None, origin: Origin) -> None:
         """Return if events of this origin may come into the table; the run's configuration may accept any.

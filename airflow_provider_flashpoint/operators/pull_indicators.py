@@ -168,6 +168,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 "obfuscation": [rule.to_dict() for rule in rules],
                 "shape": shape.to_dict(),
                 "origin": opened.origin.to_dict(),
+                **opened.request_counts(),
             }
 
 

@@ -151,6 +151,20 @@ def test_requests_in_flight(hook_of: Any, flashpoint: NotingServer, extra: dict[
         assert server.most == expected
 
 
+def test_requests_per_second(hook_of: Any, flashpoint: NotingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection limits how often requests begin, over all clients of a hook; by default nothing waits."""
+    waits: list[float] = []
+    monkeypatch.setitem(HttpClient.__init__.__kwdefaults__, "sleep", waits.append)
+    connection = flashpoint.airflow_connection()
+    for extra in ({}, {"requests_per_second": "0.01"}):
+        hook = hook_of(connection | {"extra": extra})
+        hook.client().check(DataSet.INDICATORS)
+        hook.client().check(DataSet.ALERTS)
+    assert len(flashpoint.seen) == 4
+    (wait,) = waits
+    assert 50 < wait <= 100
+
+
 def test_who_calls_is_said(hook_of: Any, flashpoint: NotingServer) -> None:
     """Requests name the integration, its version and that of Airflow."""
     hook_of(flashpoint.airflow_connection()).client().check(DataSet.INDICATORS)

@@ -45,6 +45,8 @@ class FlashpointSettings(ConnectionSettings):
     """Records per page, reduced to the maximum of the endpoint."""
     requests_in_flight: int = Field(4, ge=1, le=32, title="Requests in flight")
     """How many requests a task may have under way at once. More read faster where answers are slow."""
+    requests_per_second: float | None = Field(None, ge=0.01, le=1000, title="Requests per second")
+    """How many requests a task may begin in one second. Left empty, there is no limit until Flashpoint asks for one."""
     verify: bool | str = Field(
         True, repr=False, title="Verify TLS", examples=["/certs/authorities.crt"], json_schema_extra={"path": True}
     )

@@ -14,18 +14,19 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
 
 import requests
-import tenacity
 import urllib3
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
+from airflow_provider_flashpoint.core.http.pace import Pace
 from airflow_provider_flashpoint.core.http.proxies import environment_proxies
 from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause, unanswered
-from airflow_provider_flashpoint.core.http.retries import log_retry, may_pass, retry_after_s, wait_s
+from airflow_provider_flashpoint.core.http.retries import Attempts, retry_after_s
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
+    ConfigurationError,
     DataError,
     FlashpointProviderError,
     ForbiddenError,
@@ -40,6 +41,7 @@ DEFAULT_TIMEOUT_S = (10.0, 120.0)  # connect, read: slow answers of Flashpoint t
 DEFAULT_RETRY_BUDGET_S = 300.0
 DEFAULT_MAX_ATTEMPTS = 6
 _ERROR_LIMITS = AnswerLimits(max_bytes=1 << 20, max_s=30.0)  # an error body is read for its reason only
+_PATH = re.compile(r"/(?!/)")
 _RETRIED_BELOW_500 = frozenset({408, 425, 429})
 
 Parsed = TypeVar("Parsed")
@@ -95,9 +97,10 @@ class HttpClient:
     :param base_url: scheme, host and base path.
     :param service: the name of the service in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
-    :param retry_budget_s: the longest time that one request waits between its attempts.
+    :param retry_budget_s: the longest time that one request waits between its attempts, and where all must wait.
     :param max_attempts: the most attempts of one request, the first included.
     :param limits: how large an answer may be, and how long it may take.
+    :param pace: when the requests of all threads may begin; it also counts them.
     :param sleep: waits; replaced in tests.
     """
 
@@ -109,6 +112,7 @@ class HttpClient:
     retry_budget_s: float = DEFAULT_RETRY_BUDGET_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     limits: AnswerLimits = field(default_factory=AnswerLimits)
+    pace: Pace = field(default_factory=Pace)
     sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:
@@ -137,18 +141,8 @@ class HttpClient:
         :raises: the errors of `send`; ServerError when no attempt brought JSON.
         """
 
-        failure: BaseException | None = None
-
-        def attempt() -> Parsed:
-            nonlocal failure
+        def send(failure: BaseException | None) -> Parsed:
             request.before(failure)
-            try:
-                return once()
-            except TransientError as error:
-                failure = error
-                raise
-
-        def once() -> Parsed:
             response = self._send_once(request)
             try:
                 if not request.stream:
@@ -159,31 +153,24 @@ class HttpClient:
             except ValueError as error:
                 raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
 
-        deadline_s = self.limits.clock() + self.limits.max_s
-
-        def is_spent(state: tenacity.RetryCallState) -> bool:
-            return (
-                not request.retry
-                or state.attempt_number >= self.max_attempts
-                or state.idle_for + state.upcoming_sleep > self.retry_budget_s
-                or self.limits.clock() + state.upcoming_sleep > deadline_s
-            )
-
-        retrying = tenacity.Retrying(
-            retry=may_pass,
-            wait=wait_s,
-            stop=is_spent,
+        attempts = Attempts(
+            name=self._named(request),
+            pace=self.pace,
+            max_attempts=self.max_attempts if request.retry else 1,
+            budget_s=self.retry_budget_s,
+            max_s=self.limits.max_s,
             sleep=self.sleep,
-            before_sleep=log_retry,
-            reraise=True,
+            clock=self.limits.clock,
         )
-        return retrying(attempt)
+        return attempts.run(send)
 
     def body(self, request: Request, response: requests.Response) -> bytes:
         """Return the decompressed body of a streamed response; errors as in `AnswerLimits.read`."""
         return self.limits.read(response, name=self._named(request))
 
     def _send_once(self, request: Request) -> requests.Response:
+        if not _PATH.match(request.path):  # "@elsewhere" would turn the host into a user, and send the token there
+            raise ConfigurationError(f"{self._named(request)}: the path must begin with one /.")
         body, headers = request.data() if request.data else (None, {})
         session, url = self.session, self.base_url.rstrip("/") + request.path
         proxies = session.proxies or environment_proxies(url)
