@@ -15,7 +15,7 @@ _SECRET_NAMES = (
 )  # fmt: skip
 NO_SECRETS = (
     "a secret does not belong in this file. Remove it and create a connection instead: "
-    "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://fp.tools "
+    "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://api.flashpoint.io "
     "--conn-password '<token>' (or, for a token in base64, "
     """--conn-extra '{"bearer_token_base64": "<token>"}' instead of --conn-password)"""
 )

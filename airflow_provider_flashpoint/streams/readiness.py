@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _USER_IN_URI = re.compile(r"//[^/\s]*@")
 _MAX_REASON_CHARACTERS = 500
 _EXAMPLES = {
-    "flashpoint": "--conn-type flashpoint --conn-host https://fp.tools --conn-password '<API token>'",
+    "flashpoint": "--conn-type flashpoint --conn-host https://api.flashpoint.io --conn-password '<API token>'",
     "devo": "--conn-type devo --conn-host collector-us.devo.io --conn-port 443 --conn-password '<API token>' "
     """--conn-extra '{"cert": "...", "private_key": "...", "chain": "...", "domain": "..."}'""",
 }

@@ -26,6 +26,7 @@ from airflow_provider_flashpoint.config import (
     parse_collector_config,
 )
 from airflow_provider_flashpoint.config.model import AlertInput, IndicatorInput, LookupConfig, LookupPullSettings
+from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "dags" / "flashpoint_collector.yaml"
@@ -55,7 +56,7 @@ def test_the_example_in_the_dags_folder_is_a_configuration() -> None:
     config = load_collector_config(EXAMPLE)
     assert config.indicators is not None
     assert config.alerts is not None
-    assert "ip-dst|port" in {lookup.indicator_type for lookup in config.indicators.lookups}
+    assert {lookup.indicator_type for lookup in config.indicators.lookups} == {*IGNITE_TYPES} - {"extracted_config"}
 
 
 def test_every_setting_that_the_example_keeps_in_a_comment_can_be_uncommented(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_secret_is_refused_and_not_shown(entry: dict[str, Any], path: str) -> 
     text = refusal({"inputs": {"flashpoint_indicator": {"lookups": [DOMAIN], **entry}}})
     line = next(line for line in text.splitlines() if f"  inputs.flashpoint_indicator.{path}: " in line)
     assert (
-        "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://fp.tools "
+        "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://api.flashpoint.io "
         "--conn-password '<token>'"
     ) in line
     assert SECRET not in text

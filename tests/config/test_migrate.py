@@ -193,6 +193,15 @@ def test_the_documents_name_the_same_counterparts(row: tuple[str, str]) -> None:
     assert any(old in line.split("|")[1] and new in line.split("|")[2] for line in lines if line.count("|") == 3)
 
 
+@pytest.mark.parametrize("row", INDICATORS_OF_ATTRIBUTES.types.items())
+def test_the_documents_name_the_same_types(row: tuple[str, tuple[str, ...]]) -> None:
+    """docs/migration.md has the types that a migration writes."""
+    text = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8").replace("\\|", "/")
+    old, new = row[0].replace("|", "/"), [f"`{name}`" for name in row[1]]
+    lines = [line.split("|") for line in text.splitlines() if line.count("|") == 3]
+    assert any(f"`{old}`" in line[1] and all(name in line[2] for name in new) for line in lines)
+
+
 def test_an_obfuscation_is_to_be_checked() -> None:
     """The keys of records differ, and a rule without its key would hide nothing: that is noted."""
     rules = [{"path": "Event.event_creator_email", "action": "hash"}]

@@ -13,5 +13,6 @@ FIELDS = {conn_type: model.extra_schemas() for conn_type, model in MODELS.items(
 
 
 def read(conn_type: str, extra: dict[str, Any], *, conn_id: str = "test") -> Any:
-    """Return the settings of a connection with a token and this extra."""
-    return read_settings(MODELS[conn_type], extra, conn_id=conn_id, password="a-token")
+    """Return the settings of a connection with a host, a token and this extra."""
+    host = {"flashpoint": "https://api.flashpoint.io"}.get(conn_type)
+    return read_settings(MODELS[conn_type], extra, conn_id=conn_id, host=host, password="a-token")

@@ -86,7 +86,8 @@ def hook_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that makes the hook of a connection."""
 
     def make(connection: dict[str, Any]) -> FlashpointHook:
-        monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_TEST", json.dumps({"conn_type": "flashpoint"} | connection))
+        standard = {"conn_type": "flashpoint", "host": "https://api.flashpoint.io"}
+        monkeypatch.setenv("AIRFLOW_CONN_FLASHPOINT_TEST", json.dumps(standard | connection))
         return FlashpointHook("flashpoint_test")
 
     return make
@@ -250,7 +251,7 @@ BAD = {
     "token without rights": ({"password": "forbidden"}, "status 403"),
     "refused": ({"host": "refused"}, "refused"),
     "no such host": ({"host": "http://nobody.invalid"}, "cannot be resolved"),
-    "no URL": ({"host": "ftp://fp.tools"}, "must be like https://fp.tools"),
+    "no URL": ({"host": "ftp://fp.tools"}, "must be like https://api.flashpoint.io"),
     "wrong host": ({"host": "elsewhere"}, "status 404"),
     "no token": ({"password": None}, "SetupError 1"),
     "unknown key": ({"extra": {"tiemout_s": 3}}, "extra.tiemout_s"),

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host, host_of
 from airflow_provider_flashpoint.core.http.proxies import proxy_address, proxy_secrets
 from airflow_provider_flashpoint.core.pasted.base64_text import decodings
 from airflow_provider_flashpoint.core.settings import ConnectionSettings, SecretText, check_no_placeholder
 from airflow_provider_flashpoint.errors import ConfigurationError, InvalidTokenError, MissingTokenError
 
-_DEFAULT_HOST = "https://fp.tools"
+_IGNITE, _LEGACY = host_of(Api.IGNITE_V2), host_of(Api.LEGACY)
 _BASE_PATHS = ("/api/v4", "/api/alerting/v1")  # the collector's own base addresses, which users bring along
 _Path = Annotated[str, Field(pattern=r"^/([^\s?#/][^\s?#]*)?$")]
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -31,7 +31,7 @@ class FlashpointSettings(ConnectionSettings):
 
     conn_type = "flashpoint"
 
-    host: str = Field(_DEFAULT_HOST, title="Base URL", examples=[f"{_DEFAULT_HOST} or https://api.flashpoint.io"])
+    host: str = Field("", title="Base URL", examples=[f"{_IGNITE} (Ignite), or {_LEGACY} (legacy)"])
     password: SecretText = Field("", title="API token", examples=["with or without Bearer in front"])
     bearer_token_base64: SecretText = Field("", title="API token, base64")
     """The token in the collector's base64 form. Used if the API token is empty."""
@@ -71,7 +71,7 @@ class FlashpointSettings(ConnectionSettings):
     def _address(cls, host: str) -> str:
         if "@" in host:
             raise ConfigurationError("it contains a user or a password; leave them out")
-        wrong = ConfigurationError(f"{host!r} is not allowed; it must be like {_DEFAULT_HOST}")
+        wrong = ConfigurationError(f"{host!r} is not allowed; it must be like {_IGNITE}")
         try:
             parts = urlsplit(host if "://" in host else f"https://{host}")
             _ = parts.port
@@ -97,6 +97,15 @@ class FlashpointSettings(ConnectionSettings):
         if not _TOKEN.fullmatch(token):
             raise InvalidTokenError(
                 hint=f"The token of the connection {self.conn_id} is empty or contains spaces or line breaks."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_host(self) -> Self:
+        if not self.host:
+            raise ConfigurationError(
+                f"The connection {self.conn_id} has no host. Set it to {_IGNITE} (Ignite, for the tokens of today), or to "
+                f"{_LEGACY} (legacy, which earlier versions read where there was no host)."
             )
         return self
 

@@ -18,7 +18,7 @@ ENCODED = base64.b64encode(TOKEN.encode()).decode()
 
 
 def settings_of(
-    *, host: str | None = None, port: int | None = None, password: str | None = TOKEN, **extra: Any
+    *, host: str | None = "https://api.flashpoint.io", port: int | None = None, password: str | None = TOKEN, **extra: Any
 ) -> FlashpointSettings:
     return read_settings(FlashpointSettings, extra, conn_id="fp", host=host, port=port, password=password)
 
@@ -104,7 +104,6 @@ def test_repr() -> None:
 @pytest.mark.parametrize(
     ("host", "port", "base_url"),
     [
-        (None, None, "https://fp.tools"),
         ("fp.tools", None, "https://fp.tools"),
         (" fp.tools\n", None, "https://fp.tools"),
         ("https://fp.tools/api/v4", None, "https://fp.tools"),
@@ -127,9 +126,20 @@ def test_wrong_host(host: str) -> None:
     """A host that is no address is told as an error of the connection."""
     with pytest.raises(
         ConfigurationError,
-        match=r"connection fp: .*\n  host: .* must be like https://fp\.tools",
+        match=r"connection fp: .*\n  host: .* must be like https://api\.flashpoint\.io",
     ):
         settings_of(host=host)
+
+
+@pytest.mark.parametrize("api", [None, "legacy", "ignite_v2"])
+def test_no_host(api: str | None) -> None:
+    """A connection without a host names both hosts: the token must not go to one that it is not for."""
+    with pytest.raises(ConfigurationError) as raised:
+        settings_of(host=None, api=api)
+    assert str(raised.value) == (
+        "The connection fp has no host. Set it to https://api.flashpoint.io (Ignite, for the tokens of today), or to "
+        "https://fp.tools (legacy, which earlier versions read where there was no host)."
+    )
 
 
 @pytest.mark.parametrize("host", ["https://user:host-secret@fp.tools", "user:host-secret@fp.tools:port"])
