@@ -106,9 +106,13 @@ class _Sync:
         if self._progress.renews:
             _log.warning("Nothing changed in %s, so lookup %s keeps its rows.", run_window.window, name)
             state = self._state.after_sync(self._delivered(stage, run_window), rebuilt=False)
-            self._ports.save_state(state)
         else:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
+            if not run_window.explicit:  # the next run that finds something rebuilds
+                state = replace(state, status=LookupStatus.NEW)
+        if state not in (self._progress.state, LookupState()):
+            self._ports.attempt_lock.check()
+            self._ports.save_state(state)
         return SyncResult(run_window=run_window, status=self._progress.status, state=state)
 
     def _window(self, notes: Sequence[OpenDeployment]) -> RunWindow:

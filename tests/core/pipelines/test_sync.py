@@ -194,6 +194,18 @@ def test_nothing_found_builds_nothing(bench: Bench) -> None:
     assert (bench.lookups.deployed, bench.saved) == ([], [])
 
 
+def test_a_rebuild_that_finds_nothing_is_left_to_the_next_run(bench: Bench) -> None:
+    """The rows stay in Devo, and the status New in the state, so that no later run has to be told again."""
+    bench.run()
+    records, bench.source.records = bench.source.records, []
+    filters = {"origin": Origin(api="legacy", filters={"query": "x"})}
+    bench.run(LookupStatus.NEW, **filters)
+    assert bench.saved[-1].status is LookupStatus.NEW
+    bench.source.records, bench.lookups.is_there = records, True
+    bench.run(bench.saved[-1].status, **filters)
+    assert [operation for operation, _ in bench.lookups.deployed] == [Operation.CREATE, Operation.REPLACE]
+
+
 def test_a_lookup_that_is_gone_is_rebuilt(bench: Bench) -> None:
     """A lookup that Devo no longer has is created, whatever its status is."""
     bench.run()
