@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _ONE_SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _EARLIEST_EPOCH_S = -62_135_596_800  # 0001-01-01T00:00:00Z, the first second that datetime can hold
@@ -106,16 +108,24 @@ def epoch_us(value: object) -> int | None:
     """
     number = value
     if isinstance(value, str):
+        if value[4:5] == "-" and (moment_us := _iso_us(value)) is not None:  # the usual case, and the fastest
+            return moment_us
         try:
             number = float(value) if "." in value else int(value)
         except ValueError:
-            try:
-                return round(as_utc(datetime.fromisoformat(value)).timestamp() * 1_000_000)
-            except (ValueError, OverflowError):
-                return None
+            return _iso_us(value)
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         return None
     if not abs(number) <= _LATEST_EPOCH_S * 1000:  # true for NaN too
         return None
     seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
     return round(seconds * 1_000_000) if seconds >= _EARLIEST_EPOCH_S else None
+
+
+def _iso_us(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    moment_us = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    return moment_us if _EARLIEST_EPOCH_S <= moment_us // 1_000_000 <= _LATEST_EPOCH_S else None

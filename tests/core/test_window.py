@@ -144,7 +144,10 @@ def test_request_bounds_at_the_ends_of_time(window: Window, bounds: tuple[str, s
 NO_TIMES = [None, True, "", "soon", [], {}, float("nan"), float("inf"), 10**400, "9" * 400, 10**15, -(7 * 10**10)]
 
 
-@pytest.mark.parametrize("value", [*NO_TIMES, "0001-01-01T00:00:00+14:00"], ids=lambda value: repr(value)[:20])
+BEYOND = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("value", [*NO_TIMES, *BEYOND], ids=lambda value: repr(value)[:20])
 def test_no_time(value: object) -> None:
     """A value that is not a time of datetime is None, and never an error."""
     assert epoch_us(value) is None
