@@ -20,8 +20,10 @@ from airflow_provider_flashpoint.core.flashpoint.event_rows import EVENT_ROWS
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue
 from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
 from airflow_provider_flashpoint.core.flashpoint.paging.keyset import Keyset
+from airflow_provider_flashpoint.core.flashpoint.paging.links import Links
 from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
-from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Scroll
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Scroll
+from airflow_provider_flashpoint.core.flashpoint.paging.parts import Parts
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 
@@ -59,7 +61,7 @@ def _attributes(base: str) -> Endpoint:
 _LIST_FILTERS_V2 = ("tags", "sources", "actors", "malware", "mitre_attack_ids")
 _NOTIFICATIONS = Endpoint(
     path="/alert-management/v1/notifications",
-    paginator=Cursor(parameter="cursor", time_field="created_at"),
+    paginator=Parts(Cursor(parameter="cursor", time_field="created_at")),
     records_key="items",
     window_parameters=("created_after", "created_before"),
     size_parameter="size",
@@ -81,10 +83,12 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     (Api.IGNITE_V1, DataSet.INDICATORS): _attributes("/technical-intelligence/v1"),
     (Api.IGNITE_V2, DataSet.INDICATORS): Endpoint(
         path="/technical-intelligence/v2/indicators",
-        paginator=Keyset(
-            time_field="modified_at",
-            offset="from",
-            from_the_end={"sort": "modified_at:desc", "include_total_count": "true"},
+        paginator=Parts(
+            Keyset(
+                time_field="modified_at",
+                offset="from",
+                from_the_end={"sort": "modified_at:desc", "include_total_count": "true"},
+            )
         ),
         records_key="items",
         window_parameters=("modified_after", "modified_before"),
@@ -110,7 +114,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
         path="/api/alerting/v1/alerts",
-        paginator=Links(parameter="scroll_id"),
+        paginator=Parts(Links(parameter="scroll_id", time_field="ts")),
         records_key="data",
         window_parameters=("since", "until"),
         size_parameter="size",
@@ -125,7 +129,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
 
 _LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]
 # The collector names these data sets, but no public client shows them: the path is a setting, and records have no id.
-_UNKNOWN = replace(_LEGACY_ALERTS, path="", id_field="", time_field=None)
+_UNKNOWN = replace(_LEGACY_ALERTS, path="", paginator=Links(parameter="scroll_id"), id_field="", time_field=None)
 _TABLE[Api.LEGACY, DataSet.KEYWORDS] = _TABLE[Api.LEGACY, DataSet.KEYWORD_CLASSES] = _UNKNOWN
 
 

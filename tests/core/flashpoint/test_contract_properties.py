@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import Endpoint, endpoint_of
 from airflow_provider_flashpoint.core.window import Window
 from sandbox.dataset.indicators_v2 import instant
 from sandbox.flashpoint.store import Bounds
@@ -44,6 +45,10 @@ class Row:
     @property
     def name(self) -> str:
         return f"{self.api}-{self.data_set}"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return endpoint_of(self.api, self.data_set)
 
     def publish_to(self, sandbox: InProcess, moments: list[int]) -> list[str]:
         documents = [self.document(number, _START_US + moment) for number, moment in enumerate(moments)]
@@ -121,21 +126,23 @@ of_each_habit = pytest.mark.parametrize(
 _FRACTIONS = st.sampled_from([0, 0, 1, 2, 999, 1_000, 500_000, 999_999])
 MOMENT = st.builds(lambda second, fraction: second * 1_000_000 + fraction, st.integers(0, SPAN_S - 1), _FRACTIONS)
 MOMENTS = st.lists(MOMENT, max_size=30)
+MANY_MOMENTS = st.lists(MOMENT, min_size=60, max_size=120)
 TIES = st.builds(lambda moment, count: [moment] * count, MOMENT, st.integers(0, 30))
-PAGE_SIZES = st.integers(2, 9)
+PAGE_SIZES = st.one_of(st.integers(2, 9), st.integers(21, 40))
+IN_FLIGHT = st.sampled_from([1, 4])
 BOUNDS = st.sampled_from(get_args(Bounds))
 
 
 @of_each_habit
-@given(MOMENTS, TIES, PAGE_SIZES, BOUNDS)
-@settings(max_examples=25, deadline=None)
+@given(st.one_of(MOMENTS, MANY_MOMENTS), TIES, PAGE_SIZES, BOUNDS, IN_FLIGHT)
+@settings(max_examples=30, deadline=None)
 def test_every_record(
-    row: Row, habit: dict[str, Any], moments: list[int], ties: list[int], page_size: int, bounds: Bounds
+    row: Row, habit: dict[str, Any], moments: list[int], ties: list[int], page_size: int, bounds: Bounds, in_flight: int
 ) -> None:
     """Every record comes, and once, for any times and page size, with more equal ones than a page holds."""
     sandbox = InProcess(bounds=bounds, **habit)
     published = row.publish_to(sandbox, moments + ties)
-    found = row.ids(sandbox, page_size=page_size)
+    found = row.ids(sandbox, page_size=page_size, requests_in_flight=in_flight)
     assert sorted(found if row.is_exact else set(found)) == sorted(published)
 
 

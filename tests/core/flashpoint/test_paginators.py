@@ -19,9 +19,10 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items_of
+from airflow_provider_flashpoint.core.flashpoint.paging.links import Links
 from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
-from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Links, Scroll
-from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import MAX_BYTES_AHEAD
+from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Scroll
+from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import BYTES_AHEAD_PER_REQUEST
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
@@ -221,7 +222,7 @@ def test_read_ahead_keeps_order() -> None:
 def test_read_ahead_stays_within_its_number() -> None:
     """As many requests as allowed are under way at once, and never one more."""
     allowed = 4
-    shelf = Shelf([0] * 34, page_size=3, ceiling=100, with_total=True)  # a first page, then sixteen that are read ahead
+    shelf = Shelf([0] * 18, page_size=3, ceiling=100, with_total=True)  # a first page, then eight that are read ahead
     plain = shelf.by_offset
     together = threading.Barrier(allowed)
     lock = threading.Lock()
@@ -241,7 +242,7 @@ def test_read_ahead_stays_within_its_number() -> None:
         return plain(window, skip)
 
     shelf.by_offset = read  # type: ignore[method-assign]
-    assert shelf.walk(ahead=allowed) == list(range(34))
+    assert shelf.walk(ahead=allowed) == list(range(18))
     assert most == allowed
 
 
@@ -268,7 +269,7 @@ def test_the_parts_of_a_window_are_begun_together() -> None:
 def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
     """The number of pages that wait for the consumer is bounded."""
     allowed = 4
-    shelf = Shelf([0] * 60, page_size=3, ceiling=100, with_total=True)
+    shelf = Shelf([0] * 20, page_size=3, ceiling=100, with_total=True)
     plain = shelf.by_offset
     asked = 0
 
@@ -284,9 +285,10 @@ def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
 
 
 def test_large_pages_are_read_less_far_ahead() -> None:
-    """The bytes of pages that are kept or under way are bounded, whatever the number of requests."""
-    shelf = Shelf([0] * 60, page_size=3, ceiling=100, with_total=True)
-    shelf.answer_bytes = MAX_BYTES_AHEAD // 4
+    """The bytes of pages that are kept or under way are bounded by the number of requests."""
+    shelf = Shelf([0] * 20, page_size=3, ceiling=100, with_total=True)
+    max_bytes = 8 * BYTES_AHEAD_PER_REQUEST
+    shelf.answer_bytes = max_bytes // 4
     plain = shelf.by_offset
     requested = 0
 
@@ -297,7 +299,7 @@ def test_large_pages_are_read_less_far_ahead() -> None:
 
     shelf.by_offset = read  # type: ignore[method-assign]
     for taken, _ in enumerate(shelf.pages(ahead=8), start=1):
-        assert (requested - taken + 1) * shelf.answer_bytes <= MAX_BYTES_AHEAD
+        assert (requested - taken + 1) * shelf.answer_bytes <= max_bytes
 
 
 def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same() -> None:

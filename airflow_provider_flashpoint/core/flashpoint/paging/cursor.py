@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
-from airflow_provider_flashpoint.core.flashpoint.paging.keyset import SKEW_US
+from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US, Order, StillToRead, ignore
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
@@ -46,7 +45,7 @@ class Cursor:
     parameter: str
     time_field: str
 
-    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+    def pages(self, window: Window, reader: PageReader, *, still_to_read: StillToRead = ignore) -> Iterator[Page]:
         """Yield pages with each record once, until one has no next page.
 
         :raises PagingLoopError: next pages are named without end.
@@ -54,6 +53,8 @@ class Cursor:
         """
         walk = _Walk(self, window, reader)
         while not walk.is_end:
+            if rest := walk.order.still_to_read(window):
+                still_to_read(rest)
             fresh = walk.take(reader.read(walk.request(), records_key=reader.endpoint.records_key))
             if fresh:
                 yield fresh
@@ -64,9 +65,8 @@ class _Walk:
     """One reading of a window.
 
     ``token`` is the cursor of the request, ``issued`` the server's own one that it stands for. ``known`` holds the
-    records that may come again, with their times. ``order`` is 1 where times ascend, -1 where they descend, 0 where
-    neither, None while all are equal. ``is_full`` says that the last page before one behind it named a next page and
-    was as large as the server's ``largest``.
+    records that may come again, with their times. ``is_full`` says that the last page before one behind it named a next
+    page and was as large as the server's ``largest``.
     """
 
     cursor: Cursor
@@ -75,7 +75,7 @@ class _Walk:
     token: str | None = field(default=None, init=False)
     issued: str | None = field(default=None, init=False)
     kind: _Request = field(default=_Request.FROM_BEFORE, init=False)
-    order: int | None = field(default=None, init=False)
+    order: Order = field(default_factory=Order, init=False)
     known: dict[str | bytes, int | None] = field(default_factory=dict, init=False)
     tokens: set[str] = field(default_factory=set, init=False)
     idle: int = field(default=0, init=False)
@@ -113,18 +113,18 @@ class _Walk:
             self._check_behind(answer, moments, is_fresh)
         elif token is None:
             self.is_end = True
-        elif self.idle >= MAX_IDLE_PAGES or (self.order == 0 and moments and token in self.tokens):
+        elif self.idle >= MAX_IDLE_PAGES or (self.order.direction == 0 and moments and token in self.tokens):
             raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new.")
-        elif not moments or self.order == 0:
+        elif not moments or self.order.direction == 0:
             self.is_end = not moments and token == self.token
             self.tokens.add(token)
             self._ask(token, _Request.FROM_BEFORE)
-        elif self.kind is _Request.FROM_BEFORE and (not is_fresh or self.order is None):
+        elif self.kind is _Request.FROM_BEFORE and (not is_fresh or self.order.direction is None):
             self.kind = _Request.LARGE
         elif is_fresh:
             moment = epoch_us(token)
             self._ask(token, _Request.FROM_BEFORE)
-            self.token = token if moment is None else _text(moment - (self.order or 1) * SKEW_US)
+            self.token = token if moment is None else _text(moment - (self.order.direction or 1) * SKEW_US)
         else:
             self.is_full = bool(answer.field("pagination")) and 1 < len(moments) == self.largest
             self._ask(token, _Request.BEHIND)
@@ -151,7 +151,7 @@ class _Walk:
             raise MalformedPageError(f"{answer.path} sent a pagination in an unknown shape; expected an object.")
         if not pagination:
             last = moments[-1] if moments else None
-            if moments and (last is None or self.order == 0):
+            if moments and (last is None or self.order.direction == 0):
                 raise MalformedPageError(f"{answer.path} sent a page that is neither sorted nor names a next one.")
             return None if last is None else _text(last)
         link = pagination.get("next")
@@ -160,28 +160,23 @@ class _Walk:
         return token_in(link, self.cursor.parameter, answer.path)
 
     def _observe_order(self, moments: list[int | None]) -> None:
-        times = [moment // SKEW_US for moment in moments if moment is not None]
-        order = self.order
-        if len(times) < len(moments):
-            order = 0
-        for one, other in itertools.pairwise(times):
-            if one != other and order is None:
-                order = 1 if one < other else -1
-            elif one != other and (other - one) * (order or 0) <= 0:
-                order = 0
-        if order == 0:
-            self._follow_the_server()
-        self.order = order
+        was_sorted = self.order.direction != 0
+        self.order.observe(moments)
+        if was_sorted and self.order.direction == 0:
+            self._warn()
 
     def _follow_the_server(self) -> None:
-        if self.order != 0:
-            _log.warning(
-                "Pages of %s are not sorted by %s, although requested; the order of the server is followed. Records of "
-                "one time at the border of two pages may be missing.",
-                self.window,
-                self.cursor.time_field,
-            )
-        self.order = 0
+        if self.order.direction != 0:
+            self._warn()
+        self.order.direction = 0
+
+    def _warn(self) -> None:
+        _log.warning(
+            "Pages of %s are not sorted by %s, although requested; the order of the server is followed. Records of "
+            "one time at the border of two pages may be missing.",
+            self.window,
+            self.cursor.time_field,
+        )
 
 
 def _text(moment: int) -> str:

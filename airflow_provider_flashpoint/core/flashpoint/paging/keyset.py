@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
+from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US, StillToRead, ignore, second_before
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, check_count
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, RejectedError, ServerError
-
-SKEW_US = 1000
-"""How far the time that a server sorts by may be from the time in the record: many indexes keep milliseconds."""
 
 _MAX_PASSES = 20  # through the pages of one second that changes meanwhile
 _US_PER_S = 1_000_000
@@ -52,7 +50,7 @@ class Keyset:
     offset: str
     from_the_end: Mapping[str, str] | None
 
-    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
+    def pages(self, window: Window, reader: PageReader, *, still_to_read: StillToRead = ignore) -> Iterator[Page]:
         """Yield pages with each version of a record once, in ascending order.
 
         Fewer records than the server counts, where it does, are an error.
@@ -61,7 +59,7 @@ class Keyset:
         :raises ServerError: the records of a second did not come to rest.
         :raises DataError: one second holds more records than the server gives from its start and from its end.
         """
-        walk = _Walk(self, window, reader)
+        walk = _Walk(self, window, reader, still_to_read)
         yield from walk.pages()
         check_count(window, reader, walk.read, walk.counted or 0)
 
@@ -88,6 +86,7 @@ class _Walk:
     keyset: Keyset
     window: Window
     reader: PageReader
+    still_to_read: StillToRead
     position: datetime = field(init=False)
     latest: int = field(default=0, init=False)
     known: set[_Key] = field(default_factory=set, init=False)
@@ -97,8 +96,11 @@ class _Walk:
     counted: int | None = field(default=None, init=False)
 
     def pages(self) -> Iterator[Page]:
-        self.position, end = self.window.request_bounds()
+        start, end = self.window.request_bounds()
+        self.position = start
         while not self.is_end and self.position < end:
+            if start < self.position < self.window.end:
+                self.still_to_read(Window(self.position, self.window.end))
             try:
                 yield from self._pages_from_position()
                 self._move(self._next_position())
@@ -230,7 +232,7 @@ class _Walk:
 
     def _next_position(self) -> datetime:
         """Return the last whole second before all records that are still to come, whether or not it is inclusive."""
-        return datetime.fromtimestamp((self.latest - SKEW_US) // _US_PER_S, UTC)
+        return second_before(self.latest)
 
     def _move(self, position: datetime) -> None:
         self.position = max(self.position, position)

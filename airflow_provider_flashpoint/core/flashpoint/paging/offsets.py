@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, Scroll, check_count
-from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import Place, ReadAhead
+from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import ReadAhead
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ServerError
@@ -19,6 +19,9 @@ _MAX_PARTS = 1000  # of one split; the parts are split again
 _MOST_PAGES = 10  # of a window; a longer one is read in parts, so that a pull can keep what is complete
 _PAGES_OF_PART = 5
 _MAX_READS = 5  # of a second that cannot be read by a fallback
+
+_Place = tuple[Window, int]
+"""A page: its window, and how many records of it are skipped."""
 
 _log = logger(__name__)
 
@@ -56,7 +59,8 @@ class Offsets:
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each record of ``window`` at least once, in the server's order."""
 
-        def read(part: Window, skip: int) -> Answer:
+        def read(place: _Place) -> Answer:
+            part, skip = place
             request = reader.request(part, {self.parameter: skip})
             return reader.read(request, records_key=reader.endpoint.records_key)
 
@@ -74,7 +78,7 @@ class _Walk:
 
     offsets: Offsets
     reader: PageReader
-    ahead: ReadAhead
+    ahead: ReadAhead[_Place]
     later: deque[Window] = field(default_factory=deque)
     counted: int | None = None
     records: int = 0
@@ -152,7 +156,7 @@ class _Walk:
         if skip > max(0, last_skip):
             raise _Incomplete("holds more records than can be paged through")
         skips = range(skip + step, min(last_skip + 1, self.counted or 0), step) if step > 0 else ()
-        answer = self.ahead.read(window, skip, self._following(window, skips))
+        answer = self.ahead.read((window, skip), self._following(window, skips))
         if answer.total is not None:
             self.counted = max(self.counted or 0, answer.total)
         return answer
@@ -170,12 +174,12 @@ class _Walk:
             seen.update(map(self.reader.endpoint.identity, page))
             yield page
 
-    def _following(self, window: Window, skips: Iterable[int]) -> Iterator[Place]:
+    def _following(self, window: Window, skips: Iterable[int]) -> Iterator[_Place]:
         """Yield the pages that are likely to be read next: those at ``skips``, then those of later windows."""
         yield from ((window, skip) for skip in skips)
         for later in self.later:
             yield later, 0
-            first = self.ahead.known(later, 0)
+            first = self.ahead.known((later, 0))
             if first is not None and first.total is not None:
                 with contextlib.suppress(_Incomplete):
                     yield from ((later, skip) for skip in self._skips(later, first))

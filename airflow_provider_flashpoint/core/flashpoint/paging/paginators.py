@@ -1,6 +1,6 @@
 """Paginators: each reads all pages of one window in one way of paging, and can serve several endpoints.
 
-`Links` and `Scroll` are here; `offsets.Offsets`, which reads ahead and splits windows, is a separate module.
+`Scroll` is here; the others have modules of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.flashpoint.paging.order import StillToRead, ignore
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of
@@ -62,6 +63,23 @@ class Paginator(Protocol):
         """Yield pages with each record of ``window`` at least once, in the server's order."""
 
 
+class Walk(Protocol):
+    """A way of paging in which each page follows from the one before.
+
+    Its first request is that of the window, without parameters of its own.
+    """
+
+    @property
+    def time_field(self) -> str:
+        """The time of a record by which the server selects and sorts."""
+
+    def pages(self, window: Window, reader: PageReader, *, still_to_read: StillToRead = ignore) -> Iterator[Page]:
+        """Yield pages as a `Paginator`.
+
+        :param still_to_read: called before each further request, where the order of the records shows what is left.
+        """
+
+
 def check_count(window: Window, reader: PageReader, read: int, counted: int) -> None:
     """Return if as many records were read as the server counts; where fewer were, it is asked for its count again.
 
@@ -90,67 +108,6 @@ def token_in(link: object, parameter: str, path: str) -> str | None:
     if not tokens:
         raise MalformedPageError(f"{path} names a next page without a {parameter} in its link.")
     return None if id_of(tokens[0]) is None else tokens[0]
-
-
-def _count_in(answer: Answer) -> int:
-    count = answer.field("count")
-    return count if isinstance(count, int) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
-
-    :param parameter: the token, in the link and in the next request.
-    """
-
-    parameter: str
-
-    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
-        """Yield pages until one has no next page. An empty page is the end only where its next page is itself.
-
-        :raises PagingLoopError: a next page was read before, or `MAX_IDLE_PAGES` pages in a row brought nothing new.
-        """
-        seen: set[str] = set()
-        contents = {hash(frozenset[Any]())}  # of pages, whatever the order of their records
-        idle = read = counted = 0
-        parameters: dict[str, Any] = {}
-        while True:
-            answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
-            token = self._next(answer)
-            read += len(answer.items)
-            counted = max(counted, _count_in(answer))
-            identities: set[Any] = set()
-            for page in answer.pages():
-                identities.update(map(reader.endpoint.identity, page))
-                yield page
-            content = hash(frozenset(identities))
-            idle = idle + 1 if content in contents else 0
-            contents.add(content)
-            if idle >= MAX_IDLE_PAGES:
-                raise PagingLoopError(
-                    f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one."
-                )
-            if token is None or (not answer.items and token == parameters.get(self.parameter)):
-                if read < counted:  # no error, since the meaning of the count is not documented
-                    _log.warning("%s sent %d records of %s, and counts %d.", answer.path, read, window, counted)
-                return
-            if token in seen:
-                raise PagingLoopError(
-                    f"{answer.path} sent the same next page of {window} twice, after {len(seen)} pages."
-                )
-            seen.add(token)
-            parameters = {self.parameter: token}
-
-    def _next(self, answer: Answer) -> str | None:
-        links = answer.field("links")
-        if links and not isinstance(links, Mapping):
-            raise MalformedPageError(f"{answer.path} sent links in an unknown shape; expected an object with `next`.")
-        following = links.get("next") if links else None
-        link = following.get("href", following) if isinstance(following, Mapping) else following
-        if not link:
-            return None
-        return token_in(link, self.parameter, answer.path)
 
 
 @dataclass(frozen=True, slots=True)

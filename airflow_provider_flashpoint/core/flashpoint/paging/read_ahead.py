@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer
-from airflow_provider_flashpoint.core.window import Window
 
-MAX_BYTES_AHEAD = 32 << 20
+BYTES_AHEAD_PER_REQUEST = 8 << 20  # pages of legacy indicators have 6 MB
 
-Place = tuple[Window, int]
-"""A page: its window, and how many records of it are skipped."""
+Place = TypeVar("Place", bound=Hashable)
 
 
-class ReadAhead:
+class ReadAhead(Generic[Place]):
     """Reads pages, and in parallel the pages that are likely to follow. Use as a context manager.
 
     At most ``requests_in_flight`` requests are under way at once, and at most twice as many pages are kept: a page that
     waits long for its turn, such as the first one of a later window, does not keep others from being requested. Pages
-    that wait or are under way have at most `MAX_BYTES_AHEAD` together, if none is larger than the largest page so far.
+    that wait or are under way have at most `BYTES_AHEAD_PER_REQUEST` for each request together, if none is larger than
+    the largest page so far.
 
-    :param read: returns a page; called from several threads.
+    :param read: returns the page at a place; called from several threads.
     """
 
-    def __init__(self, read: Callable[[Window, int], Answer], requests_in_flight: int) -> None:
+    def __init__(self, read: Callable[[Place], Answer], requests_in_flight: int) -> None:
         self._read = read
         self._requests_in_flight = requests_in_flight
+        self._max_bytes = BYTES_AHEAD_PER_REQUEST * max(4, requests_in_flight)
         self._largest = 0
         self._pool = ThreadPoolExecutor(max_workers=requests_in_flight, thread_name_prefix="flashpoint-page")
         self._begun: dict[Place, Future[Answer]] = {}
@@ -38,24 +38,24 @@ class ReadAhead:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, window: Window, skip: int, following: Iterable[Place]) -> Answer:
+    def read(self, place: Place, following: Iterable[Place]) -> Answer:
         """Return a page, and start reading those of ``following``, in their order, as far as the limits allow.
 
         :raises: the error of reading this page.
         """
-        wanted = self._begun.pop((window, skip), None) or self._pool.submit(self._read, window, skip)
-        for place in following:
+        wanted = self._begun.pop(place, None) or self._pool.submit(self._read, place)
+        for later in following:
             if not self._has_room(wanted):
                 break
-            if place not in self._begun:
-                self._begun[place] = self._pool.submit(self._read, *place)
+            if later not in self._begun:
+                self._begun[later] = self._pool.submit(self._read, later)
         answer = wanted.result()
         self._largest = max(self._largest, answer.size)
         return answer
 
-    def known(self, window: Window, skip: int) -> Answer | None:
+    def known(self, place: Place) -> Answer | None:
         """Return a page that was read ahead, or None if it has not arrived."""
-        begun = self._begun.get((window, skip))
+        begun = self._begun.get(place)
         return begun.result() if begun and begun.done() and not begun.exception() else None
 
     def forget(self) -> None:
@@ -69,5 +69,5 @@ class ReadAhead:
         return (
             under_way < self._requests_in_flight
             and len(self._begun) < 2 * self._requests_in_flight
-            and (len(self._begun) + 2) * self._largest <= MAX_BYTES_AHEAD
+            and (len(self._begun) + 2) * self._largest <= self._max_bytes
         )
