@@ -117,7 +117,11 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
     params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
     types = [lookup.indicator_type for lookup in config.lookups]
-    checked = {"indicator_types": types, "filters": _filters(*config.lookups)}
+    checked = {
+        "indicator_types": types,
+        "filters": _filters(*config.lookups),
+        "lookups": [lookup.options() for lookup in config.lookups],
+    }
     with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params, **checked) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(types)

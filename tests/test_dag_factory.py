@@ -40,6 +40,20 @@ def test_each_lookup_is_set_up_pulled_and_synced_in_this_order() -> None:
         assert dag.get_task(f"sync_{kind}").upstream_task_ids == {f"pull_{kind}"}
 
 
+def test_pull_and_sync_of_a_lookup_make_the_same_rows() -> None:
+    """Both get the columns, the embedded parts and one row per hash; the setup checks these against the API."""
+    own = {"columns": "all", "embed": ["all"], "row_per_hash": True, "other_columns": "leave_out"}
+    dag = indicator_dag(lookups=[{"file": own}, {"url": {}}])
+    for name in ("pull_file", "sync_file"):
+        task = dag.get_task(name)
+        assert (task.columns, task.embed, task.row_per_hash) == ("all", ["all"], True)
+    assert dag.get_task("sync_file").other_columns == "leave_out"
+    assert dag.get_task("setup").lookups == [
+        {"lookup_key": None, "embed": ["all"], "row_per_hash": True},
+        {"lookup_key": None, "embed": None, "row_per_hash": False},
+    ]
+
+
 def test_only_alerts_are_verified_by_a_query() -> None:
     """Keywords share all settings of the alerts except `verify`, because the id field of a keyword is not known."""
     dag = alert_dag(alerts={"verify": "query"}, keywords={"path": "/keywords"})

@@ -142,6 +142,10 @@ def _distinct_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     return columns
 
 
+def _parts(value: object) -> object:
+    return () if value == "none" else (value,) if isinstance(value, str) else value
+
+
 def _storage_address(value: str) -> str:
     local_path(value)
     return value
@@ -179,6 +183,11 @@ Filters = Annotated[
     dict[str, _FilterValue | tuple[_FilterValue, ...]],
     Field(min_length=1),
     Allowed("filters and their texts, such as {score: malicious, tags: [apt, ransomware]}, without {{"),
+]
+Embedded = Annotated[
+    tuple[_FilterValue, ...],
+    BeforeValidator(_parts),
+    Allowed("all, none, or a list such as [external_references, mitre_attack_ids]"),
 ]
 # A configuration's name ends the ids of its DAGs and is a tag of them.
 ConfigName = Annotated[

@@ -112,16 +112,18 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         *,
         types: Iterable[str] = (),
         filters: Iterable[Mapping[str, FilterValue]] = (),
+        lookups: Iterable[Mapping[str, Any]] = (),
         **options: Any,
     ) -> str:
         """Make the cheapest authenticated request of ``data_set``; return a sentence, or raise why it failed.
 
         :param types: types of records that the API generation must have.
         :param filters: filters that it must accept.
+        :param lookups: options of lookups that it must allow, see `Endpoint.check_lookup`.
         :param options: as for `client`.
         """
         client = self.client(**options)
-        client.check(data_set, types=types, filters=filters)
+        client.check(data_set, types=types, filters=filters, lookups=lookups)
         return f"Flashpoint answers, and the token is good (api {client.api})."
 
     def test_connection(self) -> tuple[bool, str]:

@@ -178,6 +178,7 @@ class WindowedOperator(BaseOperator):
         *,
         record_type: str | None = None,
         path: str | None = None,
+        embed: Sequence[str] | None = (),
         **client_options: Any,
     ) -> OpenSource:
         """Return a source of ``data_set`` over the Flashpoint connection, which is fetched once.
@@ -191,7 +192,7 @@ class WindowedOperator(BaseOperator):
 
         hook = FlashpointHook(self.flashpoint_conn_id)
         client = hook.client(page_size=self.page_size, **client_options)
-        source = client.source(data_set, record_type=record_type, path=path, filters=self.filters)
+        source = client.source(data_set, record_type=record_type, path=path, filters=self.filters, embed=embed)
         return OpenSource(
             source,
             Obfuscator(rules, secret=hook.settings().obfuscation_secret),

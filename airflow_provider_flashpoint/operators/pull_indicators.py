@@ -34,6 +34,7 @@ class IndicatorsOperator(WindowedOperator):
     :param lookup_status: the status of a lookup that has no state: ``New`` builds it, ``Created`` adds to it.
     :param columns: the columns of the lookup besides its key, or ``all``; by default those of the API generation. The
         columns of a lookup that exists stay as they are.
+    :param embed: parts that ``ignite_v2`` adds to indicators; by default all of them, an empty list for none.
     :param row_per_hash: give each file a row under each of its hashes, on ``ignite_v2``.
     :param keep: how long the lookup keeps indicators that do not change; by default for ever.
     :param rebuild_every: how often a lookup with ``keep`` is rebuilt, which removes what is older.
@@ -57,6 +58,7 @@ class IndicatorsOperator(WindowedOperator):
         lookup_key: str | None = None,
         lookup_status: str = LookupStatus.NEW.value,
         columns: Sequence[str] | None = None,
+        embed: Sequence[str] | None = None,
         row_per_hash: bool = False,
         keep: timedelta | None = None,
         rebuild_every: timedelta = DEFAULT_REBUILD_EVERY,
@@ -70,6 +72,7 @@ class IndicatorsOperator(WindowedOperator):
         self.lookup_key = lookup_key
         self.lookup_status = lookup_status
         self.columns = columns
+        self.embed = embed
         self.row_per_hash = row_per_hash
         self.keep = keep
         self.rebuild_every = rebuild_every
@@ -111,7 +114,9 @@ class IndicatorsOperator(WindowedOperator):
 
     def open_indicators(self, rules: Sequence[ObfuscationRule], **client_options: Any) -> OpenSource:
         """Return the source of the indicators of this type, see `open_source`."""
-        return self.open_source(DataSet.INDICATORS, rules, record_type=self.indicator_type, **client_options)
+        return self.open_source(
+            DataSet.INDICATORS, rules, record_type=self.indicator_type, embed=self.embed, **client_options
+        )
 
     def lookup_key_for(self, source: Source) -> str:
         """Return the key of the lookup: that of the operator, or else that of the API generation."""

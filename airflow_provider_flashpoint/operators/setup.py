@@ -18,6 +18,7 @@ class SetupOperator(BaseOperator):
     :param data_set: the data set that the service reads, ``indicators`` or ``alerts``.
     :param indicator_types: (templated) the types that the service reads, which the API generation must have.
     :param filters: (templated) the filters of the streams, which the API generation must accept.
+    :param lookups: options of lookups that the API generation must allow: ``lookup_key``, ``embed``, ``row_per_hash``.
     :param query_tag: the table whose events are verified by a query; None where none are.
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
     :param devo_conn_id: (templated) the connection to Devo.
@@ -33,6 +34,7 @@ class SetupOperator(BaseOperator):
         data_set: str,
         indicator_types: Sequence[str] = (),
         filters: Sequence[Mapping[str, str | Sequence[str]]] = (),
+        lookups: Sequence[Mapping[str, Any]] = (),
         query_tag: str | None = None,
         flashpoint_conn_id: str = "flashpoint_default",
         devo_conn_id: str = "devo_default",
@@ -43,6 +45,7 @@ class SetupOperator(BaseOperator):
         self.data_set = data_set
         self.indicator_types = indicator_types
         self.filters = filters
+        self.lookups = lookups
         self.query_tag = query_tag
         self.flashpoint_conn_id = flashpoint_conn_id
         self.devo_conn_id = devo_conn_id
@@ -56,7 +59,9 @@ class SetupOperator(BaseOperator):
         with translated_errors(as_setup_error):
             self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
-            FlashpointHook(self.flashpoint_conn_id).check(data_set, types=self.indicator_types, filters=self.filters)
+            FlashpointHook(self.flashpoint_conn_id).check(
+                data_set, types=self.indicator_types, filters=self.filters, lookups=self.lookups
+            )
             devo = DevoHook(self.devo_conn_id)
             if data_set is DataSet.INDICATORS:
                 devo.check_lookups()

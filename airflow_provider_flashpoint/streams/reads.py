@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.config.model import InputConfig
+from airflow_provider_flashpoint.config.model import InputConfig, LookupConfig
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def reads_of(configs: Iterable[CollectorConfig | None]) -> Reads:
 
 
 def selection_of(streams: Iterable[Any]) -> dict[str, list[Any]]:
-    """Return the types and the filters in settings of streams, as `check_selection` takes them."""
+    """Return the types, the filters and the lookups in settings of streams, as `check_selection` takes them."""
     types = [stream.indicator_type for stream in streams if hasattr(stream, "indicator_type")]
     filters = [stream.filters for stream in streams if getattr(stream, "filters", None)]
-    return {"types": types, "filters": filters}
+    lookups = [stream.options() for stream in streams if isinstance(stream, LookupConfig)]
+    return {"types": types, "filters": filters, "lookups": lookups}

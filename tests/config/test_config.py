@@ -252,6 +252,15 @@ def test_all_columns_of_a_lookup() -> None:
     assert lookup.arguments(LookupPullSettings)["columns"] == "all"
 
 
+@pytest.mark.parametrize(
+    ("given", "read"), [("all", ["all"]), ("none", []), (["apt_description"], ["apt_description"]), (None, None)]
+)
+def test_embedded_parts(given: Any, read: Any) -> None:
+    """`all` and `none` stand in place of the list of parts."""
+    lookup = indicators({"embed": given, "lookups": [{"file": {}}]}).lookups[0]
+    assert lookup.options() == {"lookup_key": None, "embed": read, "row_per_hash": False}
+
+
 def test_other_columns_and_hashes_for_all_lookups() -> None:
     """What happens to other values, and one row per hash, may be said once for all lookups."""
     service = {"other_columns": "leave_out", "row_per_hash": "true", "lookups": [{"file": {"lookup_key": "value"}}]}

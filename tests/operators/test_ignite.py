@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.config.model import DEFAULT_TAG
+from airflow_provider_flashpoint.operators import LookupSyncOperator
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
-from tests.operators.test_streams_apart import COUNT, PERIOD, START, World
+from tests.operators.test_streams_apart import COUNT, LOOKUP, PERIOD, START, World
 
 pytestmark = pytest.mark.airflow
 
@@ -113,3 +115,44 @@ def test_a_lookup_without_a_key_has_that_of_its_generation(
     found = world.lookup("devo_acme", "flashpoint_two", indicator_type=indicator_type, lookup_key=None)
     assert found["rows_sent"] == world.rows("devo_acme") > 0
     assert [json.loads(state)["key"] for state in world.variables.values()] == [key]
+
+
+@pytest.mark.parametrize(("options", "size", "references"), [({}, "500", True), ({"embed": []}, "1000", False)])
+def test_parts_are_embedded_by_default(
+    world: IgniteWorld, options: dict[str, Any], size: str, references: bool
+) -> None:
+    """A pull requests the parts that the default columns need, unless it is told not to; legacy has none."""
+    world.read_by("ignite_v2")
+    server = world.flashpoints["flashpoint_two"]
+    world.lookup("devo_acme", "flashpoint_two", indicator_type="ipv4", lookup_key="value", **options)
+    queries = [dict(parse_qsl(each["query"])) for each in server.log.to_json()["requests"]]
+    assert {(query["size"], query.get("embed")) for query in queries} == {(size, "all" if references else None)}
+    lookup = world.devos["devo_acme"].lookups["Domains"]
+    place = lookup.columns.index("external_references")
+    assert any(row[place] for row in lookup.rows()) is references
+
+
+def test_a_lookup_of_files_by_each_hash(world: IgniteWorld) -> None:
+    """Pull and sync agree on one row for each hash and on the columns, so the sync uses the stage of the pull."""
+    world.read_by("ignite_v2")
+    options = {"indicator_type": "file", "lookup_key": "value", "columns": ["type", "id"]}
+    one = world.lookup("devo_acme", "flashpoint_two", **options)
+    assert one["rows_sent"] == world.rows("devo_acme")
+    server = world.flashpoints["flashpoint_two"]
+    read = server.log.to_json()["count"]
+    several = world.lookup("devo_beta", "flashpoint_two", **options, row_per_hash=True)
+    assert one["rows_sent"] < several["rows_sent"] <= 3 * one["rows_sent"]
+    assert list(world.devos["devo_beta"].lookups["Domains"].columns) == ["value", "type", "id", "_extra"]
+    assert server.log.to_json()["count"] == 2 * read
+
+
+def test_other_columns_are_left_out(world: IgniteWorld) -> None:
+    """With `leave_out` the sync sends no value without a column, and another word is an error."""
+    world.read_by("ignite_v2")
+    options = {**LOOKUP, "indicator_type": "file", "lookup_key": "value", "columns": ["type"]}
+    arguments = {**world._arguments("sync", "devo_acme", "flashpoint_two"), **options}
+    summary = world._execute(LookupSyncOperator(**arguments, other_columns="leave_out"))
+    assert summary["extra_values"] == 0
+    assert {row[-1] for row in world.devos["devo_acme"].lookups["Domains"].rows()} == {""}
+    with pytest.raises(Exception, match=r"other_columns is 'drop' in task sync; allowed: extra, leave_out\."):
+        world._execute(LookupSyncOperator(**arguments, other_columns="drop"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from airflow_provider_flashpoint.config.migration.lookups import LookupMigration
+from airflow_provider_flashpoint.config.migration.lookups import OF_ONE_GENERATION, LookupMigration
 from airflow_provider_flashpoint.config.problems import NO_SECRETS, Problems, child_path, is_secret_name
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
@@ -63,7 +63,8 @@ def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
         if migration.is_foreign:
             _warn_of_obfuscation(holder, notes)
             holder |= {"lookup_status": "New"} if "lookup_status" in holder else {}
-            holder.pop("row_per_hash", None)
+            for name in OF_ONE_GENERATION:
+                holder.pop(name, None)
         _drop_filters(holder, DataSet.INDICATORS, api, notes)
     for name, settings in _by_type(holder_of_lookups["lookups"]).items():
         _drop_filters(settings or {}, DataSet.INDICATORS, api, notes, of=name)

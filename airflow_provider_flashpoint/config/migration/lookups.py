@@ -11,7 +11,8 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, h
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 Settings = dict[str, Any]
-_OF_ONE_LOOKUP = frozenset({"lookup_key", "lookup_name", "lookup_status"})
+OF_ONE_GENERATION = frozenset({"embed", "row_per_hash"})
+_OF_ONE_LOOKUP = OF_ONE_GENERATION | frozenset({"lookup_key", "lookup_name", "lookup_status"})
 
 
 class LookupMigration:
@@ -73,7 +74,7 @@ class LookupMigration:
         """Return the settings of a new lookup: those of the type of its name, or else of the first that it replaces."""
         first = target if target in replaced else next(iter(replaced))
         own = replaced[first]
-        settings = {key: own[key] for key in own if own[key] is not None and key != "row_per_hash"}
+        settings = {key: own[key] for key in own if own[key] is not None and key not in OF_ONE_GENERATION}
         for name, others in replaced.items():
             differing = {key for key in {*settings, *others} - _OF_ONE_LOOKUP if settings.get(key) != others.get(key)}
             if differing:

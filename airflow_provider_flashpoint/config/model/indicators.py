@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from airflow_provider_flashpoint.config.fields import (
     Columns,
     Count,
+    Embedded,
     Flag,
     IndicatorType,
     LookupKey,
@@ -86,6 +87,12 @@ class LookupPullSettings(StreamSettings):
         "[these](lookups.md#columns), otherwise all keys that the first build finds. `all` takes all keys on "
         "`ignite_v2` too.",
     )
+    embed: Embedded | None = Field(
+        None,
+        description="Parts that `ignite_v2` adds to indicators. Default: all. With `none` the columns "
+        "`apt_description`, `external_references` and `mitre_attack_ids` stay empty, and a page has up to 1000 "
+        "indicators, not 500.",
+    )
     row_per_hash: Flag = Field(
         False,
         description="Give each file of `ignite_v2` a row under each of its hashes, so that any of them finds it.",
@@ -102,6 +109,11 @@ class LookupConfig(LookupPullSettings, LookupSyncSettings):
     def shared_keys(cls) -> frozenset[str]:
         """Return the keys that the service may set for all its lookups."""
         return cls.keys() - {"indicator_type", "lookup_key", "lookup_name", "columns"}
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of the lookup that its API generation must allow, see `Endpoint.check_lookup`."""
+        arguments = self.arguments(LookupPullSettings)
+        return {name: arguments[name] for name in ("lookup_key", "embed", "row_per_hash")}
 
 
 class IndicatorInput(InputConfig):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
@@ -49,6 +50,7 @@ class FlashpointClient:
         record_type: str | None = None,
         path: str | None = None,
         filters: Mapping[str, FilterValue] | None = None,
+        embed: Sequence[str] | None = (),
         include_secrets: bool = False,
     ) -> HttpSource:
         """Return the source of a data set; nothing is requested yet.
@@ -56,26 +58,33 @@ class FlashpointClient:
         :param record_type: selects records of one type, by the API generation's name.
         :param path: replaces the path of the connection and of the endpoint table.
         :param filters: values by the names of filters, see `Endpoint.filters`.
+        :param embed: parts that are added to records, see `Endpoint.with_embedded`.
         :param include_secrets: leave the secrets of records where they are.
         :raises ConfigurationError: as `endpoint`, or there is no such type, or a filter is wrong.
         """
         if record_type:
             check_types(self.api, data_set, [record_type])
-        endpoint = self.endpoint(data_set, path=path)
+        endpoint = self.endpoint(data_set, path=path).with_embedded(embed)
         if include_secrets:
             endpoint = replace(endpoint, secrets=())
         selection = endpoint.selection(record_type, filters or {})
         return HttpSource(self.http, endpoint, selection, requests_in_flight=self.requests_in_flight)
 
     def check(
-        self, data_set: DataSet, *, types: Iterable[str] = (), filters: Iterable[Mapping[str, FilterValue]] = ()
+        self,
+        data_set: DataSet,
+        *,
+        types: Iterable[str] = (),
+        filters: Iterable[Mapping[str, FilterValue]] = (),
+        lookups: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         """Make the cheapest authenticated request of a data set; return when it is accepted.
 
         :param types: types of records that the API generation must have.
         :param filters: filters that it must accept.
+        :param lookups: options of lookups that it must allow, see `Endpoint.check_lookup`.
         :raises: the errors of `HttpClient`, MalformedPageError, or ConfigurationError as `source`.
         """
-        check_selection(self.api, data_set, types=types, filters=filters)
+        check_selection(self.api, data_set, types=types, filters=filters, lookups=lookups)
         endpoint = self.endpoint(data_set)
         self.source(data_set).read(endpoint.probe(), records_key=endpoint.records_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterVa
 from airflow_provider_flashpoint.core.flashpoint.lucene import Search
 from airflow_provider_flashpoint.core.flashpoint.page import Record, value_at
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Paginator
+from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
@@ -24,6 +25,15 @@ class Call(NamedTuple):
 
     method: str
     path: str
+
+
+class Embed(NamedTuple):
+    """Parts of records that a server adds on request, to smaller pages."""
+
+    parameter: str
+    choices: tuple[str, ...]
+    default: tuple[str, ...]
+    max_page_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +60,7 @@ class Endpoint:
     :param counterparts: how the records of other API generations are called here.
     :param filters: the filters, by their names in the configuration.
     :param columns: the columns of lookups of these records.
+    :param embed: the parts that can be added to records; None where there are none.
     :param documents: names the form of the records, for API generations that serve the same; by default the path.
     :param remedy: completes the error where the server does not know the request.
     :param raw_lists: leave lists of records undecoded, for records that are flattened.
@@ -79,6 +90,7 @@ class Endpoint:
     counterparts: Counterparts = field(default_factory=Counterparts)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
+    embed: Embed | None = None
     documents: str = ""
     remedy: str = ""
     raw_lists: bool = False
@@ -102,6 +114,40 @@ class Endpoint:
             )
         method, own_path = self.calls.get(call or "", (self.method, self.path))
         return replace(self, page_size=size, method=method, path=path or own_path)
+
+    def with_embedded(self, parts: Sequence[str] | None) -> Endpoint:
+        """Return the row with parts added to its records, and pages of at most the size that these have.
+
+        :param parts: None for the default of the row.
+        :raises ConfigurationError: there is no such part.
+        """
+        if parts is None:
+            parts = self.embed.default if self.embed else ()
+        if not parts:
+            return self
+        choices = self.embed.choices if self.embed else ()
+        if self.embed is None or not {*parts} <= {*choices}:
+            raise ConfigurationError(
+                f"embed is {safe_to_show(', '.join(map(str, parts)))} for {self.path}; allowed are: "
+                f"{', '.join(choices) or 'nothing; it exists on ignite_v2. Leave it out'}."
+            )
+        size = self.embed.max_page_size
+        return replace(
+            self,
+            page_size=min(self.page_size, size),
+            max_page_size=size,
+            fixed_parameters={**self.fixed_parameters, self.embed.parameter: ",".join(parts)},
+        )
+
+    def check_lookup(
+        self, *, lookup_key: str | None = None, embed: Sequence[str] | None = None, row_per_hash: bool = False
+    ) -> None:
+        """Return if records can be read and become rows in this way.
+
+        :raises ConfigurationError: they cannot, see `with_embedded` and `Columns.shape`.
+        """
+        self.with_embedded(embed)
+        self.columns.shape(key=lookup_key or self.value_name, row_per_hash=row_per_hash)
 
     def request(self, window: Window | None, selection: Mapping[str, Any], parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS
@@ -15,7 +16,7 @@ from airflow_provider_flashpoint.core.flashpoint.counterparts import (
     ATTRIBUTES_OF_INDICATORS,
     INDICATORS_OF_ATTRIBUTES,
 )
-from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
+from airflow_provider_flashpoint.core.flashpoint.endpoint import Embed, Endpoint
 from airflow_provider_flashpoint.core.flashpoint.event_rows import EVENT_ROWS
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue
 from airflow_provider_flashpoint.core.flashpoint.paging.cursor import Cursor
@@ -58,6 +59,14 @@ def _attributes(base: str) -> Endpoint:
     )
 
 
+_EMBED = Embed(
+    "embed",
+    choices=(
+        "all", "apt_description", "external_references", "malware_description", "mitre_attack_ids", "related_iocs",
+    ),
+    default=("all",),  # the value that public clients send
+    max_page_size=500,
+)  # fmt: skip
 _LIST_FILTERS_V2 = ("tags", "sources", "actors", "malware", "mitre_attack_ids")
 _NOTIFICATIONS = Endpoint(
     path="/alert-management/v1/notifications",
@@ -109,6 +118,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
             "cidr": Filter("cidr_range"),
             **{name: Filter(name, is_list=True) for name in _LIST_FILTERS_V2},
         },
+        embed=_EMBED,
         columns=INDICATOR_COLUMNS,
         raw_lists=True,
     ),
@@ -181,14 +191,22 @@ def serves(api: Api, data_set: DataSet) -> bool:
 
 
 def check_selection(
-    api: Api, data_set: DataSet, *, types: Iterable[str], filters: Iterable[Mapping[str, FilterValue]]
+    api: Api,
+    data_set: DataSet,
+    *,
+    types: Iterable[str],
+    filters: Iterable[Mapping[str, FilterValue]],
+    lookups: Iterable[Mapping[str, Any]] = (),
 ) -> None:
     """Return if an API generation has a data set, its records of these types, and these filters.
 
+    :param lookups: the options of lookups that `Endpoint.check_lookup` checks.
     :raises ConfigurationError: it does not.
     """
     check_types(api, data_set, types)
     endpoint = endpoint_of(api, data_set)
+    for options in lookups:
+        endpoint.check_lookup(**options)
     for each in filters:
         try:
             endpoint.filter_texts(each)

@@ -88,6 +88,7 @@ def _identity(key: RowKey | None, ports: PullPorts, settings: PullSettings) -> d
     return {
         "key": asdict(key) if key else None,
         "path": ports.source.endpoint.path,
+        "parameters": dict(ports.source.endpoint.fixed_parameters),
         "origin": settings.origin.to_dict(),
         "shape": settings.shape.to_dict(),
         "obfuscation": rules,
