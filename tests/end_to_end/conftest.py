@@ -1,8 +1,7 @@
-"""A sandbox with data in whole periods, and the configuration of a collector that reads it."""
+"""A sandbox with data in whole periods, and the configurations of a collector for two API generations."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,40 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import IGNITE_V2, LEGACY
 from sandbox.sandbox import Sandbox
+from tests.generation_dags import GenerationDags, connections, write_configurations
 
 PERIOD = timedelta(minutes=5)
-TYPES = ("domain", "ip-dst|port")
 PERIODS = 4
+LEGACY_DAGS = GenerationDags(LEGACY, ("domain", "ip-dst|port"))
+# Version 1 of Ignite has the indicators of legacy and the alerts of version 2; the tests on PostgreSQL read it too.
+ALL_DAGS = (LEGACY_DAGS, GenerationDags(IGNITE_V2, ("domain", "extracted_config")))
 
 
 @dataclass(frozen=True)
 class World:
-    """The sandbox, the start of its data, and the configuration file of the DAGs."""
+    """The sandbox, the start of its data, and the folder with the configuration files of the DAGs."""
 
     sandbox: Sandbox
     start: datetime
     config: Path
 
     def environment(self) -> dict[str, str]:
-        return {**self.sandbox.airflow_connections(), "FLASHPOINT_COLLECTOR_CONFIG": str(self.config)}
+        return {**connections(self.sandbox, ALL_DAGS), "FLASHPOINT_COLLECTOR_CONFIG": str(self.config)}
 
     def date(self, number: int) -> datetime:
         """Return the start of a period."""
         return self.start + number * PERIOD
 
 
-def configuration(start: datetime, *, key: str = "value.{}") -> dict[str, object]:
-    """Return a collector's configuration for both inputs."""
-    lookups = [{kind: {"lookup_key": key.format(kind), "lookup_status": "New"}} for kind in TYPES]
-    common = {"initial_start_time": start.isoformat(), "request_period_in_seconds": 300, "max_active_runs": 2}
-    return {
-        "inputs": {
-            "flashpoint_indicator": {"id": "1", "services": {"indicators": {**common, "lookups": lookups}}},
-            "flashpoint_alert": {"id": "2", "services": {"alerts": common}},
-        }
-    }
+def common_settings(start: datetime) -> dict[str, object]:
+    """Return the settings of both inputs."""
+    return {"initial_start_time": start.isoformat(), "request_period_in_seconds": 300, "max_active_runs": 2}
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +46,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     now = datetime.now(UTC)
     end = datetime.fromtimestamp(now.timestamp() // 300 * 300, UTC) - 2 * PERIOD
     start = end - PERIODS * PERIOD
-    config = tmp_path_factory.mktemp("config") / "flashpoint_collector.yaml"
-    config.write_text(json.dumps(configuration(start)), encoding="utf-8")
+    config = tmp_path_factory.mktemp("config")
+    write_configurations(config, ALL_DAGS, common_settings(start))
     with Sandbox() as sandbox:
         store = sandbox.flashpoint.store
-        store.publish_indicators(indicators(7, 1200, start, end, types=TYPES, with_large_value=True))
-        store.publish_alerts(alerts(7, 250, start, end, with_large_value=True))
+        for dags in ALL_DAGS:
+            dags.generation.indicators.publish(store, 7, 1200, start, end, types=dags.types, with_large_value=True)
+            dags.generation.alerts.publish(store, 7, 250, start, end, with_large_value=True)
         yield World(sandbox, start, config)

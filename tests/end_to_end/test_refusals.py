@@ -12,7 +12,7 @@ from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.errors import InvalidTokenError, MissingTokenError
 from sandbox.http_service.faults import Fault
 from tests.conftest import RunDag
-from tests.end_to_end.conftest import World, configuration
+from tests.end_to_end.conftest import LEGACY_DAGS, World, common_settings
 
 pytestmark = pytest.mark.airflow
 
@@ -106,7 +106,7 @@ def test_a_refused_request_of_a_pull_is_pull_error_102(connect: Any, run_dag: Ru
     world.sandbox.flashpoint.faults.add(
         Fault("status", match="updated_since", times=10, status=400, body='{"detail": "no such thing"}')
     )
-    run = run_dag(indicator_dag(world, configuration(world.start)), world.date(1))
+    run = run_dag(indicator_dag(world), world.date(1))
     world.sandbox.flashpoint.faults.clear()
     assert run.state == "failed"
     assert "PullError 102: Api Flashpoint GET /api/v4/indicators/attribute: status 400: no such thing." in output(capfd)
@@ -115,7 +115,7 @@ def test_a_refused_request_of_a_pull_is_pull_error_102(connect: Any, run_dag: Ru
 def test_a_wrong_lookup_key_lists_the_existing_keys(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:
     """A key that is not in the flattened data fails the task, and nothing is sent."""
     connect()
-    run = run_dag(indicator_dag(world, configuration(world.start, key="value.wrong.{}")), world.date(1))
+    run = run_dag(indicator_dag(world, wrong_key=True), world.date(1))
     text = output(capfd)
     assert run.state == "failed"
     assert "lookup_key is 'value.wrong.domain', which is not a key of the flattened data. The keys there are:" in text
@@ -123,10 +123,13 @@ def test_a_wrong_lookup_key_lists_the_existing_keys(connect: Any, run_dag: RunDa
     assert nothing_was_sent(world)
 
 
-def indicator_dag(world: World, document: dict[str, object]) -> Any:
-    """Return the indicator DAG for a configuration."""
+def indicator_dag(world: World, *, wrong_key: bool = False) -> Any:
+    """Return the indicator DAG, on request with keys that no indicator has."""
     from airflow_provider_flashpoint.dag_factory import indicator_dag as build
 
+    document = LEGACY_DAGS.configuration(common_settings(world.start))
+    if wrong_key:
+        document = json.loads(json.dumps(document).replace('"value.', '"value.wrong.'))
     config = parse_collector_config(document)
     assert config.indicators
     return build(config.indicators)

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from airflow_provider_flashpoint.core.window import format_instant
 from sandbox.devo.syslog import SyslogListener, server_context
 from sandbox.devo.syslog_faults import SyslogFault, SyslogFaultScript
 from sandbox.http_service.faults import Fault
 from sandbox.sandbox import Sandbox
-from tests.postgresql.kills import MANY_ALERTS, PERIOD, Point
+from tests.postgresql.kills import MANY_ALERTS, Point
 
 _PATIENCE_S = 300.0
 _POLL_S = 0.05
@@ -83,8 +82,7 @@ def interruptions(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Ge
                 port = stack.enter_context(_listener(sandbox, point, interruption))
                 connections[f"AIRFLOW_CONN_{point.devo_conn_id.upper()}"] = _devo_connection(sandbox, port)
             elif point.moment == "pulling":
-                until = format_instant(point.start + (point.interval + 1) * PERIOD)
-                match = f"until={until}"
+                match = rf"\b(size|limit)={point.page_size}\b"
                 sandbox.flashpoint.faults.add(Fault("stall", match=match, skip=point.nth, released=interruption))
             elif point.moment == "uploading":
                 match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import LEGACY, Generation
 from sandbox.sandbox import Sandbox
 
 PERIOD = timedelta(hours=1)
 ALERTS = (2600, 300)  # in the two intervals; a batch has about 1,000
 MANY_ALERTS = 6600
 INDICATORS = 2000
+PAGE = 100
+TYPE = "domain"
 _APART = 4 * PERIOD  # far enough that no stream reads the data of another, overlaps included
 _FIRST_OTHER = 50
 _TIMEOUT_S = 20.0
@@ -58,6 +61,7 @@ class Point:
     :param nth: the number of pages, batches, files or polls before that moment.
     :param after_bytes: the number of bytes that Devo reads before that moment.
     :param interval: the one of the two intervals in which it happens, if the moment can be in either.
+    :param page_size: of the stream; no other stream that is stalled at a page has the same.
     :param victim: ``task``, whose supervisor reports its end to Airflow; ``supervisor``; or ``worker``, both of them.
     :param end_by: ``kill``; ``term``, as Airflow ends a task whose state was changed; or ``timeout`` of the task.
     """
@@ -70,16 +74,24 @@ class Point:
     interval: int
     victim: str
     start: datetime
+    generation: Generation
     end_by: str = "kill"
+    page_size: int = PAGE
 
     @property
     def name(self) -> str:
-        return f"{self.kind}_{self.number:02}_{self.moment}_{self.end_by}_{self.victim}"
+        return f"{self.kind}_{self.generation.api}_{self.number:02}_{self.moment}_{self.end_by}_{self.victim}"
 
     @property
     def target(self) -> str:
         """The Devo table or the lookup."""
-        return f"{self.end_by}.alerts.p{self.number:02}.{self.moment}" if self.kind == "alerts" else self.name
+        if self.kind == "lookup":
+            return self.name
+        return f"{self.end_by}.alerts.{self.generation.api}_{self.number:02}.{self.moment}"
+
+    @property
+    def flashpoint_conn_id(self) -> str:
+        return f"flashpoint_{self.generation.api}"
 
     @property
     def devo_conn_id(self) -> str:
@@ -91,25 +103,44 @@ class Point:
         return self.start + 2 * PERIOD
 
 
-def draw_points(seed: int, end: datetime) -> list[Point]:
-    """Return the 20 points of a seed at which processes are killed; their data lies before ``end``."""
+def draw_points(
+    seed: int, end: datetime, generation: Generation = LEGACY, numbers: Iterable[int] | None = None
+) -> list[Point]:
+    """Return points of a seed at which processes are killed; their data lies before ``end``.
+
+    :param numbers: the numbers of the points, of all 20 by default.
+    """
     chance = random.Random(seed)
     moments = [("alerts", each) for each, count in ALERT_MOMENTS.items() for _ in range(count)]
     moments += [("lookup", each) for each, count in LOOKUP_MOMENTS.items() for _ in range(count)]
-    first = _half_past(end) - len(moments) * _APART
-    return [
+    drawn = [
         Point(
             number=number,
             kind=kind,
             moment=moment,
             nth=chance.randrange(_most(kind, moment)),
             after_bytes=chance.randrange(1, 700_000 if kind == "alerts" else 100_000),
-            interval=chance.randrange(2) if kind == "lookup" and moment != "polling" else 0,
+            interval=chance.randrange(2) if kind == "lookup" and moment not in ("pulling", "polling") else 0,
             victim=chance.choice(("task", "worker")),
-            start=first + number * _APART,
+            start=end,
+            generation=generation,
         )
         for number, (kind, moment) in enumerate(moments)
     ]
+    return _placed([drawn[number] for number in numbers or range(len(drawn))], end)
+
+
+def _placed(points: Sequence[Point], end: datetime) -> list[Point]:
+    """Return the points with their data apart from each other, before ``end``."""
+    first = _half_past(end) - len(points) * _APART
+    return [replace(point, start=first + place * _APART) for place, point in enumerate(points)]
+
+
+def with_page_sizes(points: Sequence[Point]) -> list[Point]:
+    """Return the points, with a page size of its own for each that stalls a page, so that its requests are known."""
+    stalled = [point.name for point in points if point.moment == "pulling"]
+    sizes = {name: PAGE - 1 - place for place, name in enumerate(stalled)}
+    return [replace(point, page_size=sizes.get(point.name, PAGE)) for point in points]
 
 
 def other_interruptions(end: datetime, *, orphans: bool) -> list[Point]:
@@ -125,8 +156,7 @@ def other_interruptions(end: datetime, *, orphans: bool) -> list[Point]:
     ]
     if orphans:
         ends += [("alerts", "sending", "supervisor", "kill"), ("lookup", "polling", "supervisor", "kill")]
-    first = _half_past(end) - len(ends) * _APART
-    return [
+    points = [
         Point(
             number=_FIRST_OTHER + place,
             kind=kind,
@@ -135,11 +165,13 @@ def other_interruptions(end: datetime, *, orphans: bool) -> list[Point]:
             after_bytes=50_000,
             interval=0,
             victim=victim,
-            start=first + place * _APART,
+            start=end,
+            generation=LEGACY,
             end_by=end_by,
         )
         for place, (kind, moment, victim, end_by) in enumerate(ends)
     ]
+    return _placed(points, end)
 
 
 def _half_past(end: datetime) -> datetime:
@@ -150,7 +182,7 @@ def _half_past(end: datetime) -> datetime:
 def _most(kind: str, moment: str) -> int:
     """Return the least number of pages, batches, files or polls that this moment can have."""
     if moment == "pulling":
-        return ALERTS[0] // 100 if kind == "alerts" else INDICATORS // 2 // 100
+        return ALERTS[0] // PAGE if kind == "alerts" else INDICATORS // 2 // PAGE
     return 2 if moment == "sending" else 3
 
 
@@ -158,13 +190,14 @@ def publish(sandbox: Sandbox, points: Sequence[Point]) -> None:
     """Give Flashpoint the data of each stream."""
     store = sandbox.flashpoint.store
     for point in points:
-        middle = point.start + PERIOD
+        middle, generation = point.start + PERIOD, point.generation
+        seed = zlib.crc32(point.name.encode())
         if point.kind == "alerts":
             count = MANY_ALERTS if point.victim == "supervisor" else ALERTS[0]
-            store.publish_alerts(alerts(2 * point.number, count, point.start, middle))
-            store.publish_alerts(alerts(2 * point.number + 1, ALERTS[1], middle, point.end))
+            generation.alerts.publish(store, seed, count, point.start, middle)
+            generation.alerts.publish(store, seed + 1, ALERTS[1], middle, point.end)
         else:
-            store.publish_indicators(indicators(point.number, INDICATORS, point.start, point.end, types=("domain",)))
+            generation.indicators.publish(store, seed, INDICATORS, point.start, point.end, types=(TYPE,))
 
 
 def write_plan(folder: Path, points: Sequence[Point]) -> Path:
@@ -180,6 +213,9 @@ def write_plan(folder: Path, points: Sequence[Point]) -> Path:
             "priority": 2 if point.victim == "supervisor" else 1,  # its attempts must not wait for other streams
             "steps": _STEPS[point.moment](point.nth) if point.moment in _STEPS else [],
             "devo_conn_id": point.devo_conn_id,
+            "flashpoint_conn_id": point.flashpoint_conn_id,
+            "page_size": point.page_size,
+            "lookup_key": point.generation.lookup_key(TYPE),
             "timeout_s": _TIMEOUT_S if point.end_by == "timeout" else None,
         }
         for point in points

@@ -1,6 +1,7 @@
-"""Tasks that are killed at 20 seeded points, or otherwise ended, and retried by a real scheduler; Devo is checked.
+"""Tasks that are killed at seeded points, or otherwise ended, and retried by a real scheduler; Devo is checked.
 
-Airflow 2.11 runs a part of the points only, to save time.
+All 20 points are those of the legacy API, some of them those of Ignite too: what follows a pull is the same for all API
+generations. Airflow 2.11 runs a part of the points only, to save time.
 """
 
 from __future__ import annotations
@@ -16,21 +17,32 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
+from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import format_instant
 from demo.airflow_lab import AirflowLab
 from demo.airflow_lab.postgresql import PostgresServer
+from sandbox.generations import GENERATIONS, IGNITE_V1, IGNITE_V2, LEGACY
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import event_variable, lookup_variable, sandbox_key
+from tests.conftest import event_variable, lookup_variable
 from tests.postgresql.interruptions import interruptions
-from tests.postgresql.kills import Point, draw_points, other_interruptions, publish, write_plan
+from tests.postgresql.kills import (
+    PAGE,
+    TYPE,
+    Point,
+    draw_points,
+    other_interruptions,
+    publish,
+    with_page_sizes,
+    write_plan,
+)
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgresql]
 
 SEED = 3
-ON_AIRFLOW_2 = (1, 4, 7, 9, 13, 15, 18)
+ON_AIRFLOW_3 = {LEGACY: range(20), IGNITE_V1: (2, 12), IGNITE_V2: (1, 4, 7, 9, 12, 13, 15, 18)}
+ON_AIRFLOW_2 = {LEGACY: (1, 7, 13, 18), IGNITE_V1: (12,), IGNITE_V2: (4, 9, 15)}
 DEFAULT_BATCH_RECORDS = DeliverySettings.__dataclass_fields__["batch_records"].default
-PAGE = 100
 TIMEOUT_S = 600.0
 # Airflow detects a dead worker in seconds with these, instead of minutes. The names differ between the two lines.
 DETECTION = {
@@ -47,8 +59,10 @@ def _points() -> list[Point]:
     is_airflow_2 = version("apache-airflow").startswith("2.")
     # On Airflow 2 an orphaned task overwrites the state of its next attempt when it ends.
     others = other_interruptions(datetime.now(UTC), orphans=not is_airflow_2)
-    points = draw_points(SEED, others[0].start)
-    return [*([points[number] for number in ON_AIRFLOW_2] if is_airflow_2 else points), *others]
+    points = [*others]
+    for generation, numbers in (ON_AIRFLOW_2 if is_airflow_2 else ON_AIRFLOW_3).items():
+        points += draw_points(SEED, min(point.start for point in points), generation, numbers)
+    return with_page_sizes(points)
 
 
 POINTS = _points()
@@ -66,7 +80,7 @@ class World:
 
     def counts(self, point: Point) -> dict[str, int]:
         """Return how often each alert arrived."""
-        return self.sandbox.devo.tables.ids(point.target, "alert_id").counts
+        return self.sandbox.devo.tables.ids(point.target, point.generation.alerts.id_field).counts
 
     def attempts(self, point: Point) -> list[int]:
         """Return the number of attempts of each task in the interval in which the stream was interrupted."""
@@ -82,7 +96,13 @@ def world(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
     with Sandbox() as sandbox:
         publish(sandbox, POINTS)
         with interruptions(sandbox, folder, POINTS) as connections:
-            environment = {**sandbox.airflow_connections(), **connections, **DETECTION, "KILL_PLAN": str(plan)}
+            environment = {
+                **sandbox.airflow_connections(),
+                **flashpoint_connections(sandbox),
+                **connections,
+                **DETECTION,
+                "KILL_PLAN": str(plan),
+            }
             dags = Path(__file__).with_name("kill_dags")
             with AirflowLab(home, dags, database=postgres.database("kill"), environment=environment) as lab:
                 for point in POINTS:
@@ -90,6 +110,14 @@ def world(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
                 for point in POINTS:
                     lab.wait_for_runs(point.name, 2, timeout_s=TIMEOUT_S)
                 yield World(sandbox, lab, folder, home / "flashpoint", lab.variables())
+
+
+def flashpoint_connections(sandbox: Sandbox) -> dict[str, str]:
+    """Return the environment variables of a connection to Flashpoint for each API generation."""
+    return {
+        f"AIRFLOW_CONN_FLASHPOINT_{api.upper()}": json.dumps(sandbox.flashpoint.airflow_connection(api))
+        for api in GENERATIONS
+    }
 
 
 def each_point(*kinds: str) -> Any:
@@ -108,7 +136,7 @@ def test_the_task_was_interrupted_at_its_point_and_retried(world: World, point: 
 @each_point("alerts")
 def test_no_alert_is_lost(world: World, point: Point) -> None:
     """Each alert of Flashpoint is in the table, and nothing else is."""
-    verdict = judge_alerts(world.sandbox, point.target, since=point.start, until=point.end)
+    verdict = judge_alerts(world.sandbox, point.target, since=point.start, until=point.end, generation=point.generation)
     assert verdict.served > 2 * DEFAULT_BATCH_RECORDS
     assert not verdict.lost
     assert not verdict.unexpected
@@ -125,7 +153,7 @@ def test_at_most_one_batch_of_alerts_is_repeated(world: World, point: Point) -> 
 @each_point("alerts")
 def test_every_event_is_a_whole_line_with_its_id(world: World, point: Point) -> None:
     """Every event is complete and has the id of its alert, by which a repetition is recognized."""
-    assert world.sandbox.devo.tables.ids(point.target, "alert_id").without == 0
+    assert world.sandbox.devo.tables.ids(point.target, point.generation.alerts.id_field).without == 0
 
 
 @each_point("lookup")
@@ -137,11 +165,8 @@ def test_the_lookup_holds_the_newest_version_of_every_indicator(world: World, po
 @each_point()
 def test_the_state_covers_all_that_was_delivered(world: World, point: Point) -> None:
     """The checkpoint is the end of the last interval, and the status of a lookup is Created."""
-    name = (
-        event_variable(sandbox_key(point.target))
-        if point.kind == "alerts"
-        else lookup_variable(sandbox_key(point.target))
-    )
+    key = StreamKey(point.target, destination="sandbox", source=point.flashpoint_conn_id)
+    name = event_variable(key) if point.kind == "alerts" else lookup_variable(key)
     state = json.loads(world.variables[name])
     assert state["to_checkpoint_time"] == format_instant(point.end)
     assert state.get("status", "Created") == "Created"
@@ -174,9 +199,10 @@ def assert_lookup_is_good(world: World, point: Point) -> None:
     verdict = judge_lookup(
         world.sandbox,
         point.target,
-        indicator_type="domain",
+        indicator_type=TYPE,
         since=point.start,
         until=point.end,
+        generation=point.generation,
     )
     assert verdict.served > 1000
     assert verdict.is_good, verdict

@@ -85,6 +85,7 @@ def prepare(stream: dict[str, Any], start: datetime) -> dict[str, Any]:
 def stream_dag(stream: dict[str, Any]) -> DAG:
     """Return a DAG of two intervals."""
     start = datetime.fromisoformat(stream["start"])
+    source = {"flashpoint_conn_id": stream["flashpoint_conn_id"], "page_size": stream["page_size"]}
     with DAG(
         stream["dag_id"],
         schedule=DeltaDataIntervalTimetable(PERIOD),
@@ -101,12 +102,13 @@ def stream_dag(stream: dict[str, Any]) -> DAG:
                 tag=stream["target"],
                 devo_conn_id=stream["devo_conn_id"],
                 max_active_tis_per_dag=1,
+                **source,
             )
         else:
-            shared = {"indicator_type": "domain", "lookup_name": stream["target"], "page_size": 100}
+            shared = {"indicator_type": "domain", "lookup_name": stream["target"], **source}
             pull = PullIndicatorsOperator(task_id="pull", **shared)
             LookupSyncOperator(
-                task_id="sync", stage=pull.output, lookup_key="value.domain", max_active_tis_per_dag=1, **shared
+                task_id="sync", stage=pull.output, lookup_key=stream["lookup_key"], max_active_tis_per_dag=1, **shared
             )
     return dag
 
