@@ -11,6 +11,7 @@ from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
+from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
@@ -19,6 +20,7 @@ _LIMIT = 1000
 _ROWS = 3
 _MAX_CELL_CHARACTERS = 100
 _MAX_LINE_CHARACTERS = 1000
+_ACCEPTING = {"lookup_status": LookupStatus.NEW.value, "accept_change": True}
 _NOTHING_SENT = (
     "Nothing is sent, and no state, stage or ledger is written. Without --from and --to, the window is the one that a "
     "run would read now."
@@ -46,6 +48,9 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
             "--limit", type=_count, default=_LIMIT, help="the most records to read; 0 reads all (%(default)s)"
         )
         kind.add_argument("--rows", type=_count, default=_ROWS, help="the most rows or events to show (%(default)s)")
+        kind.add_argument(
+            "--accept-change", action="store_true", help="as a run that accepts another source: a lookup is rebuilt"
+        )
         add_file_option(kind)
 
 
@@ -56,7 +61,7 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    conf = _explicit_window(options)
+    conf = {**_explicit_window(options), **(_ACCEPTING if options.accept_change else {})}
     stream = _stream(options)
     from airflow_provider_flashpoint.streams.preview import preview_events, preview_lookup
 

@@ -155,12 +155,14 @@ class RunPeriod:
 class LookupProgress:
     """The stored state of a lookup, None if there is none, and the status that this run uses.
 
-    A run that ``renews`` the lookup rebuilds it by `Keep`, not because a person decided so.
+    A run that ``renews`` the lookup rebuilds it by `Keep`, not because a person decided so. A status that is ``forced``
+    was given for this run.
     """
 
     state: LookupState | None
     status: LookupStatus
     renews: bool = False
+    forced: bool = False
 
     @property
     def checkpoint(self) -> datetime | None:
@@ -187,7 +189,7 @@ class LookupProgress:
 
     def for_run(self, period: RunPeriod) -> LookupProgress:
         """Return this progress, with the status New if a run for ``period`` renews the lookup."""
-        if period.keep is None or period.explicit or self.status is LookupStatus.NEW:
+        if period.keep is None or period.explicit or self.forced or self.status is LookupStatus.NEW:
             return self
         end, built_at = period.window.end, self.state.built_at if self.state else None
         is_old = self.checkpoint is not None and end < self.checkpoint

@@ -98,7 +98,7 @@ class IndicatorsOperator(WindowedOperator):
         initial = _status(self.lookup_status, f"task {self.task_id}")
         forced = conf_of(context).get("lookup_status")
         if forced is not None:
-            return LookupProgress(state, _status(forced, "the run's configuration"))
+            return LookupProgress(state, _status(forced, "the run's configuration"), forced=True)
         return LookupProgress(state, state.status if state else initial)
 
     def period(self, context: Any) -> RunPeriod:

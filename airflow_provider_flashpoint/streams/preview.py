@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 
-def preview_lookup(stream: Stream, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+def preview_lookup(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int) -> dict[str, Any]:
     """Return what a sync triggered with ``conf`` would bring into the lookup, in JSON's own types.
 
     Devo is not asked whether the lookup exists; its state decides. ``devo_problem`` is the reason why the connection to
@@ -94,7 +94,7 @@ def preview_lookup(stream: Stream, conf: Mapping[str, str], *, limit: int, rows:
     }
 
 
-def preview_events(stream: Stream, conf: Mapping[str, str], *, limit: int, rows: int) -> dict[str, Any]:
+def preview_events(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int) -> dict[str, Any]:
     """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
 
     ``devo_problem`` is the reason why the connection to Devo cannot be used, or None. With such a problem the length of

@@ -156,7 +156,7 @@ def forget_sent(stream: Stream) -> int:
     return EventLedger(cast("StreamStore[Any]", stream.store).home / "ledger").prune(before=_ALL_TIME)
 
 
-def run_context(task: Any, conf: Mapping[str, str]) -> dict[str, Any]:
+def run_context(task: Any, conf: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a run's context that decides its window, for a run triggered now with ``conf``."""
     now = datetime.now(UTC)
     run = SimpleNamespace(conf=conf, run_after=now)

@@ -99,6 +99,25 @@ def test_a_lookup_that_is_there_gets_rows_added(sandbox: Sandbox, run_dag: RunDa
     assert found["columns"] == columns
 
 
+def test_a_change_of_the_source_is_previewed_once_it_is_accepted(
+    sandbox: Sandbox, run_dag: RunDag, config: Path
+) -> None:
+    """A preview stops where a run does; `--accept-change` shows the rebuilt lookup, and the events after the change."""
+    for kind in ("indicator", "alert"):
+        deliver(run_dag, config, f"flashpoint_{kind}")
+    from airflow_provider_flashpoint.airflow_runtime import database
+
+    for variable in states():
+        state = json.loads(database.read_variable(variable) or "")
+        database.write_variable(variable, json.dumps({**state, "api": "ignite_v2"}))
+    for stream in (("indicators", "--type", "Domains"), ("alerts",)):
+        stopped = call("preview", *stream, *WINDOW)
+        assert (stopped.exit_code, "must not be mixed" in stopped.err) == (1, True)
+        assert call("preview", *stream, *WINDOW, "--accept-change").exit_code == 0
+    found = call("preview", "indicators", "--type", "Domains", *WINDOW, *ALL, "--accept-change").json
+    assert (found["status"], found["operation"]) == ("New", "build")
+
+
 def test_hidden_values_are_hidden(config: Path) -> None:
     """Values that are obfuscated in Devo are obfuscated in a preview, in rows and in lines."""
     content = json.loads(config.read_text(encoding="utf-8"))
@@ -120,7 +139,7 @@ def test_the_request_is_shown_as_it_was_made(sandbox: Sandbox) -> None:
     assert outcome.json["request"] == {
         "method": "GET",
         "url": f"{sandbox.flashpoint.url}/api/v4/indicators/attribute?updated_since=2025-12-31T23%3A59%3A59Z"
-        "&updated_until=2026-01-02T00%3A00%3A00Z&limit=1000&sort_timestamp=asc&types=ip-dst%7Cport&skip=0",
+        "&updated_until=2026-01-02T00%3A00%3A00Z&types=ip-dst%7Cport&limit=1000&sort_timestamp=asc&skip=0",
     }
     assert sandbox.flashpoint.settings.token not in outcome.out + outcome.err
 

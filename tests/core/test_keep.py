@@ -63,10 +63,11 @@ def test_without_keep_days_no_run_rebuilds() -> None:
         (created(checkpoint=NOW, built_at=None), period(NOW - HOUR)),  # a rerun of an earlier run
         (created(checkpoint=None, built_at=None), period(NOW - DAY)),  # a run of a backfill, or of a catch-up
         (created(built_at=None), period(explicit=True)),
+        (replace(created(built_at=None), forced=True), period()),
     ],
 )
 def test_old_runs_and_explicit_windows_do_not_rebuild(progress: LookupProgress, of: RunPeriod) -> None:
-    """A run behind the checkpoint, a run older than a period, and an explicit window add to the lookup."""
+    """A run behind the checkpoint, one late by a period, and one with a window or status of its own add rows."""
     assert not is_rebuilt(progress, of)
 
 

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.dag_factory import indicator_dag
 from sandbox.dataset.documents import indicators
+from sandbox.generations import IGNITE_V2
 from tests.conftest import RunDag
 from tests.operators.state_runs import services
 from tests.operators.test_streams_apart import COUNT, PERIOD, World
@@ -95,7 +96,7 @@ def test_a_run_of_an_old_window_succeeds_without_a_lookup(
     airflow_database: None, run_dag: RunDag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pull and sync are skipped, so that a backfill of old times ends well, and no lookup comes into being."""
-    with services(monkeypatch) as sandbox:
+    with services(monkeypatch, IGNITE_V2) as sandbox:
         service = {"lookups": [{"domain": {"keep_days": 10}}], "staging_uri": tmp_path.as_uri()}
         config = parse_collector_config({"flashpoint_indicator": service})
         assert config.indicators
