@@ -116,6 +116,17 @@ def test_a_hold_beyond_the_budget_ends_all_requests(requests_mock: Mocker, time:
     assert "no request for 3600 s; the budget of waits is 300 s" in str(raised.value)
 
 
+def test_one_attempt_waits_for_nobody(requests_mock: Mocker, time: FakeTime) -> None:
+    """A client with one attempt, for which a person waits, fails where another request was told to wait."""
+    requests_mock.get(f"{URL}/page", **BUSY)
+    other = requests_mock.get(f"{URL}/other")
+    client = time.client(max_attempts=1)
+    for request in (PAGE, OTHER):
+        with pytest.raises(RateLimitedError):
+            client.send(request)
+    assert (other.called, time.waits) == (False, [])
+
+
 def test_waits_for_others_count_in_the_budget(requests_mock: Mocker, time: FakeTime) -> None:
     """The budget of a request covers what it waited before its first attempt, because of others."""
     requests_mock.get(f"{URL}/page", **BUSY)

@@ -98,7 +98,7 @@ class HttpClient:
     :param service: the name of the service in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
     :param retry_budget_s: the longest time that one request waits between its attempts, and where all must wait.
-    :param max_attempts: the most attempts of one request, the first included.
+    :param max_attempts: the most attempts of one request, the first included. With one, nothing waits for others.
     :param limits: how large an answer may be, and how long it may take.
     :param pace: when the requests of all threads may begin; it also counts them.
     :param sleep: waits; replaced in tests.
@@ -157,7 +157,7 @@ class HttpClient:
             name=self._named(request),
             pace=self.pace,
             max_attempts=self.max_attempts if request.retry else 1,
-            budget_s=self.retry_budget_s,
+            budget_s=self.retry_budget_s if self.max_attempts > 1 else 0.0,
             max_s=self.limits.max_s,
             sleep=self.sleep,
             clock=self.limits.clock,
