@@ -85,7 +85,7 @@ def limit(work: Work) -> Measured:
 
 
 def _rows(count: int) -> list[dict[str, Any]]:
-    from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+    from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
     from sandbox.dataset.bulk import bulk_indicators
 
     return [flatten(record) for record in bulk_indicators(INDICATOR_TYPE, count, *DAY, columns=COLUMNS)[:]]

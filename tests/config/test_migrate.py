@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_flashpoint.config import parse_collector_config
 from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api
-from airflow_provider_flashpoint.core.flashpoint.counterparts import INDICATORS_OF_ATTRIBUTES
+from airflow_provider_flashpoint.core.flashpoint.rows.counterparts import INDICATORS_OF_ATTRIBUTES
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.fit import fit
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
 from demo.airflow_lab import AirflowLab
 from tests.end_to_end.conftest import ALL_DAGS, PERIODS, World
 from tests.generation_dags import GenerationDags

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, cell
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
 from sandbox.sandbox import Sandbox
 
 Contents = dict[str, dict[str, str]]

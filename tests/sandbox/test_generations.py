@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
 from sandbox.generations import GENERATIONS, Document, Generation
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_events

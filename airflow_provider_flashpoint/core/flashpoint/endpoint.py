@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.columns import Columns
-from airflow_provider_flashpoint.core.flashpoint.counterparts import Counterparts
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue, filter_texts
 from airflow_provider_flashpoint.core.flashpoint.lucene import Search
 from airflow_provider_flashpoint.core.flashpoint.page import Record, value_at
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Paginator
+from airflow_provider_flashpoint.core.flashpoint.rows.columns import Columns
+from airflow_provider_flashpoint.core.flashpoint.rows.counterparts import Counterparts
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of

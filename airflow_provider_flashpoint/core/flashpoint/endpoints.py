@@ -11,11 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS
-from airflow_provider_flashpoint.core.flashpoint.counterparts import (
-    ATTRIBUTES_OF_INDICATORS,
-    INDICATORS_OF_ATTRIBUTES,
-)
 from airflow_provider_flashpoint.core.flashpoint.endpoint import Embed, Endpoint
 from airflow_provider_flashpoint.core.flashpoint.event_rows import EVENT_ROWS
 from airflow_provider_flashpoint.core.flashpoint.filters import Filter, FilterValue
@@ -25,6 +20,11 @@ from airflow_provider_flashpoint.core.flashpoint.paging.links import Links
 from airflow_provider_flashpoint.core.flashpoint.paging.offsets import Offsets
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Scroll
 from airflow_provider_flashpoint.core.flashpoint.paging.parts import Parts
+from airflow_provider_flashpoint.core.flashpoint.rows.columns import ATTRIBUTE_COLUMNS, INDICATOR_COLUMNS
+from airflow_provider_flashpoint.core.flashpoint.rows.counterparts import (
+    ATTRIBUTES_OF_INDICATORS,
+    INDICATORS_OF_ATTRIBUTES,
+)
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 

@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import (
     write_csv,
 )
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
-from airflow_provider_flashpoint.core.flashpoint.columns import Columns
+from airflow_provider_flashpoint.core.flashpoint.rows.columns import Columns
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
+from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections

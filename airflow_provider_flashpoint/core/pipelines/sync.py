@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
-from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
+from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.pull import pull

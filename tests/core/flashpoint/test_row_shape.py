@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec, raw_json
-from airflow_provider_flashpoint.core.flashpoint.columns import (
+from airflow_provider_flashpoint.core.flashpoint.rows.columns import (
     ALL_COLUMNS,
     ATTRIBUTE_COLUMNS,
     INDICATOR_COLUMNS,
     Columns,
 )
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
-from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import indicators
 from sandbox.dataset.indicators_v2 import indicators_v2

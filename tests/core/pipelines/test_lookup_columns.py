@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
-from airflow_provider_flashpoint.core.flashpoint.columns import INDICATOR_COLUMNS
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.flashpoint.rows.columns import INDICATOR_COLUMNS
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError

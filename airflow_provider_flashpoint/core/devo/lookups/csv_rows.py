@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import IO, Any
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.flatten import is_container
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import is_container
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError
 
 EXTRA_COLUMN = "_extra"  # of the values that have no column, as one JSON object

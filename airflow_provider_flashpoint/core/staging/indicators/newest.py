@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import cell
-from airflow_provider_flashpoint.core.flashpoint.flatten import is_container
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import is_container
 from airflow_provider_flashpoint.core.identity import id_digest, id_of
 from airflow_provider_flashpoint.core.window import epoch_us
 

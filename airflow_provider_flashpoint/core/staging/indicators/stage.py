@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from isal.igzip_lib import IsalError
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import Row
 from airflow_provider_flashpoint.core.staging.indicators.newest import Known, RowKey
 from airflow_provider_flashpoint.core.staging.indicators.stage_part import NamedValues, Part
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole

@@ -21,7 +21,7 @@ from typing import IO, Any
 from isal import isal_zlib
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import Row
 from airflow_provider_flashpoint.core.staging.indicators.newest import PACKED, Known, RowKey
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, new_file, read_whole, write_whole
 

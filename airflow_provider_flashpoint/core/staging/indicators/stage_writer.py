@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Self
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.flatten import Row
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import Row
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_tree
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES, ColumnNames
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey

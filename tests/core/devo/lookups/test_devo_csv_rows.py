@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import RowCount, cell, lookup_columns
-from airflow_provider_flashpoint.core.flashpoint.flatten import flatten
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
 from airflow_provider_flashpoint.errors import ConfigurationError
 from tests.csv_file import write_csv
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.flatten import SEPARATOR, Row, flatten
 from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.flashpoint.rows.flatten import SEPARATOR, Row, flatten
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.obfuscate import MASK
 from airflow_provider_flashpoint.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape, TagColumn, is_within
+from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape, TagColumn, is_within
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 ALL_COLUMNS = "all"
