@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core.staging.indicators.stage_writer import Sta
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import MissingRecordsError
 
-_PAGES = 5  # of a section, at least
+_PAGES = 4  # of a section, at least
 _SECTIONS = 20  # a section holds at least this part of the rows so far, so that their number stays small
 
 _log = logger(__name__)
@@ -55,7 +55,7 @@ def pages_in_sections(window: Window, source: Source, writer: StageWriter, file:
     complete_to = writer.sections[-1].end if writer.sections else window.start
     latest = min(window.end, writer.pulled_at)  # what comes later may lie before the end of the window too
     least = _PAGES * source.endpoint.page_size
-    log = PullLog()
+    log = PullLog(writer.sealed)
     try:
         for page in source.pages(Window(complete_to, window.end)) if complete_to < window.end else ():
             reached = min(source.complete_to or complete_to, latest)

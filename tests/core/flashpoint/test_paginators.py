@@ -176,6 +176,22 @@ def test_scroll_of_one_second(with_total: bool) -> None:
     assert shelf.scrolled == [Window(START + timedelta(seconds=7), START + timedelta(seconds=8))]
 
 
+def test_a_window_of_many_pages_is_complete_part_by_part() -> None:
+    """A window of more than ten pages is read in parts, below the ceiling too, so that a pull can keep those it has."""
+    shelf = Shelf([number % SPAN_S for number in range(160)], page_size=5, ceiling=1000, with_total=True)
+    reached = {shelf.complete_to for _ in shelf.pages()}
+    assert len(reached) > 5
+    few = Shelf([number % SPAN_S for number in range(40)], page_size=5, ceiling=1000, with_total=True)
+    assert {few.complete_to for _ in few.pages()} == {None}
+
+
+def test_many_pages_of_one_second_are_paged_through() -> None:
+    """One second cannot be read in parts; below the ceiling it needs no scroll either."""
+    shelf = Shelf([7] * 100, page_size=5, ceiling=1000, with_total=True)
+    assert shelf.walk() == list(range(100))
+    assert shelf.scrolled == []
+
+
 MOVES = st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, SPAN_S)), max_size=4), max_size=6)
 
 

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
-from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
+from airflow_provider_flashpoint.core.flashpoint.row_shape import RowShape
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
@@ -140,7 +140,7 @@ def test_several_attempts_go_on_with_each_other(bench: Bench) -> None:
     for _ in range(4):
         bench.fail_after(8)
     assert newest(bench.pull()) == newest(bench.straight())
-    assert bench.source.pages_read <= PAGES - 4 * 5 + 4
+    assert bench.source.pages_read <= PAGES - 4 * 4 + 4
 
 
 def test_a_stage_is_as_old_as_its_oldest_section(bench: Bench) -> None:
@@ -155,17 +155,17 @@ def test_the_log_says_what_is_gone_on_with(bench: Bench, caplog: pytest.LogCaptu
     bench.fail_after(16)
     with caplog.at_level(logging.INFO):
         bench.pull()
-    assert "an earlier attempt, from 2026-01-01T00:01:00Z: 30 indicators" in caplog.text
-    assert "48 % of the window" in caplog.text
+    assert "an earlier attempt, from 2026-01-01T00:01:00Z: 24 indicators" in caplog.text
+    assert "38 % of the window" in caplog.text
 
 
 def test_a_short_window_has_no_sections(bench: Bench) -> None:
     """A window of a few pages leaves the files of its stage alone, and nothing after a failure."""
-    window = Window(START, second(5 * PAGE_SIZE))
+    window = Window(START, second(4 * PAGE_SIZE))
     bench.pull(window)
     assert not (bench.directory / FOLDER).exists()
     assert len([file for file in bench.directory.rglob("*") if file.is_file()]) == 3
-    bench.fail_after(5, window=window)
+    bench.fail_after(4, window=window)
     assert len([file for file in bench.directory.rglob("*") if file.is_file()]) == 3
 
 
