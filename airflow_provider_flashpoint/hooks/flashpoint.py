@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
     """Reads threat intelligence from Flashpoint.
 
-    The connection's host is ``https://fp.tools`` (legacy) or ``https://api.flashpoint.io`` (Ignite), its password the
+    The connection's host is ``https://api.flashpoint.io`` (Ignite) or ``https://fp.tools`` (legacy), its password the
     API token. `client` adds to the session of this hook a default timeout and retries that honour Retry-After, and
     logs no body and no header.
 

@@ -108,6 +108,12 @@ def test_airflow_masks_every_secret_by_its_name(conn_type: str) -> None:
     assert {name for name in secrets if not masked.search(name)} <= {"pkcs12"}
 
 
+def test_the_form_begins_with_ignite() -> None:
+    """The placeholder of the host is the one for the tokens of today; legacy is the other choice."""
+    placeholder = ui_field_behaviour(MODELS["flashpoint"])["placeholders"]["host"]
+    assert placeholder == "https://api.flashpoint.io (Ignite), or https://fp.tools (legacy)"
+
+
 def test_every_data_set_has_a_path() -> None:
     """The client looks for the path of a data set under the data set's name."""
     assert {f"base_path_{data_set}" for data_set in DataSet} <= FIELDS["flashpoint"].keys()
