@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
-from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections
+from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections, usable_since
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.core.staging.indicators.sections import SectionFile
@@ -67,7 +67,8 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings, *, synced_at:
     if settings.shape.left_out:
         _log.info("Left out unless `columns` asks for them: %s.", ", ".join(settings.shape.left_out))
     file = SectionFile(ports.stages, window=window, identity=_identity(key, ports, settings))
-    kept = kept_pull(file, at=pulled_at, retention=settings.stage_retention, synced_at=synced_at)
+    since = usable_since(pulled_at, retention=settings.stage_retention, synced_at=synced_at)
+    kept = kept_pull(file, since=since)
     with StageWriter(ports.stages, window=window, pulled_at=pulled_at, key=key, kept=kept) as writer:
         for page in pages_in_sections(window, ports.source, writer, file):
             memory_log.look()
@@ -77,7 +78,7 @@ def pull(window: Window, ports: PullPorts, settings: PullSettings, *, synced_at:
         summary = writer.finish()
     ports.obfuscator.report(records)
     if settings.prune:
-        prune_stages(ports.stages, before=pulled_at - settings.stage_retention)
+        prune_stages(ports.stages, before=pulled_at - settings.stage_retention, sections_before=since)
     _log.info("Staged %d indicators (%d bytes) in %s.", summary.records, summary.bytes, summary.uri)
     return Stage(writer.directory, summary, manifest=writer.manifest)
 

@@ -24,10 +24,8 @@ _SECTIONS = 20  # a section holds at least this part of the rows so far, so that
 _log = logger(__name__)
 
 
-def kept_pull(
-    file: SectionFile, *, at: datetime, retention: timedelta, synced_at: datetime | None = None
-) -> KeptPull | None:
-    """Return the sections that an attempt beginning ``at`` goes on with, None if it reads all of its window.
+def usable_since(at: datetime, *, retention: timedelta, synced_at: datetime | None) -> datetime:
+    """Return the time since which sections must be pulled for an attempt that begins ``at`` to go on with them.
 
     They are at most a day old, and pulled after the last sync: older values must not come into the lookup, and what was
     changed after the pull of the oldest section is read by the next run, whose window begins there.
@@ -35,7 +33,12 @@ def kept_pull(
     :param retention: how long stages are kept.
     """
     since = at - min(retention, LONGEST_KEPT)
-    kept = file.read(since=since if synced_at is None else max(since, synced_at))
+    return since if synced_at is None else max(since, synced_at)
+
+
+def kept_pull(file: SectionFile, *, since: datetime) -> KeptPull | None:
+    """Return the sections that an attempt goes on with, None if it reads all of its window."""
+    kept = file.read(since=since)
     if kept:
         _log.info(
             "Goes on with an earlier attempt, from %s: %d indicators are staged up to %s, %.0f %% of the window.",

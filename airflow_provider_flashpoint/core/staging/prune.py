@@ -25,12 +25,15 @@ _MOST_FOLDERS = 4
 _MOST_FILES = 1000  # of rejected records of earlier versions
 
 
-def prune_stages(directory: StoragePath, *, before: datetime) -> int:
-    """Remove stages that were pulled in hours before an instant, finished or not; return the number of folders."""
+def prune_stages(directory: StoragePath, *, before: datetime, sections_before: datetime | None = None) -> int:
+    """Remove stages that were pulled in hours before an instant, finished or not; return the number of folders.
+
+    :param sections_before: no attempt goes on with sections that were pulled before this time, see `prune_sections`.
+    """
     limit = as_utc(before).strftime(NAME_TIME)
     found = list_names(directory)
     if FOLDER in found:
-        prune_sections(directory, before=before)
+        prune_sections(directory, before=sections_before or before)
     names = [name for name in found if name < limit]
     days = [name for name in names if "_" not in name][:_MOST_FOLDERS]
     hours = ((day, hour) for day in days for hour in list_names(directory / day) if f"{day}T{hour}" < limit[:11])

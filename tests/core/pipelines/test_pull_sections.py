@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.clock import Clock
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
@@ -23,11 +26,18 @@ from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+from airflow_provider_flashpoint.core.pipelines.sync import sync
+from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncSettings
+from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
+from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
+from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.sections import FOLDER, newest_kept_pull
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
+from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MissingRecordsError, NetworkError
+from benchmarks.counted_store import CountedStore, StorePath
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE_SIZE, PAGES = 2, 30
@@ -310,6 +320,100 @@ def test_old_sections_are_pruned(bench: Bench) -> None:
     (bench.directory / FOLDER / "damaged.json").write_text("?")
     prune_stages(bench.directory, before=later)
     assert list(bench.directory.iterdir()) == []
+
+
+class Lookups:
+    """One lookup: its rows by key."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, str]] = {}
+
+    def check(self) -> None: ...
+
+    def exists(self, name: str) -> bool | None:
+        return bool(self.rows)
+
+    def deploy(
+        self, name: str, *, key: str, csv_file: IO[bytes], operation: Operation, before_sending: BeforeSending, **_: Any
+    ) -> None:
+        before_sending(None)
+        kept = self.rows if operation is Operation.APPEND else {}
+        rows = csv.DictReader(io.StringIO(csv_file.read().decode(), newline=""))
+        self.rows = kept | {row[key]: row for row in rows}
+
+
+def sync_of(bench: Bench, lookups: Lookups, states: list[LookupState]) -> None:
+    """Sync the window into the lookup, by a sync that pulls itself."""
+    home = bench.directory / "home"
+    ports = SyncPorts(
+        source=bench.source,
+        obfuscator=Obfuscator(),
+        stages=bench.directory,
+        clock=Clock(now=lambda: bench.source.now),
+        lookups=lookups,
+        ledger_of=lambda build: LookupLedger(home, build=build),
+        attempt_lock=AttemptLock(home / ".lock", work="lookup"),
+        open_path=lambda _: bench.directory,
+        save_state=lambda state: states.append(state) or True,  # type: ignore[func-returns-value]
+    )
+    settings = SyncSettings(
+        lookup_name="lookup", lookup_key="id", stage_retention=timedelta(days=7), origin=SETTINGS.origin
+    )
+    period = RunPeriod(window=WINDOW, rule="a test", explicit=False, initial_start=START)
+    progress = LookupProgress(states[-1] if states else None, LookupStatus.NEW)
+    sync(None, progress, period, ports, settings)
+
+
+def test_a_lookup_is_that_of_a_straight_run(bench: Bench, tmp_path: Path) -> None:
+    """A sync goes on with the sections of its pull, and the lookup has the rows of a straight run."""
+    straight, lookups = Lookups(), Lookups()
+    sync_of(Bench(tmp_path / "straight"), straight, [])
+    bench.source.last_page = 27
+    with pytest.raises(NetworkError):
+        sync_of(bench, lookups, [])
+    bench.source.last_page = None
+    sync_of(bench, lookups, [])
+    assert bench.source.pages_read < 10
+    columns = sorted(next(iter(straight.rows.values())))
+    assert lookups.rows == straight.rows
+    assert sorted(next(iter(lookups.rows.values()))) == columns
+
+
+def test_a_sync_does_not_bring_back_what_was_pulled_before_the_last_one(bench: Bench) -> None:
+    """Sections that are older than the last sync may hold old values: a rebuild after it reads all."""
+    lookups, states = Lookups(), []  # type: ignore[var-annotated]
+    sync_of(bench, lookups, states)
+    bench.source.now += timedelta(hours=1)
+    sync_of(bench, lookups, states)
+    assert bench.source.pages_read == PAGES
+
+
+def test_sections_are_removed_once_they_are_synced(bench: Bench) -> None:
+    """The first run after a sync removes the sections before it, so that later runs have nothing to look at."""
+    store = CountedStore()
+    bench.directory = StorePath(store, "stages")  # type: ignore[assignment]
+    bench.pull()
+    bench.source.now += timedelta(minutes=5)
+    short = Window(WINDOW.end, bench.source.now)
+    synced_at = WINDOW.end + timedelta(seconds=1)
+    bench.pull(short, synced_at=synced_at)
+    assert not [key for key in store.objects if FOLDER in key]
+    store.requests.clear()
+    bench.pull(short, synced_at=synced_at)
+    assert store.requests["read"] == 1
+
+
+def test_sections_in_an_object_store(bench: Bench) -> None:
+    """A section costs three writes; an attempt finds them by one read, and reads each of their files once."""
+    store = CountedStore()
+    bench.directory = StorePath(store, "stages")  # type: ignore[assignment]
+    bench.fail_after(17)
+    assert store.requests == {"read": 1, "write": 3 * 4 + 1}  # the last one is the part that was open
+    store.requests.clear()
+    stage = bench.pull()
+    assert store.requests["read"] == 1 + 2 * 4 + 1  # the last one is that of pruning
+    assert store.requests["list"] <= 6
+    assert len(newest(stage)) == COUNT
 
 
 CHANGES = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(0, 90)), max_size=12)

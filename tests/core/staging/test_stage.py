@@ -80,6 +80,14 @@ def test_rows_share_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert sum(len(names) for line in shared for names in codec.decode(line)) <= most_names
 
 
+def test_a_summary_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """A summary that does not name the manifest is that of a stage with the usual one."""
+    stage = staged(tmp_path, ROWS)
+    value = stage.summary.to_dict()
+    del value["manifest"]
+    assert list(Stage(stage.directory, StageSummary.from_dict(value)).rows()) == ROWS
+
+
 def test_rows_with_their_own_names_are_read(tmp_path: Path) -> None:
     """A part of manifest version 2, whose rows all have their names, is read as it was."""
     (tmp_path / "part-00000.jsonl.gz").write_bytes(content := gzip.compress(codec.encode_lines(NAMED_ROWS)))
