@@ -1,6 +1,7 @@
 """``python -m benchmarks.server SETTINGS``: runs the sandboxes in a separate process until standard input ends.
 
-SETTINGS is a JSON object: ``indicators`` is the number to serve, ``latency_s`` the delay of each answer of Flashpoint,
+SETTINGS is a JSON object: ``indicators`` is the number to serve, ``api`` the API generation that serves them (legacy by
+default), ``latency_s`` the delay of each answer of Flashpoint,
 ``syslog_fault`` and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``, and
 without ``keeps_cells`` a lookup counts its rows only.
 
@@ -17,6 +18,7 @@ from typing import Any
 
 from benchmarks.scene import INDICATOR_TYPE, LOOKUP, TAG, window
 from sandbox.dataset.realistic import RealisticIndicators
+from sandbox.dataset.realistic_v2 import RealisticIndicatorsV2
 from sandbox.devo.settings import DevoSettings
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.flashpoint.settings import FlashpointSettings
@@ -34,13 +36,17 @@ def main() -> None:
     sandbox = Sandbox(flashpoint, DevoSettings(job_polls=0, keeps_cells=settings.get("keeps_cells", True)))
     day = window()
     count = settings.get("indicators", 0)
-    if count:
-        sandbox.flashpoint.store.publish_block(RealisticIndicators(INDICATOR_TYPE, count, day.start, day.end))
+    api = settings.get("api", "legacy")
+    store = sandbox.flashpoint.store
+    if count and api == "legacy":
+        store.publish_block(RealisticIndicators(INDICATOR_TYPE, count, day.start, day.end))
+    elif count:
+        store.indicators_v2.publish_block(RealisticIndicatorsV2(INDICATOR_TYPE, count, day.start, day.end))
     if latency_s := settings.get("latency_s"):
         sandbox.flashpoint.faults.add(Fault("stall", times=None, stall_s=latency_s))
     with sandbox:
         _say({
-            "flashpoint": {"url": sandbox.flashpoint.url, "token": flashpoint.token},
+            "flashpoint": {"url": sandbox.flashpoint.url, "token": flashpoint.token, "api": api},
             "devo": sandbox.devo.addresses(),
             "indicators": count,
         })

@@ -12,7 +12,8 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ def flashpoint(work: Work, **options: Any) -> FlashpointClient:
     session.auth = BearerAuth(place["token"])
     session.trust_env = False
     http = HttpClient(session, base_url=place["url"], service="Flashpoint")
-    return FlashpointClient(http, api=Api.LEGACY, **options)
+    return FlashpointClient(http, api=Api(place["api"]), **options)
 
 
 def plain_pages(work: Work) -> Iterator[list[dict[str, Any]]]:
@@ -149,28 +150,59 @@ def plain_pages(work: Work) -> Iterator[list[dict[str, Any]]]:
     import requests
 
     place = work.servers["flashpoint"]
+    how = _PLAIN_REQUESTS[place["api"]]
     slices = -(-work.count // (9 * _PAGE_SIZE))
     step = (DAY[1] - DAY[0]) / slices
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {place['token']}"
         for number in range(slices):
             start = DAY[0] + number * step
+            bounds = (start, start + step - timedelta(seconds=1))
             parameters = {
-                "types": INDICATOR_TYPE,
-                "updated_since": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "updated_until": (start + step - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "sort_timestamp": "asc",
-                "limit": _PAGE_SIZE,
+                **how.parameters,
+                **{name: f"{bound:%Y-%m-%dT%H:%M:%SZ}" for name, bound in zip(how.bounds, bounds, strict=True)},
             }
             skip = 0
             while True:
-                answer = session.get(f"{place['url']}/api/v4/indicators/attribute", params={**parameters, "skip": skip})
+                answer = session.get(f"{place['url']}{how.path}", params={**parameters, how.offset: skip})
                 answer.raise_for_status()
-                page = answer.json()
+                page = how.page(answer.json())
                 yield page
                 skip += len(page)
-                if skip >= int(answer.headers["x-fp-total-hits"]):
+                if len(page) < how.page_size:
                     break
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainRequests:
+    """How a plain client reads indicators. A short page is the last one."""
+
+    path: str
+    offset: str
+    bounds: tuple[str, str]
+    parameters: Mapping[str, Any]
+    page_size: int
+    page: Callable[[Any], list[dict[str, Any]]]
+
+
+_PLAIN_REQUESTS = {
+    "legacy": _PlainRequests(
+        "/api/v4/indicators/attribute",
+        "skip",
+        ("updated_since", "updated_until"),
+        {"types": INDICATOR_TYPE, "sort_timestamp": "asc", "limit": _PAGE_SIZE},
+        page_size=_PAGE_SIZE,
+        page=lambda answer: answer,
+    ),
+    "ignite_v2": _PlainRequests(
+        "/technical-intelligence/v2/indicators",
+        "from",
+        ("modified_after", "modified_before"),
+        {"ioc_types": INDICATOR_TYPE, "sort": "modified_at:asc", "size": _PAGE_SIZE // 2, "embed": "all"},
+        page_size=_PAGE_SIZE // 2,
+        page=lambda answer: answer["items"],
+    ),
+}
 
 
 def pull(work: Work) -> StageSummary:

@@ -15,8 +15,8 @@ from benchmarks.runs import Figures, judge
 
 _PROJECT = Path(__file__).parents[2]
 _RUN = [
-    "events-tls-100", "events-tcp-100", "events-http", "rows", "pipeline", "memory-pull", "memory-sync", "parse",
-    "requests", "break-tls-reset",
+    "events-tls-100", "events-tcp-100", "events-http", "rows", "pipeline", "latency-ignite_v2-0", "memory-pull",
+    "memory-sync", "parse", "requests", "break-tls-reset",
 ]  # fmt: skip
 _CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +[\d,]+ +\d+ +[\d.]+ +-?[\d,]+ +[\d,]+$"
 

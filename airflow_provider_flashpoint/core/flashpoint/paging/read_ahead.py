@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Self, TypeVar
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer
 
-BYTES_AHEAD_PER_REQUEST = 8 << 20  # pages of legacy indicators have 6 MB
+BYTES_AHEAD_PER_REQUEST = 10 << 20  # pages of legacy indicators have 6 MB
 
 Place = TypeVar("Place", bound=Hashable)
 
@@ -44,13 +44,11 @@ class ReadAhead(Generic[Place]):
         :raises: the error of reading this page.
         """
         wanted = self._begun.pop(place, None) or self._pool.submit(self._read, place)
-        for later in following:
-            if not self._has_room(wanted):
-                break
-            if later not in self._begun:
-                self._begun[later] = self._pool.submit(self._read, later)
+        upcoming = iter(following)
+        self._begin(upcoming, wanted)
         answer = wanted.result()
         self._largest = max(self._largest, answer.size)
+        self._begin(upcoming, wanted)  # while the caller is busy with this page
         return answer
 
     def known(self, place: Place) -> Answer | None:
@@ -63,6 +61,14 @@ class ReadAhead(Generic[Place]):
         for begun in self._begun.values():
             begun.cancel()
         self._begun.clear()
+
+    def _begin(self, upcoming: Iterator[Place], wanted: Future[Answer]) -> None:
+        while self._has_room(wanted):
+            place = next(upcoming, None)
+            if place is None:
+                return
+            if place not in self._begun:
+                self._begun[place] = self._pool.submit(self._read, place)
 
     def _has_room(self, wanted: Future[Answer]) -> bool:
         under_way = sum(not begun.done() for begun in (wanted, *self._begun.values()))
