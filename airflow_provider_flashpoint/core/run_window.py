@@ -203,7 +203,11 @@ class LookupProgress:
         :raises OutdatedWindowError: all of it is too old for the lookup.
         """
         run_window = self.for_run(period)._whole_window(period)
-        return run_window.since(period.oldest) if period.oldest else run_window
+        if period.keep is None or period.oldest is None:
+            return run_window
+        # No run brings back what the last rebuild has left out.
+        built_at = self.state.built_at if self.state else None
+        return run_window.since(max(period.oldest, built_at - period.keep.time) if built_at else period.oldest)
 
     def _whole_window(self, period: RunPeriod) -> RunWindow:
         if self.status is LookupStatus.NEW:

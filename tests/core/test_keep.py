@@ -83,6 +83,14 @@ def test_a_window_that_is_too_old_is_not_read(status: LookupStatus, explicit: bo
     assert window == Window(midnight - KEEP, midnight - KEEP + HOUR)
 
 
+def test_nothing_comes_back_that_the_last_rebuild_left_out() -> None:
+    """Between midnight and the rebuild a window may be young enough for today, and too old for the lookup."""
+    end = NOW - KEEP - HOUR
+    assert created(built_at=None).window(period(end, explicit=True)).window.end == end
+    with pytest.raises(OutdatedWindowError):
+        created(built_at=NOW).window(period(end, explicit=True))
+
+
 def test_a_rebuild_by_an_old_run_keeps_what_the_lookup_has() -> None:
     """A forced rebuild reads up to the checkpoint, and begins with what is kept today."""
     progress = replace(created(checkpoint=NOW), status=LookupStatus.NEW)

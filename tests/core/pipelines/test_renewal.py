@@ -41,8 +41,8 @@ class KeepingBench(Bench):
     def ports(self, at: datetime = NOW) -> SyncPorts:
         return replace(super().ports(), clock=Clock(now=lambda: at))
 
-    def period(self, end: datetime, **changes: Any) -> RunPeriod:
-        keep = Keep(time=2 * DAY, rebuild_every=DAY, now=end)
+    def period(self, end: datetime, *, now: datetime | None = None, **changes: Any) -> RunPeriod:
+        keep = Keep(time=2 * DAY, rebuild_every=DAY, now=now or end)
         period = RunPeriod(window=Window(end - HOUR, end), rule="a test", explicit=False, keep=keep)
         return replace(period, **changes)
 
@@ -50,10 +50,14 @@ class KeepingBench(Bench):
         state = self.saved[-1] if self.saved else None
         return LookupProgress(state, state.status if state else LookupStatus.NEW)
 
-    def at(self, end: datetime, *, stage: dict[str, Any] | None = None, **changes: Any) -> SyncResult:
-        settings = replace(SETTINGS, **changes)
+    def at(self, end: datetime, **options: Any) -> SyncResult:
+        return self.run_for(self.period(end), at=end + timedelta(minutes=1), **options)
+
+    def run_for(
+        self, period: RunPeriod, *, at: datetime, stage: dict[str, Any] | None = None, **changes: Any
+    ) -> SyncResult:
         self.lookups.is_there = bool(self.saved)
-        return sync(stage, self.progress(), self.period(end), self.ports(end + timedelta(minutes=1)), settings)
+        return sync(stage, self.progress(), period, self.ports(at), replace(SETTINGS, **changes))
 
     def pulled(self, end: datetime, at: datetime) -> dict[str, Any]:
         window = self.progress().window(self.period(end)).window
