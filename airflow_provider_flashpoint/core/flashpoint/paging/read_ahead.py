@@ -35,8 +35,9 @@ class ReadAhead(Generic[Place]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A task that is told to end does not wait for requests that wait for minutes after a 429.
+        self._pool.shutdown(wait=kind in (None, GeneratorExit), cancel_futures=True)
 
     def read(self, place: Place, following: Iterable[Place]) -> Answer:
         """Return a page, and start reading those of ``following``, in their order, as far as the limits allow.
