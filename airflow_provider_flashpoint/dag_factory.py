@@ -2,8 +2,9 @@
 
 ``flashpoint_indicator``   setup >> pull_<type> >> sync_<type>, one pair for each lookup
 ``flashpoint_alert``       setup >> pull_alerts (and pull_keywords, pull_keyword_classes if they are on)
+``flashpoint_credential``, ``flashpoint_vulnerability`` and ``flashpoint_report``    setup >> pull_<data set>
 
-The DAGs of a configuration with a name are ``flashpoint_indicator__<name>`` and ``flashpoint_alert__<name>``.
+The DAGs of a configuration with a name end with it: ``flashpoint_indicator__<name>``.
 Building a DAG reads no connection, Variable or network.
 """
 
@@ -28,17 +29,35 @@ from airflow_provider_flashpoint.config import (
     load_collector_configs,
 )
 from airflow_provider_flashpoint.config.lookups import task_names
-from airflow_provider_flashpoint.config.model import AlertSettings, LookupPullSettings, SourceSettings, StreamSettings
-from airflow_provider_flashpoint.config.shape import FEEDS, dag_id
+from airflow_provider_flashpoint.config.model import (
+    AlertSettings,
+    EventSettings,
+    LookupPullSettings,
+    SecretSettings,
+    SourceSettings,
+    StreamSettings,
+)
+from airflow_provider_flashpoint.config.shape import EVENT_INPUTS, FEEDS, dag_id
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, DataSet
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
 from airflow_provider_flashpoint.operators.pull_indicators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.setup import SetupOperator
 
-__all__ = ["ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "alert_dags", "indicator_dag", "indicator_dags"]
+__all__ = [
+    "ALERT_DAG_ID",
+    "INDICATOR_DAG_ID",
+    "alert_dag",
+    "alert_dags",
+    "event_dag",
+    "event_dags",
+    "indicator_dag",
+    "indicator_dags",
+]
 
-INDICATOR_DAG_ID = "flashpoint_indicator"
-ALERT_DAG_ID = "flashpoint_alert"
+INDICATOR_DAG_ID = INPUT_NAMES[DataSet.INDICATORS]
+ALERT_DAG_ID = INPUT_NAMES[DataSet.ALERTS]
 DEFAULT_START = datetime(2023, 2, 7, tzinfo=UTC)  # the collector's own initial start time
 
 _DEFAULT_ARGS = {
@@ -82,12 +101,12 @@ Reads indicators from Flashpoint and writes them to Devo lookups.
   Delete it to start again.
 """
 
-_ALERT_DOC = """
-Reads alerts from Flashpoint and sends them to the Devo table `{tag}`.
+_EVENT_DOC = """
+Reads {records} from Flashpoint and sends them to the Devo table `{tag}`.
 
 * To read an explicit window, trigger with `{{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}`.
-* Alerts that Devo has confirmed are not sent again, whichever window is read.
-* The state is the Variable `flashpoint_alerts__{tag}__<Devo domain>__<Flashpoint connection>`.
+* What Devo has confirmed is not sent again, whichever window is read.
+* The state is the Variable `flashpoint_alerts__{stream}__<Devo domain>__<Flashpoint connection>`.
 """
 
 
@@ -103,6 +122,14 @@ def alert_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
     for config in _parsed(dags_folder, ALERT_DAG_ID):
         if config.alerts:
             yield alert_dag(config.alerts, name=config.name)
+
+
+def event_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
+    """Yield the DAGs of `EVENT_INPUTS` of each configuration, see `load_collector_configs`."""
+    for data_set in EVENT_INPUTS:
+        for config in _parsed(dags_folder, INPUT_NAMES[data_set]):
+            if found := getattr(config, data_set):
+                yield event_dag(found, data_set, name=config.name)
 
 
 def _parsed(dags_folder: str | os.PathLike[str], module: str) -> Iterator[CollectorConfig]:
@@ -141,7 +168,7 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
 
 def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
-    doc = _ALERT_DOC.format(tag=config.tag)
+    doc = _EVENT_DOC.format(records="alerts", tag=config.tag, stream=config.tag)
     checked = {"query_tag": config.tag if config.verify is Verify.QUERY else None, "filters": _filters(config)}
     params = {**_WINDOW_PARAMS, "accept_change": _ACCEPT_PARAM}
     with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=params, **checked) as setup:
@@ -158,6 +185,23 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
                 max_active_tis_per_dag=1,  # one stream has one writer
                 **settings | own,
             )
+    return setup.dag
+
+
+def event_dag(config: InputConfig, data_set: DataSet, *, name: str = "") -> DAG:
+    """Return the DAG of the input of one of `EVENT_INPUTS`, of the configuration with this name."""
+    settings = config.arguments(SourceSettings, EventSettings, SecretSettings)
+    doc = _EVENT_DOC.format(records=data_set, tag=settings["tag"], stream=f"{settings['tag']}__{data_set}")
+    params = {**_WINDOW_PARAMS, "accept_change": _ACCEPT_PARAM}
+    filters = [settings["filters"]] if settings["filters"] else []
+    with _dag(INPUT_NAMES[data_set], name, data_set.value, config, doc=doc, params=params, filters=filters) as setup:
+        setup >> PullEventsOperator(
+            task_id=f"pull_{data_set}",
+            kind=data_set.value,
+            max_active_tis_per_dag=1,  # one stream has one writer
+            **settings,
+            **_stream_arguments(config, name),
+        )
     return setup.dag
 
 

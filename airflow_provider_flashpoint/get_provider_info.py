@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSetti
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 
 _PACKAGE = "airflow_provider_flashpoint"
-_OPERATORS = {"Flashpoint": ("pull_indicators", "pull_alerts", "setup"), "Devo": ("lookup_sync",)}
+_OPERATORS = {"Flashpoint": ("pull_indicators", "pull_alerts", "pull_events", "setup"), "Devo": ("lookup_sync",)}
 _MODELS: dict[str, type[ConnectionSettings]] = {"Flashpoint": FlashpointSettings, "Devo": DevoSettings}
 _CONFIG: dict[str, Any] = {
     "flashpoint": {

@@ -111,6 +111,39 @@ def test_the_trigger_form_has_a_window_and_a_status(build: Any, names: set[str])
     assert build().params.dump() == dict.fromkeys(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "data_set"),
+    [
+        ("flashpoint_credential", "credentials"),
+        ("flashpoint_vulnerability", "vulnerabilities"),
+        ("flashpoint_report", "reports"),
+    ],
+)
+def test_each_further_input_is_a_dag_of_its_name(name: str, data_set: str) -> None:
+    """Credentials, vulnerabilities and reports have a DAG each: setup >> pull, with the settings of the input."""
+    from airflow_provider_flashpoint.streams.catalog import dags_of
+
+    rules = [{"path": ["title"], "action": "mask"}]
+    config = parse_collector_config({"inputs": {name: {"lag_s": 7, "filters": {"tags": "a"}, "obfuscation": rules}}})
+    (dag,) = dags_of(config)
+    pull = dag.get_task(f"pull_{data_set}")
+    assert (dag.dag_id, set(dag.task_ids)) == (name, {"setup", f"pull_{data_set}"})
+    assert (pull.kind, pull.tag, pull.lag) == (data_set, f"my.app.{name.replace('_', '.')}", timedelta(seconds=7))
+    assert (pull.filters, pull.obfuscation, pull.max_active_tis_per_dag) == ({"tags": "a"}, rules, 1)
+    assert pull.upstream_task_ids == {"setup"}
+    setup = dag.get_task("setup")
+    assert (setup.module, setup.data_set, setup.filters) == (name, data_set, [{"tags": "a"}])
+
+
+def test_secrets_are_included_only_if_the_file_says_so() -> None:
+    """The setting of the file reaches the task."""
+    from airflow_provider_flashpoint.streams.catalog import dags_of
+
+    for settings, expected in (({}, False), ({"include_secrets": True}, True)):
+        (dag,) = dags_of(parse_collector_config({"flashpoint_credential": settings}))
+        assert dag.get_task("pull_credentials").include_secrets is expected
+
+
 def test_keywords_are_off_by_default() -> None:
     """By default only alerts are pulled."""
     assert set(alert_dag().task_ids) == {"setup", "pull_alerts"}

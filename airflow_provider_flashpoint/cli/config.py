@@ -17,11 +17,11 @@ from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
 from airflow_provider_flashpoint.cli.report import Report, table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.load import ConfigFile
-from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig
+from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig, SecretSettings
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.reference import json_schema
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
-from airflow_provider_flashpoint.core.flashpoint.api import Api
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
 from airflow_provider_flashpoint.streams.fit import fit
@@ -61,9 +61,8 @@ def summary_of(config: CollectorConfig) -> str:
     if config.indicators:
         count = len(config.indicators.lookups)
         parts.append(f"{count} lookup{'s' if count > 1 else ''}")
-    if config.alerts:
-        parts.append(f"alerts into {config.alerts.tag}")
-    return " and ".join(parts) or "nothing, since both inputs are off"
+    parts += [f"{data_set} into {found.tag}" for data_set, found in config.inputs() if hasattr(found, "tag")]
+    return " and ".join(parts) or "nothing, since all inputs are off"
 
 
 def _validate(options: argparse.Namespace) -> Report:
@@ -119,13 +118,18 @@ def _explain(options: argparse.Namespace) -> Report:
 
 
 def _explained(path: Path, config: CollectorConfig) -> dict[str, Any]:
-    inputs = {dag_id(INDICATORS, config.name): config.indicators, dag_id(ALERTS, config.name): config.alerts}
+    inputs = {dag_id(name, config.name): getattr(config, data_set) for data_set, name in INPUT_NAMES.items()}
     return {
         "file": str(path),
         "dags": [_dag_dict(dag, inputs[dag.dag_id]) for dag in dags_of(config)],
-        "without_dag": [name for name, part in inputs.items() if part is None],
+        "without_dag": [name for name, part in inputs.items() if part is None and name in _expected(config.name)],
         "notes": list(config.notes),
     }
+
+
+def _expected(name: str) -> tuple[str, ...]:
+    """Return the DAGs of the inputs that a collector's file has."""
+    return dag_id(INDICATORS, name), dag_id(ALERTS, name)
 
 
 def _explained_lines(explained: Mapping[str, Any]) -> Iterator[str]:
@@ -173,7 +177,11 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
 
 def _settings(*, is_lookup: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the settings of a stream: the key in the file, the name of the operator's argument, and the description."""
-    models = (LookupConfig, ObfuscationSettings) if is_lookup else (KeywordFeed, AlertSettings, ObfuscationSettings)
+    models = (
+        (LookupConfig, ObfuscationSettings)
+        if is_lookup
+        else (KeywordFeed, AlertSettings, SecretSettings, ObfuscationSettings)
+    )
     fields = {name: field for model in models for name, field in model.model_fields.items() if name != "enabled"}
     for name, field in fields.items():
         yield field.alias or name, name, field.description or ""

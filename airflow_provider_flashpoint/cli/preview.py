@@ -37,7 +37,9 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     indicators.add_argument("--type", dest="name", required=True, help="the indicator type, or the name of its lookup")
     indicators.set_defaults(run=_run, option="--type")
     text = f"Show the events that a window would bring into a table. {_NOTHING_SENT}"
-    alerts = kinds.add_parser("alerts", parents=[shared], help="events of a table", description=text)
+    alerts = kinds.add_parser(
+        "events", aliases=["alerts"], parents=[shared], help="events of a table", description=text
+    )
     choices = [data_set.value for data_set in EVENT_DATA_SETS]
     alerts.add_argument("--kind", dest="name", choices=choices, default="alerts", help="the data set (%(default)s)")
     alerts.set_defaults(run=_run, option="--kind")

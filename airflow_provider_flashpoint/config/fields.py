@@ -177,7 +177,12 @@ Instant = Annotated[
     Allowed(f"a time in ISO 8601 from {_YEARS[0]} to {_YEARS[-1]}, such as 2026-02-07T00:00:00Z"),
 ]
 _FilterValue = Annotated[
-    str, StringConstraints(strip_whitespace=True), _PRINTABLE, AfterValidator(_no_template), _DIGITS
+    str,
+    StringConstraints(strip_whitespace=True),
+    _PRINTABLE,
+    AfterValidator(_no_template),
+    _DIGITS,
+    BeforeValidator(lambda value: str(value).lower() if isinstance(value, bool) else value),
 ]
 Filters = Annotated[
     dict[str, _FilterValue | tuple[_FilterValue, ...]],

@@ -17,8 +17,9 @@ from airflow_provider_flashpoint.config.document import read_document
 from airflow_provider_flashpoint.config.model import CollectorConfig
 from airflow_provider_flashpoint.config.obfuscation import check_rules
 from airflow_provider_flashpoint.config.problems import Problems, close_match
-from airflow_provider_flashpoint.config.shape import FEEDS, INPUTS, folded
+from airflow_provider_flashpoint.config.shape import INPUTS, folded
 from airflow_provider_flashpoint.config.validation import validated
+from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPUT_NAMES
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -141,10 +142,11 @@ def _streams(config: CollectorConfig) -> Iterator[tuple[str, ...]]:
     if config.indicators:
         devo = config.indicators.devo_conn_id
         yield from ((f"lookup {lookup.lookup_name}", devo) for lookup in config.indicators.lookups)
-    if config.alerts:
-        conn_ids = (config.alerts.devo_conn_id, config.alerts.flashpoint_conn_id)
-        feeds = {"alerts": config.alerts, **{kind: getattr(config.alerts, kind) for kind in FEEDS}}
-        yield from ((f"table {feed.tag} of the {kind}", *conn_ids) for kind, feed in feeds.items() if feed)
+    for data_set, found in config.inputs():
+        feeds = {kind.value: getattr(found, kind, None) for kind in FEED_DATA_SETS}
+        for kind, feed in {data_set.value: found, **feeds}.items():
+            if tag := getattr(feed, "tag", None):
+                yield f"table {tag} of the {kind}", found.devo_conn_id, found.flashpoint_conn_id
 
 
 def load_collector_config(path: str | os.PathLike[str]) -> CollectorConfig:
@@ -178,7 +180,7 @@ def parse_collector_config(document: Any, *, source: str = "The configuration of
     problems = Problems(source)
     settings = folded(document, problems)
     config = validated(CollectorConfig, settings, problems)
-    for data_set in ("indicators", "alerts"):
+    for data_set in INPUT_NAMES:
         if section := settings.get(data_set):
             lookups = section.get("lookups", ())
             keys = {each["indicator_type"]: str(each.get("lookup_key") or "") for each in lookups}

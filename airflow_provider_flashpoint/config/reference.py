@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -24,8 +24,9 @@ from airflow_provider_flashpoint.config.model import (
     LookupConfig,
 )
 from airflow_provider_flashpoint.config.obfuscation import RuleEntry
-from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS, SHARED_KEYS, UNUSED
+from airflow_provider_flashpoint.config.shape import ALERTS, EVENT_INPUTS, FEEDS, INDICATORS, SHARED_KEYS, UNUSED
 from airflow_provider_flashpoint.config.validation import allowed_values, fields_of
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES
 
 _INTRODUCTION = """# Configuration
 
@@ -44,7 +45,7 @@ For example, one for each customer, or production beside test. `FLASHPOINT_COLLE
 folders, joined by `:`; relative paths begin at the DAG folder. A folder stands for its files `*.yaml`, `*.yml` and
 `*.json`, except hidden files and files without a key of the collector.
 
-Each file makes its own pair of DAGs. The key `name`, at the top of the file, tells them apart; one file may be without.
+Each file makes its own DAGs. The key `name`, at the top of the file, tells them apart; one file may be without.
 
 """
 _WRONG_FILES = """A file with a mistake has no DAGs, and the others keep theirs. The mistake is an import error of
@@ -64,8 +65,9 @@ def markdown() -> str:
     return "\n".join([
         _INTRODUCTION + _table(CollectorConfig, {"name"}),
         _WRONG_FILES,
-        "## Inputs\n\nIn `inputs.flashpoint_indicator` and `inputs.flashpoint_alert`. All but `id` and `environment` "
-        "may also stand in the service, `services.indicators` or `services.alerts`, which outranks the input.\n",
+        f"## Inputs\n\nIn {_in_words(f'`inputs.{name}`' for name in INPUT_NAMES.values())}. All but `id` and "
+        "`environment` may also stand in the service, "
+        f"{_in_words((f'`services.{data_set}`' for data_set in INPUT_NAMES), 'or')}, which outranks the input.\n",
         _table(InputConfig, InputConfig.keys()),
         "## Lookups\n\nIn a type in `services.indicators.lookups`. For all lookups, in `services.indicators`: "
         f"{', '.join(f'`{key}`' for key in sorted(SHARED_KEYS))}.\n",
@@ -74,9 +76,34 @@ def markdown() -> str:
         _table(AlertInput, alert_keys - set(FEEDS)),
         "## Keywords\n\nIn `services.keywords` and `services.keyword_classes`. Without settings they are off.\n",
         _table(KeywordFeed, KeywordFeed.keys()),
+        *_event_tables(),
         "## Rules of obfuscation\n\nIn a rule in `obfuscation`.\n",
         _table(RuleEntry, RuleEntry.keys()),
     ])
+
+
+def _event_tables() -> Iterator[str]:
+    """Yield the sections of the inputs of Ignite alone; of the later ones, only what differs from the first one."""
+    first: dict[str, FieldInfo] = {}
+    for data_set, model in EVENT_INPUTS.items():
+        title, keys = data_set.value.capitalize(), model.keys() - InputConfig.keys()
+        missing = _in_words(f"`{key}`" for key in first.keys() - fields_of(model).keys()) if first else ""
+        more = f" As in `services.{next(iter(EVENT_INPUTS))}`, without {missing}, but:" if first else ""
+        inputs = fields_of(InputConfig)
+        keys |= {key for key in inputs if fields_of(model)[key].default != inputs[key].default}
+        differing = {key for key in keys if not (key in first and _same(first[key], fields_of(model)[key]))}
+        yield f"## {title}\n\nIn `services.{data_set}` of `inputs.{INPUT_NAMES[data_set]}`, on Ignite.{more}\n"
+        yield _table(model, differing)
+        first = first or fields_of(model)
+
+
+def _same(one: FieldInfo, other: FieldInfo) -> bool:
+    return all(of(one) == of(other) for of in (_default, allowed_values, lambda field: field.description))
+
+
+def _in_words(names: Iterable[str], conjunction: str = "and") -> str:
+    *others, last = names
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
 def json_schema() -> dict[str, Any]:
@@ -99,6 +126,8 @@ def json_schema() -> dict[str, Any]:
     alerts = properties(AlertInput, FEEDS)
     alert_services = {"alerts": _object(alerts), **dict.fromkeys(FEEDS, _object(properties(KeywordFeed)))}
     inputs = {INDICATORS: _input(indicators, indicator_services), ALERTS: _input(alerts, alert_services)}
+    for data_set, model in EVENT_INPUTS.items():
+        inputs[INPUT_NAMES[data_set]] = _input(properties(model), {data_set.value: _object(properties(model))})
     unused = {key: {"description": f"Not used: {why}."} for key, why in UNUSED.items()}
     plain = {name: schema for name, schema in definitions.items() if "enum" in schema or name == RuleEntry.__name__}
     name = properties(CollectorConfig, CollectorConfig.keys() - {"name"})

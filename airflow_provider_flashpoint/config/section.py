@@ -61,15 +61,16 @@ class Section(dict[str, Any]):
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Add a problem for every key that is not one of the known, and for every secret."""
-        self.refuse_secrets()
+        self.refuse_secrets(known)
         for name in self:
             if name not in known and not is_secret_name(name):
                 self.problems.add(child_path(self.path, name), unknown_key(name, known))
 
-    def refuse_secrets(self) -> None:
-        """Add a problem for every key that is the name of a secret."""
+    def refuse_secrets(self, known: Collection[str] = ()) -> None:
+        """Add a problem for every key that is the name of a secret, and not one of the known."""
         for name in filter(is_secret_name, self):
-            self.problems.add(child_path(self.path, name), NO_SECRETS)
+            if name not in known:
+                self.problems.add(child_path(self.path, name), NO_SECRETS)
 
     def unfolded(self, heads: Collection[str]) -> Section:
         """Return this section with keys such as ``indicators.domain.lookup_name`` turned into mappings.

@@ -13,16 +13,26 @@ from airflow_provider_flashpoint.config.lookups import folded_lookups
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_DEVO_CONN_ID,
     AlertInput,
+    CredentialInput,
     IndicatorInput,
+    InputConfig,
     KeywordFeed,
     LookupConfig,
+    ReportInput,
+    VulnerabilityInput,
 )
 from airflow_provider_flashpoint.config.problems import Problems, shown
 from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS
+from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPUT_NAMES, DataSet
 
-INDICATORS, ALERTS = "flashpoint_indicator", "flashpoint_alert"
-INPUTS = frozenset({INDICATORS, ALERTS})
+INDICATORS, ALERTS = INPUT_NAMES[DataSet.INDICATORS], INPUT_NAMES[DataSet.ALERTS]
+INPUTS = frozenset(INPUT_NAMES.values())
+EVENT_INPUTS: dict[DataSet, type[InputConfig]] = {
+    DataSet.CREDENTIALS: CredentialInput,
+    DataSet.VULNERABILITIES: VulnerabilityInput,
+    DataSet.REPORTS: ReportInput,
+}
+"""The inputs that have one service, with the name of its data set."""
 UNUSED = {
     "globals": "it configures the collector's own process, which Airflow replaces",
     "global_overrides": "it configures the collector's own process, which Airflow replaces",
@@ -58,11 +68,13 @@ def folded(document: Any, problems: Problems) -> Section:
     if inputs is not root:
         inputs.refuse_unknown(INPUTS)
     if not inputs.keys() & INPUTS:
-        problems.add("inputs", f"at least one input is needed: {INDICATORS} or {ALERTS}")
+        problems.add("inputs", f"at least one input is needed: {' or '.join(INPUT_NAMES.values())}")
     if root.get("name") is not None:
         result["name"] = root["name"]
     result["indicators"] = _indicators(inputs)
     result["alerts"] = _alerts(inputs)
+    for data_set, model in EVENT_INPUTS.items():
+        result[data_set] = _events(inputs, data_set, model)
     result["notes"] = [f"{key} is not used: {why}." for key, why in UNUSED.items() if key in root]
     return result
 
@@ -96,6 +108,16 @@ def _alerts(inputs: Section) -> Section | None:
     return result
 
 
+def _events(inputs: Section, data_set: DataSet, model: type[InputConfig]) -> Section | None:
+    keys = (model.keys() | {"override_tag"}) - _OF_INPUT
+    opened = _opened(inputs, INPUT_NAMES[data_set], (data_set.value,), keys)
+    if opened is None:
+        return None
+    entry, services = opened
+    services[data_set].refuse_unknown(keys)
+    return _with_tag(services[data_set].only(keys).with_defaults(entry, keys)).with_defaults(entry, _OF_INPUT)
+
+
 def _opened(
     inputs: Section, name: str, service_names: Collection[str], settings: Collection[str]
 ) -> tuple[Section, dict[str, Section]] | None:
@@ -104,7 +126,7 @@ def _opened(
         return None
     entry = inputs.section(name).unfolded({"services", *service_names})
     if str(entry.get("enabled")).strip().lower() == "false":
-        entry.refuse_secrets()
+        entry.refuse_secrets(service_names)
         return None
     entry.refuse_unknown({*INPUT_KEYS, *service_names, *settings})
     nested = entry.section("services").unfolded(service_names)

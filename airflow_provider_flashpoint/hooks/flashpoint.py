@@ -80,6 +80,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
             api=settings.api,
             page_size=page_size or settings.page_size,
             paths=paths,
+            calls={DataSet.VULNERABILITIES: settings.vulnerability_request},
             requests_in_flight=settings.requests_in_flight,
         )
 

@@ -179,11 +179,13 @@ class WindowedOperator(BaseOperator):
         record_type: str | None = None,
         path: str | None = None,
         embed: Sequence[str] | None = (),
+        include_secrets: bool = False,
         **client_options: Any,
     ) -> OpenSource:
         """Return a source of ``data_set`` over the Flashpoint connection, which is fetched once.
 
         :param rules: what the obfuscator hides, with the secret of the connection.
+        :param include_secrets: see `FlashpointClient.source`.
         :param client_options: further options of `FlashpointHook.client`.
         """
         from airflow_provider_flashpoint.core.flashpoint.endpoints import with_same_documents
@@ -192,7 +194,14 @@ class WindowedOperator(BaseOperator):
 
         hook = FlashpointHook(self.flashpoint_conn_id)
         client = hook.client(page_size=self.page_size, **client_options)
-        source = client.source(data_set, record_type=record_type, path=path, filters=self.filters, embed=embed)
+        source = client.source(
+            data_set,
+            record_type=record_type,
+            path=path,
+            filters=self.filters,
+            embed=embed,
+            include_secrets=include_secrets,
+        )
         return OpenSource(
             source,
             Obfuscator(rules, secret=hook.settings().obfuscation_secret),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
     from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
-    from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+    from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Stream:
     kind: type[LookupState] | type[EventState]
     destination: str = ""
     source: str = ""
-    task: LookupSyncOperator | PullAlertsOperator | None = None
+    task: LookupSyncOperator | PullEventsOperator | None = None
     store: StreamStore[Any] | None = None
     problem: str = ""
 
@@ -60,23 +60,25 @@ class Stream:
 
 def dags_of(config: CollectorConfig) -> list[Any]:
     """Return the DAGs of the configuration, as the DAG folder makes them."""
-    from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
+    from airflow_provider_flashpoint.config.shape import EVENT_INPUTS
+    from airflow_provider_flashpoint.dag_factory import alert_dag, event_dag, indicator_dag
 
     dags = []
     if config.indicators:
         dags.append(indicator_dag(config.indicators, name=config.name))
     if config.alerts:
         dags.append(alert_dag(config.alerts, name=config.name))
-    return dags
+    events = ((found, data_set) for data_set, found in config.inputs() if data_set in EVENT_INPUTS)
+    return [*dags, *(event_dag(found, data_set, name=config.name) for found, data_set in events)]
 
 
 def configured_streams(dags: Iterable[Any]) -> list[Stream]:
     """Return the streams whose state the tasks of these DAGs write. Each connection to Devo is read once."""
     from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
-    from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+    from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
 
-    hook_of, kinds = cache(DevoHook), {LookupSyncOperator: LookupState, PullAlertsOperator: EventState}
+    hook_of, kinds = cache(DevoHook), {LookupSyncOperator: LookupState, PullEventsOperator: EventState}
     return [
         _configured(task, kind, hook_of(task.devo_conn_id))
         for dag in dags
@@ -133,7 +135,7 @@ def find(streams: Sequence[Stream], name: str) -> list[Stream]:
 
 
 def _configured(
-    task: LookupSyncOperator | PullAlertsOperator, kind: type[LookupState] | type[EventState], devo: DevoHook
+    task: LookupSyncOperator | PullEventsOperator, kind: type[LookupState] | type[EventState], devo: DevoHook
 ) -> Stream:
     stream = Stream(name=task.stream, variable="", kind=kind, source=task.flashpoint_conn_id, task=task)
     try:

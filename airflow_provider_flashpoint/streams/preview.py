@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.run_window import RunWindow
     from airflow_provider_flashpoint.core.window import Window
-    from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
+    from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 
@@ -206,7 +206,7 @@ def _encoder(stream: Stream) -> tuple[Callable[[Record], bytes], str | None]:
     """Return the encoder of the connection to Devo; one without limits, and the reason, if the connection is wrong."""
     if stream.problem:
         return encode, stream.problem
-    task = cast("PullAlertsOperator", stream.task)
+    task = cast("PullEventsOperator", stream.task)
     hook = DevoHook(task.devo_conn_id)
     try:
         return hook.event_writer(task.tag).encode, None  # a writer connects only when it sends

@@ -83,8 +83,8 @@ def settings_of(hook: FlashpointHook | DevoHook) -> Any:
 
 def staging_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
     """Resolve each address of the staging storage that the configurations use; by default, that of Airflow."""
-    used = [part for config in configs for part in (config.indicators, config.alerts)]
-    for address in dict.fromkeys(settings.staging_uri for settings in used if settings) or [None]:
+    used = [part for config in configs for _, part in config.inputs()]
+    for address in dict.fromkeys(settings.staging_uri for settings in used) or [None]:
         yield examine("staging storage", partial(_staging_place, address))
 
 
@@ -124,7 +124,7 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
     for conn_id, data_sets in delivers.items():
         yield from _devo_findings(
             conn_id,
-            events=DataSet.ALERTS in data_sets,
+            events=bool(data_sets - {DataSet.INDICATORS}),
             lookups=DataSet.INDICATORS in data_sets,
             query_tags=query_tags[conn_id],
         )

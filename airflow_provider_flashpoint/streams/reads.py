@@ -17,11 +17,9 @@ Reads = dict[tuple[str, DataSet, str | None], list[Any]]
 
 
 def inputs_of(config: CollectorConfig | None) -> Iterator[tuple[DataSet, Any]]:
-    """Yield the inputs of a configuration that are on; without one, both inputs with their defaults."""
+    """Yield the inputs of a configuration that are on; without one, indicators and alerts with their defaults."""
     default = InputConfig.model_validate({})
-    for data_set in (DataSet.INDICATORS, DataSet.ALERTS):
-        if used := getattr(config, data_set.value, default):
-            yield data_set, used
+    yield from config.inputs() if config else ((each, default) for each in (DataSet.INDICATORS, DataSet.ALERTS))
 
 
 def reads_of(configs: Iterable[CollectorConfig | None]) -> Reads:

@@ -15,7 +15,13 @@ pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_flashpoint"
 PUBLIC = {
-    "operators": {"LookupSyncOperator", "PullAlertsOperator", "PullIndicatorsOperator", "SetupOperator"},
+    "operators": {
+        "LookupSyncOperator",
+        "PullAlertsOperator",
+        "PullEventsOperator",
+        "PullIndicatorsOperator",
+        "SetupOperator",
+    },
     "hooks": {"DevoHook", "FlashpointHook", "Operation"},
     "config": {
         "AlertInput",
@@ -35,7 +41,16 @@ PUBLIC = {
         "load_collector_configs",
         "parse_collector_config",
     },
-    "dag_factory": {"ALERT_DAG_ID", "INDICATOR_DAG_ID", "alert_dag", "alert_dags", "indicator_dag", "indicator_dags"},
+    "dag_factory": {
+        "ALERT_DAG_ID",
+        "INDICATOR_DAG_ID",
+        "alert_dag",
+        "alert_dags",
+        "event_dag",
+        "event_dags",
+        "indicator_dag",
+        "indicator_dags",
+    },
 }
 SHOWN = [*PROJECT.glob("dags/*.py"), PROJECT / "README.md", *PROJECT.glob("docs/*.md")]
 IMPORT = re.compile(rf"from {PACKAGE}\.([\w.]+)\s+import\s+([\w,\s]+?)(?:\n\n|`|\n(?=\w)|$)")

@@ -9,13 +9,21 @@ from __future__ import annotations
 from airflow_provider_flashpoint.config.model.collector import CollectorConfig
 from airflow_provider_flashpoint.config.model.events import (
     DEFAULT_ALERT_LAG,
+    DEFAULT_EVENT_LAG,
     DEFAULT_LEDGER_RETENTION,
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_TAG,
     DEFAULT_VERIFY_TIMEOUT,
     AlertInput,
     AlertSettings,
+    EventSettings,
     KeywordFeed,
+)
+from airflow_provider_flashpoint.config.model.ignite_events import (
+    CredentialInput,
+    ReportInput,
+    SecretSettings,
+    VulnerabilityInput,
 )
 from airflow_provider_flashpoint.config.model.indicators import (
     DEFAULT_INDICATOR_LAG,
@@ -38,6 +46,7 @@ from airflow_provider_flashpoint.config.model.inputs import (
 __all__ = [
     "DEFAULT_ALERT_LAG",
     "DEFAULT_DEVO_CONN_ID",
+    "DEFAULT_EVENT_LAG",
     "DEFAULT_FLASHPOINT_CONN_ID",
     "DEFAULT_INDICATOR_LAG",
     "DEFAULT_LEDGER_RETENTION",
@@ -49,13 +58,18 @@ __all__ = [
     "AlertInput",
     "AlertSettings",
     "CollectorConfig",
+    "CredentialInput",
+    "EventSettings",
     "IndicatorInput",
     "InputConfig",
     "KeywordFeed",
     "LookupConfig",
     "LookupPullSettings",
     "LookupSyncSettings",
+    "ReportInput",
+    "SecretSettings",
     "SourceSettings",
     "StartSettings",
     "StreamSettings",
+    "VulnerabilityInput",
 ]

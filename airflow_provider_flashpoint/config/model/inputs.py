@@ -49,8 +49,9 @@ class StreamSettings(StartSettings):
         None,
         description="Which records to read. Indicators: `query` on `legacy` and `ignite_v1`; `score` (the lowest), "
         "`tags`, `sources`, `actors`, `malware`, `mitre_attack_ids`, `cidr` on `ignite_v2`. Alerts of Ignite: "
-        "`status`, `origin`, `sources`, `tags`. A list reads what has one of its values; `score`, `cidr`, `query`, "
-        "`status` and `origin` take one value.",
+        "`status`, `origin`, `sources`, `tags`. Credentials: `is_fresh`, `domain`, `affected_domain`. Vulnerabilities: "
+        "`severity`, `tags`, `products`, `vendors`, `cwe_ids`, `ransomware_score`, `attack_type`, `location`. A list "
+        "reads what has one of its values; `score`, `cidr`, `query`, `status`, `origin` and `is_fresh` take one value.",
     )
 
 

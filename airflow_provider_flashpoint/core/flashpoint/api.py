@@ -32,6 +32,15 @@ EVENT_DATA_SETS = tuple(data_set for data_set in DataSet if data_set is not Data
 FEED_DATA_SETS = (DataSet.KEYWORDS, DataSet.KEYWORD_CLASSES)
 """The data sets that belong to the input of the alerts."""
 
+INPUT_NAMES = {
+    DataSet.INDICATORS: "flashpoint_indicator",
+    DataSet.ALERTS: "flashpoint_alert",
+    DataSet.CREDENTIALS: "flashpoint_credential",
+    DataSet.VULNERABILITIES: "flashpoint_vulnerability",
+    DataSet.REPORTS: "flashpoint_report",
+}
+"""The inputs of the configuration file, which are the ids of their DAGs too, by the data set that they read."""
+
 
 MISP_TYPES = (
     "AS", "attachment", "authentihash", "btc", "campaign-name", "comment", "cookie", "domain", "email", "email-dst",

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -55,6 +55,8 @@ class FlashpointSettings(ConnectionSettings):
         "", pattern=r"^(https?|socks[45][ah]?)://\S+$", title="Proxy", examples=["http://proxy.example.com:3128"]
     )
     """URL of the proxy for all requests. It may contain a user and a password."""
+    vulnerability_request: Literal["get", "get_slash", "post"] = Field("get", title="Request for vulnerabilities")
+    """How vulnerabilities are requested, as clients differ: GET, GET of the path with a slash at its end, or POST."""
     obfuscation_secret: SecretText = Field("", title="Obfuscation secret")
     """Key of the hashes, so that hashed values cannot be guessed. Another key gives other hashes."""
     base_path_indicators: _Path = Field("", title="Path of indicators", examples=["/path/to/indicators"])
@@ -65,6 +67,12 @@ class FlashpointSettings(ConnectionSettings):
     """Path of the keywords endpoint on the host. Left empty, the path of the API, if it is public."""
     base_path_keyword_classes: _Path = Field("", title="Path of keyword classes", examples=["/path/to/keyword_classes"])
     """Path of the keyword classes endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_credentials: _Path = Field("", title="Path of credentials", examples=["/path/to/credentials"])
+    """Path of the credentials endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_vulnerabilities: _Path = Field("", title="Path of vulnerabilities", examples=["/path/to/vulnerabilities"])
+    """Path of the vulnerabilities endpoint on the host. Left empty, the path of the API, if it is public."""
+    base_path_reports: _Path = Field("", title="Path of reports", examples=["/path/to/reports"])
+    """Path of the reports endpoint on the host. Left empty, the path of the API, if it is public."""
 
     @field_validator("host")
     @classmethod
@@ -104,8 +112,8 @@ class FlashpointSettings(ConnectionSettings):
     def _check_host(self) -> Self:
         if not self.host:
             raise ConfigurationError(
-                f"The connection {self.conn_id} has no host. Set it to {_IGNITE} (Ignite, for the tokens of today), or to "
-                f"{_LEGACY} (legacy, which earlier versions read where there was no host)."
+                f"The connection {self.conn_id} has no host. Set it to {_IGNITE} (Ignite, for the tokens of today), or "
+                f"to {_LEGACY} (legacy, which earlier versions read where there was no host)."
             )
         return self
 
