@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.config import parse_collector_config
@@ -19,10 +19,10 @@ from airflow_provider_flashpoint.streams.fit import fit
 V1, V2, LEGACY = Api.IGNITE_V1, Api.IGNITE_V2, Api.LEGACY
 
 
-def legacy(*types: str, **settings: Any) -> dict[str, Any]:
+def legacy(*types: str, **common: Any) -> dict[str, Any]:
     """Return an input with lookups of a collector."""
     lookups = [{each: {"lookup_key": f"value.{each}", "lookup_status": "New"}} for each in types]
-    return {"services": {"indicators": {"lookups": lookups, **settings}}}
+    return {"services": {"indicators": {"lookups": lookups, **common}}}
 
 
 def indicators(entry: dict[str, Any], api: Api = V2) -> tuple[dict[str, Any], list[str]]:
@@ -53,8 +53,8 @@ def test_types_of_a_collector_become_those_of_version_2(types: list[str], expect
     """Types with one counterpart become one lookup in the place of the first, and addresses become two."""
     found = lookups(legacy(*types))
     assert [name for entry in found for name in entry] == expected
-    settings = [own for entry in found for name, own in entry.items() if name != "file"]
-    assert all(own == {"lookup_key": "value", "lookup_status": "New"} for own in settings)
+    others = [own for entry in found for name, own in entry.items() if name != "file"]
+    assert all(own == {"lookup_key": "value", "lookup_status": "New"} for own in others)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,7 @@ def test_types_of_version_2_become_those_of_the_others(api: Api, types: list[str
     assert found == [{each: {"lookup_key": f"value.{each}"}} for each in expected]
 
 
+@settings(deadline=None)
 @given(
     types=st.lists(st.sampled_from([*MISP_TYPES, "named pipe|x"]), min_size=1, unique=True), api=st.sampled_from(Api)
 )
@@ -86,6 +87,7 @@ def test_every_file_of_a_collector_is_valid_afterwards(types: list[str], api: Ap
     assert indicators(entry, api) == (entry, [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(IGNITE_TYPES), min_size=1, unique=True))
 def test_there_and_back_again(types: list[str]) -> None:
     """A file of version 2 that goes to version 1 and back has its types again, but for those that only it has."""
@@ -162,6 +164,13 @@ def test_every_shape_of_a_file(entry: dict[str, Any]) -> None:
     assert (lookup.indicator_type, lookup.lookup_name) == ("file", "Hashes")
 
 
+def test_a_file_that_is_half_migrated() -> None:
+    """Lookups of the API generation stay beside those that change."""
+    new, notes = indicators({"lookups": [{"ipv4": {"lookup_key": "value", "lag_s": 5}}, {"link": {}}]})
+    assert new == {"lookups": [{"ipv4": {"lookup_key": "value", "lag_s": 5}}, {"url": {}}]}
+    assert notes == []
+
+
 def test_types_in_one_entry_of_the_list_stay_together() -> None:
     """An entry with several types stays one entry."""
     new, _ = indicators({"lookups": [{"md5": {}, "ip-dst": {}, "sha1": {}}, {"sha256": {}}]})
@@ -231,6 +240,21 @@ def test_secrets_are_left_out_and_noted() -> None:
     assert note.startswith("inputs.flashpoint_alert.credentials is left out: ")
     assert "airflow connections add" in note
     assert "c2VjcmV0" not in note
+
+
+@pytest.mark.parametrize("api", Api)
+def test_other_inputs_stay(api: Api) -> None:
+    """Inputs of other data sets pass unchanged, also the service whose name is that of a secret."""
+    document = {
+        "inputs": {
+            "flashpoint_credential": {"services": {"credentials": {"tag": "a.b", "filters": {"is_fresh": "true"}}}},
+            "flashpoint_report": {"reports": {"lag_s": 5}},
+            "flashpoint_vulnerability": {"obfuscation": [{"path": "title", "action": "hash"}]},
+        }
+    }
+    notes: list[str] = []
+    assert migrated(without_secrets(document, notes), api, notes) == document
+    assert notes == []
 
 
 def test_an_input_that_is_off_stays() -> None:

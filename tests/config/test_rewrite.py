@@ -82,7 +82,7 @@ def test_a_file_whose_comments_cannot_be_kept() -> None:
     assert (document_of(found, YAML), has_comments) == (new, False)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(old=st.dictionaries(NAMES, VALUES, min_size=1, max_size=4), new=st.dictionaries(NAMES, VALUES, max_size=4))
 @pytest.mark.parametrize("flow", [True, False, None])
 @pytest.mark.parametrize("file", [YAML, JSON])

@@ -10,24 +10,30 @@ from airflow_provider_flashpoint.config.migration.lookups import OF_ONE_GENERATI
 from airflow_provider_flashpoint.config.problems import NO_SECRETS, Problems, child_path, is_secret_name
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
-from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves
 
 Document = dict[str, Any]
+_SERVICES = {name: data_set.value for data_set, name in INPUT_NAMES.items()}
 
 
-def without_secrets(document: Any, notes: list[str], path: str = "") -> Any:
-    """Return a copy of a document without the keys that are secrets, which a collector's file has."""
-    if isinstance(document, Mapping):
-        kept = {}
-        for key, value in document.items():
-            place = child_path(path, str(key))
-            if isinstance(key, str) and is_secret_name(key):
-                notes.append(f"{place} is left out: {NO_SECRETS}.")
-            else:
-                kept[key] = without_secrets(value, notes, place)
-        return kept
-    return [without_secrets(each, notes, path) for each in document] if isinstance(document, list) else document
+def without_secrets(document: Any, notes: list[str], path: str = "", service: str = "") -> Any:
+    """Return a copy of a document without the keys that are secrets, which a collector's file has.
+
+    :param service: the service of the input; one has the name of a secret.
+    """
+    if isinstance(document, list):
+        return [without_secrets(each, notes, path, service) for each in document]
+    if not isinstance(document, Mapping):
+        return document
+    kept = {}
+    for key, value in document.items():
+        place = child_path(path, str(key))
+        if isinstance(key, str) and is_secret_name(key) and key != service:
+            notes.append(f"{place} is left out: {NO_SECRETS}.")
+        else:
+            kept[key] = without_secrets(value, notes, place, _SERVICES.get(key, service))
+    return kept
 
 
 def migrated(document: Document, api: Api, notes: list[str]) -> Document:

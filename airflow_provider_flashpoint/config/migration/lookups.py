@@ -68,7 +68,8 @@ class LookupMigration:
         return replaced
 
     def _targets(self, name: str) -> tuple[str, ...]:
-        return self._endpoint.counterparts.types.get(name, ())
+        own = (name,) if has_type(self._api, DataSet.INDICATORS, name) else ()
+        return self._endpoint.counterparts.types.get(name, own)
 
     def _settings(self, target: str, replaced: Mapping[str, Settings]) -> Settings:
         """Return the settings of a new lookup: those of the type of its name, or else of the first that it replaces."""
