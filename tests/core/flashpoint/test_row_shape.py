@@ -152,6 +152,16 @@ def test_malware_and_actors_come_from_the_tags(tags: Any, malware: str, actors: 
     assert (row["malware"], row["actors"]) == (malware, actors)
 
 
+@pytest.mark.parametrize("wanted", [None, ALL_COLUMNS, ["type", "malware"]])
+@pytest.mark.parametrize("columns", [INDICATOR_COLUMNS, ATTRIBUTE_COLUMNS])
+def test_rows_keep_their_shape_after_the_build(columns: Columns, wanted: Any) -> None:
+    """The stage of a pull that began before the build of its lookup ended has the rows that the lookup needs."""
+    build = columns.shape(key="value", wanted=wanted)
+    found = row_of(RECORD, build)
+    built = columns.of_new_lookup(found, key="value", times=(), limit=500, wanted=wanted)
+    assert columns.shape(key="value", wanted=wanted, existing=["value", *built, "_extra"]) == build
+
+
 def test_a_key_of_the_record_outranks_the_tags() -> None:
     """If Flashpoint sends a key of that name one day, its value is not lost."""
     assert row_of({**RECORD, "malware": "own"})["malware"] == "own"
