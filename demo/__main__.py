@@ -61,14 +61,14 @@ def main() -> int:
 
 
 def _report(airflow: AirflowLab, sandbox: Sandbox, generation: Generation) -> bool:
-    lookups, alerts = scenario.judge(sandbox, generation)
+    lookups, events = scenario.judge(sandbox, generation)
     states = scenario.states(airflow)
     lines = ["", f"{'lookup in Devo':48}{'served':>8}{'rows':>7}{'missing':>9}{'outdated':>10}{'columns':>9}  state"]
-    lines += [_lookup_line(verdict, states.get(verdict.name, {})) for verdict in lookups]
+    lines += [_lookup_line(verdict, scenario.state_of(verdict.name, states)) for verdict in lookups]
     lines += ["", f"{'table in Devo':48}{'served':>8}{'events':>7}{'lost':>9}{'duplicates':>12}  state"]
-    lines += [_alert_line(alerts, states.get(alerts.tag, {})), ""]
+    lines += [_event_line(verdict, scenario.state_of(verdict.tag, states)) for verdict in events] + [""]
     sys.stdout.write("\n".join(lines) + "\n")
-    return alerts.is_good and all(verdict.is_good for verdict in lookups)
+    return all(verdict.is_good for verdict in (*lookups, *events))
 
 
 def _lookup_line(verdict: LookupVerdict, state: dict[str, str]) -> str:
@@ -78,7 +78,7 @@ def _lookup_line(verdict: LookupVerdict, state: dict[str, str]) -> str:
     )
 
 
-def _alert_line(verdict: EventVerdict, state: dict[str, str]) -> str:
+def _event_line(verdict: EventVerdict, state: dict[str, str]) -> str:
     return (
         f"{verdict.tag:48}{verdict.served:8}{verdict.events:7}{len(verdict.lost):9}{verdict.duplicates:12}"
         f"  complete to {state.get('to_checkpoint_time', '-')}"

@@ -10,19 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_flashpoint.config import default_lookup_name
+from airflow_provider_flashpoint.config.model import CredentialInput
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, DataSet
 from airflow_provider_flashpoint.dag_factory import ALERT_DAG_ID, INDICATOR_DAG_ID
 from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
 from demo.airflow_lab import AirflowLab
-from sandbox.generations import Document, Generation
+from sandbox.dataset.events.credentials import credentials
+from sandbox.generations import LEGACY, Document, Generation
 from sandbox.sandbox import Sandbox
-from sandbox.verdict import EventVerdict, LookupVerdict, judge_alerts, judge_lookup
+from sandbox.verdict import EventVerdict, LookupVerdict, judge_alerts, judge_events, judge_lookup
 
 PERIOD = timedelta(seconds=300)
 INTERVALS = 5
 _INDICATORS = 3000
 _ALERTS = 400
+_CREDENTIALS = 200
 _TOUCHED = 90
 _RUNS_TIMEOUT_S = 240.0
+
+_CREDENTIAL_DAG_ID = INPUT_NAMES[DataSet.CREDENTIALS]
+_CREDENTIAL_TAG = CredentialInput.model_fields["tag"].default
 
 Say = Callable[[str], None]
 
@@ -66,11 +73,13 @@ class Span:
 
 
 def publish(sandbox: Sandbox, generation: Generation, span: Span) -> None:
-    """Publish indicators and alerts in Flashpoint, spread over the span; many of them are hostile."""
+    """Publish indicators, alerts and, on Ignite, credentials, spread over the span; many of them are hostile."""
     store = sandbox.flashpoint.store
     types = generation.types
     generation.indicators.publish(store, 1, _INDICATORS, span.start, span.end, types=types, with_large_value=True)
     generation.alerts.publish(store, 1, _ALERTS, span.start, span.end)
+    if generation is not LEGACY:
+        store.publish_credentials(credentials(1, _CREDENTIALS, span.start, span.end))
 
 
 def write_config(path: Path, generation: Generation, span: Span) -> None:
@@ -89,15 +98,17 @@ def write_config(path: Path, generation: Generation, span: Span) -> None:
         "flashpoint_indicator": {"id": "demo", "services": {"indicators": {**common, "lookups": lookups}}},
         "flashpoint_alert": {"id": "demo", "services": {"alerts": common}},
     }
+    if generation is not LEGACY:
+        inputs[_CREDENTIAL_DAG_ID] = {"id": "demo", "services": {"credentials": common}}
     path.write_text(json.dumps({"inputs": inputs}, indent=2), encoding="utf-8")
 
 
 def run(airflow: AirflowLab, sandbox: Sandbox, generation: Generation, span: Span, say: Say) -> None:
-    """Run both DAGs over their intervals, over newer versions of indicators, and over the first interval again."""
-    dags = (INDICATOR_DAG_ID, ALERT_DAG_ID)
+    """Run all DAGs over their intervals, over newer versions of indicators, and over the first interval again."""
+    dags = [INDICATOR_DAG_ID, ALERT_DAG_ID, *([] if generation is LEGACY else [_CREDENTIAL_DAG_ID])]
     for dag_id in dags:
         airflow.unpause(dag_id)
-    say(f"The scheduler runs {INTERVALS} intervals of both DAGs: the first builds, the others add.")
+    say(f"The scheduler runs {INTERVALS} intervals of each DAG: the first builds, the others add.")
     first = {
         dag_id: airflow.wait_for_runs(dag_id, INTERVALS, timeout_s=_RUNS_TIMEOUT_S, run_type="scheduled")[0]
         for dag_id in dags
@@ -114,7 +125,7 @@ def run(airflow: AirflowLab, sandbox: Sandbox, generation: Generation, span: Spa
         airflow.wait_for_run(dag_id, first[dag_id]["run_id"], timeout_s=_RUNS_TIMEOUT_S)
 
 
-def judge(sandbox: Sandbox, generation: Generation) -> tuple[list[LookupVerdict], EventVerdict]:
+def judge(sandbox: Sandbox, generation: Generation) -> tuple[list[LookupVerdict], list[EventVerdict]]:
     """Compare the contents of Devo with those of Flashpoint."""
     filtered = FILTERED[generation.api]
     conditions = {filtered.indicator_type: filtered.matches}
@@ -128,10 +139,20 @@ def judge(sandbox: Sandbox, generation: Generation) -> tuple[list[LookupVerdict]
         )
         for kind in generation.types
     ]
-    return lookups, judge_alerts(sandbox, DEFAULT_TAG, generation=generation)
+    events = [judge_alerts(sandbox, DEFAULT_TAG, generation=generation)]
+    if generation is not LEGACY:
+        index = sandbox.flashpoint.store.credentials
+        served = [index.identity(key) for key in index.select(None, None, None).walk("asc")]
+        events.append(judge_events(sandbox, _CREDENTIAL_TAG, served, id_field="_id"))
+    return lookups, events
 
 
 def states(airflow: AirflowLab) -> dict[str, dict[str, Any]]:
     """Return the state of each stream, by its name, from the Airflow Variables."""
     found = [json.loads(value) for name, value in airflow.variables().items() if name.startswith("flashpoint_")]
     return {state["name"]: state for state in found}
+
+
+def state_of(name: str, states: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the state of a lookup or a table; the name of a stream may end with its data set."""
+    return states.get(name) or states.get(f"{name}__{DataSet.CREDENTIALS}", {})

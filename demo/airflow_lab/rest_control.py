@@ -13,7 +13,7 @@ import requests
 from demo.airflow_lab.control import Run, Task, run_from
 from demo.airflow_lab.errors import LabError
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0  # a busy machine answers late
 _PAGE_SIZE = 100
 _ATTEMPTS = 5
 _HEALTHY_PARTS = ("metadatabase", "scheduler", "dag_processor")
