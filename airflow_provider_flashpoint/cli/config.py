@@ -17,7 +17,13 @@ from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
 from airflow_provider_flashpoint.cli.report import Report, table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.load import ConfigFile
-from airflow_provider_flashpoint.config.model import AlertSettings, KeywordFeed, LookupConfig, SecretSettings
+from airflow_provider_flashpoint.config.model import (
+    AlertSettings,
+    EventSettings,
+    KeywordFeed,
+    LookupConfig,
+    SecretSettings,
+)
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.reference import json_schema
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
@@ -180,7 +186,7 @@ def _settings(*, is_lookup: bool) -> Iterator[tuple[str, str, str]]:
     models = (
         (LookupConfig, ObfuscationSettings)
         if is_lookup
-        else (KeywordFeed, AlertSettings, SecretSettings, ObfuscationSettings)
+        else (KeywordFeed, AlertSettings, EventSettings, SecretSettings, ObfuscationSettings)
     )
     fields = {name: field for model in models for name, field in model.model_fields.items() if name != "enabled"}
     for name, field in fields.items():
@@ -217,6 +223,8 @@ def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "-"
-    if isinstance(value, dict):  # a rule of obfuscation
+    if isinstance(value, dict) and value.keys() == {"path", "action"}:  # a rule of obfuscation
         return f"{'.'.join(value['path'])} ({value['action']})"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_text(each)}" for name, each in value.items())
     return "-" if value is None else str(value)
