@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from airflow_provider_flashpoint.config import default_lookup_name
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import IGNITE_V2, LEGACY, Generation
 from sandbox.sandbox import Sandbox
+from tests.generation_dags import GenerationDags, connections, write_configurations
 
 PERIOD = timedelta(minutes=1)
 BACKFILLED = 24
 PERIODS = BACKFILLED + 2  # the last two are for the scheduled and the manual runs
-INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
-TYPES = ("domain", "ip-dst|port")
-NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
+# To save time, fewer periods of Ignite are run; the first run of a lookup reads all of them.
+FIRST_BACKFILLED = {LEGACY: 0, IGNITE_V2: 16}
+ALL_DAGS = (
+    GenerationDags(LEGACY, ("domain", "ip-dst|port")),
+    GenerationDags(IGNITE_V2, ("domain",)),
+)
+
+
+@dataclass(frozen=True)
+class LookupDags:
+    """DAGs of these tests that read one API generation; each fills the lookup of its own name.
+
+    :param runs: how many intervals ``straight``, ``backwards`` and ``interrupted`` divide the span into.
+    """
+
+    generation: Generation
+    type: str
+    interrupted_type: str
+    runs: tuple[int, int, int]
+
+    def name(self, name: str) -> str:
+        return name if self.generation is LEGACY else f"{name}_{self.generation.api}"
+
+
+LEGACY_LOOKUPS = LookupDags(LEGACY, "md5", "sha256", (11, 6, 6))
+LOOKUPS = (LEGACY_LOOKUPS, LookupDags(IGNITE_V2, "file", "ipv4", (5, 3, 4)))
+PAUSED_TYPE = "url"
 
 
 @dataclass(frozen=True)
@@ -32,29 +55,32 @@ class World:
         return self.start + number * PERIOD
 
     def publish(self) -> None:
-        """Publish the data in Flashpoint: ``TYPES`` for the shipped DAGs, other types for the DAGs of these tests."""
+        """Publish the data in Flashpoint: some types for the shipped DAGs, other types for the DAGs of these tests."""
         store, end = self.sandbox.flashpoint.store, self.date(PERIODS)
-        store.publish_indicators(indicators(11, 2400, self.start, end, types=(*TYPES, "md5", "sha256", "url")))
-        store.publish_alerts(alerts(11, 400, self.start, end))
+        for lookups in LOOKUPS:
+            generation = lookups.generation
+            shipped = [dags for dags in ALL_DAGS if dags.generation.indicators is generation.indicators]
+            types = [kind for dags in shipped for kind in dags.types]
+            types += [lookups.type, lookups.interrupted_type, PAUSED_TYPE]
+            generation.indicators.publish(store, 11, 480 * len(types), self.start, end, types=types)
+            generation.alerts.publish(store, 11, 400, self.start, end)
 
     def write_dags(self, dags: Path) -> dict[str, str]:
-        """Write all DAGs and their configuration into a folder, and return the environment that they need."""
+        """Write all DAGs and their configurations into a folder, and return the environment that they need."""
         here = Path(__file__)
         for file in (*here.parents[2].joinpath("dags").glob("*.py"), *here.with_name("dags").glob("*.py")):
             shutil.copy(file, dags)
+        configurations = dags / "configurations"
+        configurations.mkdir()
         common = {
             "initial_start_time": self.start.isoformat(),
             "request_period_in_seconds": int(PERIOD.total_seconds()),
             "max_active_runs": 4,
         }
-        lookups = [{kind: {"lookup_key": f"value.{kind}"}} for kind in TYPES]
-        inputs = {
-            INDICATOR_DAG: {"services": {"indicators": {**common, "lookups": lookups}}},
-            ALERT_DAG: {"services": {"alerts": common}},
-        }
-        (dags / "flashpoint_collector.yaml").write_text(json.dumps({"inputs": inputs}), encoding="utf-8")
+        write_configurations(configurations, ALL_DAGS, common)
         return {
-            **self.sandbox.airflow_connections(),
+            **connections(self.sandbox, ALL_DAGS),
+            "FLASHPOINT_COLLECTOR_CONFIG": str(configurations),
             "LOOKUPS_START": self.start.isoformat(),
             "LOOKUPS_SPAN_S": str((PERIODS * PERIOD).total_seconds()),
         }
