@@ -6,8 +6,15 @@ import pytest
 
 pytest.importorskip("airflow")
 
+import requests
+
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
+from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.operators import LookupSyncOperator, PullAlertsOperator
+from airflow_provider_flashpoint.operators.base import OpenSource
 
 pytestmark = pytest.mark.airflow
 
@@ -22,4 +29,6 @@ def test_every_job_prunes_unless_the_option_is_off(
     alerts = PullAlertsOperator(task_id="alerts")
     lookup = LookupSyncOperator(task_id="lookup", indicator_type="domain", lookup_name="a", lookup_key="value")
     assert alerts.delivery_settings().prune is prunes
-    assert lookup.sync_settings((), Origin()).prune is prunes
+    client = FlashpointClient(HttpClient(requests.Session(), base_url="", service="Flashpoint"), api=Api.LEGACY)
+    opened = OpenSource(client.source(DataSet.INDICATORS), Obfuscator(), Origin())
+    assert lookup.sync_settings((), opened).prune is prunes
