@@ -20,6 +20,8 @@ from tests.generation_dags import GenerationDags
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler]
 
+TIMEOUT_S = 900.0  # a busy machine is slow
+
 each_generation = pytest.mark.parametrize("dags", ALL_DAGS, ids=[dags.api for dags in ALL_DAGS])
 each_lookup = pytest.mark.parametrize(
     ("dags", "kind"), [pytest.param(dags, kind, id=f"{dags.api}-{kind}") for dags in ALL_DAGS for kind in dags.types]
@@ -40,7 +42,8 @@ def lab(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airf
                     lab.unpause(dag_id)  # a backfill of a paused DAG would wait forever
                 else:
                     lab.wait_for_dag(dag_id)
-                lab.backfill(dag_id, first_date(world, dags), world.date(PERIODS - 1), max_active_runs=2)
+                start, end = first_date(world, dags), world.date(PERIODS - 1)
+                lab.backfill(dag_id, start, end, max_active_runs=2, timeout_s=TIMEOUT_S)
         yield lab
 
 
