@@ -58,6 +58,19 @@ def test_the_requests_of_even_data(row: Row, habit: dict[str, Any]) -> None:
 
 
 @of_each_row
+def test_the_requests_where_no_page_is_marked_as_the_last(row: Row) -> None:
+    """A server that does not say where the pages end costs few requests more than one page after another."""
+    needed = []
+    for in_flight in (1, 4):
+        sandbox = InProcess(pagination=False)
+        published = row.publish_to(sandbox, even(4000))
+        found = records_of(sandbox, row, page_size=100, requests_in_flight=in_flight)
+        assert sorted(record[row.id_field] for record in found) == sorted(published)
+        needed.append(len(sandbox.queries))
+    assert needed[1] <= needed[0] + 30  # the ends of the parts that were under way
+
+
+@of_each_row
 def test_the_order_of_the_window(row: Row) -> None:
     """The pages of the parts come in the order of time, although they are read in parallel."""
     sandbox = InProcess(alert_order="asc")

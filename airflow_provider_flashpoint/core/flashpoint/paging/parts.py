@@ -24,6 +24,7 @@ MAX_LATENESS = timedelta(minutes=20)
 _US_PER_S = 1_000_000
 _OVERLAP_US = _US_PER_S + SKEW_US
 _LEAST_PROGRESS_S = 2  # a new part reads a second again
+_MOST_REQUESTS = 2  # of a part beside its full pages; more show that the server does not say where the end is
 
 
 class _Divided(Exception):
@@ -44,8 +45,9 @@ class Parts:
 
     The first request is that of the whole window. Where it has more than a page, the rest is cut into parts that are
     expected to hold a little less than a page, by the density so far, and the first pages of the next parts are read
-    ahead. A part with more than a page goes on within itself, or is cut again. Parts overlap by a second, and records
-    that came before are left out. Records that are updated meanwhile move to now, so what is younger than
+    ahead. A part with more than a page goes on within itself, or is cut again. Where the server does not say which page
+    is the last one, each end costs several requests, and the window is not cut any more. Parts overlap by a second, and
+    records that came before are left out. Records that are updated meanwhile move to now, so what is younger than
     `MAX_LATENESS` is read in its turn, after all the rest.
 
     :param walk: reads a part.
@@ -106,9 +108,9 @@ class _Reading:
                 raise _Divided(rest)
             records, left = 0, rest
 
-        pages = self.walk.pages(part, _PartReader(self.reader, lambda: self._first(part)), still_to_read=still_to_read)
+        reader = _PartReader(self.reader, lambda: self._first(part))
         try:
-            for page in pages:
+            for page in self.walk.pages(part, reader, still_to_read=still_to_read):
                 fresh = self._fresh(page, part)
                 records += len(fresh)
                 self.read += len(fresh)
@@ -118,6 +120,8 @@ class _Reading:
             self.plan.add(divided.rest, is_descending=divided.rest.end < part.end)
         else:
             self.plan.observe(records, _seconds(left), is_rest=False)
+            if reader.requests > _MOST_REQUESTS + records // self.reader.endpoint.page_size:
+                self.plan.is_divisible = False
 
     def _first(self, part: Window) -> Answer:
         answer = self.ahead.read(part, self.plan.upcoming())
@@ -150,6 +154,7 @@ class _PartReader(PageReader):
     reader: PageReader
     first: Callable[[], Answer] | None
     complete_to: datetime | None = None
+    requests: int = 0
 
     @property
     def endpoint(self) -> Endpoint:  # type: ignore[override]
@@ -164,6 +169,7 @@ class _PartReader(PageReader):
 
     def read(self, request: Request, *, records_key: str | None) -> Answer:
         first, self.first = self.first, None
+        self.requests += 1
         return first() if first else self.reader.read(request, records_key=records_key)
 
     def send(self, request: Request) -> None:

@@ -35,6 +35,8 @@ class Plan:
     :param moving_from: the time to which records may move while the window is read. From here on nothing is read
         before its turn.
     :param remembered: how many parts the density is taken from.
+
+    Nothing more is cut where ``is_divisible`` is false.
     """
 
     window: Window
@@ -42,6 +44,7 @@ class Plan:
     page_size: int
     moving_from: datetime
     remembered: int
+    is_divisible: bool = field(default=True, init=False)
     _left: deque[_Region] = field(default_factory=deque, init=False)
     _densities: deque[_Density] = field(init=False)
 
@@ -104,7 +107,7 @@ class Plan:
         length = timedelta(seconds=max(1, seconds // parts))
         border = (end - length if region.is_descending else start + length).replace(microsecond=0)
         is_allowed = start < border < end and (region.is_descending or border <= self.moving_from)
-        return border if parts > 1 and is_allowed else None
+        return border if parts > 1 and is_allowed and self.is_divisible else None
 
     def _span_s(self) -> float:
         """Return the seconds that are expected to hold a little less than a page."""
