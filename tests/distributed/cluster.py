@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -42,10 +42,12 @@ class Cluster:
 
     :param folder: an empty folder that any user can access, as a PostgreSQL started by root requires.
     :param config: the content of ``flashpoint_collector.yaml``.
+    :param connections: the environment variables of the Airflow connections to the sandbox.
     """
 
-    def __init__(self, folder: Path, sandbox: Sandbox, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, config: dict[str, Any], connections: Mapping[str, str]) -> None:
         self.sandbox = sandbox
+        self._connections = connections
         self.store = ObjectStore()
         self.workers: list[Worker] = []
         self._folder = folder
@@ -102,11 +104,10 @@ class Cluster:
 
     def _worker_environment(self) -> dict[str, str]:
         """Return the variables that only workers need: connections, which contain the certificates, and storage."""
-        connections = self.sandbox.airflow_connections()
-        devo = json.loads(connections["AIRFLOW_CONN_DEVO_DEFAULT"])
+        devo = json.loads(self._connections["AIRFLOW_CONN_DEVO_DEFAULT"])
         devo["extra"] |= {name: Path(devo["extra"][name]).read_text() for name in ("cert", "key", "chain")}
         return {
-            **connections,
+            **self._connections,
             "AIRFLOW_CONN_DEVO_DEFAULT": json.dumps(devo),
             f"AIRFLOW_CONN_{_CONN_ID.upper()}": self.store.connection(),
             "AIRFLOW__FLASHPOINT__STAGING_URI": self.store.staging_uri(_CONN_ID),

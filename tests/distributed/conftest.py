@@ -1,4 +1,7 @@
-"""A cluster on which both DAGs have run by schedule and in a backfill."""
+"""A cluster on which both DAGs have run by schedule and in a backfill.
+
+To save time, Airflow 3 reads Ignite alone, and Airflow 2 the legacy API.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,25 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.config import default_lookup_name
 from demo.airflow_lab import AirflowLab, LabError
-from sandbox.dataset.documents import alerts, indicators
+from sandbox.generations import IGNITE_V2, LEGACY
 from sandbox.sandbox import Sandbox
 from tests.distributed.cluster import Cluster
 from tests.distributed.worker import Worker
+from tests.generation_dags import GenerationDags, connections
 
 PERIOD = timedelta(hours=1)
 PERIODS = 3
 PAGE_SIZE = 100
-TYPES = ("domain", "ip-dst|port")
-NAMES = {kind: default_lookup_name(kind) for kind in TYPES}
-INDICATOR_DAG, ALERT_DAG = DAGS = ("flashpoint_indicator", "flashpoint_alert")
+GENERATION = LEGACY if version("apache-airflow").startswith("2.") else IGNITE_V2
+TYPES = GENERATION.types[:2]
+SHIPPED = GenerationDags(GENERATION, TYPES)
 RUNS_TIMEOUT_S = 180.0
 
 
@@ -51,20 +55,13 @@ class World:
 
 def configuration(start: datetime) -> dict[str, Any]:
     """Return a collector's configuration for both inputs."""
-    common = {
+    return SHIPPED.configuration({
         "initial_start_time": start.isoformat(),
         "request_period_in_seconds": int(PERIOD.total_seconds()),
         "max_active_runs": 2,
         "page_size": PAGE_SIZE,
         "catchup": False,
-    }
-    lookups = [{kind: {"lookup_key": f"value.{kind}", "lookup_status": "New"}} for kind in TYPES]
-    return {
-        "inputs": {
-            "flashpoint_indicator": {"id": "1", "services": {"indicators": {**common, "lookups": lookups}}},
-            "flashpoint_alert": {"id": "2", "services": {"alerts": common}},
-        }
-    }
+    })
 
 
 @pytest.fixture(scope="session")
@@ -77,17 +74,17 @@ def world() -> Iterator[World]:
         Sandbox() as sandbox,
     ):
         end = start + PERIODS * PERIOD
-        sandbox.flashpoint.store.publish_indicators(indicators(5, 1200, start, end, types=TYPES))
-        sandbox.flashpoint.store.publish_alerts(alerts(5, 300, start, end))
+        GENERATION.indicators.publish(sandbox.flashpoint.store, 5, 1200, start, end, types=TYPES)
+        GENERATION.alerts.publish(sandbox.flashpoint.store, 5, 300, start, end)
         Path(folder).chmod(0o755)
         try:
-            with Cluster(Path(folder), sandbox, configuration(start)) as cluster:
+            with Cluster(Path(folder), sandbox, configuration(start), connections(sandbox, [SHIPPED])) as cluster:
                 first = cluster.add_worker(["pulls", "default"])
                 second = cluster.add_worker(["syncs", "default"])
-                for dag_id in DAGS:
+                for dag_id in SHIPPED.dags:
                     cluster.lab.unpause(dag_id)
                     cluster.lab.backfill(dag_id, start, end - PERIOD, max_active_runs=2, timeout_s=RUNS_TIMEOUT_S)
-                for dag_id in DAGS:
+                for dag_id in SHIPPED.dags:
                     cluster.lab.wait_for_runs(dag_id, 1, run_type="scheduled", timeout_s=RUNS_TIMEOUT_S)
                 yield World(cluster, start, first, second)
         except LabError as error:

@@ -7,10 +7,7 @@ import json
 import pytest
 
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
-from sandbox.verdict import judge_alerts, judge_lookup
-from tests.conftest import event_variable, lookup_variable, sandbox_key
-from tests.distributed.conftest import DAGS, NAMES, PERIODS, TYPES, World
+from tests.distributed.conftest import GENERATION, PERIODS, SHIPPED, TYPES, World
 from tests.distributed.worker import Worker
 
 pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
@@ -32,7 +29,7 @@ def test_every_stage_was_pulled_on_another_machine(world: World) -> None:
 
 def test_each_dag_ran_by_its_schedule_and_in_a_backfill(world: World) -> None:
     """Each DAG ran by its schedule, and in a backfill of every period."""
-    for dag_id in DAGS:
+    for dag_id in SHIPPED.dags:
         kinds = [run["run_type"] for run in world.lab.runs(dag_id)]
         assert kinds.count("backfill") == PERIODS
         assert kinds.count("scheduled") >= 1
@@ -41,15 +38,15 @@ def test_each_dag_ran_by_its_schedule_and_in_a_backfill(world: World) -> None:
 @pytest.mark.parametrize("kind", TYPES)
 def test_each_lookup_holds_the_newest_version_of_every_indicator(world: World, kind: str) -> None:
     """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
-    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind)
+    verdict = SHIPPED.lookup(world.sandbox, kind)
     assert verdict.served > 100
     assert verdict.is_good, verdict
 
 
 def test_every_alert_arrives_exactly_once(world: World) -> None:
     """No alert is lost or arrives twice, whichever machine delivers it."""
-    verdict = judge_alerts(world.sandbox, DEFAULT_TAG, since=world.start, until=world.end)
-    counts = world.sandbox.devo.tables.ids(DEFAULT_TAG, "alert_id").counts
+    verdict = SHIPPED.alerts(world.sandbox, since=world.start, until=world.end)
+    counts = world.sandbox.devo.tables.ids(SHIPPED.tag, GENERATION.alerts.id_field).counts
     assert verdict.served == 300
     assert not verdict.lost
     assert max(counts.values()) == 1
@@ -58,7 +55,7 @@ def test_every_alert_arrives_exactly_once(world: World) -> None:
 def test_the_checkpoints_are_at_the_end_of_the_last_period(world: World) -> None:
     """Each state, which all machines share, has a checkpoint at the end of the last period or later."""
     variables = world.lab.variables()
-    for name in (*map(lookup_variable, map(sandbox_key, NAMES.values())), event_variable(sandbox_key(DEFAULT_TAG))):
+    for name in SHIPPED.variables:
         assert json.loads(variables[name])["to_checkpoint_time"] >= format_instant(world.end)
 
 

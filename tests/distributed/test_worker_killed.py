@@ -11,12 +11,9 @@ import pytest
 
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliverySettings
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.operators.pull_alerts import DEFAULT_TAG
-from sandbox.dataset.documents import alerts, indicators
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.http_service.faults import Fault
-from sandbox.verdict import judge_alerts, judge_lookup
-from tests.distributed.conftest import ALERT_DAG, INDICATOR_DAG, NAMES, PAGE_SIZE, PERIOD, RUNS_TIMEOUT_S, TYPES, World
+from tests.distributed.conftest import GENERATION, PAGE_SIZE, PERIOD, RUNS_TIMEOUT_S, SHIPPED, TYPES, World
 from tests.distributed.worker import Attempt, Worker
 
 pytestmark = [pytest.mark.airflow, pytest.mark.distributed]
@@ -74,14 +71,14 @@ def window(start: datetime) -> Mapping[str, str]:
 def alert_death(world: World) -> Death:
     """The death of a machine that had sent one batch of alerts and a part of the next; the retry ends without it."""
     start = world.start - _BEFORE
-    world.sandbox.flashpoint.store.publish_alerts(alerts(6, _ALERTS, start, start + PERIOD))
+    GENERATION.alerts.publish(world.sandbox.flashpoint.store, 6, _ALERTS, start, start + PERIOD)
     hold = Hold()
     # The setup makes the first connections, then each batch makes one; a scheduled run may do so too.
     stall = SyslogFault("stall", after_bytes=200_000, released=hold)
     world.sandbox.devo.syslog_faults.add(None, None, stall, stall, stall)
-    run_id = world.lab.trigger(ALERT_DAG, window(start))
-    death = Death.at(hold, world, ALERT_DAG, run_id, "pull_alerts")
-    world.lab.wait_for_run(ALERT_DAG, run_id, timeout_s=RUNS_TIMEOUT_S)
+    run_id = world.lab.trigger(SHIPPED.alert_dag, window(start))
+    death = Death.at(hold, world, SHIPPED.alert_dag, run_id, "pull_alerts")
+    world.lab.wait_for_run(SHIPPED.alert_dag, run_id, timeout_s=RUNS_TIMEOUT_S)
     world.cluster.add_worker(death.machine.queues)
     return death
 
@@ -91,19 +88,19 @@ def indicator_deaths(world: World, alert_death: Death) -> list[Death]:
     """The deaths of the machine that pulls and of the one that syncs, in one run; both are replaced."""
     start = world.start - _BEFORE
     store, kind = world.sandbox.flashpoint.store, TYPES[0]
-    store.publish_indicators(indicators(6, _INDICATORS, start, start + PERIOD, types=TYPES))
+    GENERATION.indicators.publish(store, 6, _INDICATORS, start, start + PERIOD, types=TYPES)
     pulling, uploading = Hold(), Hold()
-    until = format_instant(start + PERIOD)
-    page = rf"types={kind}.*until={until}|until={until}.*types={kind}"
+    hours = "|".join(f"{hour:%Y-%m-%dT%H}" for hour in (start, start + PERIOD))
+    page = rf"(?=.*{GENERATION.type_parameter}={kind}\b)(?=.*{GENERATION.end_parameters[0]}=({hours}))"
     world.sandbox.flashpoint.faults.add(Fault("stall", match=page, skip=2, released=pulling))
-    upload = rf"/{NAMES[kind]}/deploy-csv"
+    upload = rf"/{SHIPPED.lookup_name(kind)}/deploy-csv"
     world.sandbox.devo.faults.add(Fault("stall", match=upload, after_received_bytes=20_000, released=uploading))
-    run_id = world.lab.trigger(INDICATOR_DAG, window(start))
+    run_id = world.lab.trigger(SHIPPED.indicator_dag, window(start))
     deaths = []
     for hold, task_id in ((pulling, f"pull_{kind}"), (uploading, f"sync_{kind}")):
-        deaths.append(Death.at(hold, world, INDICATOR_DAG, run_id, task_id))
+        deaths.append(Death.at(hold, world, SHIPPED.indicator_dag, run_id, task_id))
         world.cluster.add_worker(deaths[-1].machine.queues)
-    world.lab.wait_for_run(INDICATOR_DAG, run_id, timeout_s=RUNS_TIMEOUT_S)
+    world.lab.wait_for_run(SHIPPED.indicator_dag, run_id, timeout_s=RUNS_TIMEOUT_S)
     return deaths
 
 
@@ -116,7 +113,7 @@ def test_the_surviving_worker_takes_over_the_delivery_of_alerts(world: World, al
 
 def test_after_a_machine_died_no_alert_is_lost(world: World, alert_death: Death) -> None:
     """Each alert of Flashpoint is in the table, and nothing else is."""
-    verdict = judge_alerts(world.sandbox, DEFAULT_TAG)
+    verdict = SHIPPED.alerts(world.sandbox)
     assert verdict.served > 2 * DEFAULT_BATCH_RECORDS
     assert not verdict.lost
     assert not verdict.unexpected
@@ -124,7 +121,7 @@ def test_after_a_machine_died_no_alert_is_lost(world: World, alert_death: Death)
 
 def test_a_dead_machine_repeats_at_most_one_batch_of_alerts(world: World, alert_death: Death) -> None:
     """No alert arrives more than twice, and no more alerts arrive twice than the pages of one batch contain."""
-    counts = world.sandbox.devo.tables.ids(DEFAULT_TAG, "alert_id").counts
+    counts = world.sandbox.devo.tables.ids(SHIPPED.tag, GENERATION.alerts.id_field).counts
     assert max(counts.values()) <= 2
     assert sum(count - 1 for count in counts.values()) < DEFAULT_BATCH_RECORDS + PAGE_SIZE
 
@@ -143,6 +140,6 @@ def test_after_machines_died_each_lookup_holds_the_newest_version_of_every_indic
     world: World, indicator_deaths: list[Death], kind: str
 ) -> None:
     """Each key of Flashpoint is in the lookup once, in its newest version, and nothing else is."""
-    verdict = judge_lookup(world.sandbox, NAMES[kind], indicator_type=kind)
+    verdict = SHIPPED.lookup(world.sandbox, kind)
     assert verdict.served > 500
     assert verdict.is_good, verdict
