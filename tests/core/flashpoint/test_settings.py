@@ -18,7 +18,11 @@ ENCODED = base64.b64encode(TOKEN.encode()).decode()
 
 
 def settings_of(
-    *, host: str | None = "https://api.flashpoint.io", port: int | None = None, password: str | None = TOKEN, **extra: Any
+    *,
+    host: str | None = "https://api.flashpoint.io",
+    port: int | None = None,
+    password: str | None = TOKEN,
+    **extra: Any,
 ) -> FlashpointSettings:
     return read_settings(FlashpointSettings, extra, conn_id="fp", host=host, port=port, password=password)
 
