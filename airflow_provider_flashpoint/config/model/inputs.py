@@ -47,11 +47,7 @@ class StreamSettings(StartSettings):
     heal_gaps: Flag = Field(True, description="After a pause of the DAG, read from the checkpoint of the stream on.")
     filters: Filters | None = Field(
         None,
-        description="Which records to read. Indicators: `query` on `legacy` and `ignite_v1`; `score` (the lowest), "
-        "`tags`, `sources`, `actors`, `malware`, `mitre_attack_ids`, `cidr` on `ignite_v2`. Alerts of Ignite: "
-        "`status`, `origin`, `sources`, `tags`. Credentials: `is_fresh`, `domain`, `affected_domain`. Vulnerabilities: "
-        "`severity`, `tags`, `products`, `vendors`, `cwe_ids`, `ransomware_score`, `attack_type`, `location`. A list "
-        "reads what has one of its values; `score`, `cidr`, `query`, `status`, `origin` and `is_fresh` take one value.",
+        description="Which records to read; see [filters](configuration.md#filters). Default: all.",
     )
 
 
@@ -67,7 +63,7 @@ class SourceSettings(ObfuscationSettings):
 
 
 class InputConfig(StartSettings, SourceSettings):
-    """Settings of both inputs: the connections and the schedule."""
+    """Settings of every input: the connections and the schedule."""
 
     id: Text | None = Field(None, description="Id of the input in the collector. It is not used.")
     environment: Environment | None = Field(
