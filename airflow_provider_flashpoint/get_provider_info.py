@@ -33,7 +33,7 @@ _CONFIG: dict[str, Any] = {
                 "default": "",
             },
             "stage_retention_days": {
-                "description": "Days after which delivered stages are deleted.",
+                "description": "Days after which stages are deleted.",
                 "version_added": "0.1.0",
                 "type": "integer",
                 "example": "30",
@@ -42,7 +42,7 @@ _CONFIG: dict[str, Any] = {
             "prune": {
                 "description": (
                     "Whether runs delete what is older than its retention: stages, entries of the ledger of "
-                    "alerts, and rejected records. Turn it off for an object store with a lifecycle rule for "
+                    "events, and rejected records. Turn it off for an object store with a lifecycle rule for "
                     "that, see docs/operations.md."
                 ),
                 "version_added": "0.1.0",

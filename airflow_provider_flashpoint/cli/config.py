@@ -38,8 +38,8 @@ _API_HELP = "the API generation whose types and filters the file must have; by d
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
-    text = "Validate the configuration file, or explain the DAGs and streams that it makes."
-    parser = commands.add_parser("config", help="validate or explain the configuration file", description=text)
+    text = "Validate the configuration file, explain its DAGs and streams, or convert it for another API generation."
+    parser = commands.add_parser("config", help="validate, explain or convert the configuration file", description=text)
     actions = parser.add_subparsers(metavar="action", required=True)
     for name, run, text in (
         (

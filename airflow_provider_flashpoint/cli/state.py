@@ -22,7 +22,7 @@ _SHOW = "Show each state: status, checkpoint, columns, last run, age."
 _RESET = "Delete states, so that the next run begins like a first run."
 _SET = "Change the status or the checkpoint of states."
 _PAUSE = "A running task writes its own state when it ends: pause the DAG and let its runs end first."
-_FORGET = "also delete the ledger of confirmed alerts, so that all are sent again: for a table that was emptied"
+_FORGET = "also delete the ledger of confirmed events, so that all are sent again: for a table that was emptied"
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:

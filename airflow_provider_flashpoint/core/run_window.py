@@ -77,7 +77,7 @@ class RunWindow:
 class Keep:
     """How long a lookup keeps indicators that do not change.
 
-    :param time: what changed before this time goes with the next rebuild.
+    :param time: what did not change for this long is removed by the next rebuild.
     :param rebuild_every: the time between two rebuilds, from the end of one window to the end of the other.
     :param now: when the run began.
     """
@@ -182,7 +182,7 @@ class LookupProgress:
     def check_origin(self, origin: Origin, *, lookup: str) -> None:
         """Return if rows of this origin may come into the lookup: always where it is rebuilt.
 
-        :raises ConfigurationError: they would be mixed with rows of another origin; the message has the ways out.
+        :raises ConfigurationError: they would be mixed with rows of another origin; the message names the remedies.
         """
         if self.state and self.goes_on:
             self.state.check_origin(origin, name=f"lookup {lookup}")

@@ -116,7 +116,7 @@ class _Checkpointed:
             ) from error
 
     def mix_with(self, origin: Origin) -> str | None:
-        """Return why records of an origin must not join the stream, with the ways out; None where they may."""
+        """Return why records of an origin must not join the stream, with the remedies; None where they may."""
         if origin.continues(self.origin):
             return None
         change = origin.differs_from(self.origin)

@@ -131,7 +131,7 @@ class PullEventsOperator(WindowedOperator):
     def check_origin(self, context: Any, state: EventState | None, origin: Origin) -> None:
         """Return if events of this origin may come into the table; the run's configuration may accept any.
 
-        :raises ConfigurationError: they would be mixed with those of another origin; the message has the ways out.
+        :raises ConfigurationError: they would be mixed with those of another origin; the message names the remedies.
         """
         if state and not conf_of(context).get("accept_change"):
             state.check_origin(origin, name=f"table {self.tag}")

@@ -1,4 +1,4 @@
-"""How far the pull of a lookup is that has not been synced yet: running, or ended early and to be gone on with."""
+"""Progress of a pull that is not synced yet: it is running, or ended early and the next attempt continues it."""
 
 from __future__ import annotations
 
