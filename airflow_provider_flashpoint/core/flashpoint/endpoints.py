@@ -124,7 +124,8 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
         path="/api/alerting/v1/alerts",
-        paginator=Parts(Links(parameter="scroll_id", time_field="ts")),
+        # Not in parts, which could lose alerts: no sort is requested, and nothing shows that the window is one of `ts`.
+        paginator=Links(parameter="scroll_id"),
         records_key="data",
         window_parameters=("since", "until"),
         size_parameter="size",
@@ -139,7 +140,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
 
 _LEGACY_ALERTS = _TABLE[Api.LEGACY, DataSet.ALERTS]
 # The collector names these data sets, but no public client shows them: the path is a setting, and records have no id.
-_UNKNOWN = replace(_LEGACY_ALERTS, path="", paginator=Links(parameter="scroll_id"), id_field="", time_field=None)
+_UNKNOWN = replace(_LEGACY_ALERTS, path="", id_field="", time_field=None)
 _TABLE[Api.LEGACY, DataSet.KEYWORDS] = _TABLE[Api.LEGACY, DataSet.KEYWORD_CLASSES] = _UNKNOWN
 
 

@@ -419,6 +419,33 @@ def test_links_with_a_new_record_now_and_then() -> None:
     assert ids_of(Script(*answers, page()).links()) == list(range(90, 1000, 90))
 
 
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_alerts_that_are_selected_by_another_time(is_descending: bool) -> None:
+    """Legacy alerts whose selection time is later than the time they are sorted by lose none."""
+    random = Random(1)
+    alerts = [{"alert_id": number, "ts": random.randrange(24 * 3600)} for number in range(3000)]
+    selected_at = {alert["alert_id"]: alert["ts"] + random.randrange(1800) for alert in alerts}
+    alerts.sort(key=lambda alert: alert["ts"], reverse=is_descending)
+    epoch = round(START.timestamp())
+    script = Script()
+    script.requests_in_flight = 4
+
+    def request(window: Window, parameters: Mapping[str, Any]) -> Request:
+        return Request("GET", "/", params=parameters, json=window)
+
+    def read(request: Request, *, records_key: str | None) -> Answer:
+        start, end = (round(each.timestamp()) - epoch for each in request.json.request_bounds())
+        held = [{**each, "ts": epoch + each["ts"]} for each in alerts if start <= selected_at[each["alert_id"]] < end]
+        skip = int((request.params or {}).get("scroll_id", 0))
+        following = {"next": f"/?scroll_id={skip + 100}"} if skip + 100 < len(held) else {}
+        return Answer(held[skip : skip + 100], body={"count": len(held), "links": following})
+
+    script.request, script.read = request, read  # type: ignore[method-assign]
+    pages = script.endpoint.paginator.pages(Window(START, START + timedelta(days=1)), script)
+    found = {record["alert_id"] for page in pages for record in page}
+    assert {each for each, at in selected_at.items() if at < 24 * 3600} <= found
+
+
 def test_links_loop() -> None:
     """A next page that was read before is an error, not an endless loop."""
     script = Script(page(1, next="a"), page(2, next="b"), page(3, next="a"))

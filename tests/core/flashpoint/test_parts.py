@@ -44,7 +44,7 @@ def records_of(sandbox: InProcess, row: Row, window: Window = HOUR, **options: A
 
 
 @of_each_row
-@pytest.mark.parametrize("habit", [{}, {"alert_order": "desc", "notification_order": "desc"}], ids=["asc", "desc"])
+@pytest.mark.parametrize("habit", [{}, {"notification_order": "desc"}], ids=["asc", "desc"])
 def test_the_requests_of_even_data(row: Row, habit: dict[str, Any]) -> None:
     """A walk in parts needs at most 1.3 times the requests of one after another, and brings each record once."""
     needed, page_size = [], 100
@@ -73,7 +73,7 @@ def test_the_requests_where_no_page_is_marked_as_the_last(row: Row) -> None:
 @of_each_row
 def test_the_order_of_the_window(row: Row) -> None:
     """The pages of the parts come in the order of time, although they are read in parallel."""
-    sandbox = InProcess(alert_order="asc")
+    sandbox = InProcess()
     row.publish_to(sandbox, even(2000))
     times = [TIME_OF[row.publish](record) for record in records_of(sandbox, row, page_size=50)]
     assert times == sorted(times)
@@ -81,7 +81,7 @@ def test_the_order_of_the_window(row: Row) -> None:
 
 
 @of_each_row
-@pytest.mark.parametrize("habit", [{}, {"alert_order": "desc", "notification_order": "desc"}], ids=["asc", "desc"])
+@pytest.mark.parametrize("habit", [{}, {"notification_order": "desc"}], ids=["asc", "desc"])
 def test_parts_are_read_in_parallel(row: Row, habit: dict[str, Any]) -> None:
     """After the first page, as many requests as allowed are under way at once, and never one more."""
     allowed = 4
@@ -115,7 +115,7 @@ def test_a_window_of_one_page(row: Row) -> None:
 
 
 @of_each_row
-@pytest.mark.parametrize("habit", [{}, {"alert_order": "desc", "notification_order": "desc"}], ids=["asc", "desc"])
+@pytest.mark.parametrize("habit", [{}, {"notification_order": "desc"}], ids=["asc", "desc"])
 def test_long_empty_spans(row: Row, habit: dict[str, Any]) -> None:
     """A year in which a day is dense and two others have few records costs hardly more requests than it has pages."""
     day = 86_400

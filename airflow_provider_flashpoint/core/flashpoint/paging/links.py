@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
-from airflow_provider_flashpoint.core.flashpoint.paging.order import Order, StillToRead, ignore
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
 from airflow_provider_flashpoint.core.foreign_text import logger
-from airflow_provider_flashpoint.core.window import Window, epoch_us
+from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MalformedPageError, PagingLoopError
 
 _log = logger(__name__)
@@ -21,13 +20,11 @@ class Links:
     """Pages by a token in the link to the next page. The link itself is not followed: it is relative to another root.
 
     :param parameter: the token, in the link and in the next request.
-    :param time_field: the time of a record; empty where records have none.
     """
 
     parameter: str
-    time_field: str = ""
 
-    def pages(self, window: Window, reader: PageReader, *, still_to_read: StillToRead = ignore) -> Iterator[Page]:
+    def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages until one has no next page. An empty page is the end only where its next page is itself.
 
         :raises PagingLoopError: a next page was read before, or `MAX_IDLE_PAGES` pages in a row brought nothing new.
@@ -35,11 +32,8 @@ class Links:
         seen: set[str] = set()
         contents = {hash(frozenset[Any]())}  # of pages, whatever the order of their records
         idle = read = counted = 0
-        order = Order()
         parameters: dict[str, Any] = {}
         while True:
-            if rest := order.still_to_read(window):
-                still_to_read(rest)
             answer = reader.read(reader.request(window, parameters), records_key=reader.endpoint.records_key)
             token = self._next(answer)
             read += len(answer.items)
@@ -47,7 +41,6 @@ class Links:
             identities: set[Any] = set()
             for page in answer.pages():
                 identities.update(map(reader.endpoint.identity, page))
-                order.observe(epoch_us(record.get(self.time_field)) for record in page)
                 yield page
             content = hash(frozenset(identities))
             idle = idle + 1 if content in contents else 0
