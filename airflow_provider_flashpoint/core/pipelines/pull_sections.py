@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.core.reporting.pull_log import PullLog
 from airflow_provider_flashpoint.core.staging.indicators.sections import LONGEST_KEPT, KeptPull, SectionFile, share_of
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window, format_instant
-from airflow_provider_flashpoint.errors import MissingRecordsError
+from airflow_provider_flashpoint.errors import MalformedPageError, MissingRecordsError
 
 _PAGES = 4  # of a section, at least
 _SECTIONS = 20  # a section holds at least this part of the rows so far, so that their number stays small
@@ -67,7 +67,7 @@ def pages_in_sections(window: Window, source: Source, writer: StageWriter, file:
                 _seal(writer, file, complete_to)
             log.look(writer.sealed + writer.unsealed, share_of(window, max(reached, complete_to)))
             yield page
-    except MissingRecordsError:
+    except (MissingRecordsError, MalformedPageError):  # too few records, or another order than expected
         file.remove()  # nobody knows which section lacks some
         raise
     if writer.sections and complete_to < latest:

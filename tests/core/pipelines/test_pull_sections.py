@@ -36,7 +36,7 @@ from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.staging.prune import prune_stages
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import MissingRecordsError, NetworkError
+from airflow_provider_flashpoint.errors import MalformedPageError, MissingRecordsError, NetworkError
 from benchmarks.counted_store import CountedStore, StorePath
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -284,9 +284,10 @@ def test_a_damaged_or_foreign_file_is_not_used(bench: Bench, change: Callable[[s
     assert bench.source.pages_read == PAGES
 
 
-def test_an_incomplete_answer_is_not_gone_on_with(bench: Bench) -> None:
-    """Where Flashpoint sent fewer records than it counts, any section may lack some: all is read again."""
-    bench.source.failure = MissingRecordsError("58 of 60")
+@pytest.mark.parametrize("error", [MissingRecordsError("58 of 60"), MalformedPageError("not sorted")])
+def test_an_incomplete_answer_is_not_gone_on_with(bench: Bench, error: Exception) -> None:
+    """Where records are missing or not in the expected order, any section may lack some: all is read again."""
+    bench.source.failure = error
     bench.fail_after(PAGES)
     bench.pull()
     assert bench.source.pages_read == PAGES
