@@ -171,6 +171,44 @@ def test_a_file_that_is_half_migrated() -> None:
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("file", {"row_per_hash": True, "embed": "none", "lookup_status": "Created", "columns": ["risk.level"]}),
+        ("file", {"lookup_key": "fingerprint", "lookup_name": "Files"}),
+        ("domain", {"embed": "none", "lookup_status": "Created"}),
+        ("url", {"lookup_key": "value", "lookup_status": "Created"}),
+    ],
+)
+def test_a_lookup_of_the_generation_keeps_all_of_its_settings(name: str, own: dict[str, Any]) -> None:
+    """A lookup that is of the generation already is no new one, so nothing is left out, noted or built anew."""
+    new, notes = indicators({"lookups": [{name: own}, {"ip-dst": {}}]})
+    assert new == {"lookups": [{name: own}, {"ipv4": {}}, {"ipv6": {}}]}
+    assert notes == []
+
+
+def test_settings_of_the_generation_for_all_lookups_stay() -> None:
+    """Settings of the service stay too where the generation has them."""
+    new, notes = indicators({"lookups": [{"file": {}}, {"ip-dst": {}}], "embed": "none", "row_per_hash": True})
+    assert (new["embed"], new["row_per_hash"], notes) == ("none", True, [])
+
+
+@pytest.mark.parametrize("api", [V1, LEGACY])
+@pytest.mark.parametrize("place", ["entry", "service", "lookup", "type"])
+def test_settings_that_do_not_exist_are_left_out_and_noted(api: Api, place: str) -> None:
+    """Settings of version 2 are named with their place, wherever they stand; a lookup of a common type has them too."""
+    given = {"row_per_hash": True, "embed": "none"}
+    service: dict[str, Any] = {"lookups": [{"url": {}}], "url": {}}
+    entry: dict[str, Any] = {"services": {"indicators": service}}
+    places = {"entry": entry, "service": service, "lookup": service["lookups"][0]["url"], "type": service["url"]}
+    places[place] |= given
+    new, notes = indicators(entry, api)
+    assert "row_per_hash" not in str(new)
+    assert "embed" not in str(new)
+    of = "url" if place in ("lookup", "type") else "indicators"
+    assert notes == [f"The setting {name} of {of} does not exist on {api}: left out." for name in sorted(given)]
+
+
 def test_types_in_one_entry_of_the_list_stay_together() -> None:
     """An entry with several types stays one entry."""
     new, _ = indicators({"lookups": [{"md5": {}, "ip-dst": {}, "sha1": {}}, {"sha256": {}}]})

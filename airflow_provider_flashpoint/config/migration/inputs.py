@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from airflow_provider_flashpoint.config.migration.lookups import OF_ONE_GENERATION, LookupMigration
+from airflow_provider_flashpoint.config.migration.lookups import LookupMigration, drop_options
 from airflow_provider_flashpoint.config.problems import NO_SECRETS, Problems, child_path, is_secret_name
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
@@ -59,18 +59,20 @@ def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
     holders = [*_holders(entry, "indicators")]
     service = holders[0]
     holder_of_lookups = next(holder for holder in holders if holder.get("lookups"))
-    old_types = [*_by_type(holder_of_lookups["lookups"])]
+    old_lookups = _by_type(holder_of_lookups["lookups"])
+    for holder in holders:
+        drop_options(holder, api, notes, of=DataSet.INDICATORS)
+    for name, settings in [*old_lookups.items(), *((name, service.get(name)) for name in old_lookups)]:
+        drop_options(settings or {}, api, notes, of=name)
     migration = LookupMigration(api, notes)
     holder_of_lookups["lookups"] = migration.migrated(holder_of_lookups["lookups"], service)
     if migration.is_foreign:
-        for name in old_types:
+        for name in old_lookups:
             service.pop(name, None)
     for holder in holders:
         if migration.is_foreign:
             _warn_of_obfuscation(holder, notes)
             holder |= {"lookup_status": "New"} if "lookup_status" in holder else {}
-            for name in OF_ONE_GENERATION:
-                holder.pop(name, None)
         _drop_filters(holder, DataSet.INDICATORS, api, notes)
     for name, settings in _by_type(holder_of_lookups["lookups"]).items():
         _drop_filters(settings or {}, DataSet.INDICATORS, api, notes, of=name)

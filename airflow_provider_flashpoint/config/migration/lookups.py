@@ -11,8 +11,20 @@ from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, h
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 Settings = dict[str, Any]
-OF_ONE_GENERATION = frozenset({"embed", "row_per_hash"})
-_OF_ONE_LOOKUP = OF_ONE_GENERATION | frozenset({"lookup_key", "lookup_name", "lookup_status"})
+_OF_ONE_GENERATION = frozenset({"embed", "row_per_hash"})
+_OF_ONE_LOOKUP = _OF_ONE_GENERATION | frozenset({"lookup_key", "lookup_name", "lookup_status"})
+
+
+def drop_options(settings: Settings, api: Api, notes: list[str], *, of: str) -> None:
+    """Remove the settings of lookups that an API generation does not have, and note each."""
+    foreign = sorted(_OF_ONE_GENERATION - _options_of(api))
+    dropped = [name for name in foreign if settings.pop(name, None) is not None]
+    notes += [f"The setting {name} of {of} does not exist on {api}: left out." for name in dropped]
+
+
+def _options_of(api: Api) -> set[str]:
+    endpoint = endpoint_of(api, DataSet.INDICATORS)
+    return {name for name, has in (("embed", endpoint.embed), ("row_per_hash", endpoint.columns.hashes)) if has}
 
 
 class LookupMigration:
@@ -51,6 +63,15 @@ class LookupMigration:
         has_foreign_key = key is not None and _general(key, name) in columns and key not in columns.values()
         return has_foreign_key or not has_type(self._api, DataSet.INDICATORS, name)
 
+    def _is_kept(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Return whether a lookup is of the API generation for certain: its type, key or a setting exists only here."""
+        if self._is_foreign(name, settings):
+            return False
+        counterparts, key = self._endpoint.counterparts, _general(settings.get("lookup_key"), name)
+        has_key = key in counterparts.columns.values() and key not in counterparts.columns
+        has_option = any(settings.get(option) is not None for option in _options_of(self._api))
+        return name not in counterparts.types or has_key or has_option
+
     def _replaced(self, given: Iterable[str]) -> dict[str, list[str]]:
         """Return the types that each new lookup replaces."""
         replaced: dict[str, list[str]] = {}
@@ -74,15 +95,17 @@ class LookupMigration:
     def _settings(self, target: str, replaced: Mapping[str, Settings]) -> Settings:
         """Return the settings of a new lookup: those of the type of its name, or else of the first that it replaces."""
         first = target if target in replaced else next(iter(replaced))
-        own = replaced[first]
-        settings = {key: own[key] for key in own if own[key] is not None and key not in OF_ONE_GENERATION}
+        settings = {key: value for key, value in replaced[first].items() if value is not None}
         for name, others in replaced.items():
-            differing = {key for key in {*settings, *others} - _OF_ONE_LOOKUP if settings.get(key) != others.get(key)}
+            compared = ({*settings, *others} - _OF_ONE_LOOKUP) | ({*others} & _OF_ONE_GENERATION)
+            differing = {key for key in compared if settings.get(key) != others.get(key)}
             if differing:
                 self._notes.append(
                     f"The lookup of {target} has the settings of {first}; those of {name} differ: "
                     f"{', '.join(sorted(differing))}."
                 )
+        if first == target and self._is_kept(first, settings):
+            return {**self._row_per_hash(settings, replaced), **settings}
         if own_key := settings.pop("lookup_key", None):
             settings = {"lookup_key": self._key(str(own_key), first, target), **settings}
         if isinstance(settings.get("columns"), list):
