@@ -155,14 +155,21 @@ class RunPeriod:
 class LookupProgress:
     """The stored state of a lookup, None if there is none, and the status that this run uses.
 
-    A run that ``renews`` the lookup rebuilds it by `Keep`, not because a person decided so. A status that is ``forced``
-    was given for this run.
+    A run that ``renews`` the lookup rebuilds it by `Keep`, or after a deployment whose end is not known, not because a
+    person decided so. A status that is ``forced`` was given for this run.
     """
 
     state: LookupState | None
     status: LookupStatus
     renews: bool = False
     forced: bool = False
+
+    @classmethod
+    def stored(cls, state: LookupState | None, *, initial: LookupStatus = LookupStatus.NEW) -> LookupProgress:
+        """Return the progress of a run whose status is that of the state, or ``initial`` without a state."""
+        if state is None:
+            return cls(None, initial)
+        return cls(state, state.status, renews=state.renews and state.status is LookupStatus.NEW)
 
     @property
     def checkpoint(self) -> datetime | None:

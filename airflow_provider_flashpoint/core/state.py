@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, StrictInt, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import BeforeValidator, StrictBool, StrictInt, TypeAdapter, ValidationError, ValidationInfo
 
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.origin import Origin
@@ -185,6 +185,8 @@ class _Checkpointed:
 class LookupState(_Checkpointed):
     """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
 
+    ``renews`` says of a rebuild that did not end, so of the status New, that no person decided it: the run that repeats
+    it keeps the key, the columns and the origin.
     ``built_at`` is the end of what its last build or rebuild has read, None if not known.
     ``delivered_to_time`` is the end of the latest window that was delivered, at most the time of its pull. It is later
     than the checkpoint if an explicit window left a gap.
@@ -196,6 +198,7 @@ class LookupState(_Checkpointed):
     )
 
     status: LookupStatus = LookupStatus.NEW
+    renews: StrictBool = False
     columns: tuple[str, ...] = ()
     key: str = ""
     generation: str = ""
@@ -215,6 +218,7 @@ class LookupState(_Checkpointed):
         return replace(
             self,
             status=LookupStatus.CREATED,
+            renews=False,
             built_at=end if rebuilt else self.built_at,
             delivered_to_time=end if rebuilt else max(end, self.delivered_to_time or end),
             **self._after(delivered, forced=rebuilt),

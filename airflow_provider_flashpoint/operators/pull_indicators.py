@@ -99,7 +99,7 @@ class IndicatorsOperator(WindowedOperator):
         forced = conf_of(context).get("lookup_status")
         if forced is not None:
             return LookupProgress(state, _status(forced, "the run's configuration"), forced=True)
-        return LookupProgress(state, state.status if state else initial)
+        return LookupProgress.stored(state, initial=initial)
 
     def period(self, context: Any) -> RunPeriod:
         """Return the period that this run is for, see `WindowedOperator.period`, with what the lookup keeps."""

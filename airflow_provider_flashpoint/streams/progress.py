@@ -84,7 +84,7 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
 def origin_problem(stream: Stream, state: LookupState | EventState) -> str | None:
     """Return why the next run stops: the state names another origin. None where it goes on, or nothing can be read."""
     task: Any = stream.task
-    if task is None or getattr(state, "status", None) is LookupStatus.NEW:
+    if task is None or (isinstance(state, LookupState) and not LookupProgress.stored(state).goes_on):
         return None
     try:
         opened = task.open_indicators(()) if stream.is_lookup else task.open_events()
@@ -104,9 +104,8 @@ def next_run(stream: Stream, state: LookupState | EventState | None) -> NextRun 
         window = task.window_of(context, state.to_checkpoint_time if state else None).window
         return NextRun(window.start, is_build=False)
     known = state if isinstance(state, LookupState) else None
-    status = known.status if known else LookupStatus(task.lookup_status)
     period = task.period(context)
-    progress = LookupProgress(known, status).for_run(period)
+    progress = LookupProgress.stored(known, initial=LookupStatus(task.lookup_status)).for_run(period)
     return NextRun(progress.window(period).window.start, is_build=progress.status is LookupStatus.NEW)
 
 
@@ -123,7 +122,7 @@ def changed_state(
     if status is not None:
         if not isinstance(state, LookupState):
             raise ConfigurationError(f"{stream.name} is an event table, which has no status. Set its checkpoint.")
-        state = replace(state, status=LookupStatus(status))
+        state = replace(state, status=LookupStatus(status), renews=False)
     if checkpoint is None:
         return state
     if checkpoint > now:

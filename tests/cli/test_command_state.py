@@ -257,6 +257,16 @@ def test_a_status_is_set() -> None:
     assert call("preview", "indicators", "--type", "domain", "--json").json["operation"] == "build"
 
 
+def test_a_status_that_is_set_ends_a_renewal() -> None:
+    """A rebuild by keep_days that did not end accepts no other source, as `state show` says; a person may allow it."""
+    half = replace(CREATED, status=LookupStatus.NEW, renews=True, api="ignite_v2", filters={"score": "malicious"})
+    write(DOMAINS, half.to_json())
+    assert "must not be mixed" in shown()["Domains"]["problem"]
+    call("state", "set", "Domains", "--status", "New")
+    assert (stored(DOMAINS).status, stored(DOMAINS).renews) == (LookupStatus.NEW, False)
+    assert shown()["Domains"]["problem"] is None
+
+
 def test_a_run_uses_the_status_that_was_set(empty_devo: None, run_dag: RunDag, config: Path) -> None:
     """The next run rebuilds a lookup that was set to New, and sets it to Created."""
     window = {"from": START.isoformat(), "to": END.isoformat()}

@@ -46,6 +46,15 @@ def test_a_lookup_is_rebuilt_once_in_a_period() -> None:
     assert progress.window(period()).window == Window(NOW - KEEP, NOW)
 
 
+@pytest.mark.parametrize("renews", [True, False])
+def test_a_rebuild_that_did_not_end_is_repeated_as_what_it_was(renews: bool) -> None:
+    """A renewal keeps the columns; a rebuild that a person decided does not, nor does one by an earlier version."""
+    state = LookupState(status=LookupStatus.NEW, renews=renews, columns=("k",))
+    progress = LookupProgress.stored(state).for_run(period())
+    assert (progress.status, progress.renews) == (LookupStatus.NEW, renews)
+    assert progress.columns == (("k",) if renews else ())
+
+
 @pytest.mark.parametrize("state", [None, LookupState(status=LookupStatus.CREATED)])
 def test_a_lookup_whose_build_is_not_known_is_rebuilt(state: LookupState | None) -> None:
     """That of an earlier version, or one that was built elsewhere, may hold anything."""

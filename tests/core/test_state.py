@@ -86,6 +86,15 @@ def test_text_can_be_stored() -> None:
     assert LookupState.from_json(text, name="v") == state
 
 
+def test_a_state_of_an_earlier_version_renews_nothing() -> None:
+    """Its rebuild that did not end is repeated as before; a value that is no truth value is not read."""
+    text = '{"version": 1, "status": "New"%s}'
+    assert LookupState.from_json(text % "", name="v") == LookupState()
+    assert LookupState.from_json(text % ', "renews": true', name="v").renews
+    with pytest.raises(ConfigurationError, match="renews is 'yes'"):
+        LookupState.from_json(text % ', "renews": "yes"', name="v")
+
+
 def test_unknown_keys_are_left_out() -> None:
     """A note that a person put into the Variable does no harm."""
     assert EventState.from_json('{"version": 1, "note": "x"}', name="v") == EventState()

@@ -63,6 +63,24 @@ def test_a_lookup_goes_on_with_the_same_documents(world: ChangingWorld, caplog: 
     assert [state["api"] for state in world.states()] == ["ignite_v1"]
 
 
+def test_a_renewal_that_did_not_end_accepts_no_other_filters(world: ChangingWorld) -> None:
+    """Pull and sync of the next run stop before a request, until a person decides on a rebuild."""
+    world.read_by("ignite_v2")
+    world.lookup(*HERE, **V2)
+    ((name, text),) = world.variables.items()
+    world.variables[name] = json.dumps({**json.loads(text), "status": "New", "renews": True})
+    filters, requests = {"score": "malicious"}, world.requests()
+    with pytest.raises(AirflowFailException, match="must not be mixed"):
+        world.pull(*HERE, **V2, filters=filters)
+    sync = LookupSyncOperator(**world._arguments("sync", *HERE), **LOOKUP | V2, filters=filters)
+    with pytest.raises(AirflowFailException, match="must not be mixed"):
+        world._execute(sync)
+    assert world.requests() == requests
+    world.conf = {"lookup_status": "New"}
+    assert world.lookup(*HERE, **V2, filters=filters)["operation"] == "replace"
+    assert [(state["status"], state["renews"]) for state in world.states()] == [("Created", False)]
+
+
 @pytest.mark.parametrize("filters", [{"score": "malicious"}, {"malware": ["demoloader"]}])
 def test_a_lookup_of_other_filters_is_rebuilt_or_stays(world: ChangingWorld, filters: dict[str, Any]) -> None:
     """Other filters stop pull and sync before a request; a rebuild reads by them and replaces the old rows."""

@@ -77,7 +77,7 @@ class _Sync:
         given_stage = self._given_stage(given, run_window)
         stage = given_stage or self._pull(run_window)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
-            return self._without_rows(stage, run_window)
+            return self._without_rows(stage, run_window, notes)
         try:
             deployment, summary = self._deploy(stage, run_window, exists=exists)
         except StageError as error:  # a damaged part shows only when it is read
@@ -100,16 +100,17 @@ class _Sync:
         _log.info("Lookup %s: %s", name, summary)
         return result
 
-    def _without_rows(self, stage: Stage, run_window: RunWindow) -> SyncResult:
+    def _without_rows(self, stage: Stage, run_window: RunWindow, notes: Sequence[OpenDeployment]) -> SyncResult:
         """Return the result of a build for which nothing was found: Devo documents no empty lookup."""
         name, state = self._settings.lookup_name, self._progress.state or LookupState()
-        if self._progress.renews:
+        is_whole = self._state.status is LookupStatus.CREATED and not any(note.builds for note in notes)
+        if self._progress.renews and is_whole:
             _log.warning("Nothing changed in %s, so lookup %s keeps its rows.", run_window.window, name)
             state = self._state.after_sync(self._delivered(stage, run_window), rebuilt=False)
         else:
             _log.info("Nothing was found in %s; lookup %s is not built yet.", run_window.window, name)
             if not run_window.explicit:  # the next run that finds something rebuilds
-                state = replace(state, status=LookupStatus.NEW)
+                state = self._as_new(state)
         if state not in (self._progress.state, LookupState()):
             self._ports.attempt_lock.check()
             self._ports.save_state(state)
@@ -121,7 +122,7 @@ class _Sync:
         :param notes: deployments whose end is not known. This sync brings their rows again.
         """
         if any(note.builds for note in notes) and not self._period.explicit:
-            self._progress = replace(self._progress, status=LookupStatus.NEW)
+            self._progress = replace(self._progress, status=LookupStatus.NEW, renews=self._progress.goes_on)
         run_window = self._progress.window(self._period)
         if self._progress.status is LookupStatus.CREATED:
             for note in notes:
@@ -211,10 +212,10 @@ class _Sync:
         self, stage: Stage, run_window: RunWindow, *, exists: bool | None
     ) -> tuple[Deployment, DeploymentSummary]:
         ports, deployment = self._ports, self._deployment(stage, run_window, exists=exists)
-        if deployment.builds and self._state.status is LookupStatus.CREATED:
+        if deployment.builds and self._as_new(self._state) != self._state:
             ports.attempt_lock.check()
             # After half a rebuild the next run must rebuild, not add.
-            if not ports.save_state(replace(self._state, status=LookupStatus.NEW)):
+            if not ports.save_state(self._as_new(self._state)):
                 raise TransientError(f"Lookup {deployment.lookup} is not rebuilt: its state cannot be written.")
         summary = deploy_stage(
             stage,
@@ -225,6 +226,10 @@ class _Sync:
             check_turn=ports.attempt_lock.check,
         )
         return deployment, summary
+
+    def _as_new(self, state: LookupState) -> LookupState:
+        """Return the state with which the next run repeats this build: a renewal stays one."""
+        return replace(state, status=LookupStatus.NEW, renews=self._progress.renews)
 
     def _state_after(
         self, stage: Stage, deployment: Deployment, run_window: RunWindow, summary: DeploymentSummary

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
+from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import pull
@@ -20,11 +20,11 @@ from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, Syn
 from airflow_provider_flashpoint.core.run_window import Keep, LookupProgress, RunPeriod
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError
 from tests.core.pipelines.test_sync import SETTINGS, Bench, FakeSource
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class TimedSource(FakeSource):
@@ -36,7 +36,9 @@ class TimedSource(FakeSource):
 
 
 class KeepingBench(Bench):
-    """A lookup that keeps two days and is rebuilt each day."""
+    """A lookup that keeps two days and is rebuilt each day; a status may be forced."""
+
+    forced: LookupStatus | None = None
 
     def ports(self, at: datetime = NOW) -> SyncPorts:
         return replace(super().ports(), clock=Clock(now=lambda: at))
@@ -48,7 +50,9 @@ class KeepingBench(Bench):
 
     def progress(self) -> LookupProgress:
         state = self.saved[-1] if self.saved else None
-        return LookupProgress(state, state.status if state else LookupStatus.NEW)
+        if self.forced:
+            return LookupProgress(state, self.forced, forced=True)
+        return LookupProgress.stored(state)
 
     def at(self, end: datetime, **options: Any) -> SyncResult:
         return self.run_for(self.period(end), at=end + timedelta(minutes=1), **options)
@@ -135,6 +139,84 @@ def test_a_rebuild_that_did_not_end_is_repeated_by_the_next_run(bench: KeepingBe
     bench.at(NOW + HOUR)
     assert [operation.value for operation, _ in bench.lookups.deployed] == ["create", "replace"]
     assert bench.saved[-1].built_at == NOW + HOUR
+
+
+CHANGES = [{"origin": Origin(api="ignite_v2", filters={"score": "malicious"})}, {"lookup_key": "age"}]
+
+
+def break_off(bench: KeepingBench, end: datetime, **options: Any) -> None:
+    bench.lookups.deploy = _fail  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        bench.at(end, **options)
+    del bench.lookups.deploy  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_rebuild_that_did_not_end_stays_a_renewal(bench: KeepingBench, change: dict[str, Any]) -> None:
+    """The run that repeats it keeps the columns, and accepts neither another source nor another key."""
+    bench.at(NOW - DAY)
+    columns = bench.saved[-1].columns
+    bench.source.records = [{**each, "new": 1} for each in bench.source.records]
+    break_off(bench, NOW)
+    with pytest.raises(ConfigurationError, match="lookup_status"):
+        bench.at(NOW + HOUR, **change)
+    bench.at(NOW + HOUR)
+    assert [operation.value for operation, _ in bench.lookups.deployed] == ["create", "replace"]
+    assert (bench.saved[-1].columns, bench.saved[-1].key) == (columns, "domain")
+
+
+def test_a_rebuild_after_an_unanswered_request_stays_a_renewal(bench: KeepingBench) -> None:
+    """A late request of the last rebuild may replace the rows, so the next run rebuilds with the same columns."""
+    bench.at(NOW - DAY)
+    columns, deploy = bench.saved[-1].columns, bench.lookups.deploy
+
+    def deploy_at_second_attempt(*names: Any, before_sending: BeforeSending, **options: Any) -> None:
+        before_sending(None)
+        before_sending(NetworkError("no answer"))
+        deploy(*names, before_sending=before_sending, **options)
+
+    bench.lookups.deploy = deploy_at_second_attempt  # type: ignore[method-assign]
+    bench.at(NOW)
+    del bench.lookups.deploy  # type: ignore[misc]
+    bench.source.records = [{**each, "new": 1} for each in bench.source.records]
+    for change in CHANGES:
+        with pytest.raises(ConfigurationError, match="lookup_status"):
+            bench.at(NOW + 5 * MINUTE, **change)
+    bench.at(NOW + 5 * MINUTE)
+    assert [operation.value for operation, _ in bench.lookups.deployed] == ["create", "replace", "replace"]
+    assert bench.saved[-1].columns == columns
+    everything, bench.source.records = bench.source.records, []
+    bench.at(NOW + 10 * MINUTE)
+    assert bench.saved[-1].status is LookupStatus.NEW  # what that request leaves is not known
+    bench.source.records = everything
+    bench.at(NOW + 15 * MINUTE)
+    assert bench.saved[-1].columns == columns
+
+
+def test_half_a_rebuild_is_not_complete_where_nothing_changed(bench: KeepingBench) -> None:
+    """The state stays New, so that the next run that finds something rebuilds, with the same columns."""
+    bench.at(NOW - DAY)
+    columns = bench.saved[-1].columns
+    break_off(bench, NOW)
+    bench.at(NOW + 5 * DAY)
+    assert bench.saved[-1].status is LookupStatus.NEW
+    bench.source.records = [{**each, "new": 1} for each in records(-5 * 24)]
+    bench.at(NOW + 5 * DAY + HOUR)
+    assert bench.lookups.deployed[1:] == [(Operation.REPLACE, 1)]
+    assert bench.saved[-1].columns == columns
+
+
+def test_a_rebuild_by_a_person_that_did_not_end_accepts_changes(bench: KeepingBench) -> None:
+    """It was decided after the renewal broke off, so the run that repeats it takes the new source and columns."""
+    bench.at(NOW - DAY)
+    break_off(bench, NOW)
+    bench.source.records = [{**each, "new": 1} for each in bench.source.records]
+    bench.forced = LookupStatus.NEW
+    break_off(bench, NOW + HOUR, **CHANGES[0])
+    bench.forced = None
+    bench.at(NOW + 2 * HOUR, **CHANGES[0])
+    assert (bench.saved[-1].origin, bench.saved[-1].renews) == (CHANGES[0]["origin"], False)
+    assert "new" in bench.saved[-1].columns
 
 
 def _fail(*_: Any, **__: Any) -> None:
