@@ -13,6 +13,7 @@ keeps its undelivered lines, and the next run sends them before it reads anythin
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -72,6 +73,7 @@ class _Delivery:
         self._endpoint = ports.source.endpoint
         self._ledger = ports.store.ledger
         self._batch = _Batch()
+        self._resent: defaultdict[str, set[bytes]] = defaultdict(set)  # what this run sent, by hour to save memory
         self._summary = DeliverySummary()
         self._verification: Verification | None = None
         if ports.table:
@@ -122,7 +124,7 @@ class _Delivery:
                 hidden = hide(record)
                 entry = self._entry(record)
                 summary.undated += entry.is_undated
-                if entry in batch.entries or (self._is_delivered(entry) and not resend):
+                if entry in batch.entries or (self._is_resent(entry) if resend else self._is_delivered(entry)):
                     summary.repeated += 1
                     continue
                 line = encode(hidden)
@@ -147,6 +149,9 @@ class _Delivery:
 
     def _is_delivered(self, entry: Entry) -> bool:
         return entry in self._ledger or (self._verification is not None and entry in self._verification)
+
+    def _is_resent(self, entry: Entry) -> bool:
+        return entry.digest in self._resent.get(entry.hour, ())
 
     def _deliver_batch(self) -> None:
         batch, summary = self._batch, self._summary
@@ -188,3 +193,6 @@ class _Delivery:
         with recorded:
             self._sender_log.write([line for _, line in pairs])
             self._sender_log.confirm()
+        if self._settings.resend:
+            for entry, _ in pairs:
+                self._resent[entry.hour].add(entry.digest)

@@ -261,6 +261,17 @@ def test_confirmed_events_are_sent_again_on_demand(stream: Stream) -> None:
     assert writer.sink == [b"a1\n"]
 
 
+def test_no_event_is_sent_twice_in_a_run_on_demand(stream: Stream, unsent: KeptLines) -> None:
+    """With `resend` an event is sent once in a run, though pages overlap or an earlier run kept its line."""
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page([alert(1)])], FakeWriter(fails_at=frozenset({1})), unsent=unsent)
+    writer = FakeWriter()
+    pages = [Page([alert(1), alert(2)]), Page([alert(2), alert(3)]), Page([alert(2)])]
+    summary = stream.deliver(pages, writer, resend=True, batch_records=1, unsent=unsent)
+    assert writer.sink == [b"a1\n", b"a2\n", b"a3\n"]
+    assert (summary.sent, summary.unsent, summary.repeated) == (2, 1, 3)
+
+
 def test_event_confirmed_by_another_run_meanwhile_is_not_sent(stream: Stream) -> None:
     """Events that a parallel run confirmed after this run read its page are skipped."""
     other, writer = FakeWriter(), FakeWriter()
