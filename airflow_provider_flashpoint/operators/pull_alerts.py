@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.config.model import DEFAULT_ALERT_LAG, DEFAULT_TAG
-from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
 from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
 
-_FEED_ENDINGS = tuple(f"__{each}" for each in (DataSet.ALERTS, *FEED_DATA_SETS))  # of the names of streams, not of tags
+_ENDINGS = tuple(f"__{each}" for each in EVENT_DATA_SETS)  # of the names of streams, not of tags
 
 
 class PullAlertsOperator(PullEventsOperator):
@@ -30,5 +30,5 @@ class PullAlertsOperator(PullEventsOperator):
     @property
     def stream(self) -> str:
         """The name of the stream, which is the table for alerts. Data sets may share a table, not a state."""
-        is_plain = self.kind == DataSet.ALERTS and not self.tag.endswith(_FEED_ENDINGS)
+        is_plain = self.kind == DataSet.ALERTS and not self.tag.endswith(_ENDINGS)
         return self.tag if is_plain else super().stream

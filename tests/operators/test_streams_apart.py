@@ -13,7 +13,13 @@ import pytest
 pytest.importorskip("airflow")
 
 from airflow_provider_flashpoint.config.model import DEFAULT_TAG
-from airflow_provider_flashpoint.operators import LookupSyncOperator, PullAlertsOperator, PullIndicatorsOperator
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
+from airflow_provider_flashpoint.operators import (
+    LookupSyncOperator,
+    PullAlertsOperator,
+    PullEventsOperator,
+    PullIndicatorsOperator,
+)
 from sandbox.dataset.documents import alerts, indicators
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
@@ -177,6 +183,13 @@ def test_a_lookup_is_built_whatever_another_stream_of_its_name_has(world: World,
     assert {json.loads(state)["generation"] for state in world.variables.values()} == {
         path.name for path in (world.staging / "lookups").glob("*/[0-9]*")
     }
+
+
+@pytest.mark.parametrize("kind", EVENT_DATA_SETS)
+def test_no_table_of_alerts_has_the_stream_of_another_data_set(kind: str) -> None:
+    """A table of alerts whose name ends like the stream of a data set has a stream of its own."""
+    alerts = PullAlertsOperator(task_id="alerts", tag=f"my.app.x__{kind}")
+    assert alerts.stream != PullEventsOperator(task_id="events", tag="my.app.x", kind=kind).stream
 
 
 @pytest.mark.parametrize("second", ["devo_other", "devo_beta"])
