@@ -1,11 +1,14 @@
 """Secrets that records hold, such as passwords: removed before anything else sees a record.
 
+Of an object that holds a secret, such as a cookie, only known harmless attributes are kept. URLs lose their user info.
+
 Obfuscation (`core.obfuscate`) hides the values that users name by their paths. Secrets are removed without a rule, and
 wherever they stand, since a record may repeat them at another place or in another shape.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +18,18 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 
 _MAX_LEVELS = 100
+_HARMLESS = frozenset((
+    "name", "domain", "path", "expires", "expiry", "expiration", "expirationdate", "max_age", "secure", "http_only",
+    "httponly", "same_site", "samesite", "host_only", "hostonly", "created_at", "last_accessed_at",
+))  # fmt: skip
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 class SecretFields:
     """Removes the values of some keys from records.
 
     :param names: the keys, in any case. ``cookies.value`` names the key ``value`` of the objects in ``cookies``;
-        everything else that stands in ``cookies`` is secret too.
+        of these objects, the attributes in `_HARMLESS` stay. Everything else that stands in ``cookies`` is secret too.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -41,6 +49,8 @@ class SecretFields:
             value = codec.decode(value)
         if isinstance(value, list):
             return [self._cleaned(item, level + 1) for item in value]
+        if isinstance(value, str):
+            return _USER_INFO.sub("", value)
         if not isinstance(value, dict):
             return value
         kept = {}
@@ -58,5 +68,10 @@ class SecretFields:
         if isinstance(value, list) and level <= _MAX_LEVELS:
             return [self._held(item, name, level + 1) for item in value]
         if isinstance(value, dict) and name in map(str.casefold, value):
-            return self._cleaned({key: each for key, each in value.items() if key.casefold() != name}, level)
+            harmless = {key: each for key, each in value.items() if key.casefold() in _HARMLESS and _is_scalar(each)}
+            return self._cleaned(harmless, level)
         return None
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float))

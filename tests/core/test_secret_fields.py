@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.secret_fields import SecretFields
 from sandbox.dataset.events.credentials import MARKER, NUMBER_MARKER, credentials
 
-NAMES = ("password", "original_password", "body", "cookies.value")
-FIELDS = SecretFields(NAMES)
+FIELDS = SecretFields(endpoint_of(Api.IGNITE_V2, DataSet.CREDENTIALS).secrets)
 NAME = st.sampled_from(["password", "Password", "a", "cookies", "body", "value", "x.password", "body.raw", "b.cookies"])
 VALUE = st.recursive(
     st.sampled_from([None, 1, "text"]),
@@ -33,7 +34,14 @@ VALUE = st.recursive(
         ({"cookies": [{"name": "n", "value": "x"}, {"n": "x"}, "n=x"]}, {"cookies": [{"name": "n"}, None, None]}),
         ({"cookies": {"name": "n", "value": {"a": "x"}}}, {"cookies": {"name": "n"}}),
         ({"cookies": "n=x", "a.cookies": [], "cookies.value": "x"}, {"cookies": None, "a.cookies": []}),
+        ({"cookies": {"value": "x", "data": {"value": "x"}, "raw": "n=x", "name": "n"}}, {"cookies": {"name": "n"}}),
+        ({"cookies": {"value": "x", "name": {"a": "x"}, "path": ["x"], "Domain": "d"}}, {"cookies": {"Domain": "d"}}),
         ({"value": 1, "a": {"value": 2}}, {"value": 1, "a": {"value": 2}}),
+        ({"passwords": ["x"], "password_hash": "x", "a": {"Passwords": {"b": "x"}}}, {"a": {}}),
+        ({"a": ["https://u:x@h/p?m=a@b"]}, {"a": ["https://h/p?m=a@b"]}),
+        ({"a": "ftp://u:x@y@h:21 and http://x@h#f@g"}, {"a": "ftp://h:21 and http://h#f@g"}),
+        ({"cookies": {"value": "x", "domain": "https://u:x@h"}}, {"cookies": {"domain": "https://h"}}),
+        ({"email": "a@b", "url": "https://h/@a"}, {"email": "a@b", "url": "https://h/@a"}),
     ],
 )
 def test_what_is_removed(given: dict[str, Any], left: dict[str, Any]) -> None:

@@ -96,11 +96,14 @@ def _other_shapes(source: Document) -> None:
 
 def _deeper(source: Document) -> None:
     source["breach"] |= {"body": {"raw": MARKER}, "credentials": [[{"Password": MARKER, "login": "demo"}]]}
-    source |= {"original_password": MARKER, "cookies": [[{"value": {"text": MARKER}}], f"sid={MARKER}"]}
+    cookie = {"value": MARKER, "data": {"value": MARKER}, "raw": f"sid={MARKER}", "name": {"text": MARKER}}
+    source |= {"original_password": MARKER, "cookies": [[{"value": {"text": MARKER}}, cookie], f"sid={MARKER}"]}
 
 
 def _repeated(source: Document) -> None:
     source["body"] = {"raw": MARKER, "text/plain": MARKER}
+    source |= {"passwords": [MARKER], "password_hash": MARKER}
+    source["affected_url"] = f"https://user:{MARKER}@login.example/?user=user@corp.example"
     source["highlight"] = {"body.raw": [MARKER], "password": [MARKER], "email": ["<em>user</em>"]}
 
 
