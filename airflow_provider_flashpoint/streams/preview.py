@@ -220,7 +220,7 @@ def _run_dict(run_window: RunWindow, limited: _LimitedSource, obfuscator: Obfusc
     return {
         "window": run_window.window.to_dict(),
         "rule": run_window.rule,
-        "request": {"method": "GET", "url": source.first_url} if source.first_url else None,
+        "request": {"method": source.endpoint.method, "url": source.first_url} if source.first_url else None,
         "requests": source.requests,
         "total": source.total,
         "read": limited.read,

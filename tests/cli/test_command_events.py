@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("airflow")
 
 from sandbox.dataset.events.credentials import MARKER, credentials
+from sandbox.flashpoint.server import FlashpointServer
+from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.sandbox import Sandbox
 from tests.cli.conftest import END, START, WINDOW, call
 
@@ -53,12 +55,30 @@ def test_check_makes_a_request_of_each_data_set(connections: Callable[..., None]
     assert all("it can be with: ignite_v1, ignite_v2" in said[name] for name in names)
 
 
+def test_explain_prints_the_settings_that_the_file_may_have() -> None:
+    """Each input has the settings of its own model alone, and no description has a link of markdown."""
+    dags = call("config", "explain", "--json").json["dags"]
+    found = {stream["kind"]: stream.keys() for dag in dags for stream in dag["streams"]}
+    assert [kind for kind in found if "include_secrets" in found[kind]] == ["credentials"]
+    assert all(not keys & {"verify", "verify_timeout_s", "path"} for keys in found.values())
+    assert "](" not in call("config", "explain").out
+
+
 def test_preview_shows_events_without_secrets() -> None:
     """A preview of credentials shows what a run would deliver: those of the filter, without secrets."""
     outcome = call("preview", "events", "--kind", "credentials", *WINDOW, "--rows", "50", "--json")
     assert 0 < outcome.json["sent"] == len(outcome.json["lines"]) < 40
     assert all(json.loads(line)["_source"]["is_fresh"] for line in outcome.json["lines"])
     assert MARKER not in outcome.out
+
+
+def test_the_method_of_a_preview_is_that_of_the_request(connections: Callable[..., None]) -> None:
+    """A preview of vulnerabilities that are requested by a POST says so."""
+    with FlashpointServer(FlashpointSettings(vulnerability_request="post")) as server:
+        extra = {"api": "ignite_v2", "vulnerability_request": "post"}
+        connections(flashpoint={**server.airflow_connection(), "extra": extra})
+        found = call("preview", "events", "--kind", "vulnerabilities", *WINDOW, "--json").json
+    assert found["request"]["method"] == "POST"
 
 
 def test_explain_lists_the_dags_and_their_tables() -> None:
