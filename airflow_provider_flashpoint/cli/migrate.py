@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> Report:
         raise WrongUsage(f"{output} exists. Name another file with --output, or remove it.")
     notes: list[str] = []
     text = text_of(file)
-    before = without_secrets(document_of(text, file), notes)
+    before = without_secrets(document_of(text, file), api, notes)
     old = parse_collector_config(before, source=str(file))
     after = migrated(before, api, notes)
     new = parse_collector_config(after, source=f"{file}, for {api}")

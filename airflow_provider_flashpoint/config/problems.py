@@ -13,12 +13,19 @@ _SECRET_NAMES = (
     "api_key", "api_token", "bearer_token", "bearer_token_base64", "credentials", "password", "secret",
     "token",
 )  # fmt: skip
-NO_SECRETS = (
-    "a secret does not belong in this file. Remove it and create a connection instead: "
-    "airflow connections add flashpoint_default --conn-type flashpoint --conn-host https://api.flashpoint.io "
-    "--conn-password '<token>' (or, for a token in base64, "
-    """--conn-extra '{"bearer_token_base64": "<token>"}' instead of --conn-password)"""
-)
+
+
+def no_secrets(host: str) -> str:
+    """Return the text of a problem: a secret, and the command that creates the connection to ``host`` instead."""
+    return (
+        "a secret does not belong in this file. Remove it and create a connection instead: "
+        f"airflow connections add flashpoint_default --conn-type flashpoint --conn-host {host} "
+        "--conn-password '<token>' (or, for a token in base64, "
+        """--conn-extra '{"bearer_token_base64": "<token>"}' instead of --conn-password)"""
+    )
+
+
+NO_SECRETS = no_secrets("https://api.flashpoint.io")
 
 
 class Problems:

@@ -273,11 +273,22 @@ def test_secrets_are_left_out_and_noted() -> None:
     """The credentials of a collector's file do not move; the note says where they belong, and not what they are."""
     notes: list[str] = []
     document = {"inputs": {"flashpoint_alert": {"credentials": {"bearer_token_base64": "c2VjcmV0"}, "id": "1"}}}
-    assert without_secrets(document, notes) == {"inputs": {"flashpoint_alert": {"id": "1"}}}
+    assert without_secrets(document, V2, notes) == {"inputs": {"flashpoint_alert": {"id": "1"}}}
     (note,) = notes
     assert note.startswith("inputs.flashpoint_alert.credentials is left out: ")
     assert "airflow connections add" in note
     assert "c2VjcmV0" not in note
+
+
+@pytest.mark.parametrize(
+    ("api", "host"),
+    [(LEGACY, "https://fp.tools"), (V1, "https://api.flashpoint.io"), (V2, "https://api.flashpoint.io")],
+)
+def test_a_secret_goes_to_the_host_of_the_generation(api: Api, host: str) -> None:
+    """The command of the note creates the connection to the target, so that no token of legacy is sent to Ignite."""
+    notes: list[str] = []
+    without_secrets({"inputs": {"flashpoint_alert": {"credentials": {}}}}, api, notes)
+    assert f"--conn-host {host} " in notes[0]
 
 
 @pytest.mark.parametrize("api", Api)
@@ -291,7 +302,7 @@ def test_other_inputs_stay(api: Api) -> None:
         }
     }
     notes: list[str] = []
-    assert migrated(without_secrets(document, notes), api, notes) == document
+    assert migrated(without_secrets(document, api, notes), api, notes) == document
     assert notes == []
 
 

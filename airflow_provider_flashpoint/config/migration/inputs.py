@@ -7,32 +7,33 @@ from copy import deepcopy
 from typing import Any
 
 from airflow_provider_flashpoint.config.migration.lookups import LookupMigration, drop_options
-from airflow_provider_flashpoint.config.problems import NO_SECRETS, Problems, child_path, is_secret_name
+from airflow_provider_flashpoint.config.problems import Problems, child_path, is_secret_name, no_secrets
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
-from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet, host_of
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves
 
 Document = dict[str, Any]
 _SERVICES = {name: data_set.value for data_set, name in INPUT_NAMES.items()}
 
 
-def without_secrets(document: Any, notes: list[str], path: str = "", service: str = "") -> Any:
+def without_secrets(document: Any, api: Api, notes: list[str], path: str = "", service: str = "") -> Any:
     """Return a copy of a document without the keys that are secrets, which a collector's file has.
 
+    :param api: the API generation whose host the notes name.
     :param service: the service of the input; one has the name of a secret.
     """
     if isinstance(document, list):
-        return [without_secrets(each, notes, path, service) for each in document]
+        return [without_secrets(each, api, notes, path, service) for each in document]
     if not isinstance(document, Mapping):
         return document
     kept = {}
     for key, value in document.items():
         place = child_path(path, str(key))
         if isinstance(key, str) and is_secret_name(key) and key != service:
-            notes.append(f"{place} is left out: {NO_SECRETS}.")
+            notes.append(f"{place} is left out: {no_secrets(host_of(api))}.")
         else:
-            kept[key] = without_secrets(value, notes, place, _SERVICES.get(key, service))
+            kept[key] = without_secrets(value, api, notes, place, _SERVICES.get(key, service))
     return kept
 
 
