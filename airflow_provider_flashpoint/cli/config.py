@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli import migrate
@@ -26,13 +29,14 @@ from airflow_provider_flashpoint.config.model import (
 )
 from airflow_provider_flashpoint.config.obfuscation import ObfuscationSettings
 from airflow_provider_flashpoint.config.reference import json_schema
-from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
-from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api
+from airflow_provider_flashpoint.config.shape import ALERTS, EVENT_INPUTS, FEEDS, INDICATORS, dag_id
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
 from airflow_provider_flashpoint.streams.fit import fit
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
+_LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 _API_HELP = "the API generation whose types and filters the file must have; by default that of its connections"
 
 
@@ -169,6 +173,7 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
     task: Any = stream.task
     period = task.period({"dag": dag, "logical_date": datetime.now(UTC)})
     now, first = (period.to_read(build=build, checkpoint=None).window.to_dict() for build in (False, True))
+    settings = _settings(None if stream.is_lookup else stream.content)
     return {
         "name": stream.name,
         "indicator_type" if stream.is_lookup else "kind": stream.content,
@@ -177,20 +182,30 @@ def _stream_dict(stream: Stream, dag: Any) -> dict[str, Any]:
         "task_id": task.task_id,
         "window_now": now,
         "window_of_a_build": first,
-        **{key: _plain(getattr(task, name), key) for key, name, _ in _settings(is_lookup=stream.is_lookup)},
+        **{key: _plain(getattr(task, name), key) for key, name, _ in settings},
     }
 
 
-def _settings(*, is_lookup: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield the settings of a stream: the key in the file, the name of the operator's argument, and the description."""
-    models = (
-        (LookupConfig, ObfuscationSettings)
-        if is_lookup
-        else (KeywordFeed, AlertSettings, EventSettings, SecretSettings, ObfuscationSettings)
-    )
+def _settings(kind: str | None) -> Iterator[tuple[str, str, str]]:
+    """Yield the settings of a stream: the key in the file, the name of the operator's argument, and the description.
+
+    :param kind: the data set of an event table, None for a lookup.
+    """
+    models: tuple[type[BaseModel], ...] = (*_models(kind), ObfuscationSettings)
     fields = {name: field for model in models for name, field in model.model_fields.items() if name != "enabled"}
     for name, field in fields.items():
-        yield field.alias or name, name, field.description or ""
+        yield field.alias or name, name, _LINK.sub(r"\1 (docs/\2)", field.description or "")
+
+
+def _models(kind: str | None) -> tuple[type[BaseModel], ...]:
+    if kind is None:
+        return (LookupConfig,)
+    if kind in FEEDS:
+        return KeywordFeed, EventSettings
+    if kind == DataSet.ALERTS:
+        return (AlertSettings,)
+    holds_secrets = issubclass(EVENT_INPUTS[DataSet(kind)], SecretSettings)
+    return (EventSettings, SecretSettings) if holds_secrets else (EventSettings,)
 
 
 def _plain(value: Any, key: str) -> Any:
@@ -204,8 +219,8 @@ def _plain(value: Any, key: str) -> Any:
 
 def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
     yield f"DAG {dag['dag_id']}"
-    settings = [(key, _text(value)) for key, value in dag.items() if key not in {"dag_id", "tasks", "streams"}]
-    yield from table(settings, indent="  ")
+    of_dag = [(key, _text(value)) for key, value in dag.items() if key not in {"dag_id", "tasks", "streams"}]
+    yield from table(of_dag, indent="  ")
     for task in dag["tasks"]:
         yield f"  task {' after '.join([task['task_id'], *task['after']])}"
     for stream in dag["streams"]:
@@ -216,7 +231,8 @@ def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {stream['indicator_type'] if is_lookup else stream['kind']} into the {target}"
         yield f"    state: {stream['problem'] or 'the Airflow Variable ' + stream['variable']}"
         yield f"    a run now reads [{now['from']}, {now['to']}), the first run [{build['from']}, {build['to']})"
-        rows = [(key, _text(stream[key]), description) for key, _, description in _settings(is_lookup=is_lookup)]
+        settings = _settings(None if is_lookup else stream["kind"])
+        rows = [(key, _text(stream[key]), description) for key, _, description in settings]
         yield from table(rows, indent="    ")
 
 

@@ -187,6 +187,17 @@ def test_explain_shows_the_dags_of_the_dag_folder(
 
 
 @pytest.mark.airflow
+def test_explain_of_the_alerts_and_of_lookups(config: Path, airflow: None) -> None:
+    """Alerts have no setting of other events, and links of the documentation are names of its files."""
+    alerts = call("config", "explain", "--json").json["dags"][1]["streams"][0]
+    assert "verify" in alerts
+    assert not {"include_secrets", "path"} & alerts.keys()
+    out = call("config", "explain").out
+    assert "see filters (docs/configuration.md#filters)" in out
+    assert "these (docs/lookups.md#columns)" in out
+
+
+@pytest.mark.airflow
 def test_explain_names_the_input_without_a_dag(tmp_path: Path, staging: Path, airflow: None) -> None:
     """An input that is off has no DAG, and the text says so."""
     content = document(staging)
