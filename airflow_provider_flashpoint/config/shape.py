@@ -68,7 +68,7 @@ def folded(document: Any, problems: Problems) -> Section:
     if inputs is not root:
         inputs.refuse_unknown(INPUTS)
     if not inputs.keys() & INPUTS:
-        problems.add("inputs", f"at least one input is needed: {' or '.join(INPUT_NAMES.values())}")
+        problems.add("inputs", f"at least one input is needed, of {', '.join(INPUT_NAMES.values())}")
     if root.get("name") is not None:
         result["name"] = root["name"]
     result["indicators"] = _indicators(inputs)

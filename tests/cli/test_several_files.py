@@ -38,13 +38,14 @@ def test_validate_lists_each_file(folder: Path) -> None:
     """Each file has its verdict; one that is wrong does not hide the others, and one of another program is ignored."""
     (folder / "third.json").write_text('{"name": "third", "inputs": {}}')
     (folder / "compose.yaml").write_text("services: {}")
-    outcome = call("config", "validate")
+    outcome = call("config", "validate", "--api", "legacy")
     assert outcome.exit_code == 1
     assert outcome.out.splitlines() == [
         f"{folder / 'compose.yaml'}: ignored, since it has no key of the collector",
         f"{folder / 'first.json'}: valid, 2 lookups and alerts into {TAG}",
         f"{folder / 'third.json'}: not valid",
-        "  inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert.",
+        "  inputs: at least one input is needed, of flashpoint_indicator, flashpoint_alert, flashpoint_credential, "
+        "flashpoint_vulnerability, flashpoint_report.",
         f"{folder / 'second.json'}: valid, 2 lookups and alerts into {TAG}",
     ]
 

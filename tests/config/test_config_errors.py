@@ -453,10 +453,10 @@ def test_a_dotted_key_given_twice() -> None:
     ("document", "message"),
     [
         ([], "the file holds an empty list; it must hold a mapping with the key inputs."),
-        ({}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert or "
-            "flashpoint_credential or flashpoint_vulnerability or flashpoint_report."),
-        ({"inputs": None}, "inputs: at least one input is needed: flashpoint_indicator or flashpoint_alert or "
-            "flashpoint_credential or flashpoint_vulnerability or flashpoint_report."),
+        ({}, "inputs: at least one input is needed, of flashpoint_indicator, flashpoint_alert, "
+            "flashpoint_credential, flashpoint_vulnerability, flashpoint_report."),
+        ({"inputs": None}, "inputs: at least one input is needed, of flashpoint_indicator, flashpoint_alert, "
+            "flashpoint_credential, flashpoint_vulnerability, flashpoint_report."),
         ({"inputs": {"flashpoint_alert": "on"}}, "inputs.flashpoint_alert: 'on' is not allowed; give a mapping."),
         ({"flashpoint_alert": {1: 1}}, "flashpoint_alert: the key 1 is not a text; put it in quotes."),
     ],

@@ -97,7 +97,10 @@ def test_a_run_of_an_old_window_succeeds_without_a_lookup(
 ) -> None:
     """Pull and sync are skipped, so that a backfill of old times ends well, and no lookup comes into being."""
     with services(monkeypatch, IGNITE_V2) as sandbox:
-        service = {"lookups": [{"domain": {"keep_days": 10}}], "staging_uri": tmp_path.as_uri()}
+        service = {
+            "lookups": [{"domain": {"keep_days": 10, "lookup_name": "Of_Old_Windows"}}],
+            "staging_uri": tmp_path.as_uri(),
+        }
         config = parse_collector_config({"flashpoint_indicator": service})
         assert config.indicators
         conf = {"from": OLD.isoformat(), "to": (OLD + DAY).isoformat()}
