@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.core.flashpoint.api import Api
+from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of, settings_of
 from airflow_provider_flashpoint.streams.reads import reads_of, selection_of
@@ -19,9 +20,8 @@ def fit(config: CollectorConfig, api: Api | None = None) -> tuple[list[str], lis
 
     :param api: the API generation; by default that of each connection. Nothing is requested.
     """
-    from airflow_provider_flashpoint.core.flashpoint.endpoints import check_selection
-
-    problems, unchecked = [], {}
+    problems: list[str] = []
+    unchecked = {}
     for (conn_id, data_set, _), streams in reads_of([config]).items():
         try:
             served = api or _api_of(conn_id)
@@ -31,11 +31,36 @@ def fit(config: CollectorConfig, api: Api | None = None) -> tuple[list[str], lis
                 f"{reason_of(error)} Name the API generation with --api."
             )
             continue
-        try:
-            check_selection(served, data_set, **selection_of(streams))
-        except ConfigurationError as error:
-            problems.append(str(error))
+        problems += _problems(served, data_set, streams)
     return list(dict.fromkeys(problems)), list(unchecked.values())
+
+
+def _problems(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str]:
+    """Yield every problem of a data set, each once, behind the input and the lookups that have it."""
+    place = INPUT_NAMES.get(data_set, INPUT_NAMES[DataSet.ALERTS])
+    if unserved := _problem(api, data_set):
+        yield f"{place}: {unserved[0]}"
+        return
+    yield from (f"{place}: {problem}" for problem in _problem(api, data_set, types=selection_of(streams)["types"]))
+    found: dict[str, list[str]] = {}
+    for stream in streams:
+        selection = selection_of([stream])
+        filters = [{name: value} for each in selection["filters"] for name, value in each.items()]
+        parts = [*({"lookups": [each]} for each in selection["lookups"]), *({"filters": [each]} for each in filters)]
+        for problem in [text for part in parts for text in _problem(api, data_set, **part)]:
+            found.setdefault(problem, []).extend(selection["types"])
+    for problem, types in found.items():
+        yield f"{place}{', lookup of ' if types else ''}{', '.join(types)}: {problem}"
+
+
+def _problem(api: Api, data_set: DataSet, **selection: Any) -> list[str]:
+    from airflow_provider_flashpoint.core.flashpoint.endpoints import check_selection
+
+    try:
+        check_selection(api, data_set, **{"types": (), "filters": (), **selection})
+    except ConfigurationError as error:
+        return [str(error)]
+    return []
 
 
 def _api_of(conn_id: str) -> Api:

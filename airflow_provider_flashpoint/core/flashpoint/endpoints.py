@@ -170,13 +170,26 @@ def check_types(api: Api, data_set: DataSet, types: Iterable[str]) -> None:
     endpoint = endpoint_of(api, data_set)
     wrong = [each for each in types if not has_type(api, data_set, each)]
     if wrong:
-        having = [api for (api, served), row in _TABLE.items() if served is data_set and {*wrong} <= {*row.types}]
+        types_there = "those of MISP, such as domain, url, ip-dst and sha256"
+        if not endpoint.has_further_types:
+            types_there = ", ".join(endpoint.types)
         raise ConfigurationError(
-            f"Flashpoint has no {data_set} of type {', '.join(wrong)} with api {api}. Its types are "
-            f"{', '.join(endpoint.types)}. Name one of these, as `airflow-flashpoint config migrate FILE --to "
-            f"{api}` does, or set `api` in the Flashpoint connection to one that has the type: "
-            f"{', '.join(sorted(having)) or 'none is known'}."
+            f"Flashpoint has no {data_set} of type {', '.join(wrong)} with api {api}. Its types are {types_there}. "
+            f"{' '.join(_whereabouts(each, data_set, endpoint.types) for each in wrong)} Name types of {api}, as "
+            f"`airflow-flashpoint config migrate FILE --to {api}` does, or set `api` in the Flashpoint connection."
         )
+
+
+def _whereabouts(record_type: str, data_set: DataSet, types: Iterable[str]) -> str:
+    """Return which API generations have a type, or which of ``types`` is like it, as a sentence."""
+    from difflib import get_close_matches  # only a wrong type needs it
+
+    rows = {api: row for (api, served), row in _TABLE.items() if served is data_set}
+    if having := sorted(api for api, row in rows.items() if record_type in row.types):
+        return f"{record_type} exists with api {' and '.join(having)}."
+    similar = get_close_matches(record_type.lower(), types, n=1)
+    hint = f"; did you mean {similar[0]}?" if similar else "."
+    return f"{record_type} is not a known type of any API generation{hint}"
 
 
 def has_type(api: Api, data_set: DataSet, record_type: str) -> bool:

@@ -57,8 +57,8 @@ def filter_texts(filters: Mapping[str, Filter], given: Mapping[str, FilterValue]
     texts = {}
     for name, value in given.items():
         if name not in filters:
-            allowed = ", ".join(sorted(filters)) or "none"
-            raise ConfigurationError(f"{safe_to_show(repr(name))} is not a filter of {place}; allowed are: {allowed}.")
+            allowed = f"; allowed are: {', '.join(sorted(filters))}" if filters else ", which has no filters"
+            raise ConfigurationError(f"{safe_to_show(repr(name))} is not a filter of {place}{allowed}.")
         try:
             texts[name] = filters[name].text(value)
         except ValueError as error:

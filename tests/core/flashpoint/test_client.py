@@ -167,7 +167,7 @@ def test_filter(requests_mock: Mocker) -> None:
     [
         (DataSet.INDICATORS, {"querry": "x"}, "'querry' is not a filter .* allowed are: query"),
         (DataSet.INDICATORS, {"query": 7}, "query .* is 7; it must be of type str"),
-        (DataSet.ALERTS, {"query": "x"}, "allowed are: none"),
+        (DataSet.ALERTS, {"query": "x"}, "which has no filters"),
     ],
 )
 def test_wrong_filter(server_of: ServerOf, data_set: DataSet, filters: dict[str, Any], said: str) -> None:

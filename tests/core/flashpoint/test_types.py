@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.endpoints import check_types
 from airflow_provider_flashpoint.errors import ConfigurationError
 from tests.core.flashpoint.sandbox_in_process import InProcess
 
@@ -52,6 +53,25 @@ def test_both_ways_out() -> None:
         InProcess().client(Api.IGNITE_V2).source(DataSet.INDICATORS, record_type="ip-dst")
     assert str(raised.value) == (
         "Flashpoint has no indicators of type ip-dst with api ignite_v2. Its types are domain, extracted_config, file, "
-        "ipv4, ipv6, url. Name one of these, as `airflow-flashpoint config migrate FILE --to ignite_v2` does, or set "
-        "`api` in the Flashpoint connection to one that has the type: ignite_v1, legacy."
+        "ipv4, ipv6, url. ip-dst exists with api ignite_v1 and legacy. Name types of ignite_v2, as `airflow-flashpoint "
+        "config migrate FILE --to ignite_v2` does, or set `api` in the Flashpoint connection."
     )
+
+
+def test_each_wrong_type_is_explained() -> None:
+    """Of several wrong types each is named with where it exists, or with the type that is like it."""
+    with pytest.raises(ConfigurationError) as raised:
+        check_types(Api.IGNITE_V2, DataSet.INDICATORS, ["ip-dst", "foo-bar", "domian", "url"])
+    text = str(raised.value)
+    assert "of type ip-dst, foo-bar, domian with api ignite_v2." in text
+    assert "ip-dst exists with api ignite_v1 and legacy. foo-bar is not a known type of any API generation. " in text
+    assert "domian is not a known type of any API generation; did you mean domain? " in text
+
+
+def test_the_types_of_misp_are_not_listed() -> None:
+    """Legacy has dozens of types: the error names some."""
+    with pytest.raises(ConfigurationError) as raised:
+        check_types(Api.LEGACY, DataSet.INDICATORS, ["ipv4"])
+    text = str(raised.value)
+    assert "Its types are those of MISP, such as domain, url, ip-dst and sha256. ipv4 exists with api ignite_v2" in text
+    assert "whois" not in text
