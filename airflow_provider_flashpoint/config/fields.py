@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from airflow_provider_flashpoint.config.problems import shown
 from airflow_provider_flashpoint.config.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
@@ -137,8 +138,10 @@ def _instant(value: object) -> datetime:
 
 
 def _distinct_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(columns)) < len(columns) or EXTRA_COLUMN in columns:
-        raise ValueError("columns are named twice, or are reserved")
+    if repeated := {column: None for column in columns if columns.count(column) > 1}:
+        raise ConfigurationError(f"{', '.join(map(shown, repeated))} is there twice; give each column once")
+    if EXTRA_COLUMN in columns:
+        raise ConfigurationError(f"{EXTRA_COLUMN} is reserved: the provider adds it to the columns; leave it out")
     return columns
 
 

@@ -46,13 +46,23 @@ def validated(model: type[M], document: Mapping[str, Any], problems: Problems) -
     except ValidationError as error:
         errors = error.errors(include_url=False)
     # Outside of the handler, so that no traceback shows the ValidationError, which holds the values.
+    found: list[tuple[str, str, bool]] = []
     for each in errors:
         if not each["loc"]:
             problems.raise_if_any()
             raise each["ctx"]["error"]
         if each["type"] != "default_factory_not_called":  # the value that the default depends on is wrong
-            problems.add(*_problem(each, model, document))
+            found.append((*_problem(each, model, document), _reason(each) is not None))
+    explained = {path for path, _, is_explained in found if is_explained}
+    for path, text, is_explained in found:
+        if is_explained or path not in explained:  # a field of several types has an error of each
+            problems.add(path, text)
     return None
+
+
+def _reason(error: Mapping[str, Any]) -> ConfigurationError | None:
+    reason = error.get("ctx", {}).get("error")
+    return reason if isinstance(reason, ConfigurationError) else None
 
 
 def _problem(error: Mapping[str, Any], model: type[BaseModel], document: Any) -> tuple[str, str]:
@@ -79,8 +89,7 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], document: Any) ->
             field = item
             path = getattr(value[step], "path", f"{path}[{step}]")
         value = value.get(step) if isinstance(value, Mapping) else value[step]
-    reason = error.get("ctx", {}).get("error")
-    return path, str(reason) if isinstance(reason, ConfigurationError) else _not_allowed(value, field)
+    return path, str(_reason(error) or _not_allowed(value, field))
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:

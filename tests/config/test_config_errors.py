@@ -253,8 +253,6 @@ def test_lookups_of_the_wrong_shape(value: object, path: str, message: str) -> N
         ("initial_start_time", 1675728000, "1675728000", "a time in ISO 8601"),
         ("initial_start_time", "2023-02-30", "'2023-02-30'", "a time in ISO 8601"),
         ("columns", "a, b", "'a, b'", "a list of flattened keys"),
-        ("columns", ["a", "a"], "a list", "a list of flattened keys"),
-        ("columns", ["a", "_extra"], "a list", "a list of flattened keys"),
         ("columns", [], "an empty list", "a list of flattened keys"),
         ("columns", "al", "'al'", "a list of flattened keys"),
         ("other_columns", "drop", "'drop'", "extra or leave_out"),
@@ -485,3 +483,16 @@ def test_any_document_is_read_or_refused_in_words(document: object) -> None:
             parse_collector_config({"inputs": {name: document}})
         except ConfigurationError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        (["value", "value"], "'value' is there twice; give each column once."),
+        (["a", "b", "a", "b"], "'a', 'b' is there twice; give each column once."),
+        (["_extra"], "_extra is reserved: the provider adds it to the columns; leave it out."),
+    ],
+)
+def test_a_wrong_column_is_named(columns: list[str], reason: str) -> None:
+    """A list of columns that is wrong in one name says which, and nothing else."""
+    assert refused_lookup(columns=columns) == [f"{SERVICE}.lookups[0].domain.columns: {reason}"]
