@@ -96,9 +96,12 @@ def _lookups(config: CollectorConfig) -> Sequence[Any]:
 
 def _steps(changes: Sequence[dict[str, Any]], config: CollectorConfig, api: Api) -> Iterator[str]:
     host = host_of(api)
-    extra = "" if api_of_host(host) is api else f""", and its extra to {{"api": "{api}"}}"""
+    extra = "" if api_of_host(host) is api else f""", its extra to {{"api": "{api}"}}"""
     for conn_id in dict.fromkeys(used.flashpoint_conn_id for _, used in inputs_of(config)):
-        yield f"Pause the DAGs. Set the host of the connection {conn_id} to {host}{extra}, and its token to one of it."
+        yield (
+            f"Pause the DAGs. Set the host of the connection {conn_id} to {host}{extra}, and its token to one of "
+            f"{'the legacy API' if api is Api.LEGACY else 'Ignite'}."
+        )
     yield f"Put the new file in the place of the old one, and run `airflow-flashpoint config validate --api {api}`."
     if any(each["change"] == "rebuilt" for each in changes):
         yield f"Unpause the DAGs, and rebuild the lookups once: {_trigger(INDICATORS, config, 'lookup_status', 'New')}"

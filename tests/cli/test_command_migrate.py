@@ -98,7 +98,7 @@ def test_a_generation_with_the_same_documents(file: Path) -> None:
     found = call("config", "migrate", file, "--to", "ignite_v1", "--json").json
     assert {each["change"] for each in found["lookups"]} == {"goes on"}
     assert found["steps"][0].endswith(
-        'to https://api.flashpoint.io, and its extra to {"api": "ignite_v1"}, and its token to one of it.'
+        'to https://api.flashpoint.io, its extra to {"api": "ignite_v1"}, and its token to one of Ignite.'
     )
     assert found["notes"] == ["inputs.flashpoint_indicator.credentials is left out: " + NO_SECRETS + "."]
 

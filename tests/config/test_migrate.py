@@ -257,6 +257,20 @@ def test_an_obfuscation_is_to_be_checked() -> None:
     assert notes[0].startswith("CHECK the obfuscation of Event.event_creator_email: ")
 
 
+def test_an_obfuscation_of_alerts() -> None:
+    """The note says for which alerts it is; a file that stays as it is on legacy has none."""
+    rules = [{"path": "body", "action": "hash"}]
+    document: dict[str, Any] = {"inputs": {"flashpoint_alert": {"alerts": {"obfuscation": rules}}}}
+    notes: list[str] = []
+    assert migrated(document, LEGACY, notes) == document
+    assert notes == []
+    migrated(document, V2, notes)
+    assert notes[0].startswith("CHECK the obfuscation of body if the alerts came from legacy: ")
+    document["inputs"]["flashpoint_alert"]["filters"] = {"status": "flagged"}
+    migrated(document, LEGACY, notes)
+    assert notes[-1].startswith("CHECK the obfuscation of body if the alerts came from ignite_v1 or ignite_v2: ")
+
+
 def test_alerts_lose_what_only_another_generation_has() -> None:
     """Keywords are known on legacy alone, and filters of alerts on Ignite alone. The rest stays."""
     entry = {"services": {"alerts": {"tag": "a.b", "lag_s": 7}, "keywords": {"path": "/x"}}}

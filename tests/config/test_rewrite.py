@@ -95,3 +95,11 @@ def test_the_new_text_has_the_new_content(file: Path, flow: bool | None, old: An
     text = json.dumps(old) if file is JSON else yaml.safe_dump(old, default_flow_style=flow, allow_unicode=True)
     found, _ = rewritten(text, file, new)
     assert document_of(found, file) == new
+
+
+def test_numbers_stay_numbers() -> None:
+    """A number without quotes has none in a text that is written anew or on one line; one in quotes keeps them."""
+    text = "a: &x {keep_days: 30, id: '1234'}\nb: *x\n"
+    new = {"b": {"keep_days": "30", "id": "1234"}}
+    assert rewritten(text, YAML, new) == ("b:\n  keep_days: 30\n  id: '1234'\n", False)
+    assert rewritten("a: {k: 30, x: y}\n", YAML, {"a": {"k": "30"}})[0] == "a: {k: 30}\n"

@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.config.problems import Problems, child_path, is
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet, host_of
-from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves, with_same_documents
 
 Document = dict[str, Any]
 _SERVICES = {name: data_set.value for data_set, name in INPUT_NAMES.items()}
@@ -48,6 +48,10 @@ def migrated(document: Document, api: Api, notes: list[str]) -> Document:
         inputs[INDICATORS] = _indicators(inputs[INDICATORS], api, notes)
     if _is_on(inputs.get(ALERTS)):
         inputs[ALERTS] = _alerts(inputs[ALERTS], api, notes)
+        # A collector's file is of legacy. Written for legacy, it has the alerts that it had.
+        for holder in _holders(inputs[ALERTS], "alerts") if api is not Api.LEGACY or new != document else ():
+            others = sorted({*Api} - with_same_documents(api, DataSet.ALERTS))
+            _warn_of_obfuscation(holder, notes, condition=f" if the alerts came from {' or '.join(others)}")
     return new
 
 
@@ -94,7 +98,6 @@ def _alerts(entry: Document, api: Api, notes: list[str]) -> Document:
                 notes.append(f"{kind} cannot be read on {api}: left out.")
     for holder in _holders(entry, "alerts"):
         _drop_filters(holder, DataSet.ALERTS, api, notes)
-        _warn_of_obfuscation(holder, notes)
     return entry
 
 
@@ -128,10 +131,10 @@ def _unfolded(entry: Document, services: Iterable[str]) -> Document:
     return result
 
 
-def _warn_of_obfuscation(holder: Document, notes: list[str]) -> None:
+def _warn_of_obfuscation(holder: Document, notes: list[str], *, condition: str = "") -> None:
     if rules := holder.get("obfuscation"):
         paths = ", ".join(str(rule.get("path")) for rule in rules if isinstance(rule, dict))
         notes.append(
-            f"CHECK the obfuscation of {paths}: records of another API generation have other keys, and a rule without "
-            "its key hides nothing."
+            f"CHECK the obfuscation of {paths}{condition}: records of another API generation have other keys, and a "
+            "rule without its key hides nothing."
         )

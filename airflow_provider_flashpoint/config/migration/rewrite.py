@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from airflow_provider_flashpoint.config.document import document_of
 from airflow_provider_flashpoint.errors import ConfigurationError
 
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
 _Edit = tuple[int, int, str]
 
 
@@ -32,7 +34,23 @@ def rewritten(text: str, file: Path, new: Any) -> tuple[str, bool]:
             return result, True
     except ConfigurationError:  # such as an anchor that stood in a part that is gone
         pass
-    return yaml.safe_dump(new, sort_keys=False, width=120), False
+    return yaml.dump(new, Dumper=_dumper(text), sort_keys=False, width=120), False
+
+
+def _dumper(text: str) -> Any:
+    """Return what writes the numbers of a text without quotes where it has none, although they are read as texts."""
+    import yaml
+
+    scalars = [each for each in yaml.scan(text, Loader=yaml.SafeLoader) if isinstance(each, yaml.ScalarToken)]
+    numbers = {each.value for each in scalars if each.plain and _NUMBER.fullmatch(each.value)}
+
+    class Dumper(yaml.SafeDumper):
+        def represent_text(self, value: str) -> yaml.ScalarNode:
+            kind = "int" if value in numbers else "str"
+            return self.represent_scalar(f"tag:yaml.org,2002:{kind}", value)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    return Dumper
 
 
 def _edits(text: str, old: Any, new: Any) -> list[_Edit]:
@@ -47,6 +65,7 @@ class _Rewriter:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._dumper = _dumper(text)
 
     def edits(self, node: Any, old: Any, new: Any) -> Iterator[_Edit]:
         """Yield the edits of the text of a node: its start, its end, and the new text."""
@@ -58,20 +77,21 @@ class _Rewriter:
         elif is_block and isinstance(old, list) and isinstance(new, list):
             yield from self._of_list(node, old, new)
         else:
-            yield node.start_mark.index, _end(node), _flow(new)
+            yield node.start_mark.index, _end(node), self._flow(new)
 
     def _of_mapping(self, node: Any, old: dict[str, Any], new: dict[str, Any]) -> Iterator[_Edit]:
         entries = {key.value: (key, value) for key, value in node.value}
         first, *_ = entries
         if first not in new:  # it may stand behind the dash of a list
-            yield node.start_mark.index, _end(node), _flow(new)
+            yield node.start_mark.index, _end(node), self._flow(new)
             return
         for name, (key, value) in entries.items():
             if name in new:
                 yield from self.edits(value, old.get(name), new[name])
             else:
                 yield self._line_start(key), self._line_end(value), ""
-        added = [f"{' ' * node.start_mark.column}{_entry(name, new[name])}\n" for name in new if name not in entries]
+        indent = " " * node.start_mark.column
+        added = [f"{indent}{self._entry(name, new[name])}\n" for name in new if name not in entries]
         if added:
             yield self._insertion(self._line_end(node), "".join(added))
 
@@ -86,7 +106,7 @@ class _Rewriter:
                 continue
             place = self._line_start(items[start]) if start < len(items) else self._line_end(node)
             stop = self._line_end(items[end - 1]) if start < end else place
-            inserted = "".join(f"{dash}{_item(value)}\n" for value in new[new_start:new_end])
+            inserted = "".join(f"{dash}{self._item(value)}\n" for value in new[new_start:new_end])
             yield self._insertion(place, inserted) if place == stop else (place, stop, inserted)
 
     def _insertion(self, place: int, lines: str) -> _Edit:
@@ -104,6 +124,21 @@ class _Rewriter:
         found = self._text.find("\n", end)
         return len(self._text) if found < 0 else found + 1
 
+    def _item(self, value: Any) -> str:
+        is_entry = isinstance(value, dict) and len(value) == 1
+        return self._entry(*next(iter(value.items()))) if is_entry else self._flow(value)
+
+    def _entry(self, key: str, value: Any) -> str:
+        return f"{self._flow(key)}: {self._flow(value)}"
+
+    def _flow(self, value: Any) -> str:
+        """Return a value on one line."""
+        import yaml
+
+        form: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
+        text: str = yaml.dump(value, Dumper=self._dumper, width=float("inf"), **form)
+        return text.removesuffix("...\n").strip()
+
 
 def _end(node: Any) -> int:
     """Return where the text of a node ends; the parser's own end of a block is behind its trailing comments."""
@@ -117,19 +152,3 @@ def _end(node: Any) -> int:
 def _identity(item: Any) -> Hashable:
     """Return what tells the items of a list apart: the keys of a mapping, such as the type of a lookup."""
     return tuple(item) if isinstance(item, dict) else repr(item)
-
-
-def _item(value: Any) -> str:
-    return _entry(*next(iter(value.items()))) if isinstance(value, dict) and len(value) == 1 else _flow(value)
-
-
-def _entry(key: str, value: Any) -> str:
-    return f"{_flow(key)}: {_flow(value)}"
-
-
-def _flow(value: Any) -> str:
-    """Return a value on one line."""
-    import yaml
-
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf"))
-    return text.removesuffix("...\n").strip()
