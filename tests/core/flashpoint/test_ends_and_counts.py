@@ -66,7 +66,7 @@ def client(page_size: int = 1000) -> FlashpointClient:
     return FlashpointClient(http, api=Api.LEGACY, page_size=page_size)
 
 
-def ids_of(window: Window = WINDOW, **settings: Any) -> set[str]:
+def ids_of(window: Window = SECOND, **settings: Any) -> set[str]:
     return {record["fpid"] for record in read(client(**settings), window)}
 
 
