@@ -207,6 +207,22 @@ def test_notifications_in_no_order(page_size: int) -> None:
     assert set(ALERTS.ids(sandbox, page_size=page_size)) == set(published)
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_sorted_pages_in_the_opposite_order(order: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Pages that are sorted, but not among each other, are followed by cursors that are no times, with a warning."""
+    sandbox = InProcess(notification_order=order)
+    published = ALERTS.publish_to(sandbox, [number * 100_003 for number in range(60)])
+    sandbox.before = lambda query: {name: value.removeprefix("id-") for name, value in query.items()}
+
+    def turned(body: dict[str, Any]) -> dict[str, Any]:
+        link = (body["pagination"].get("next") or "").replace("cursor=", "cursor=id-")
+        return {**body, "items": body["items"][::-1], "pagination": {"next": link}}
+
+    sandbox.after = turned
+    assert sorted(ALERTS.ids(sandbox, page_size=30)) == sorted(published)
+    assert "are not sorted by created_at" in caplog.text
+
+
 def test_indicators_in_no_order() -> None:
     """A server that does not sort indicators as requested is an error, since the walk would lose some."""
     sandbox = InProcess()

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.paging import offsets
-from airflow_provider_flashpoint.errors import ConfigurationError, RejectedError, ServerError
+from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError, ServerError
 from sandbox.dataset.events.credentials import MARKER, credentials
 from sandbox.dataset.events.vulnerabilities import vulnerabilities
 from tests.core.flashpoint.reading import COUNT, FROM, TO, WINDOW, ServerOf, client_of, read
@@ -143,6 +143,20 @@ def test_more_vulnerabilities_than_can_be_skipped(monkeypatch: pytest.MonkeyPatc
     sandbox = InProcess()
     published = VULNERABILITIES.publish_to(sandbox, [number * 150_000 for number in range(count)])
     assert set(VULNERABILITIES.ids(sandbox, page_size=5)) == set(published)
+
+
+@pytest.mark.parametrize(("sends_total", "requests"), [(True, 5), (False, 25)])
+def test_a_second_with_more_vulnerabilities_than_can_be_skipped(
+    monkeypatch: pytest.MonkeyPatch, sends_total: bool, requests: int
+) -> None:
+    """A bulk update within one second is an error at once that names the filters: another attempt would not help."""
+    row = endpoint_of(Api.IGNITE_V2, DataSet.VULNERABILITIES)
+    monkeypatch.setattr(type(row.paginator), "ceiling", 20, raising=False)
+    sandbox = InProcess(sends_total=sends_total)
+    VULNERABILITIES.publish_to(sandbox, [1_000_000] * 30)
+    with pytest.raises(DataError, match=r"00:00:01.* more .*than .*`filters`.*accept_change"):
+        VULNERABILITIES.ids(sandbox, page_size=5)
+    assert len(sandbox.queries) <= requests
 
 
 def test_a_second_of_vulnerabilities_that_never_comes_to_rest() -> None:

@@ -95,7 +95,7 @@ class _Walk:
         identities = list(map(self.reader.endpoint.identity, records))
         fresh = [record for record, identity in zip(records, identities, strict=True) if identity not in self.known]
         moments = [epoch_us(record.get(self.cursor.time_field)) for record in records]
-        self._observe_order(moments)
+        self._observe_order(moments, overlaps=len(fresh) < len(records))
         if fresh and (last := moments[-1]) is not None:
             self.known = {key: at for key, at in self.known.items() if at is None or abs(at - last) <= 2 * SKEW_US}
         self.known.update(zip(identities, moments, strict=True))
@@ -159,9 +159,9 @@ class _Walk:
             return None
         return token_in(link, self.cursor.parameter, answer.path)
 
-    def _observe_order(self, moments: list[int | None]) -> None:
+    def _observe_order(self, moments: list[int | None], *, overlaps: bool) -> None:
         was_sorted = self.order.direction != 0
-        self.order.observe(moments)
+        self.order.observe(moments, overlaps=overlaps)
         if was_sorted and self.order.direction == 0:
             self._warn()
 

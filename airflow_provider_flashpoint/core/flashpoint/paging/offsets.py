@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageRe
 from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import ReadAhead
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import ServerError
+from airflow_provider_flashpoint.errors import DataError, ServerError
 
 _MAX_PARTS = 1000  # of one split; the parts are split again
 _MOST_PAGES = 10  # of a window; a longer one is read in parts, so that a pull can keep what is complete
@@ -27,10 +27,14 @@ _log = logger(__name__)
 
 
 class _Incomplete(Exception):
-    """The pages of a window may miss records, so the window is read again in ``parts``; by the fallback if one."""
+    """The pages of a window may miss records, so the window is read again in ``parts``; by the fallback if one.
 
-    def __init__(self, reason: str, *, parts: int = 2) -> None:
+    ``is_out_of_reach`` says that pages of the whole window would miss some every time.
+    """
+
+    def __init__(self, reason: str, *, parts: int = 2, is_out_of_reach: bool = False) -> None:
         self.parts = parts
+        self.is_out_of_reach = is_out_of_reach
         super().__init__(reason)
 
 
@@ -46,7 +50,7 @@ class Offsets:
     ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
     some servers change the order of equal records with every request. Records that are read again come more than once.
     In the end, fewer records than the server counts are an error. Without a fallback, so is a second that comes to no
-    rest.
+    rest, or holds more records than can be paged through.
 
     :param parameter: the number of records skipped.
     :param ceiling: the server's limit on records skipped plus page size.
@@ -111,8 +115,15 @@ class _Walk:
         """Yield the pages of a window that cannot be split.
 
         :raises ServerError: there is no fallback, and the window did not come to rest.
+        :raises DataError: there is no fallback, and the window holds more records than can be paged through.
         """
         if self.offsets.fallback is None:
+            if reason.is_out_of_reach:
+                raise DataError(
+                    f"{self.reader.endpoint.path}: {window} {reason}, and cannot be read in parts. Another attempt "
+                    'does not help. Read fewer records with `filters`, and trigger the DAG with {"accept_change": '
+                    "true} once."
+                ) from reason
             self.again[window] += 1
             if self.again[window] > _MAX_READS:
                 raise ServerError(
@@ -154,7 +165,9 @@ class _Walk:
         """
         last_skip = self.offsets.ceiling - self.reader.endpoint.page_size
         if skip > max(0, last_skip):
-            raise _Incomplete("holds more records than can be paged through")
+            # Where the server counts, a count beyond reach ended the walk before: the pages became smaller.
+            is_out_of_reach = self.counted is None
+            raise _Incomplete("holds more records than can be paged through", is_out_of_reach=is_out_of_reach)
         skips = range(skip + step, min(last_skip + 1, self.counted or 0), step) if step > 0 else ()
         answer = self.ahead.read((window, skip), self._following(window, skips))
         if answer.total is not None:
@@ -207,5 +220,6 @@ class _Walk:
             raise _Incomplete(
                 f"holds {first.total} records, more than the {at_once} that are paged through at once",
                 parts=min(_MAX_PARTS, max(2, math.ceil(first.total / likely))),
+                is_out_of_reach=first.total > within_reach,
             )
         return range(step, min(skips.stop, first.total), step)

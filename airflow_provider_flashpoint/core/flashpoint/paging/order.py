@@ -36,13 +36,17 @@ class Order:
     steps: int = 0
     last: int | None = None
 
-    def observe(self, moments: Iterable[int | None]) -> None:
-        """Take the times of records, in the order in which they came; None is no time."""
+    def observe(self, moments: Iterable[int | None], *, overlaps: bool = False) -> None:
+        """Take the times of records of a page, in the order in which they came; None is no time.
+
+        :param overlaps: the page has records of the page before, so it may begin before the end of that page.
+        """
         found = list(moments)
         times = [moment // SKEW_US for moment in found if moment is not None]
         if len(times) < len(found):
             self.direction = 0
-        for one, other in itertools.pairwise(times):
+        before = [] if overlaps or self.last is None else [self.last // SKEW_US]
+        for one, other in itertools.pairwise([*before, *times]):
             step = (one < other) - (one > other)
             if step and self.direction is None:
                 self.direction = step
