@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sandbox.generations import IGNITE_V2, LEGACY, Generation
+from sandbox.generations import LEGACY, Generation
 from sandbox.sandbox import Sandbox
 from tests.generation_dags import GenerationDags, connections, write_configurations
 
 PERIOD = timedelta(minutes=1)
 BACKFILLED = 24
 PERIODS = BACKFILLED + 2  # the last two are for the scheduled and the manual runs
-# To save time, fewer periods of Ignite are run; the first run of a lookup reads all of them.
-FIRST_BACKFILLED = {LEGACY: 0, IGNITE_V2: 16}
-ALL_DAGS = (
-    GenerationDags(LEGACY, ("domain", "ip-dst|port")),
-    GenerationDags(IGNITE_V2, ("domain",)),
-)
+# More DAGs with runs every minute are too many for two cores. `test_kill` and `tests/end_to_end` read Ignite too.
+ALL_DAGS = (GenerationDags(LEGACY, ("domain", "ip-dst|port")),)
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class LookupDags:
 
 
 LEGACY_LOOKUPS = LookupDags(LEGACY, "md5", "sha256", (11, 6, 6))
-LOOKUPS = (LEGACY_LOOKUPS, LookupDags(IGNITE_V2, "file", "ipv4", (5, 3, 4)))
+LOOKUPS = (LEGACY_LOOKUPS,)
 PAUSED_TYPE = "url"
 
 
