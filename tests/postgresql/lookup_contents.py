@@ -7,7 +7,7 @@ import json
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN, cell
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
-from sandbox.generations import LEGACY, Generation
+from sandbox.generations import LEGACY
 from sandbox.sandbox import Sandbox
 
 Contents = dict[str, dict[str, str]]
@@ -20,11 +20,11 @@ def held(sandbox: Sandbox, lookup_name: str) -> Contents:
     return {row[str(lookup.key)]: _values(row | json.loads(row.pop(EXTRA_COLUMN) or "{}")) for row in rows}
 
 
-def served(sandbox: Sandbox, indicator_type: str, generation: Generation = LEGACY) -> Contents:
+def served(sandbox: Sandbox, indicator_type: str) -> Contents:
     """Return the values of the newest version of each key in Flashpoint, without those that lookups leave out."""
-    endpoint = endpoint_of(Api(generation.api), DataSet.INDICATORS)
-    shape = endpoint.columns.shape(key=generation.lookup_key(indicator_type))
-    newest = generation.newest(sandbox.flashpoint.store, indicator_type)
+    endpoint = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
+    shape = endpoint.columns.shape(key=LEGACY.lookup_key(indicator_type))
+    newest = LEGACY.newest(sandbox.flashpoint.store, indicator_type)
     return {_stored(cell(value)): _values(shape.rows([document], None)[0]) for value, document in newest.items()}
 
 

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from demo.airflow_lab import AirflowLab, Run
 from demo.airflow_lab.postgresql import PostgresServer
+from sandbox.dataset.documents import alerts
 from sandbox.http_service.faults import Fault, FaultScript
 from sandbox.sandbox import Sandbox
-from tests.generation_dags import GenerationDags
 from tests.postgresql.lookup_contents import held, served
-from tests.postgresql.scenario import (
-    ALL_DAGS,
-    BACKFILLED,
-    LEGACY_LOOKUPS,
-    LOOKUPS,
-    PAUSED_TYPE,
-    PERIOD,
-    PERIODS,
-    LookupDags,
-    World,
-)
+from tests.postgresql.scenario import BACKFILLED, PERIOD, PERIODS, SHIPPED, World
 
 pytestmark = [pytest.mark.airflow, pytest.mark.scheduler, pytest.mark.postgresql]
 
 WAIT_S = 900
 PAUSED_PERIOD = timedelta(seconds=10)
 
-each_generation = pytest.mark.parametrize("dags", ALL_DAGS, ids=[dags.api for dags in ALL_DAGS])
-each_lookup = pytest.mark.parametrize(
-    ("dags", "kind"), [pytest.param(dags, kind, id=f"{dags.api}-{kind}") for dags in ALL_DAGS for kind in dags.types]
-)
-each_dag = pytest.mark.parametrize(
-    ("dags", "dag_id"), [pytest.param(dags, dag_id, id=dag_id) for dags in ALL_DAGS for dag_id in dags.dags]
-)
-each_lookups = pytest.mark.parametrize("lookups", LOOKUPS, ids=[each.generation.api for each in LOOKUPS])
+each_lookup = pytest.mark.parametrize("kind", SHIPPED.types)
 
 
 @pytest.fixture(scope="module")
@@ -68,39 +51,26 @@ def updated_at(lab: AirflowLab, world: World) -> datetime:
     """The time at which Flashpoint's data changed during a backfill of both DAGs, which has ended."""
     moments = []
 
-    first = {dag_id: world.date(0) for dags in ALL_DAGS for dag_id in dags.dags}
-
     def change_data() -> None:
-        for dag_id in first:
+        for dag_id in SHIPPED.dags:
             lab.trigger(dag_id, logical_date=None)
             last = {"from": world.date(BACKFILLED).isoformat(), "to": world.date(PERIODS).isoformat()}
             lab.trigger(dag_id, last)
             lab.wait_for_runs(dag_id, 3, run_type="backfill", timeout_s=WAIT_S)
         moments.append(datetime.now(UTC))
         store = world.sandbox.flashpoint.store
-        for dags in ALL_DAGS:
-            for kind in dags.types:
-                dags.generation.touch(store, count=60, types=[kind])
-        for lookups in LOOKUPS:
-            lookups.generation.alerts.publish(store, 12, 40, moments[0] - PERIOD / 4, moments[0])
+        for kind in SHIPPED.types:
+            store.touch_indicators(count=60, types=[kind])
+        store.publish_alerts(alerts(12, 40, moments[0] - PERIOD / 4, moments[0]))
 
-    def backfill(dag_ids: Sequence[str]) -> None:
-        """Backfill the first of these DAGs, and the others while it runs; at last change the data."""
-        if not dag_ids:
-            change_data()
-            return
-        lab.unpause(dag_ids[0])
+    def backfill(dag_id: str, on_started: Callable[[], object]) -> None:
+        lab.unpause(dag_id)
         lab.backfill(
-            dag_ids[0],
-            first[dag_ids[0]],
-            world.date(BACKFILLED - 1),
-            max_active_runs=4,
-            on_started=lambda: backfill(dag_ids[1:]),
-            timeout_s=WAIT_S,
+            dag_id, world.start, world.date(BACKFILLED - 1), max_active_runs=4, on_started=on_started, timeout_s=WAIT_S
         )
 
-    backfill([*first])
-    for dag_id in first:
+    backfill(SHIPPED.indicator_dag, lambda: backfill(SHIPPED.alert_dag, change_data))
+    for dag_id in SHIPPED.dags:
         lab.wait_for_runs(dag_id, 2, run_type="manual", timeout_s=WAIT_S)
         lab.wait_until(lambda dag_id=dag_id: scheduled_after(lab, dag_id, moments[0]), WAIT_S, "a scheduled run")
         lab.pause(dag_id)
@@ -117,28 +87,23 @@ def scheduled_after(lab: AirflowLab, dag_id: str, moment: datetime) -> bool:
 
 @each_lookup
 def test_a_parallel_backfill_leaves_every_indicator_once_in_its_newest_version(
-    updated_at: datetime, world: World, dags: GenerationDags, kind: str
+    updated_at: datetime, world: World, kind: str
 ) -> None:
     """Each key is in its lookup once, in its newest version, also if it changed during the backfill."""
-    verdict = dags.lookup(world.sandbox, kind)
+    verdict = SHIPPED.lookup(world.sandbox, kind)
     assert verdict.served > 400
     assert verdict.is_good, verdict
 
 
-@each_generation
-def test_a_parallel_backfill_loses_no_alert_and_sends_none_twice(
-    updated_at: datetime, world: World, dags: GenerationDags
-) -> None:
+def test_a_parallel_backfill_loses_no_alert_and_sends_none_twice(updated_at: datetime, world: World) -> None:
     """Each alert is in the table once, although windows overlap."""
-    verdict = dags.alerts(world.sandbox)
+    verdict = SHIPPED.alerts(world.sandbox)
     assert verdict.served == 440
     assert verdict.is_good, verdict
 
 
-@each_dag
-def test_a_backfill_runs_beside_scheduled_and_manual_runs(
-    updated_at: datetime, lab: AirflowLab, dags: GenerationDags, dag_id: str
-) -> None:
+@pytest.mark.parametrize("dag_id", SHIPPED.dags)
+def test_a_backfill_runs_beside_scheduled_and_manual_runs(updated_at: datetime, lab: AirflowLab, dag_id: str) -> None:
     """Runs of all three kinds succeed, and every interval of the backfill is run."""
     done = [run["run_type"] for run in lab.runs(dag_id) if run["state"] == "success"]
     assert done.count("backfill") == BACKFILLED
@@ -147,20 +112,17 @@ def test_a_backfill_runs_beside_scheduled_and_manual_runs(
 
 
 @each_lookup
-def test_a_lookup_is_built_once_and_then_appended_to(
-    updated_at: datetime, world: World, dags: GenerationDags, kind: str
-) -> None:
+def test_a_lookup_is_built_once_and_then_appended_to(updated_at: datetime, world: World, kind: str) -> None:
     """Of all runs that start before the lookup exists, only one builds it."""
-    operations = [str(job.operation) for job in world.sandbox.devo.lookups[dags.lookup_name(kind)].jobs]
+    operations = [str(job.operation) for job in world.sandbox.devo.lookups[SHIPPED.lookup_name(kind)].jobs]
     assert operations[0] == "create"
     assert set(operations[1:]) == {"append"}
 
 
-@each_generation
-def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab, dags: GenerationDags) -> None:
+def test_the_states_end_at_the_newest_window(updated_at: datetime, lab: AirflowLab) -> None:
     """A run of an older window does not move a checkpoint back."""
     variables = lab.variables()
-    for name in dags.variables:
+    for name in SHIPPED.variables:
         assert datetime.fromisoformat(json.loads(variables[name])["to_checkpoint_time"]) > updated_at
 
 
@@ -174,16 +136,14 @@ def paused_at(lab: AirflowLab) -> datetime:
     lab.wait_for_runs("paused", 2, timeout_s=WAIT_S)
     lab.pause("paused")
     moment = datetime.now(UTC)
-    for lookups in LOOKUPS:
-        lab.unpause(lookups.name("straight"))
+    lab.unpause("straight")
     return moment
 
 
 @pytest.fixture(scope="module")
-def straight(lab: AirflowLab, paused_at: datetime) -> dict[str, list[Run]]:
-    """Consecutive scheduled runs that cover the whole span, by the names of their DAGs."""
-    names = {lookups.name("straight"): lookups.runs[0] for lookups in LOOKUPS}
-    return {name: lab.wait_for_runs(name, runs, timeout_s=WAIT_S) for name, runs in names.items()}
+def straight(lab: AirflowLab, paused_at: datetime) -> list[Run]:
+    """Eleven consecutive scheduled runs that cover the whole span."""
+    return lab.wait_for_runs("straight", 11, timeout_s=WAIT_S)
 
 
 def clear(lab: AirflowLab, dag_id: str, run_id: str) -> None:
@@ -217,54 +177,37 @@ def clear_while_stalled(lab: AirflowLab, faults: FaultScript, dag_id: str, match
     lab.wait_for_run(dag_id, run_id, timeout_s=WAIT_S)
 
 
-Straight = dict[str, list[Run]]
-
-
-@each_lookups
-def test_consecutive_runs_build_the_newest_version_of_every_key(
-    straight: Straight, world: World, lookups: LookupDags
-) -> None:
+def test_consecutive_runs_build_the_newest_version_of_every_key(straight: list[Run], world: World) -> None:
     """Runs in their order leave each key in its newest version; other tests compare with this lookup."""
-    assert held(world.sandbox, lookups.name("straight")) == served(world.sandbox, lookups.type, lookups.generation)
+    assert held(world.sandbox, "straight") == served(world.sandbox, "md5")
 
 
-@each_lookups
-def test_cleared_first_run_changes_nothing(
-    straight: Straight, lab: AirflowLab, world: World, lookups: LookupDags
-) -> None:
+def test_cleared_first_run_changes_nothing(straight: list[Run], lab: AirflowLab, world: World) -> None:
     """The run that built the lookup appends to it when it is cleared, and restores no old value."""
-    name = lookups.name("straight")
-    before = held(world.sandbox, name)
-    clear(lab, name, straight[name][0]["run_id"])
-    assert held(world.sandbox, name) == before
-    operations = [str(job.operation) for job in world.sandbox.devo.lookups[name].jobs]
+    before = held(world.sandbox, "straight")
+    clear(lab, "straight", straight[0]["run_id"])
+    assert held(world.sandbox, "straight") == before
+    operations = [str(job.operation) for job in world.sandbox.devo.lookups["straight"].jobs]
     assert operations.count("create") == 1
     assert "replace" not in operations
 
 
-@each_lookups
-def test_backwards_runs_build_the_same_lookup(
-    straight: Straight, lab: AirflowLab, world: World, lookups: LookupDags
-) -> None:
+def test_backwards_runs_build_the_same_lookup(straight: list[Run], lab: AirflowLab, world: World) -> None:
     """The content of a lookup does not depend on the order of the intervals."""
-    name = lookups.name("backwards")
-    lab.wait_for_dag(name)
-    runs = lab.backfill(name, world.start, world.date(PERIODS - 1), max_active_runs=1, run_backwards=True)
-    assert [run["run_type"] for run in runs].count("backfill") == lookups.runs[1]
-    assert held(world.sandbox, name) == held(world.sandbox, lookups.name("straight"))
+    lab.wait_for_dag("backwards")
+    runs = lab.backfill("backwards", world.start, world.date(PERIODS - 1), max_active_runs=1, run_backwards=True)
+    assert [run["run_type"] for run in runs].count("backfill") == 6
+    assert held(world.sandbox, "backwards") == held(world.sandbox, "straight")
 
 
-@each_lookups
-def test_running_runs_can_be_cleared(paused_at: datetime, lab: AirflowLab, world: World, lookups: LookupDags) -> None:
+def test_running_runs_can_be_cleared(paused_at: datetime, lab: AirflowLab, world: World) -> None:
     """The lookup is complete after one run is cleared during its pull and a later one during its deployment."""
-    name, kind = lookups.name("interrupted"), lookups.interrupted_type
-    lab.unpause(name)
-    lab.wait_for_runs(name, 1, timeout_s=WAIT_S)
-    page = f"{lookups.generation.type_parameter}={kind}"
-    clear_while_stalled(lab, world.sandbox.flashpoint.faults, name, page)
-    clear_while_stalled(lab, world.sandbox.devo.faults, name, f"{name}/deploy-csv")
-    lab.wait_for_runs(name, lookups.runs[2], timeout_s=WAIT_S)
-    assert held(world.sandbox, name) == served(world.sandbox, kind, lookups.generation)
+    lab.unpause("interrupted")
+    lab.wait_for_runs("interrupted", 1, timeout_s=WAIT_S)
+    clear_while_stalled(lab, world.sandbox.flashpoint.faults, "interrupted", "types=sha256")
+    clear_while_stalled(lab, world.sandbox.devo.faults, "interrupted", "interrupted/deploy-csv")
+    lab.wait_for_runs("interrupted", 6, timeout_s=WAIT_S)
+    assert held(world.sandbox, "interrupted") == served(world.sandbox, "sha256")
 
 
 def test_a_run_triggered_by_an_asset_reads_the_last_period_of_the_schedule(
@@ -281,7 +224,7 @@ def test_a_run_triggered_by_an_asset_reads_the_last_period_of_the_schedule(
     run = lab.wait_until(triggered, WAIT_S, "a run triggered by an asset")[0]
     lab.wait_for_run("by_asset", run["run_id"], timeout_s=WAIT_S)
     assert "by the last complete period of the schedule before" in lab.task_log("by_asset", run["run_id"], "pull")
-    assert held(world.sandbox, "by_asset") == served(world.sandbox, LEGACY_LOOKUPS.type)
+    assert held(world.sandbox, "by_asset") == served(world.sandbox, "md5")
     lab.pause("by_asset")
 
 
@@ -293,10 +236,10 @@ def test_a_pause_of_six_intervals_loses_nothing_with_catchup_off(
     lab.wait_until(lambda: datetime.now(UTC) >= resumed_at, WAIT_S, "six intervals to pass")
     for number in range(6):
         store = world.sandbox.flashpoint.store
-        store.touch_indicators(count=20, types=[PAUSED_TYPE], at=paused_at + (number + 0.5) * PAUSED_PERIOD)
+        store.touch_indicators(count=20, types=["url"], at=paused_at + (number + 0.5) * PAUSED_PERIOD)
     lab.unpause("paused")
     lab.wait_until(lambda: scheduled_after(lab, "paused", resumed_at), WAIT_S, "a scheduled run")
     lab.pause("paused")
     intervals = [run["interval"] for run in lab.runs("paused") if run["interval"]]
     assert len([each for each in intervals if paused_at <= each[0] and each[1] <= resumed_at]) <= 1
-    assert held(world.sandbox, "paused") == served(world.sandbox, PAUSED_TYPE)
+    assert held(world.sandbox, "paused") == served(world.sandbox, "url")

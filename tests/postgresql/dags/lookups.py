@@ -1,7 +1,4 @@
-"""DAGs of one pull and one sync, written with the operators; each lookup has the name of its DAG.
-
-Those that end with the name of an API generation read it, the others read the legacy API.
-"""
+"""DAGs of one pull and one sync, written with the operators; each lookup has the name of its DAG."""
 
 from __future__ import annotations
 
@@ -35,10 +32,9 @@ START = datetime.fromisoformat(os.environ["LOOKUPS_START"])
 SPAN = timedelta(seconds=float(os.environ["LOOKUPS_SPAN_S"]))
 
 
-def lookup_dag(dag_id: str, kind: str, *, intervals: int, catchup: bool, api: str = "") -> DAG:
-    """Return a DAG that divides the span into a number of ``intervals``, and reads an API generation."""
+def lookup_dag(dag_id: str, kind: str, *, intervals: int, catchup: bool) -> DAG:
+    """Return a DAG that divides the span into a number of ``intervals``."""
     period = timedelta(seconds=math.ceil(SPAN.total_seconds() / intervals))
-    dag_id = f"{dag_id}_{api}" if api else dag_id
     with DAG(
         dag_id,
         schedule=DeltaDataIntervalTimetable(period),
@@ -48,32 +44,25 @@ def lookup_dag(dag_id: str, kind: str, *, intervals: int, catchup: bool, api: st
         max_active_runs=1,
         default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
     ) as dag:
-        _tasks(dag_id, kind, api)
+        _tasks(dag_id, kind)
     return dag
 
 
-def _tasks(lookup_name: str, kind: str, api: str = "") -> None:
-    source = {
-        "flashpoint_conn_id": f"flashpoint_{api or 'default'}",
-        "indicator_type": kind,
-        "lookup_name": lookup_name,
-    }
-    pull = PullIndicatorsOperator(task_id="pull", **source)
+def _tasks(lookup_name: str, kind: str) -> None:
+    pull = PullIndicatorsOperator(task_id="pull", indicator_type=kind, lookup_name=lookup_name)
     LookupSyncOperator(
         task_id="sync",
         stage=pull.output,
-        lookup_key="value" if api == "ignite_v2" else f"value.{kind}",
+        indicator_type=kind,
+        lookup_name=lookup_name,
+        lookup_key=f"value.{kind}",
         max_active_tis_per_dag=1,
-        **source,
     )
 
 
 straight = lookup_dag("straight", "md5", intervals=11, catchup=True)
 backwards = lookup_dag("backwards", "md5", intervals=6, catchup=False)
 interrupted = lookup_dag("interrupted", "sha256", intervals=6, catchup=True)
-straight_v2 = lookup_dag("straight", "file", intervals=5, catchup=True, api="ignite_v2")
-backwards_v2 = lookup_dag("backwards", "file", intervals=3, catchup=False, api="ignite_v2")
-interrupted_v2 = lookup_dag("interrupted", "ipv4", intervals=4, catchup=True, api="ignite_v2")
 
 with DAG(
     "paused",
