@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.dataset.hostile import hostile_text
-from sandbox.dataset.seed import chance, fpid, iso, moment_s
+from sandbox.dataset.seed import chance, fpid, iso, moment_s, timed_like
 
 Document = dict[str, Any]
 
@@ -23,11 +23,8 @@ def credentials(seed: int, count: int, from_: datetime, to: datetime) -> Iterato
     Every third one comes from a stealer, with cookies and an infected host. Nulls, absent keys and other shapes of
     ``password``, ``body`` and ``cookies`` occur. Some share the second of the one before.
     """
-    second = 0
     for number in range(count):
-        if number % 5 != 3:
-            second = moment_s(seed, number, count, from_, to)
-        yield _document(seed, number, second)
+        yield _document(seed, number, moment_s(seed, timed_like(number), count, from_, to))
 
 
 def _document(seed: int, number: int, second: int) -> Document:

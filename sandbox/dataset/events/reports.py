@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.dataset.hostile import hostile_text
-from sandbox.dataset.seed import chance, fpid, iso, moment_s
+from sandbox.dataset.seed import chance, fpid, iso, moment_s, timed_like
 
 Document = dict[str, Any]
 
@@ -17,12 +17,10 @@ def reports(seed: int, count: int, from_: datetime, to: datetime) -> Iterator[Do
 
     Times have milliseconds and ``+00:00``. Some share the time of the one before.
     """
-    at = (0, 0)
     for number in range(count):
-        if number % 5 != 3:
-            thousandths = chance(seed, "report", number).randrange(1000) if number % 3 else 0
-            at = (moment_s(seed, number, count, from_, to), thousandths)
-        yield _document(seed, number, *at)
+        like = timed_like(number)
+        thousandths = chance(seed, "report", like).randrange(1000) if like % 3 else 0
+        yield _document(seed, number, moment_s(seed, like, count, from_, to), thousandths)
 
 
 def _document(seed: int, number: int, second: int, thousandths: int) -> Document:

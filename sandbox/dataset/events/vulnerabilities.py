@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.dataset.hostile import hostile_text
-from sandbox.dataset.seed import iso, moment_s
+from sandbox.dataset.seed import iso, moment_s, timed_like
 
 Document = dict[str, Any]
 
@@ -19,11 +19,8 @@ def vulnerabilities(seed: int, count: int, from_: datetime, to: datetime) -> Ite
 
     Some share the second of the one before. Nulls, empty lists and absent keys occur as in the service's samples.
     """
-    second = 0
     for number in range(count):
-        if number % 5 != 3:
-            second = moment_s(seed, number, count, from_, to)
-        yield _document(seed, number, second)
+        yield _document(seed, number, moment_s(seed, timed_like(number), count, from_, to))
 
 
 def _document(seed: int, number: int, second: int) -> Document:
