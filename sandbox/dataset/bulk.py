@@ -51,7 +51,11 @@ class GeneratedBlock(Sequence[dict[str, Any]]):
 
     def time_us(self, offset: int) -> int:
         """Return the update time of the document at ``offset``, in microseconds since 1970."""
-        return (self._start_s + self._span_s * offset // self._count) * _US_PER_S
+        return self.time_s(offset) * _US_PER_S
+
+    def time_s(self, offset: int) -> int:
+        """Return the update time of the document at ``offset``, in seconds since 1970."""
+        return self._start_s + self._span_s * offset // self._count
 
     def identity(self, offset: int) -> str:
         """Return the ``fpid`` of the document at ``offset``."""
@@ -89,7 +93,7 @@ class BulkIndicators(GeneratedBlock):
 
     def body(self, offset: int) -> bytes:
         """Return the JSON of the indicator at ``offset``."""
-        at = self.time_us(offset) // _US_PER_S
+        at = self.time_s(offset)
         value = f"{offset:x}.{self._mark.hex()}.example"
         filled = (value, self.identity(offset), self.unique_id(offset), at - 99, at, *(offset,) * self._fields)
         return (self._template % filled).encode()

@@ -116,7 +116,7 @@ class BulkIndicatorsV2(GeneratedBlock):
 
     def body(self, offset: int) -> bytes:
         """Return the JSON of the indicator at ``offset``."""
-        at, name = iso(self.time_us(offset) // _US_PER_S), json.dumps(self.group)
+        at, name = iso(self.time_s(offset)), json.dumps(self.group)
         return (
             f'{{"id":"{self.identity(offset)}","type":{name},"value":"{offset:x}.{self.unique_id(offset)}",'
             f'"score":{{"value":"malicious","last_scored_at":"{at}"}},"modified_at":"{at}","created_at":"{at}",'

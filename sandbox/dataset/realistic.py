@@ -6,21 +6,16 @@ attributes of one event follow each other and share its tags, galaxy and related
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sandbox.dataset.bulk import GeneratedBlock
-from sandbox.dataset.documents import indicator_value
 from sandbox.dataset.realistic_event import FAMILIES, realistic_event, realistic_tags
 from sandbox.dataset.seed import chance, iso
-from sandbox.dataset.templates import Template, escaped
+from sandbox.dataset.templates import TemplateBlock
 
 Document = dict[str, Any]
 
-_TEMPLATES = 32
 _ATTRIBUTES_PER_EVENT = 7
 _FIRST_EVENT = 1 << 40  # identities of events begin behind those of indicators
-_US_PER_S = 1_000_000
 _BASE = "https://fp.tools/api/v4/indicators"
 # Enrichers that leave a mark in ``_meta``; the marks are 23 columns.
 _ENRICHERS = (
@@ -30,25 +25,19 @@ _ENRICHERS = (
 _AFTER_EDIT_S = {"observed": 20, "event": 45, "published": 50}
 
 
-class RealisticIndicators(GeneratedBlock):
-    """Indicators of one type in the shape of ``/api/v4/indicators/attribute``. No two have the same value."""
-
-    def __init__(self, indicator_type: str, count: int, from_: datetime, to: datetime, seed: int = 0) -> None:
-        super().__init__(indicator_type, count, from_, to, seed)
-        self._type = indicator_type
-        self._seed = seed
-        self._templates = [Template(_document(indicator_type, seed, turn)) for turn in range(_TEMPLATES)]
+class RealisticIndicators(TemplateBlock):
+    """Indicators of one type in the shape of ``/api/v4/indicators/attribute``."""
 
     def body(self, offset: int) -> bytes:
         """Return the JSON of the indicator at ``offset``."""
         event = offset // _ATTRIBUTES_PER_EVENT
-        indexed = self.time_us(offset) // _US_PER_S
+        indexed = self.time_s(offset)
         ingested = indexed - (3, 28, 64, 64, 703)[offset % 5]
         edited = ingested - 60 - offset * 37 % 540
         values: dict[str, str | int] = {
             "fpid": self.identity(offset),
             "uuid": self.unique_id(offset),
-            "value": escaped(indicator_value(self._type, self._seed, offset)),
+            "value": self.value(offset),
             "event_fpid": self.identity(_FIRST_EVENT + event),
             "event_uuid": self.unique_id(_FIRST_EVENT + event),
             "event_number": event,
@@ -64,50 +53,54 @@ class RealisticIndicators(GeneratedBlock):
         for name, seconds in _AFTER_EDIT_S.items():
             values[name] = edited + seconds
             values[f"{name}_iso"] = iso(edited + seconds)
-        return self._templates[event % _TEMPLATES].fill(values)
+        return self.template(event).fill(values)
 
-
-def _document(kind: str, seed: int, turn: int) -> Document:
-    """Return one template: which optional keys it has, and the texts that do not differ by record."""
-    random = chance(seed, "realistic", turn)
-    family = FAMILIES[turn % len(FAMILIES)]
-    document: Document = {
-        "type": kind,
-        "category": random.choice(("Network activity", "Payload delivery", "External analysis", "Artifacts dropped")),
-        "value": {"comment": random.choice(("", f"{family} c2", "seen in the wild, é")), kind: "@value@"},
-        "fpid": "@fpid@",
-        "uuid": "@uuid@",
-        "href": f"{_BASE}/attribute/@fpid@",
-        "timestamp": "@edited@",
-        "sort_date": "@event_iso@",
-        "first_seen": None,
-        "last_seen": None,
-        "first_observed_at": {
-            "date-time": "@observed_text@",
-            "raw": "@observed@",
-            "timestamp": "@#observed@",
-        },
-        "basetypes": ["indicator", "indicator_attribute", kind],
-        "header_": {
-            "indexed_at": "@#indexed@",
-            "ingested_at": "@#ingested@",
-            "observed_at": "@#ingested@",
-            "is_visible": True,
-            "pipeline_duration": "@#duration@",
-            "source": "urn:fp:resource:qualified:indicator",
-        },
-        "Event": realistic_event(random, family, turn),
-        "enrichments": _enrichments(turn),
-        "_meta": _meta(),
-    }
-    optional: Document = {
-        "malware_description": f"<p>{family} is an <em>invented</em> loader &amp; backdoor.</p>" * 6,
-        "reports": [{"html": f"https://fp.tools/home/intelligence/reports/report/@event_fpid@?family={family}"}],
-        "earliest_sort_date": "@observed_iso@",
-        "Galaxy": [],
-        "Tag": realistic_tags(random, family, 1),
-    }
-    return document | {name: value for name, value in optional.items() if random.random() < 0.5}
+    def document(self, kind: str, seed: int, turn: int) -> Document:
+        """Return one template: which optional keys it has, and the texts that do not differ by record."""
+        random = chance(seed, "realistic", turn)
+        family = FAMILIES[turn % len(FAMILIES)]
+        document: Document = {
+            "type": kind,
+            "category": random.choice((
+                "Network activity",
+                "Payload delivery",
+                "External analysis",
+                "Artifacts dropped",
+            )),
+            "value": {"comment": random.choice(("", f"{family} c2", "seen in the wild, é")), kind: "@value@"},
+            "fpid": "@fpid@",
+            "uuid": "@uuid@",
+            "href": f"{_BASE}/attribute/@fpid@",
+            "timestamp": "@edited@",
+            "sort_date": "@event_iso@",
+            "first_seen": None,
+            "last_seen": None,
+            "first_observed_at": {
+                "date-time": "@observed_text@",
+                "raw": "@observed@",
+                "timestamp": "@#observed@",
+            },
+            "basetypes": ["indicator", "indicator_attribute", kind],
+            "header_": {
+                "indexed_at": "@#indexed@",
+                "ingested_at": "@#ingested@",
+                "observed_at": "@#ingested@",
+                "is_visible": True,
+                "pipeline_duration": "@#duration@",
+                "source": "urn:fp:resource:qualified:indicator",
+            },
+            "Event": realistic_event(random, family, turn),
+            "enrichments": _enrichments(turn),
+            "_meta": _meta(),
+        }
+        optional: Document = {
+            "malware_description": f"<p>{family} is an <em>invented</em> loader &amp; backdoor.</p>" * 6,
+            "reports": [{"html": f"https://fp.tools/home/intelligence/reports/report/@event_fpid@?family={family}"}],
+            "earliest_sort_date": "@observed_iso@",
+            "Galaxy": [],
+            "Tag": realistic_tags(random, family, 1),
+        }
+        return document | {name: value for name, value in optional.items() if random.random() < 0.5}
 
 
 def _enrichments(turn: int) -> Document:

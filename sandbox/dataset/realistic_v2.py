@@ -5,74 +5,62 @@ Keys, kinds and sizes follow sample documents of the service; all values are inv
 
 from __future__ import annotations
 
-from datetime import datetime
 from random import Random
 from typing import Any
 
-from sandbox.dataset.bulk import GeneratedBlock
-from sandbox.dataset.documents import indicator_value
 from sandbox.dataset.realistic_event import FAMILIES
 from sandbox.dataset.seed import chance, iso
-from sandbox.dataset.templates import Template, escaped
+from sandbox.dataset.templates import TemplateBlock
 
 Document = dict[str, Any]
 
-_TEMPLATES = 32
-_US_PER_S = 1_000_000
 _BASE = "https://api.flashpoint.io/technical-intelligence/v2"
 
 
-class RealisticIndicatorsV2(GeneratedBlock):
+class RealisticIndicatorsV2(TemplateBlock):
     """Indicators of one type in the shape of ``/technical-intelligence/v2/indicators?embed=all``."""
-
-    def __init__(self, indicator_type: str, count: int, from_: datetime, to: datetime, seed: int = 0) -> None:
-        super().__init__(indicator_type, count, from_, to, seed)
-        self._type = indicator_type
-        self._seed = seed
-        self._templates = [Template(_document(indicator_type, seed, turn)) for turn in range(_TEMPLATES)]
 
     def body(self, offset: int) -> bytes:
         """Return the JSON of the indicator at ``offset``."""
-        modified = self.time_us(offset) // _US_PER_S
-        return self._templates[offset % _TEMPLATES].fill({
+        modified = self.time_s(offset)
+        return self.template(offset).fill({
             "id": self.identity(offset),
-            "value": escaped(indicator_value(self._type, self._seed, offset)),
+            "value": self.value(offset),
             "modified": iso(modified),
             "seen": iso(modified - 366 - offset * 37 % 290),
             "created": iso(modified - 86_400 * (offset % 400 + 1)),
             "total": offset % 2000,
         })
 
-
-def _document(kind: str, seed: int, turn: int) -> Document:
-    """Return one template: which optional keys it has, and the texts that do not differ by record."""
-    random = chance(seed, "realistic v2", turn)
-    family = FAMILIES[turn % len(FAMILIES)]
-    latest = _sighting(random, family)
-    document: Document = {
-        "id": "@id@",
-        "type": kind,
-        "value": "@value@",
-        "entity_type": "indicator",
-        "href": f"{_BASE}/indicators/@id@",
-        "score": {"value": random.choice(("malicious", "suspicious", "informational")), "last_scored_at": "@seen@"},
-        "modified_at": "@modified@",
-        "created_at": "@created@",
-        "last_seen_at": "@seen@",
-        "sort_date": "@seen@",
-        "platform_urls": {"ignite": "https://app.flashpoint.io/cti/malware/iocs/@id@"},
-        "sightings": [latest],
-        "latest_sighting": latest,
-        "total_sightings": "@#total@",
-        "apt_description": "N/A" if turn % 3 else f"<p>{family} is an <em>invented</em> group.</p>" * 3,
-        "malware_description": f"<p>{family} is an <em>invented</em> loader &amp; backdoor.</p>" * 4,
-        "external_references": [{"source_name": "Demo blog", "url": f"https://example.org/{family}"}],
-        "mitre_attack_ids": _techniques(),
-        "relationships": {
-            "iocs": [{"id": "@id@", "type": kind, "value": "@value@", "href": f"{_BASE}/indicators/@id@"}]
-        },
-    }
-    return document if turn % 4 else document | {"score": {**document["score"], "raw_score": 70}}
+    def document(self, kind: str, seed: int, turn: int) -> Document:
+        """Return one template: which optional keys it has, and the texts that do not differ by record."""
+        random = chance(seed, "realistic v2", turn)
+        family = FAMILIES[turn % len(FAMILIES)]
+        latest = _sighting(random, family)
+        document: Document = {
+            "id": "@id@",
+            "type": kind,
+            "value": "@value@",
+            "entity_type": "indicator",
+            "href": f"{_BASE}/indicators/@id@",
+            "score": {"value": random.choice(("malicious", "suspicious", "informational")), "last_scored_at": "@seen@"},
+            "modified_at": "@modified@",
+            "created_at": "@created@",
+            "last_seen_at": "@seen@",
+            "sort_date": "@seen@",
+            "platform_urls": {"ignite": "https://app.flashpoint.io/cti/malware/iocs/@id@"},
+            "sightings": [latest],
+            "latest_sighting": latest,
+            "total_sightings": "@#total@",
+            "apt_description": "N/A" if turn % 3 else f"<p>{family} is an <em>invented</em> group.</p>" * 3,
+            "malware_description": f"<p>{family} is an <em>invented</em> loader &amp; backdoor.</p>" * 4,
+            "external_references": [{"source_name": "Demo blog", "url": f"https://example.org/{family}"}],
+            "mitre_attack_ids": _techniques(),
+            "relationships": {
+                "iocs": [{"id": "@id@", "type": kind, "value": "@value@", "href": f"{_BASE}/indicators/@id@"}]
+            },
+        }
+        return document if turn % 4 else document | {"score": {**document["score"], "raw_score": 70}}
 
 
 def _sighting(random: Random, family: str) -> Document:
