@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from sandbox.dataset.indicators_v2 import INDICATOR_TYPES_V2
 from sandbox.flashpoint.index import Order, Selection, time_us
-from sandbox.flashpoint.query import IgniteParameters
+from sandbox.flashpoint.query import IgniteParameters, check_result_window
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.flashpoint.versions import iso_us
@@ -62,9 +62,7 @@ class IndicatorsV2:
         most = _MAX_SIZE_EMBEDDED if embedded else _MAX_SIZE
         size = parameters.whole_number("size", 10, 1, most)
         skip = parameters.whole_number("from", 0, 0, 999_999_999)
-        window = self._settings.result_window_v2
-        if window is not None and skip + size > window:
-            raise Refusal(400, {"message": "Result window is too large"})
+        check_result_window(skip + size, self._settings.result_window_v2)
         keys, total = self._found(parameters, skip, size + 1)
         bodies = [self._item(key, embedded) for key in keys[:size]]
         pagination = {

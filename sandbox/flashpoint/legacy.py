@@ -9,14 +9,13 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from sandbox.flashpoint.index import Order, Selection
-from sandbox.flashpoint.query import Parameters
-from sandbox.flashpoint.scroll import Scrolls
+from sandbox.flashpoint.query import Parameters, check_result_window
+from sandbox.flashpoint.scroll import Scrolls, scroll_id_of
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.http_service.message import Refusal, Request, Response, encode_json
 from sandbox.http_service.server import Route
 
-RESULT_WINDOW = 10_000
 TOTAL_HITS = "x-fp-total-hits"
 
 LEGACY_INDICATORS = "/api/v4/indicators"
@@ -69,12 +68,12 @@ class AttributeIndicators:
 
     def next_page(self, request: Request) -> Response:
         """Return the next page of a scroll, in full documents."""
-        keys, scroll_id = self._scrolls.next_page(_scroll_id(request))
+        keys, scroll_id = self._scrolls.next_page(scroll_id_of(request))
         return self._scrolled([self._store.indicators.body(key) for key in keys], scroll_id)
 
     def close_scroll(self, request: Request) -> Response:
         """End a scroll; answer 204."""
-        self._scrolls.close(_scroll_id(request))
+        self._scrolls.close(scroll_id_of(request))
         return Response(204)
 
     def _search(self, request: Request, body: Callable[[int], bytes]) -> Response:
@@ -98,8 +97,7 @@ class AttributeIndicators:
                 raise Refusal(400, {"detail": "Invalid parameter with scroll: skip"})
             keys, scroll_id = self._scrolls.start(selection.walk(order), limit)
             return self._scrolled([body(key) for key in keys], scroll_id, headers)
-        if skip + limit > RESULT_WINDOW:
-            raise Refusal(400, {"message": "Result window is too large"})
+        check_result_window(skip + limit)
         bodies = [body(key) for key in selection.page(order, skip, limit)]
         if self._settings.touched_per_page:
             self._store.touch_indicators(count=self._settings.touched_per_page)
@@ -175,13 +173,6 @@ def _href(parameters: Parameters, scroll_id: str, size: int) -> str:
         "scroll_id": scroll_id, "since": parameters.text("since"), "size": str(size), "until": parameters.text("until"),
     }  # fmt: skip
     return "/v1/alerts?" + urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
-
-
-def _scroll_id(request: Request) -> str:
-    value = request.json()
-    if not isinstance(value, dict) or set(value) != {"scroll_id"} or not isinstance(value["scroll_id"], str):
-        raise Refusal(400, {"detail": "Invalid body: scroll_id"})
-    return value["scroll_id"]
 
 
 def _simple(body: bytes) -> bytes:

@@ -10,8 +10,7 @@ from sandbox.http_service.message import Refusal, Request
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
-NO_RELATIVE_TIMES = re.compile(r"(?!)(?P<number>)(?P<unit>)")
-"""Matches no time, for `IgniteParameters`."""
+RESULT_WINDOW = 10_000
 
 
 class Parameters:
@@ -83,12 +82,17 @@ class Parameters:
 class IgniteParameters(Parameters):
     """The query of a request of Ignite, which takes the last value of a repeated parameter.
 
-    :param relative: a pattern of times relative to now, with groups ``number`` and ``unit``.
+    :param relative: a pattern of times relative to now, with groups ``number`` and ``unit``; None if there are none.
     :param detail_is_list: how a 422 names the parameter: in a list under ``detail``, or under ``errors``.
     """
 
     def __init__(
-        self, request: Request, allowed: Iterable[str], *, relative: re.Pattern[str], detail_is_list: bool
+        self,
+        request: Request,
+        allowed: Iterable[str],
+        *,
+        relative: re.Pattern[str] | None = None,
+        detail_is_list: bool,
     ) -> None:
         self._relative = relative
         self._detail_is_list = detail_is_list
@@ -100,7 +104,7 @@ class IgniteParameters(Parameters):
         :raises Refusal: 400, it is neither ``YYYY-MM-DDTHH:MM:SSZ`` nor a date nor a relative time.
         """
         value = self._values.get(name, "")
-        if match := self._relative.fullmatch(value):
+        if self._relative and (match := self._relative.fullmatch(value)):
             unit = {"M": 30 * 86_400, "d": 86_400, "h": 3600, "m": 60, None: 0}[match["unit"]]
             return datetime.now(UTC) - timedelta(seconds=int(match["number"] or 0) * unit)
         if _DATE.fullmatch(value):
@@ -134,3 +138,12 @@ class IgniteParameters(Parameters):
 
     def _check_repeated(self, name: str) -> None:
         """Accept it: the last value counts."""
+
+
+def check_result_window(end: int, window: int | None = RESULT_WINDOW) -> None:
+    """Check the end of a page, counted from the first record that matches; None is no limit.
+
+    :raises Refusal: 400, it is beyond the result window.
+    """
+    if window is not None and end > window:
+        raise Refusal(400, {"message": "Result window is too large"})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
-from sandbox.http_service.message import Refusal
+from sandbox.http_service.message import Refusal, Request
 
 
 @dataclass
@@ -70,3 +70,14 @@ class Scrolls:
         if scroll is None or scroll.ends_at < self._clock():
             raise Refusal(404, {"detail": "No scroll with this id"})
         return scroll
+
+
+def scroll_id_of(request: Request) -> str:
+    """Return the id in the body of a request.
+
+    :raises Refusal: 400, the body is not an object with ``scroll_id`` alone.
+    """
+    value = request.json()
+    if not isinstance(value, dict) or set(value) != {"scroll_id"} or not isinstance(value["scroll_id"], str):
+        raise Refusal(400, {"detail": "Invalid body: scroll_id"})
+    return value["scroll_id"]

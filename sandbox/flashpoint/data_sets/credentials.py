@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.flashpoint.query import NO_RELATIVE_TIMES, IgniteParameters
-from sandbox.flashpoint.scroll import Scrolls
+from sandbox.flashpoint.query import IgniteParameters, check_result_window
+from sandbox.flashpoint.scroll import Scrolls, scroll_id_of
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.http_service.message import Refusal, Request, Response, encode_json
@@ -22,7 +22,6 @@ _TIMES = re.compile(r" \+header_\.indexed_at:\[(\d{1,11}) TO (\d{1,11})\]", re.A
 _FLAG = re.compile(r" \+is_fresh:(true|false)")
 _TERM = r'"(?:[^"\\]|\\.)+"'
 _DOMAINS = re.compile(rf" \+((?:affected_)?domain)\.keyword:\(({_TERM}(?: OR {_TERM})*)\)")
-_RESULT_WINDOW = 10_000
 _MAX_LIMIT = 1000
 _LATEST_US = 1 << 60
 
@@ -47,7 +46,7 @@ class Credentials:
 
     def search(self, request: Request) -> Response:
         """Return a page ``{"hits": {"hits", "total", "max_score"}, "took", "timed_out"}``; a scroll has its id too."""
-        parameters = IgniteParameters(request, _PARAMETERS, relative=NO_RELATIVE_TIMES, detail_is_list=True)
+        parameters = IgniteParameters(request, _PARAMETERS, detail_is_list=True)
         limit = parameters.whole_number("limit", 25, 1, _MAX_LIMIT)
         skip = parameters.whole_number("skip", 0, 0, 999_999_999)
         order = parameters.choice("sort", "", ("", "header_.indexed_at:asc", "header_.indexed_at:desc"))
@@ -58,20 +57,19 @@ class Credentials:
             parameters.choice("scroll", "", ("2m",))
             page, scroll_id = self._scrolls.start(iter(keys), limit)
             return self._answer(page, {"value": len(keys), "relation": "eq"}, scroll_id)
-        if skip + limit > _RESULT_WINDOW:
-            raise Refusal(400, {"message": "Result window is too large"})
+        check_result_window(skip + limit)
         return self._answer(keys[skip : skip + limit], len(keys))
 
     def next_page(self, request: Request) -> Response:
         """Return the next page of a scroll."""
         if request.query != {"scroll": ["2m"]}:
             raise Refusal(422, {"detail": [{"loc": ["query", "scroll"], "msg": "field required"}]})
-        keys, scroll_id = self._scrolls.next_page(_scroll_id(request))
+        keys, scroll_id = self._scrolls.next_page(scroll_id_of(request))
         return self._answer(keys, {"value": 10_000, "relation": "gte"}, scroll_id)
 
     def close_scroll(self, request: Request) -> Response:
         """End a scroll; answer 204."""
-        self._scrolls.close(_scroll_id(request))
+        self._scrolls.close(scroll_id_of(request))
         return Response(204)
 
     def _found(self, parameters: IgniteParameters) -> Iterator[int]:
@@ -107,10 +105,3 @@ class Credentials:
 
 def _one_of(name: str, values: set[Any]) -> Test:
     return lambda source: source.get(name) in values
-
-
-def _scroll_id(request: Request) -> str:
-    value = request.json()
-    if not isinstance(value, dict) or set(value) != {"scroll_id"} or not isinstance(value["scroll_id"], str):
-        raise Refusal(400, {"detail": "Invalid body: scroll_id"})
-    return value["scroll_id"]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 from sandbox.flashpoint.index import Order
-from sandbox.flashpoint.query import NO_RELATIVE_TIMES, IgniteParameters
+from sandbox.flashpoint.query import IgniteParameters, check_result_window
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
-from sandbox.http_service.message import Refusal, Request, Response
+from sandbox.http_service.message import Request, Response
 from sandbox.http_service.server import Route
 
 REPORTS = "/finished-intelligence/v1/reports"
-
-_RESULT_WINDOW = 10_000
 
 
 class Reports:
@@ -29,12 +27,11 @@ class Reports:
     def reports(self, request: Request) -> Response:
         """Return a page ``{"data", "total", "count", "limit", "skip"}``."""
         allowed = ("since", "limit", "skip", "sort", "embed")
-        parameters = IgniteParameters(request, allowed, relative=NO_RELATIVE_TIMES, detail_is_list=False)
+        parameters = IgniteParameters(request, allowed, detail_is_list=False)
         limit = parameters.whole_number("limit", 25, 1, 500)
         skip = parameters.whole_number("skip", 0, 0, 999_999_999)
         order = parameters.choice("sort", "updated_at:desc", ("updated_at:asc", "updated_at:desc"))
-        if skip + limit > _RESULT_WINDOW:
-            raise Refusal(400, {"message": "Result window is too large"})
+        check_result_window(skip + limit)
         index = self._store.reports
         selection = index.select(None, *self._store.bounds_us(parameters.moment("since"), None))
         bodies = [index.body(key) for key in selection.page(cast(Order, order.partition(":")[2]), skip, limit)]

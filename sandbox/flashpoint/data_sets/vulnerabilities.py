@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sandbox.flashpoint.query import NO_RELATIVE_TIMES, IgniteParameters
+from sandbox.flashpoint.query import IgniteParameters, check_result_window
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.flashpoint.store import FlashpointStore
 from sandbox.http_service.message import Refusal, Request, Response, encode_json
@@ -26,7 +26,6 @@ _LISTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "ransomware_score": lambda each: {each["scores"]["ransomware_score"]},
 }
 _FILTERS = ("updated_after", "updated_before", *_LISTS)
-_RESULT_WINDOW = 10_000
 
 
 class Vulnerabilities:
@@ -53,8 +52,7 @@ class Vulnerabilities:
         size = parameters.whole_number("size", 25, 1, 1000)
         skip = parameters.whole_number("from", 0, 0, 999_999_999)
         sort = parameters.choice("sort", "id", [f"{name}{order}" for name in _SORTS for order in ("", ":desc")])
-        if skip + size > _RESULT_WINDOW:
-            raise Refusal(400, {"message": "Result window is too large"})
+        check_result_window(skip + size)
         found = self._found(parameters)
         found.sort(key=lambda each: _sort_value(each, sort.partition(":")[0]), reverse=sort.endswith(":desc"))
         answer = {
@@ -73,7 +71,7 @@ class Vulnerabilities:
             if not isinstance(body, dict) or not set(body) <= set(_FILTERS) or not set(request.query) <= set(_PAGING):
                 raise Refusal(422, {"detail": [{"loc": ["body"], "msg": "extra fields not permitted"}]})
             request = replace(request, query={**request.query, **{name: [str(body[name])] for name in body}})
-        return IgniteParameters(request, allowed, relative=NO_RELATIVE_TIMES, detail_is_list=True)
+        return IgniteParameters(request, allowed, detail_is_list=True)
 
     def _found(self, parameters: IgniteParameters) -> list[dict[str, Any]]:
         index = self._store.vulnerabilities
