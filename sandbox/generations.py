@@ -12,16 +12,9 @@ from sandbox.dataset.alerts import alerts
 from sandbox.dataset.documents import indicators
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
-from sandbox.flashpoint.index import Selection, Version
+from sandbox.flashpoint.index import Selection
 from sandbox.flashpoint.store import FlashpointStore
-from sandbox.flashpoint.versions import (
-    alert_version,
-    at_path,
-    indicator_v2_version,
-    indicator_version,
-    iso_us,
-    notification_version,
-)
+from sandbox.flashpoint.versions import at_path, iso_us
 
 Document = dict[str, Any]
 
@@ -35,21 +28,17 @@ class Kind:
     :param index: the attribute of the store that holds them.
     :param make: invents documents.
     :param id_field: the key of their id.
-    :param to_version: makes a document a version in the index.
+    :param add: publishes documents in a store, see `FlashpointStore.publish_indicators`.
     """
 
     index: str
     make: Callable[..., Iterator[Document]]
     id_field: str
-    to_version: Callable[[Document], Version]
+    add: Callable[[FlashpointStore, Iterable[Document]], int]
 
     def publish(self, store: FlashpointStore, *arguments: Any, **options: Any) -> None:
         """Publish invented documents. Arguments: seed, count, start and end of the interval, options of the kind."""
         self.add(store, self.make(*arguments, **options))
-
-    def add(self, store: FlashpointStore, documents: Iterable[Document]) -> None:
-        """Add documents, which replace earlier versions."""
-        getattr(store, self.index).publish([self.to_version(each) for each in documents])
 
     def documents(
         self, store: FlashpointStore, groups: list[str] | None, since: datetime | None, until: datetime | None
@@ -70,7 +59,7 @@ class Generation:
     :param version_field: the flattened name of the time at which an indicator was updated.
     :param version_us: reads that time.
     :param touch: makes newer versions of indicators in a store, see `FlashpointStore.touch_indicators`.
-    :param end_parameters: the request parameters with the end of a window, of indicators and of alerts.
+    :param end_parameter: the request parameter with the end of a window of indicators.
     :param type_parameter: the request parameter with the type of indicators.
     """
 
@@ -82,7 +71,7 @@ class Generation:
     indicators: Kind
     alerts: Kind
     touch: Callable[..., list[str]]
-    end_parameters: tuple[str, str]
+    end_parameter: str
     type_parameter: str
 
     def lookup_key(self, indicator_type: str) -> str:
@@ -128,16 +117,16 @@ LEGACY = Generation(
     key="value.{}",
     version_field="header_.indexed_at",
     version_us=lambda text: int(text) * _US_PER_S,
-    indicators=Kind(index="indicators", make=indicators, id_field="fpid", to_version=indicator_version),
-    alerts=Kind(index="alerts", make=alerts, id_field="alert_id", to_version=alert_version),
+    indicators=Kind(index="indicators", make=indicators, id_field="fpid", add=FlashpointStore.publish_indicators),
+    alerts=Kind(index="alerts", make=alerts, id_field="alert_id", add=FlashpointStore.publish_alerts),
     touch=FlashpointStore.touch_indicators,
-    end_parameters=("updated_until", "until"),
+    end_parameter="updated_until",
     type_parameter="types",
 )
-_NOTIFICATIONS = Kind(index="notifications", make=notifications, id_field="id", to_version=notification_version)
-IGNITE_V1 = replace(
-    LEGACY, api="ignite_v1", alerts=_NOTIFICATIONS, end_parameters=(LEGACY.end_parameters[0], "created_before")
+_NOTIFICATIONS = Kind(
+    index="notifications", make=notifications, id_field="id", add=FlashpointStore.publish_notifications
 )
+IGNITE_V1 = replace(LEGACY, api="ignite_v1", alerts=_NOTIFICATIONS)
 IGNITE_V2 = Generation(
     api="ignite_v2",
     types=("domain", "extracted_config", "url"),
@@ -148,11 +137,11 @@ IGNITE_V2 = Generation(
         index="indicators_v2",
         make=lambda *arguments, **options: indicators_v2(*arguments, with_repeated_values=True, **options),
         id_field="id",
-        to_version=indicator_v2_version,
+        add=FlashpointStore.publish_indicators_v2,
     ),
     alerts=_NOTIFICATIONS,
     touch=FlashpointStore.touch_indicators_v2,
-    end_parameters=("modified_before", "created_before"),
+    end_parameter="modified_before",
     type_parameter="ioc_types",
 )
 

@@ -91,7 +91,7 @@ def indicator_deaths(world: World, alert_death: Death) -> list[Death]:
     GENERATION.indicators.publish(store, 6, _INDICATORS, start, start + PERIOD, types=TYPES)
     pulling, uploading = Hold(), Hold()
     hours = "|".join(f"{hour:%Y-%m-%dT%H}" for hour in (start, start + PERIOD))
-    page = rf"(?=.*{GENERATION.type_parameter}={kind}\b)(?=.*{GENERATION.end_parameters[0]}=({hours}))"
+    page = rf"(?=.*{GENERATION.type_parameter}={kind}\b)(?=.*{GENERATION.end_parameter}=({hours}))"
     world.sandbox.flashpoint.faults.add(Fault("stall", match=page, skip=2, released=pulling))
     upload = rf"/{SHIPPED.lookup_name(kind)}/deploy-csv"
     world.sandbox.devo.faults.add(Fault("stall", match=upload, after_received_bytes=20_000, released=uploading))
