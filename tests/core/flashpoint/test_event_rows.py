@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.paging import offsets
 from airflow_provider_flashpoint.errors import ConfigurationError, DataError, RejectedError, ServerError
 from sandbox.dataset.events.credentials import MARKER, credentials
 from sandbox.dataset.events.vulnerabilities import vulnerabilities
+from sandbox.flashpoint.query import check_result_window
 from tests.core.flashpoint.reading import COUNT, FROM, TO, WINDOW, ServerOf, client_of, read
 from tests.core.flashpoint.sandbox_in_process import InProcess
 from tests.core.flashpoint.test_contract_properties import ROWS
@@ -187,7 +189,8 @@ def test_reports_end_with_the_window() -> None:
 
 def test_more_reports_of_one_time_than_can_be_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second with more reports than can be skipped is an error, since it cannot be read from its end."""
-    monkeypatch.setattr("sandbox.flashpoint.data_sets.reports._RESULT_WINDOW", 10)
+    window_of_ten = partial(check_result_window, window=10)
+    monkeypatch.setattr("sandbox.flashpoint.data_sets.reports.check_result_window", window_of_ten)
     sandbox = InProcess()
     REPORTS.publish_to(sandbox, [1_000_000] * 20)
     with pytest.raises(RejectedError, match="Result window"):
