@@ -49,11 +49,12 @@ def _run(options: argparse.Namespace) -> Report:
     airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
     findings.append(airflow)
     if airflow.good:
-        findings += [examine("DAGs", partial(_dags, configs))] if configs else []
+        built = [examine("DAGs", partial(_dags, configs))] if configs else []
+        findings += built
         findings += [examine("streams", partial(_streams, configs))] if len(configs) > 1 else []
         # Connections can come from the environment or a secrets backend, so they are checked without a database too.
         database_found = examine("database", _database)
-        states = _stopped_streams(configs) if database_found.good else ()
+        states = _stopped_streams(configs) if all(each.good for each in (*built, database_found)) else ()
         findings += [database_found, *states, *staging_findings(configs), *connection_findings(configs)]
     data = {"findings": [asdict(finding) for finding in findings]}
     return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
@@ -83,7 +84,7 @@ def _streams(configs: Sequence[CollectorConfig]) -> str:
 def _stopped_streams(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
     """Yield the streams whose next run stops, since their state names another origin."""
     for stream in all_streams(configs):
-        with contextlib.suppress(ConfigurationError):  # `state show` tells of unreadable states
+        with contextlib.suppress(ConfigurationError):  # `state show` reports unreadable states
             state = stored_state(stream)
             if state and (problem := origin_problem(stream, state)):
                 yield Finding(f"state of {stream.name}", False, problem)

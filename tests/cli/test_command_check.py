@@ -257,6 +257,18 @@ def test_no_key_of_the_connections_is_shown(connections: Connect, sandbox: Sandb
     assert not any(secret in outcome.out + outcome.err for secret in secrets)
 
 
+def test_dags_that_airflow_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Airflow raises when it builds a DAG is one wrong part; the connections are checked all the same."""
+
+    def refuse(**settings: object) -> None:
+        raise ValueError("no such pool")
+
+    monkeypatch.setattr("airflow_provider_flashpoint.dag_factory.SetupOperator", refuse)
+    outcome = call("check", "--json")
+    assert bad_parts(outcome) == {"DAGs": "ValueError: no such pool"}
+    assert "devo_default: lookups" in {each["part"] for each in outcome.json["findings"]}
+
+
 def test_types_of_another_generation(connections: Connect) -> None:
     """A type in the file that the API generation of the connection does not have is reported with the right ones."""
     connections(flashpoint={"extra": {"api": "ignite_v2"}})
