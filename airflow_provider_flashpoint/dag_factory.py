@@ -31,6 +31,7 @@ from airflow_provider_flashpoint.config import (
 from airflow_provider_flashpoint.config.lookups import task_names
 from airflow_provider_flashpoint.config.model import (
     AlertSettings,
+    EventInput,
     EventSettings,
     LookupPullSettings,
     SecretSettings,
@@ -81,15 +82,21 @@ _WINDOW_PARAMS: _Params = {
         "description": "End of an explicit window; needs `from`.",
     },
 }
-_STATUS_PARAM: dict[str, Any] = {
-    "type": ["null", "string"],
-    "enum": [None, "New", "Created"],
-    "description": "New rebuilds the lookups from the initial start time, or from the oldest time that they keep. "
-    "Default: the status in their state.",
+_LOOKUP_PARAMS: _Params = {
+    **_WINDOW_PARAMS,
+    "lookup_status": {
+        "type": ["null", "string"],
+        "enum": [None, "New", "Created"],
+        "description": "New rebuilds the lookups from the initial start time, or from the oldest time that they keep. "
+        "Default: the status in their state.",
+    },
 }
-_ACCEPT_PARAM: dict[str, Any] = {
-    "type": ["null", "boolean"],
-    "description": "Go on although the API generation or the filters have changed: the table then holds both.",
+_EVENT_PARAMS: _Params = {
+    **_WINDOW_PARAMS,
+    "accept_change": {
+        "type": ["null", "boolean"],
+        "description": "Go on although the API generation or the filters have changed: the table then holds both.",
+    },
 }
 
 _INDICATOR_DOC = """
@@ -142,14 +149,13 @@ def _parsed(dags_folder: str | os.PathLike[str], module: str) -> Iterator[Collec
 
 def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_indicator``, of the configuration with this name."""
-    params = {**_WINDOW_PARAMS, "lookup_status": _STATUS_PARAM}
     types = [lookup.indicator_type for lookup in config.lookups]
     checked = {
         "indicator_types": types,
         "filters": _filters(*config.lookups),
         "lookups": [lookup.options() for lookup in config.lookups],
     }
-    with _dag(INDICATOR_DAG_ID, name, "indicators", config, doc=_INDICATOR_DOC, params=params, **checked) as setup:
+    with _dag(DataSet.INDICATORS, name, config, doc=_INDICATOR_DOC, params=_LOOKUP_PARAMS, **checked) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(types)
         for lookup in config.lookups:
@@ -170,8 +176,7 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
     doc = _EVENT_DOC.format(records="alerts", tag=config.tag, stream=config.tag)
     checked = {"query_tag": config.tag if config.verify is Verify.QUERY else None, "filters": _filters(config)}
-    params = {**_WINDOW_PARAMS, "accept_change": _ACCEPT_PARAM}
-    with _dag(ALERT_DAG_ID, name, "alerts", config, doc=doc, params=params, **checked) as setup:
+    with _dag(DataSet.ALERTS, name, config, doc=doc, params=_EVENT_PARAMS, **checked) as setup:
         settings = {**config.arguments(SourceSettings, AlertSettings), **_stream_arguments(config, name)}
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
@@ -188,18 +193,15 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     return setup.dag
 
 
-def event_dag(config: InputConfig, data_set: DataSet, *, name: str = "") -> DAG:
+def event_dag(config: EventInput, data_set: DataSet, *, name: str = "") -> DAG:
     """Return the DAG of the input of one of `EVENT_INPUTS`, of the configuration with this name."""
-    settings = config.arguments(SourceSettings, EventSettings, SecretSettings)
-    doc = _EVENT_DOC.format(records=data_set, tag=settings["tag"], stream=f"{settings['tag']}__{data_set}")
-    params = {**_WINDOW_PARAMS, "accept_change": _ACCEPT_PARAM}
-    filters = [settings["filters"]] if settings["filters"] else []
-    with _dag(INPUT_NAMES[data_set], name, data_set.value, config, doc=doc, params=params, filters=filters) as setup:
+    doc = _EVENT_DOC.format(records=data_set, tag=config.tag, stream=f"{config.tag}__{data_set}")
+    with _dag(data_set, name, config, doc=doc, params=_EVENT_PARAMS, filters=_filters(config)) as setup:
         setup >> PullEventsOperator(
             task_id=f"pull_{data_set}",
             kind=data_set.value,
             max_active_tis_per_dag=1,  # one stream has one writer
-            **settings,
+            **config.arguments(SourceSettings, EventSettings, SecretSettings),
             **_stream_arguments(config, name),
         )
     return setup.dag
@@ -217,9 +219,8 @@ def _stream_arguments(config: InputConfig, name: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _dag(
-    module: str,
+    data_set: DataSet,
     name: str,
-    data_set: str,
     config: InputConfig,
     *,
     doc: str,
@@ -237,7 +238,7 @@ def _dag(
     if config.environment:
         tags.append(f"environment:{config.environment}")
     with DAG(
-        dag_id(module, name),
+        dag_id(INPUT_NAMES[data_set], name),
         schedule=DeltaDataIntervalTimetable(config.request_period),
         start_date=config.initial_start_time or DEFAULT_START,
         catchup=config.catchup,
@@ -248,8 +249,8 @@ def _dag(
     ) as dag:
         yield SetupOperator(
             task_id="setup",
-            module=module,
-            data_set=data_set,
+            module=INPUT_NAMES[data_set],
+            data_set=data_set.value,
             flashpoint_conn_id=config.flashpoint_conn_id,
             devo_conn_id=config.devo_conn_id,
             **setup,

@@ -14,8 +14,8 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_DEVO_CONN_ID,
     AlertInput,
     CredentialInput,
+    EventInput,
     IndicatorInput,
-    InputConfig,
     KeywordFeed,
     LookupConfig,
     ReportInput,
@@ -27,12 +27,12 @@ from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPU
 
 INDICATORS, ALERTS = INPUT_NAMES[DataSet.INDICATORS], INPUT_NAMES[DataSet.ALERTS]
 INPUTS = frozenset(INPUT_NAMES.values())
-EVENT_INPUTS: dict[DataSet, type[InputConfig]] = {
+EVENT_INPUTS: dict[DataSet, type[EventInput]] = {
     DataSet.CREDENTIALS: CredentialInput,
     DataSet.VULNERABILITIES: VulnerabilityInput,
     DataSet.REPORTS: ReportInput,
 }
-"""The inputs that have one service, with the name of its data set."""
+"""The inputs that have one service, which is named after the data set."""
 UNUSED = {
     "globals": "it configures the collector's own process, which Airflow replaces",
     "global_overrides": "it configures the collector's own process, which Airflow replaces",
@@ -108,7 +108,7 @@ def _alerts(inputs: Section) -> Section | None:
     return result
 
 
-def _events(inputs: Section, data_set: DataSet, model: type[InputConfig]) -> Section | None:
+def _events(inputs: Section, data_set: DataSet, model: type[EventInput]) -> Section | None:
     keys = (model.keys() | {"override_tag"}) - _OF_INPUT
     opened = _opened(inputs, INPUT_NAMES[data_set], (data_set.value,), keys)
     if opened is None:

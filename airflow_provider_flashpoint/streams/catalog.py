@@ -60,7 +60,7 @@ class Stream:
 
 def dags_of(config: CollectorConfig) -> list[Any]:
     """Return the DAGs of the configuration, as the DAG folder makes them."""
-    from airflow_provider_flashpoint.config.shape import EVENT_INPUTS
+    from airflow_provider_flashpoint.config.model import EventInput
     from airflow_provider_flashpoint.dag_factory import alert_dag, event_dag, indicator_dag
 
     dags = []
@@ -68,7 +68,7 @@ def dags_of(config: CollectorConfig) -> list[Any]:
         dags.append(indicator_dag(config.indicators, name=config.name))
     if config.alerts:
         dags.append(alert_dag(config.alerts, name=config.name))
-    events = ((found, data_set) for data_set, found in config.inputs() if data_set in EVENT_INPUTS)
+    events = ((found, data_set) for data_set, found in config.inputs() if isinstance(found, EventInput))
     return [*dags, *(event_dag(found, data_set, name=config.name) for found, data_set in events)]
 
 

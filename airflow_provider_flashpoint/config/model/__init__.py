@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.config.model.events import (
 )
 from airflow_provider_flashpoint.config.model.ignite_events import (
     CredentialInput,
+    EventInput,
     ReportInput,
     SecretSettings,
     VulnerabilityInput,
@@ -59,6 +60,7 @@ __all__ = [
     "AlertSettings",
     "CollectorConfig",
     "CredentialInput",
+    "EventInput",
     "EventSettings",
     "IndicatorInput",
     "InputConfig",

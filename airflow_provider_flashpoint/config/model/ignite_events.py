@@ -24,34 +24,37 @@ class SecretSettings(Settings):
     )
 
 
-class CredentialInput(InputConfig, EventSettings, SecretSettings):
+class EventInput(InputConfig, EventSettings):
+    """Settings of an input that has one service, whose records are events."""
+
+
+class CredentialInput(EventInput, SecretSettings):
     """The input ``flashpoint_credential``."""
 
     tag: Tag = Field("my.app.flashpoint.credential", description=_TABLE)
 
 
-class VulnerabilityInput(InputConfig, EventSettings):
+class SlowInput(EventInput):
+    """Settings of an input that runs less often than the others, and reads more time again."""
+
+    request_period: Annotated[timedelta, Span.of("seconds", 1, WEEK_S)] = Field(
+        timedelta(minutes=15), alias="request_period_in_seconds", description="Time between two runs of the DAG."
+    )
+    lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
+        timedelta(hours=1), alias="lag_s", description="Time that is read again, for records that appear late."
+    )
+
+
+class VulnerabilityInput(SlowInput):
     """The input ``flashpoint_vulnerability``."""
 
     tag: Tag = Field("my.app.flashpoint.vulnerability", description=_TABLE)
-    request_period: Annotated[timedelta, Span.of("seconds", 1, WEEK_S)] = Field(
-        timedelta(minutes=15), alias="request_period_in_seconds", description="Time between two runs of the DAG."
-    )
-    lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
-        timedelta(hours=1), alias="lag_s", description="Time that is read again, for records that appear late."
-    )
 
 
-class ReportInput(InputConfig, EventSettings):
+class ReportInput(SlowInput):
     """The input ``flashpoint_report``."""
 
     tag: Tag = Field("my.app.flashpoint.report", description=_TABLE)
-    request_period: Annotated[timedelta, Span.of("seconds", 1, WEEK_S)] = Field(
-        timedelta(minutes=15), alias="request_period_in_seconds", description="Time between two runs of the DAG."
-    )
-    lag: Annotated[timedelta, Span.of("seconds", 0, WEEK_S)] = Field(
-        timedelta(hours=1), alias="lag_s", description="Time that is read again, for records that appear late."
-    )
     page_size: Count | None = Field(
         None,
         ge=2,
