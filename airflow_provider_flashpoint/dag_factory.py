@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,6 @@ from airflow.providers.common.compat.sdk import DAG, Param, get_parsing_context
 from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
 from airflow_provider_flashpoint.config import (
     AlertInput,
-    CollectorConfig,
     IndicatorInput,
     InputConfig,
     LookupConfig,
@@ -119,32 +118,32 @@ Reads {records} from Flashpoint and sends them to the Devo table `{tag}`.
 
 def indicator_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
     """Yield the DAG ``flashpoint_indicator`` of each configuration, see `load_collector_configs`."""
-    for config in _parsed(dags_folder, INDICATOR_DAG_ID):
-        if config.indicators:
-            yield indicator_dag(config.indicators, name=config.name)
+    for name, _, config in _inputs(dags_folder, {DataSet.INDICATORS}):
+        yield indicator_dag(config, name=name)
 
 
 def alert_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
     """Yield the DAG ``flashpoint_alert`` of each configuration, see `load_collector_configs`."""
-    for config in _parsed(dags_folder, ALERT_DAG_ID):
-        if config.alerts:
-            yield alert_dag(config.alerts, name=config.name)
+    for name, _, config in _inputs(dags_folder, {DataSet.ALERTS}):
+        yield alert_dag(config, name=name)
 
 
 def event_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
     """Yield the DAGs of `EVENT_INPUTS` of each configuration, see `load_collector_configs`."""
-    for data_set in EVENT_INPUTS:
-        for config in _parsed(dags_folder, INPUT_NAMES[data_set]):
-            if found := getattr(config, data_set):
-                yield event_dag(found, data_set, name=config.name)
+    for name, data_set, config in _inputs(dags_folder, EVENT_INPUTS):
+        yield event_dag(config, data_set, name=name)
 
 
-def _parsed(dags_folder: str | os.PathLike[str], module: str) -> Iterator[CollectorConfig]:
-    """Yield the configurations; for a task, that of its DAG alone, because it needs no other."""
+def _inputs(dags_folder: str | os.PathLike[str], data_sets: Collection[DataSet]) -> Iterator[tuple[str, DataSet, Any]]:
+    """Yield the inputs of these data sets: the name of the configuration, the data set, the input.
+
+    The files are read once. For a task, only the input of its DAG is yielded, because it needs no other.
+    """
     wanted = get_parsing_context().dag_id
     for config in load_collector_configs(dags_folder):
-        if wanted in (None, dag_id(module, config.name)):
-            yield config
+        for data_set, found in config.inputs():
+            if data_set in data_sets and wanted in (None, dag_id(INPUT_NAMES[data_set], config.name)):
+                yield config.name, data_set, found
 
 
 def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,22 @@ def test_a_task_builds_its_own_dag_alone(dags: Path, monkeypatch: pytest.MonkeyP
     put(dags, **{name: {"name": name, **alerts(devo_conn_id=name)} for name in "abc"})
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "flashpoint_alert__b")
     assert list(parse(dags)[0]) == ["flashpoint_alert__b"]
+
+
+def test_one_reading_makes_all_dags_of_events(
+    dags: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file of several inputs reads the configurations once, so it logs a wrong one once; a task builds its DAG."""
+    from airflow_provider_flashpoint.dag_factory import event_dags
+
+    names = ["flashpoint_credential", "flashpoint_vulnerability", "flashpoint_report"]
+    put(dags, a=dict.fromkeys(names), b={"name": "b", **{each: {"devo_conn_id": "b"} for each in names}}, wrong="{")
+    with caplog.at_level(logging.ERROR):
+        built = [dag.dag_id for dag in event_dags(dags)]
+    assert built == [*names, *(f"{name}__b" for name in names)]
+    assert caplog.text.count("This configuration has no DAGs.") == 1
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "flashpoint_report__b")
+    assert [dag.dag_id for dag in event_dags(dags)] == ["flashpoint_report__b"]
 
 
 def test_the_dag_folder_of_0_1_0_still_works(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
