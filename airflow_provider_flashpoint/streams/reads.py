@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.config.model import InputConfig, LookupConfig
-from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, DataSet
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
@@ -28,7 +28,7 @@ def reads_of(configs: Iterable[CollectorConfig | None]) -> Reads:
     for config in configs:
         for data_set, used in inputs_of(config):
             reads[used.flashpoint_conn_id, data_set, None] += getattr(used, "lookups", [used])
-            feeds = {kind: getattr(used, kind.value, None) for kind in EVENT_DATA_SETS}
+            feeds = {kind: getattr(used, kind.value, None) for kind in FEED_DATA_SETS}
             reads |= {(used.flashpoint_conn_id, kind, feed.path): [] for kind, feed in feeds.items() if feed}
     return reads
 
