@@ -1,6 +1,6 @@
 """From the configuration files to their values.
 
-Several files stand side by side: each has a ``name``, and makes its own pair of DAGs. A wrong file has no DAGs, and the
+Several files stand side by side: each has a ``name``, and makes its own DAGs. A wrong file has no DAGs, and the
 others keep theirs.
 """
 

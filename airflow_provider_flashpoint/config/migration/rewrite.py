@@ -1,4 +1,4 @@
-"""Writes a changed configuration in the words of its file: comments, order and quotes of what stays are kept."""
+"""Writes other content into the text of a file: the comments, the order and the quotes of what stays are kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rewritten(text: str, file: Path, new: Any) -> tuple[str, bool]:
 
 
 def _dumper(text: str) -> Any:
-    """Return what writes the numbers of a text without quotes where it has none, although they are read as texts."""
+    """Return a dumper that writes a number without quotes if it has none in ``text``: both are read as texts."""
     import yaml
 
     scalars = [each for each in yaml.scan(text, Loader=yaml.SafeLoader) if isinstance(each, yaml.ScalarToken)]
@@ -61,7 +61,7 @@ def _edits(text: str, old: Any, new: Any) -> list[_Edit]:
 
 
 class _Rewriter:
-    """Finds the edits that turn a text of YAML into one with other content. What they lead to must be checked."""
+    """Finds the edits that turn a text of YAML into one with other content. The caller checks the result."""
 
     def __init__(self, text: str) -> None:
         self._text = text
