@@ -12,14 +12,13 @@ from typing import Any
 from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
 from airflow_provider_flashpoint.config import CollectorConfig, parse_collector_config
 from airflow_provider_flashpoint.config.document import document_of, text_of
-from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
+from airflow_provider_flashpoint.config.migration.inputs import migrated, other_alerts, without_secrets
 from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host, host_of
-from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, with_same_documents
+from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.streams.fit import fit
-from airflow_provider_flashpoint.streams.reads import inputs_of
 
 _TEXT = (
     "Write a configuration file for another API generation: types, lookup_keys, columns and filters. Say which lookups "
@@ -97,7 +96,7 @@ def _lookups(config: CollectorConfig) -> Sequence[Any]:
 def _steps(changes: Sequence[dict[str, Any]], config: CollectorConfig, api: Api) -> Iterator[str]:
     host = host_of(api)
     extra = "" if api_of_host(host) is api else f""", its extra to {{"api": "{api}"}}"""
-    for conn_id in dict.fromkeys(used.flashpoint_conn_id for _, used in inputs_of(config)):
+    for conn_id in dict.fromkeys(used.flashpoint_conn_id for _, used in config.inputs()):
         yield (
             f"Pause the DAGs. Set the host of the connection {conn_id} to {host}{extra}, and its token to one of "
             f"{'the legacy API' if api is Api.LEGACY else 'Ignite'}."
@@ -105,10 +104,9 @@ def _steps(changes: Sequence[dict[str, Any]], config: CollectorConfig, api: Api)
     yield f"Put the new file in the place of the old one, and run `airflow-flashpoint config validate --api {api}`."
     if any(each["change"] == "rebuilt" for each in changes):
         yield f"Unpause the DAGs, and rebuild the lookups once: {_trigger(INDICATORS, config, 'lookup_status', 'New')}"
-    others = sorted({*Api} - {*with_same_documents(api, DataSet.ALERTS)})
-    if config.alerts and others:
+    if config.alerts:
         yield (
-            f"If the alerts came from {' or '.join(others)}, accept once that the table now gets other events: "
+            f"If the alerts came from {other_alerts(api)}, accept once that the table now gets other events: "
             f"{_trigger(ALERTS, config, 'accept_change', True)}"
         )
     if any(each["change"] == "ends" for each in changes):

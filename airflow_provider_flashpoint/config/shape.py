@@ -125,7 +125,7 @@ def _opened(
     if name not in inputs:
         return None
     entry = inputs.section(name).unfolded({"services", *service_names})
-    if str(entry.get("enabled")).strip().lower() == "false":
+    if is_off(entry):
         entry.refuse_secrets(service_names)
         return None
     entry.refuse_unknown({*INPUT_KEYS, *service_names, *settings})
@@ -138,6 +138,11 @@ def _opened(
             entry.problems.add(found[1].path, f"it is also at {found[0].path}; keep one of the two")
         services[service_name] = found[0] if found else nested.section(service_name)
     return entry, services
+
+
+def is_off(entry: Mapping[str, Any]) -> bool:
+    """Return whether an input is switched off, by a flag or by its text."""
+    return str(entry.get("enabled")).strip().lower() == "false"
 
 
 def _with_tag(section: Section) -> Section:

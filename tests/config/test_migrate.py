@@ -116,7 +116,7 @@ def test_a_lookup_keeps_its_name_where_it_replaces_one() -> None:
         {"ipv6": {"lookup_name": "Addresses_Ipv6"}},
         {"file": {"row_per_hash": True}},
     ]
-    assert notes == ["The lookup of file replaces M, S, and has the name of no single one."]
+    assert notes == ["The lookup of file replaces M, S, and keeps none of their names."]
 
 
 def test_settings_of_a_lookup() -> None:

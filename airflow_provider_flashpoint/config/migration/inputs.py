@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from airflow_provider_flashpoint.config.migration.lookups import LookupMigration, drop_options
+from airflow_provider_flashpoint.config.migration.lookups import LookupMigration, by_type, drop_options
 from airflow_provider_flashpoint.config.problems import Problems, child_path, is_secret_name, no_secrets
 from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS
+from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS, is_off
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet, host_of
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves, with_same_documents
 
@@ -38,8 +38,9 @@ def without_secrets(document: Any, api: Api, notes: list[str], path: str = "", s
 
 
 def migrated(document: Document, api: Api, notes: list[str]) -> Document:
-    """Return a valid document without secrets as it is for an API generation. Other inputs and settings stay.
+    """Return a copy of a document, converted for an API generation. Only its indicators and alerts change.
 
+    :param document: a valid one, without secrets.
     :param notes: gets what was left out, and what people must check.
     """
     new = deepcopy(document)
@@ -48,15 +49,19 @@ def migrated(document: Document, api: Api, notes: list[str]) -> Document:
         inputs[INDICATORS] = _indicators(inputs[INDICATORS], api, notes)
     if _is_on(inputs.get(ALERTS)):
         inputs[ALERTS] = _alerts(inputs[ALERTS], api, notes)
-        # A collector's file is of legacy. Written for legacy, it has the alerts that it had.
+        # Without a change, a file for legacy was one of legacy, so its alerts have the keys that they had.
         for holder in _holders(inputs[ALERTS], "alerts") if api is not Api.LEGACY or new != document else ():
-            others = sorted({*Api} - with_same_documents(api, DataSet.ALERTS))
-            _warn_of_obfuscation(holder, notes, condition=f" if the alerts came from {' or '.join(others)}")
+            _warn_of_obfuscation(holder, notes, condition=f" if the alerts came from {other_alerts(api)}")
     return new
 
 
+def other_alerts(api: Api) -> str:
+    """Return, in words, the API generations whose alerts are other documents than those of ``api``."""
+    return " or ".join(sorted({*Api} - with_same_documents(api, DataSet.ALERTS)))
+
+
 def _is_on(entry: object) -> bool:
-    return isinstance(entry, dict) and str(entry.get("enabled")).strip().lower() != "false"
+    return isinstance(entry, dict) and not is_off(entry)
 
 
 def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
@@ -64,7 +69,7 @@ def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
     holders = [*_holders(entry, "indicators")]
     service = holders[0]
     holder_of_lookups = next(holder for holder in holders if holder.get("lookups"))
-    old_lookups = _by_type(holder_of_lookups["lookups"])
+    old_lookups = by_type(holder_of_lookups["lookups"])
     for holder in holders:
         drop_options(holder, api, notes, of=DataSet.INDICATORS)
     for name, settings in [*old_lookups.items(), *((name, service.get(name)) for name in old_lookups)]:
@@ -79,14 +84,9 @@ def _indicators(entry: Document, api: Api, notes: list[str]) -> Document:
             _warn_of_obfuscation(holder, notes)
             holder |= {"lookup_status": "New"} if "lookup_status" in holder else {}
         _drop_filters(holder, DataSet.INDICATORS, api, notes)
-    for name, settings in _by_type(holder_of_lookups["lookups"]).items():
+    for name, settings in by_type(holder_of_lookups["lookups"]).items():
         _drop_filters(settings or {}, DataSet.INDICATORS, api, notes, of=name)
     return entry
-
-
-def _by_type(lookups: Any) -> Document:
-    groups = lookups if isinstance(lookups, list) else [lookups]
-    return {name: settings for group in groups for name, settings in group.items()}
 
 
 def _alerts(entry: Document, api: Api, notes: list[str]) -> Document:

@@ -27,8 +27,17 @@ def _options_of(api: Api) -> set[str]:
     return {name for name, has in (("embed", endpoint.embed), ("row_per_hash", endpoint.columns.hashes)) if has}
 
 
+def by_type(lookups: Any) -> dict[str, Any]:
+    """Return the settings of each type in the ``lookups`` of a service, a list of mappings or one mapping."""
+    return {name: settings for group in _groups(lookups) for name, settings in group.items()}
+
+
+def _groups(lookups: Any) -> list[dict[str, Any]]:
+    return lookups if isinstance(lookups, list) else [lookups]
+
+
 class LookupMigration:
-    """The lookups of one input, on their way to an API generation.
+    """Converts the lookups of one input for an API generation.
 
     :param notes: gets what was left out, and what people must check.
     """
@@ -40,23 +49,22 @@ class LookupMigration:
         self._endpoint = endpoint_of(api, DataSet.INDICATORS)
         self._notes = notes
 
-    def migrated(self, lookups: Any, by_type: Mapping[str, Any]) -> Any:
+    def migrated(self, lookups: Any, service: Mapping[str, Any]) -> Any:
         """Return the ``lookups`` of a service, a list or a mapping; as they are where all are of the API generation.
 
         Types with the same counterpart become one lookup, in the place of the first. A type may become several.
 
-        :param by_type: more settings, by type.
+        :param service: may hold more settings of a type, under its name.
         :raises ConfigurationError: no type has a counterpart.
         """
-        groups = lookups if isinstance(lookups, list) else [lookups]
-        given = {name: {**(by_type.get(name) or {}), **(own or {})} for group in groups for name, own in group.items()}
+        given = {name: {**(service.get(name) or {}), **(own or {})} for name, own in by_type(lookups).items()}
         self.is_foreign = any(self._is_foreign(name, settings) for name, settings in given.items())
         if not self.is_foreign:
             return lookups
         replaced = self._replaced(given)
         new = {target: self._settings(target, {name: given[name] for name in replaced[target]}) for target in replaced}
-        result = [entry for group in groups for entry in _placed(group, new, replaced)]
-        return result if isinstance(lookups, list) else {key: own for entry in result for key, own in entry.items()}
+        result = [entry for group in _groups(lookups) for entry in _placed(group, new, replaced)]
+        return result if isinstance(lookups, list) else by_type(result)
 
     def _is_foreign(self, name: str, settings: Mapping[str, Any]) -> bool:
         key, columns = settings.get("lookup_key"), self._endpoint.counterparts.columns
@@ -118,7 +126,7 @@ class LookupMigration:
         return settings | self._row_per_hash(settings, replaced)
 
     def _row_per_hash(self, settings: Settings, replaced: Iterable[str]) -> Settings:
-        """Return the setting with which each hash is found that was in a lookup of its own."""
+        """Return ``row_per_hash`` where a hash had a lookup of its own, so that it is still found."""
         hashes = self._endpoint.columns.hashes
         is_keyed_by_value = settings.get("lookup_key") in (None, *hashes[:1])
         had_hashes = any(f"hashes.{name}" in hashes for name in replaced)
@@ -148,9 +156,7 @@ class LookupMigration:
             return own if len(self._targets(first)) == 1 else name_for(target, own)
         names = [str(settings["lookup_name"]) for settings in replaced.values() if settings.get("lookup_name")]
         if names:
-            self._notes.append(
-                f"The lookup of {target} replaces {', '.join(names)}, and has the name of no single one."
-            )
+            self._notes.append(f"The lookup of {target} replaces {', '.join(names)}, and keeps none of their names.")
         return None
 
 
