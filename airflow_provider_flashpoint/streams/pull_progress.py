@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.core.staging.indicators.sections import LONGEST_KEPT, newest_kept_pull
+from airflow_provider_flashpoint.core.staging.indicators.sections import newest_kept_pull, usable_since
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.window import format_instant
 
@@ -25,8 +25,7 @@ def pull_progress_of(stream: Stream, state: LookupState | EventState | None, now
         kept = newest_kept_pull(task.stages(stream.store))
     except Exception:  # what a storage raises is not limited; `airflow-flashpoint check` says what is wrong with it
         return None
-    since = max(now - LONGEST_KEPT, state.updated_at if state and state.updated_at else now - LONGEST_KEPT)
-    if kept is None or kept.pulled_at < since:
+    if kept is None or kept.pulled_at < usable_since(now, synced_at=state.updated_at if state else None):
         return None
     return {
         "window": kept.window.to_dict(),

@@ -13,10 +13,10 @@ from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
-from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections, usable_since
+from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
-from airflow_provider_flashpoint.core.staging.indicators.sections import SectionFile
+from airflow_provider_flashpoint.core.staging.indicators.sections import SectionFile, usable_since
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.staging.prune import prune_stages

@@ -7,13 +7,13 @@ long one costs a few files more.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.flashpoint.source import Source
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.reporting.pull_log import PullLog
-from airflow_provider_flashpoint.core.staging.indicators.sections import LONGEST_KEPT, KeptPull, SectionFile, share_of
+from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile, share_of
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import MalformedPageError, MissingRecordsError
@@ -22,18 +22,6 @@ _PAGES = 4  # of a section, at least
 _SECTIONS = 20  # a section holds at least this part of the rows so far, so that their number stays small
 
 _log = logger(__name__)
-
-
-def usable_since(at: datetime, *, retention: timedelta, synced_at: datetime | None) -> datetime:
-    """Return the time since which sections must be pulled for an attempt that begins ``at`` to go on with them.
-
-    They are at most a day old, and pulled after the last sync: older values must not come into the lookup, and what was
-    changed after the pull of the oldest section is read by the next run, whose window begins there.
-
-    :param retention: how long stages are kept.
-    """
-    since = at - min(retention, LONGEST_KEPT)
-    return since if synced_at is None else max(since, synced_at)
 
 
 def kept_pull(file: SectionFile, *, since: datetime) -> KeptPull | None:

@@ -28,9 +28,7 @@ from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 
 FOLDER = "sections"
-LONGEST_KEPT = timedelta(hours=24)
-"""How old sections may be that an attempt goes on with."""
-
+_LONGEST_KEPT = timedelta(hours=24)
 _VERSION = 1
 _MOST_FILES = 4  # that are looked at in one run
 _UNREADABLE = (OSError, ValueError, FlashpointProviderError)
@@ -85,6 +83,19 @@ class KeptPull:
 def share_of(window: Window, complete_to: datetime) -> float:
     """Return the share of a window that lies before a time."""
     return (complete_to - window.start) / (window.end - window.start)
+
+
+def usable_since(at: datetime, *, synced_at: datetime | None, retention: timedelta = _LONGEST_KEPT) -> datetime:
+    """Return the time since which sections must have been pulled, for an attempt that begins ``at`` to use them.
+
+    They are at most a day old, and newer than the last sync: older ones could bring old values into the lookup. What
+    changed after the pull of the oldest section is read by the next run, whose window begins there.
+
+    :param synced_at: the time of the last sync, None if there was none.
+    :param retention: how long stages are kept.
+    """
+    since = at - min(retention, _LONGEST_KEPT)
+    return since if synced_at is None else max(since, synced_at)
 
 
 class SectionFile:
