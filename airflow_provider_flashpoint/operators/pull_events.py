@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_STATISTICS_PERIOD,
     DEFAULT_VERIFY_TIMEOUT,
 )
-from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, INPUT_NAMES, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet, input_of
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
@@ -194,7 +194,7 @@ class PullEventsOperator(WindowedOperator):
             fields={
                 "collector_name": "flashpoint",
                 "collector_version": __version__,
-                "input_name": INPUT_NAMES.get(DataSet(self.kind), INPUT_NAMES[DataSet.ALERTS]),
+                "input_name": input_of(DataSet(self.kind)),
                 "service_name": self.kind,
                 "module_name": type(self).__name__,
             },

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, input_of
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of, settings_of
 from airflow_provider_flashpoint.streams.reads import reads_of, selection_of
@@ -37,7 +37,7 @@ def fit(config: CollectorConfig, api: Api | None = None) -> tuple[list[str], lis
 
 def _problems(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str]:
     """Yield every problem of a data set, each once, behind the input and the lookups that have it."""
-    place = INPUT_NAMES.get(data_set, INPUT_NAMES[DataSet.ALERTS])
+    place = input_of(data_set)
     if unserved := _problem(api, data_set):
         yield f"{place}: {unserved[0]}"
         return

@@ -42,6 +42,11 @@ INPUT_NAMES = {
 """The inputs of the configuration file, which are the ids of their DAGs too, by the data set that they read."""
 
 
+def input_of(data_set: DataSet) -> str:
+    """Return the input of the configuration file that a data set belongs to."""
+    return INPUT_NAMES[DataSet.ALERTS if data_set in FEED_DATA_SETS else data_set]
+
+
 MISP_TYPES = (
     "AS", "attachment", "authentihash", "btc", "campaign-name", "comment", "cookie", "domain", "email", "email-dst",
     "email-src", "email-src-display-name", "email-subject", "filename", "first-name", "float", "github-username",
