@@ -18,12 +18,13 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
+from airflow_provider_flashpoint.core.pipelines.given_stage import usable_stage
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployment
-from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
+from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.staging.storage import uri_of
 from airflow_provider_flashpoint.core.state import Delivered, LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError, TransientError
@@ -74,7 +75,8 @@ class _Sync:
         notes = open_deployments.of_others(began_at)
         run_window = self._window(notes)
         self._settings = replace(self._settings, shape=self._shape())
-        given_stage = self._given_stage(given, run_window)
+        synced_at = self._state.updated_at
+        given_stage = usable_stage(given, run_window.window, self._ports, self._settings, synced_at=synced_at)
         stage = given_stage or self._pull(run_window)
         if self._progress.status is LookupStatus.NEW and not stage.summary.records:
             return self._without_rows(stage, run_window, notes)
@@ -140,31 +142,6 @@ class _Sync:
             run_window = longer
         _log.info("Window %s.", run_window)
         return run_window
-
-    def _given_stage(self, given: Mapping[str, Any] | None, run_window: RunWindow) -> Stage | None:
-        """Return the given stage, or None with the reason in the log if the window must be pulled again."""
-        if not given:
-            return None
-        try:
-            summary = StageSummary.from_dict(given)
-            stage = Stage(self._ports.open_path(summary.uri), summary)
-        except (StageError, ConfigurationError) as error:  # the address in an XCom may be damaged too
-            _log.warning("%s The window is pulled again.", error)
-            return None
-        needed, staged, synced_at = run_window.window, summary.window, self._state.updated_at
-        if [rule.to_dict() for rule in self._settings.obfuscation] != given.get("obfuscation", []):
-            _log.info("The stage was pulled with other obfuscation rules; the window is pulled again.")
-        elif given.get("origin") not in (None, self._settings.origin.to_dict()):
-            _log.info("The stage was pulled with another API generation or other filters; the window is pulled again.")
-        elif given.get("shape", RowShape().to_dict()) != self._settings.shape.to_dict():
-            _log.info("The stage was pulled for other columns; the window is pulled again.")
-        elif synced_at is not None and summary.pulled_at < synced_at:
-            _log.info("The lookup was synced after the stage was pulled; the window is pulled again.")
-        elif not (staged.start <= needed.start and needed.end <= staged.end):
-            _log.info("The stage holds %s, but %s is needed; it is pulled again.", staged, needed)
-        else:
-            return stage
-        return None
 
     def _pull(self, run_window: RunWindow) -> Stage:
         return pull(run_window.window, self._ports, self._settings, synced_at=self._state.updated_at)
