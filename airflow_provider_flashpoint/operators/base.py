@@ -1,32 +1,26 @@
-"""Base of the operators that read Flashpoint: the period of a run, the source, the state, translated errors."""
+"""Base of the operators that read Flashpoint: the period of a run, the source, the state."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSkipException,
-    BaseOperator,
-)
+from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
 from airflow_provider_flashpoint.config.obfuscation import rules_of
-from airflow_provider_flashpoint.core.foreign_text import clean, harmless
+from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
-from airflow_provider_flashpoint.errors import FlashpointProviderError, OutdatedWindowError, TransientError
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -238,28 +232,3 @@ def reached(run_window: RunWindow, state: EventState | LookupState) -> dict[str,
         "rule": run_window.rule,
         "to_checkpoint_time": format_instant(checkpoint) if checkpoint else None,
     }
-
-
-@contextlib.contextmanager
-def translated_errors(translate: Callable[[FlashpointProviderError], FlashpointProviderError]) -> Generator[None]:
-    """Translate errors into the collector's codes, and fail the task at once if a retry cannot help.
-
-    The texts of all causes are made safe to show. A window that is too old skips the task.
-
-    :raises AirflowFailException: for every error outside the transient group; the error itself is its cause.
-    """
-    try:
-        yield
-    except OutdatedWindowError as error:
-        raise AirflowSkipException(str(error)) from error
-    except FlashpointProviderError as error:
-        harmless(error)
-        translated = translate(error)
-        if isinstance(translated, TransientError):
-            raise translated from error
-        raise AirflowFailException(str(translated)) from error
-    except Exception as error:
-        safe = harmless(error)
-        if safe is error:
-            raise
-        raise safe from safe.__cause__

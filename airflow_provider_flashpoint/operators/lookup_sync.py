@@ -13,8 +13,9 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import OpenSource, reached, translated_errors
+from airflow_provider_flashpoint.operators.base import OpenSource, reached
 from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator
+from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule

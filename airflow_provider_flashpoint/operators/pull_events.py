@@ -22,7 +22,8 @@ from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, Dat
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
-from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, reached, translated_errors
+from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, reached
+from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.writer import EventWriter

@@ -15,7 +15,8 @@ from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.run_window import Keep, LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.errors import ConfigurationError, as_pull_error
-from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, translated_errors
+from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator
+from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import Source

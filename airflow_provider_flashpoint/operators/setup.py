@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_flashpoint.errors import as_setup_error
-from airflow_provider_flashpoint.operators.base import translated_errors
+from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 
 class SetupOperator(BaseOperator):

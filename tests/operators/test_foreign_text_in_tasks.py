@@ -20,8 +20,8 @@ from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
-from airflow_provider_flashpoint.operators.base import translated_errors
 from airflow_provider_flashpoint.operators.setup import SetupOperator
+from airflow_provider_flashpoint.operators.task_errors import translated_errors
 from sandbox.dataset.documents import indicators
 from sandbox.generations import LEGACY
 from sandbox.http_service.message import Response
