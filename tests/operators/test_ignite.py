@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +14,7 @@ from airflow_provider_flashpoint.config.model import DEFAULT_TAG
 from airflow_provider_flashpoint.operators import LookupSyncOperator
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
+from tests.operators.conftest import StartWorld
 from tests.operators.test_streams_apart import COUNT, LOOKUP, PERIOD, START, World
 
 pytestmark = pytest.mark.airflow
@@ -40,11 +39,8 @@ class IgniteWorld(World):
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    made = IgniteWorld(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
-    made.start()
-    yield made
-    made.stop()
+def world(start_world: StartWorld) -> Any:
+    return start_world(IgniteWorld)
 
 
 def test_a_lookup_of_version_1_is_that_of_legacy(world: IgniteWorld) -> None:

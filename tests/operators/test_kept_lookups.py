@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from airflow_provider_flashpoint.dag_factory import indicator_dag
 from sandbox.dataset.documents import indicators
 from sandbox.generations import IGNITE_V2
 from tests.conftest import RunDag
+from tests.operators.conftest import StartWorld
 from tests.operators.state_runs import services
 from tests.operators.test_streams_apart import COUNT, PERIOD, World
 
@@ -32,19 +31,11 @@ OLD = NOW - 20 * DAY
 class KeepingWorld(World):
     """Old indicators beside the new ones, in runs of any period."""
 
-    end = NOW
-    conf: dict[str, Any] | None = None
-
     def start(self) -> None:
         super().start()
         self.flashpoints["flashpoint_one"].store.publish_indicators(
             indicators(1, COUNT, OLD, OLD + PERIOD, types=("domain",))
         )
-
-    def _execute(self, operator: Any) -> dict[str, Any]:
-        interval = {"data_interval_start": self.end - PERIOD, "data_interval_end": self.end}
-        found: dict[str, Any] = operator.execute({**interval, "dag_run": SimpleNamespace(conf=self.conf)})
-        return found
 
     def run(self, end: datetime, **arguments: Any) -> str:
         self.end = end
@@ -52,11 +43,8 @@ class KeepingWorld(World):
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    made = KeepingWorld(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
-    made.start()
-    yield made
-    made.stop()
+def world(start_world: StartWorld) -> Any:
+    return start_world(KeepingWorld)
 
 
 def test_what_is_old_goes_and_stays_away(world: KeepingWorld) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +13,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_flashpoint.config.model import DEFAULT_TAG
 from airflow_provider_flashpoint.operators import LookupSyncOperator
+from tests.operators.conftest import StartWorld
 from tests.operators.test_ignite import IgniteWorld
-from tests.operators.test_streams_apart import COUNT, LOOKUP, PERIOD, START
+from tests.operators.test_streams_apart import COUNT, LOOKUP
 
 pytestmark = pytest.mark.airflow
 
@@ -26,14 +24,7 @@ V2 = {"indicator_type": "ipv4", "lookup_key": "value"}
 
 
 class ChangingWorld(IgniteWorld):
-    """The run's configuration is that of `conf`."""
-
-    conf: dict[str, Any] | None = None
-
-    def _execute(self, operator: Any) -> dict[str, Any]:
-        interval = {"data_interval_start": START, "data_interval_end": START + PERIOD}
-        found: dict[str, Any] = operator.execute({**interval, "dag_run": SimpleNamespace(conf=self.conf)})
-        return found
+    """A world that counts its requests, and shows the stored states."""
 
     def requests(self) -> int:
         return int(self.flashpoints["flashpoint_two"].log.to_json()["count"])
@@ -43,11 +34,8 @@ class ChangingWorld(IgniteWorld):
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    made = ChangingWorld(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
-    made.start()
-    yield made
-    made.stop()
+def world(start_world: StartWorld) -> Any:
+    return start_world(ChangingWorld)
 
 
 def test_a_lookup_goes_on_with_the_same_documents(world: ChangingWorld, caplog: pytest.LogCaptureFixture) -> None:

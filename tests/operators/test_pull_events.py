@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from sandbox.dataset.events.reports import reports
 from sandbox.dataset.events.vulnerabilities import vulnerabilities
 from sandbox.devo.syslog_faults import SyslogFault
 from sandbox.flashpoint.server import FlashpointServer
+from tests.operators.conftest import StartWorld
 from tests.operators.test_ignite import IgniteWorld
 from tests.operators.test_streams_apart import COUNT, PERIOD, START
 
@@ -63,14 +62,9 @@ class EventWorld(IgniteWorld):
 
 
 @pytest.fixture
-def world(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[EventWorld]:
-    made = EventWorld(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
+def world(start_world: StartWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
-    made.start()
-    yield made
-    made.stop()
+    return start_world(EventWorld)
 
 
 @of_each_data_set

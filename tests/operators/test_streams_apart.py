@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from sandbox.dataset.documents import alerts, indicators
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.flashpoint.server import FlashpointServer
+from tests.operators.conftest import StartWorld
 
 pytestmark = pytest.mark.airflow
 
@@ -35,7 +37,13 @@ STORE = "airflow_provider_flashpoint.airflow_runtime.stream_store"
 
 
 class World:
-    """Two Flashpoints with different data, two Devos, and Variables in a dictionary."""
+    """Two Flashpoints with different data, two Devos, and Variables in a dictionary.
+
+    Runs are for the period up to ``end``, and have the configuration ``conf``.
+    """
+
+    end = START + PERIOD
+    conf: dict[str, Any] | None = None
 
     def __init__(self, staging: Path, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         self.staging = staging
@@ -98,7 +106,8 @@ class World:
         }
 
     def _execute(self, operator: Any) -> dict[str, Any]:
-        found: dict[str, Any] = operator.execute({"data_interval_start": START, "data_interval_end": START + PERIOD})
+        interval = {"data_interval_start": self.end - PERIOD, "data_interval_end": self.end}
+        found: dict[str, Any] = operator.execute({**interval, "dag_run": SimpleNamespace(conf=self.conf)})
         return found
 
     def _connect(self, name: str, fields: dict[str, Any]) -> None:
@@ -113,12 +122,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(start_world: StartWorld) -> Any:
     """Two of each service, with a connection for each."""
-    made = World(tmp_path, monkeypatch, tmp_path_factory.getbasetemp() / "certificates")
-    made.start()
-    yield made
-    made.stop()
+    return start_world(World)
 
 
 def in_0_1_0(world: World, kind: str, name: str) -> None:
