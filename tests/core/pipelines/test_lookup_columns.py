@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
@@ -22,7 +20,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 from sandbox.dataset.documents import indicators
 from sandbox.dataset.indicators_v2 import indicators_v2
 from tests.core.flashpoint.reading import FROM, TO
-from tests.core.pipelines.test_sync import PERIOD, SETTINGS, Bench, FakeLookups, FakeSource
+from tests.core.pipelines.test_sync import PERIOD, SETTINGS, Bench, FakeSource, RowLookups
 
 ORDER = [
     "value", "type", "score.value", "score.last_scored_at", "last_seen_at", "created_at", "modified_at",
@@ -34,33 +32,17 @@ LEFT_OUT = {"sightings", "relationships.iocs", "malware_description", "href", "e
 MD5, SHA1, SHA256 = "a" * 32, "b" * 40, "c" * 64
 
 
-class KeptLookups(FakeLookups):
-    """Keeps the columns and the rows of one lookup, as Devo does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.columns: tuple[str, ...] = ()
-        self.rows: dict[str, dict[str, str]] = {}
-
-    def deploy(self, name: str, *, key: str, csv_file: IO[bytes], **options: Any) -> None:
-        super().deploy(name, csv_file=csv_file, **options)
-        csv_file.seek(0)
-        reader = csv.DictReader(io.StringIO(csv_file.read().decode(), newline=""), strict=True)
-        self.columns = tuple(reader.fieldnames or ())
-        self.rows |= {row[key]: row for row in reader}
-
-
 class Lookup(Bench):
     """A lookup of version 2, or of another generation, in a directory of its own."""
 
     def __init__(self, directory: Path, records: list[Record], api: Api = Api.IGNITE_V2, key: str = "value") -> None:
-        super().__init__(directory, FakeSource(records), KeptLookups())
+        super().__init__(directory, FakeSource(records), RowLookups())
         self.source.endpoint = endpoint_of(api, DataSet.INDICATORS)
         self.key = key
 
-    def sync(self, status: LookupStatus = LookupStatus.NEW, **changes: Any) -> KeptLookups:
+    def sync(self, status: LookupStatus = LookupStatus.NEW, **changes: Any) -> RowLookups:
         self.run(status, lookup_key=self.key, **changes)
-        assert isinstance(self.lookups, KeptLookups)
+        assert isinstance(self.lookups, RowLookups)
         return self.lookups
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.clock import Clock
-from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
@@ -38,6 +35,7 @@ from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MalformedPageError, MissingRecordsError, NetworkError
 from benchmarks.counted_store import CountedStore, StorePath
+from tests.core.pipelines.test_sync import RowLookups
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE_SIZE, PAGES = 2, 30
@@ -323,27 +321,7 @@ def test_old_sections_are_pruned(bench: Bench) -> None:
     assert list(bench.directory.iterdir()) == []
 
 
-class Lookups:
-    """One lookup: its rows by key."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, dict[str, str]] = {}
-
-    def check(self) -> None: ...
-
-    def exists(self, name: str) -> bool | None:
-        return bool(self.rows)
-
-    def deploy(
-        self, name: str, *, key: str, csv_file: IO[bytes], operation: Operation, before_sending: BeforeSending, **_: Any
-    ) -> None:
-        before_sending(None)
-        kept = self.rows if operation is Operation.APPEND else {}
-        rows = csv.DictReader(io.StringIO(csv_file.read().decode(), newline=""))
-        self.rows = kept | {row[key]: row for row in rows}
-
-
-def sync_of(bench: Bench, lookups: Lookups, states: list[LookupState]) -> None:
+def sync_of(bench: Bench, lookups: RowLookups, states: list[LookupState]) -> None:
     """Sync the window into the lookup, by a sync that pulls itself."""
     home = bench.directory / "home"
     ports = SyncPorts(
@@ -367,7 +345,7 @@ def sync_of(bench: Bench, lookups: Lookups, states: list[LookupState]) -> None:
 
 def test_a_lookup_is_that_of_a_straight_run(bench: Bench, tmp_path: Path) -> None:
     """A sync goes on with the sections of its pull, and the lookup has the rows of a straight run."""
-    straight, lookups = Lookups(), Lookups()
+    straight, lookups = RowLookups(), RowLookups()
     sync_of(Bench(tmp_path / "straight"), straight, [])
     bench.source.last_page = 27
     with pytest.raises(NetworkError):
@@ -382,7 +360,7 @@ def test_a_lookup_is_that_of_a_straight_run(bench: Bench, tmp_path: Path) -> Non
 
 def test_a_sync_does_not_bring_back_what_was_pulled_before_the_last_one(bench: Bench) -> None:
     """Sections that are older than the last sync may hold old values: a rebuild after it reads all."""
-    lookups, states = Lookups(), []  # type: ignore[var-annotated]
+    lookups, states = RowLookups(), []  # type: ignore[var-annotated]
     sync_of(bench, lookups, states)
     bench.source.now += timedelta(hours=1)
     sync_of(bench, lookups, states)

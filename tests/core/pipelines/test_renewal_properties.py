@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import OutdatedWindowError
 from tests.core.pipelines.test_renewal import KeepingBench
-from tests.core.pipelines.test_sync import FakeLookups, FakeSource
+from tests.core.pipelines.test_sync import FakeSource, RowLookups
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,24 +37,6 @@ class MovingSource(FakeSource):
         yield Page([{"domain": name, "timestamp": int(at.timestamp())} for name, at in found.items()])
 
 
-class RealLookups(FakeLookups):
-    """Lookups that do what Devo does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: dict[str, datetime] = {}
-        self.oldest = START
-
-    def deploy(
-        self, name: str, *, csv_file: IO[bytes], operation: Operation, before_sending: BeforeSending, **_: Any
-    ) -> None:
-        before_sending(None)
-        if operation is not Operation.APPEND:
-            self.rows.clear()
-        for row in csv.DictReader(io.TextIOWrapper(io.BytesIO(csv_file.read()))):
-            self.rows[row["domain"]] = datetime.fromtimestamp(int(row["timestamp"]), UTC)
-
-
 CHANGES = st.lists(st.tuples(st.integers(0, HOURS - 1), st.sampled_from("abcdef")), min_size=1, max_size=12)
 RUNS = st.lists(st.tuples(st.integers(1, HOURS), st.booleans(), st.integers(1, HOURS)), max_size=10)
 
@@ -67,7 +45,7 @@ RUNS = st.lists(st.tuples(st.integers(1, HOURS), st.booleans(), st.integers(1, H
 @given(CHANGES, RUNS)
 def test_a_lookup_holds_what_it_keeps(changes: list[tuple[int, str]], runs: list[tuple[int, bool, int]]) -> None:
     """After late, repeated, explicit and backfilled runs, the newest run leaves the newest versions and nothing old."""
-    lookups, source = RealLookups(), MovingSource(changes)
+    lookups, source = RowLookups(), MovingSource(changes)
     with tempfile.TemporaryDirectory() as directory:
         bench = KeepingBench(Path(directory), source, lookups)
         oldest = START
@@ -83,5 +61,6 @@ def test_a_lookup_holds_what_it_keeps(changes: list[tuple[int, str]], runs: list
             if bench.saved and bench.saved[-1].built_at != built_at:
                 oldest = max(oldest, of.oldest or START)
     newest = source.newest()
-    assert all(lookups.rows.get(name) == at for name, at in newest.items() if at >= max(oldest, of.oldest or START))
-    assert all(at >= oldest for at in lookups.rows.values())
+    rows = {name: datetime.fromtimestamp(int(row["timestamp"]), UTC) for name, row in lookups.rows.items()}
+    assert all(rows.get(name) == at for name, at in newest.items() if at >= max(oldest, of.oldest or START))
+    assert all(at >= oldest for at in rows.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -75,6 +77,23 @@ class FakeLookups:
     ) -> None:
         before_sending(None)
         self.deployed.append((operation, len(csv_file.readlines()) - 1))
+
+
+class RowLookups(FakeLookups):
+    """Keeps the columns and the rows of one lookup, as Devo does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns: tuple[str, ...] = ()
+        self.rows: dict[str, dict[str, str]] = {}
+
+    def deploy(self, name: str, *, key: str, csv_file: IO[bytes], operation: Operation, **options: Any) -> None:
+        super().deploy(name, csv_file=csv_file, operation=operation, **options)
+        csv_file.seek(0)
+        reader = csv.DictReader(io.StringIO(csv_file.read().decode(), newline=""), strict=True)
+        self.columns = tuple(reader.fieldnames or ())
+        kept = self.rows if operation is Operation.APPEND else {}
+        self.rows = kept | {row[key]: row for row in reader}
 
 
 @dataclass
