@@ -87,16 +87,16 @@ class Keep:
     now: datetime
 
     def oldest(self, end: datetime) -> datetime:
-        """Return the start of what a run may bring whose period ends at ``end``.
+        """Return the earliest time that the run of a period that ends at ``end`` may read.
 
-        It moves with the period, so that a sync, or a retry, finds the same one as its pull. For an old run it is that
-        of the last midnight.
+        It is counted from that end, so that a sync or a retry gets the same time as its pull; for an old run, from the
+        last midnight.
         """
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         return max(min(end, self.now), midnight) - self.time
 
     def is_due(self, end: datetime, built_at: datetime | None) -> bool:
-        """Return whether a run rebuilds whose period ends at ``end``; an old one never does."""
+        """Return whether the run of a period that ends at ``end`` rebuilds the lookup; an old run never does."""
         is_old = end + self.rebuild_every <= self.now
         return not is_old and (built_at is None or end - built_at >= self.rebuild_every)
 
@@ -120,7 +120,7 @@ class RunPeriod:
 
     @property
     def oldest(self) -> datetime | None:
-        """The start of what a run may bring, None without such a limit."""
+        """The earliest time that the run may read, None without such a limit."""
         return self.keep.oldest(self.window.end) if self.keep else None
 
     @property
@@ -155,8 +155,8 @@ class RunPeriod:
 class LookupProgress:
     """The stored state of a lookup, None if there is none, and the status that this run uses.
 
-    A run that ``renews`` the lookup rebuilds it by `Keep`, or after a deployment whose end is not known, not because a
-    person decided so. A status that is ``forced`` was given for this run.
+    A run that ``renews`` the lookup rebuilds it without being asked to: by `Keep`, or after a deployment whose end is
+    not known. A ``forced`` status comes from the configuration of this run.
     """
 
     state: LookupState | None
@@ -177,6 +177,11 @@ class LookupProgress:
         return self.state.to_checkpoint_time if self.state else None
 
     @property
+    def built_at(self) -> datetime | None:
+        """The end of what the last build or rebuild has read, None if not known."""
+        return self.state.built_at if self.state else None
+
+    @property
     def goes_on(self) -> bool:
         """Whether the key, the columns and the origin of the lookup stay: not where it is built anew."""
         return self.renews or self.status is LookupStatus.CREATED
@@ -187,7 +192,7 @@ class LookupProgress:
         return self.state.columns if self.state and self.goes_on else ()
 
     def check_origin(self, origin: Origin, *, lookup: str) -> None:
-        """Return if rows of this origin may come into the lookup: always where it is rebuilt.
+        """Check that rows of this origin may join the lookup. A rebuild that a person asked for accepts any.
 
         :raises ConfigurationError: they would be mixed with rows of another origin; the message names the remedies.
         """
@@ -198,9 +203,9 @@ class LookupProgress:
         """Return this progress, with the status New if a run for ``period`` renews the lookup."""
         if period.keep is None or period.explicit or self.forced or self.status is LookupStatus.NEW:
             return self
-        end, built_at = period.window.end, self.state.built_at if self.state else None
+        end = period.window.end
         is_old = self.checkpoint is not None and end < self.checkpoint
-        if is_old or not period.keep.is_due(end, built_at):
+        if is_old or not period.keep.is_due(end, self.built_at):
             return self
         return replace(self, status=LookupStatus.NEW, renews=True)
 
@@ -210,11 +215,12 @@ class LookupProgress:
         :raises OutdatedWindowError: all of it is too old for the lookup.
         """
         run_window = self.for_run(period)._whole_window(period)
-        if period.keep is None or period.oldest is None:
+        keep = period.keep
+        if keep is None:
             return run_window
+        oldest = keep.oldest(period.window.end)
         # No run brings back what the last rebuild has left out.
-        built_at = self.state.built_at if self.state else None
-        return run_window.since(max(period.oldest, built_at - period.keep.time) if built_at else period.oldest)
+        return run_window.since(max(oldest, self.built_at - keep.time) if self.built_at else oldest)
 
     def _whole_window(self, period: RunPeriod) -> RunWindow:
         if self.status is LookupStatus.NEW:
