@@ -62,7 +62,7 @@ class SecretFields:
         return kept
 
     def _held(self, value: Any, name: str, level: int) -> Any:
-        """Return what is no secret of a value that holds one under ``name``."""
+        """Return the harmless attributes of objects whose secret has the key ``name``; None for any other value."""
         if isinstance(value, msgspec.Raw):
             value = codec.decode(value)
         if isinstance(value, list) and level <= _MAX_LEVELS:

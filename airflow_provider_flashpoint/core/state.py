@@ -1,8 +1,7 @@
 """The state of a lookup and of an event table: one small JSON text each, readable by people.
 
 The texts are kept in Airflow Variables and written last, after Devo accepted the data. They hold the checkpoint up to
-which a lookup or event table is complete; they never decide what a run with an explicit window does. Checkpoints only
-move forward, except in a rebuild.
+which a lookup or event table is complete. Checkpoints only move forward, except in a rebuild.
 """
 
 from __future__ import annotations
@@ -141,7 +140,7 @@ class _Checkpointed:
     def healed(self, now: datetime) -> tuple[Self, str | None]:
         """Return the state without times that are ahead of the clock, and a sentence about them, None without any.
 
-        A checkpoint in the future is not true: no run has read what is yet to come. It goes back to the start of its
+        A checkpoint in the future is wrong: no run can have read that time. It goes back to the start of its
         window, up to which the stream is complete; without one, reading begins at the initial start time.
         """
         limit = as_utc(now) + _CLOCK_TOLERANCE
@@ -185,7 +184,7 @@ class _Checkpointed:
 class LookupState(_Checkpointed):
     """State of one lookup. ``columns`` are fixed by its build, key first; ``generation`` names the build.
 
-    ``renews`` says of a rebuild that did not end, so of the status New, that no person decided it: the run that repeats
+    ``renews`` is true for an unfinished rebuild that no person asked for; the status is then New. The run that repeats
     it keeps the key, the columns and the origin.
     ``built_at`` is the end of what its last build or rebuild has read, None if not known.
     ``delivered_to_time`` is the end of the latest window that was delivered, at most the time of its pull. It is later

@@ -45,7 +45,7 @@ class PullEventsOperator(WindowedOperator):
     deliver are kept, and sent before the next run reads. One stream should have one writer: set
     ``max_active_tis_per_dag=1``, as the DAG factory does.
 
-    Of credentials, secrets are removed first. Of vulnerabilities and reports, each new version is an event.
+    Secrets are removed from credentials. Each new version of a vulnerability or of a report is an event.
 
     :param tag: (templated) the Devo table.
     :param kind: the data set to read, such as ``credentials``; one of `EVENT_DATA_SETS`.

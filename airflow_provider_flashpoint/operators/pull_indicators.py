@@ -131,8 +131,9 @@ class IndicatorsOperator(WindowedOperator):
 class PullIndicatorsOperator(IndicatorsOperator):
     """Pulls the indicators of one type in the run's window, flattens them, and stages them for a `LookupSyncOperator`.
 
-    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, rule, obfuscation,
-    shape, origin}``, and never a record. A rerun writes a new stage and removes the old one of the same window.
+    Returns, as XCom, ``{uri, records, bytes, sha256, window: {from, to}, pulled_at, columns, manifest, rule,
+    obfuscation, shape, origin, requests}``, and never a record. A rerun writes a new stage and removes the old one of
+    the same window.
 
     Its parameters are those of `IndicatorsOperator`.
     """

@@ -59,7 +59,7 @@ class DeliveryPorts:
 class DeliverySummary:
     """Counts of one delivery.
 
-    ``repeated`` events were confirmed before and not sent again, or came twice in one batch. ``undated`` ones have no
+    ``repeated`` events were confirmed before and not sent again, or came twice in one run. ``undated`` ones have no
     time. ``without_id`` ones have no id and are identified by their content. ``unsent`` ones were kept by an earlier
     run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table.
     """

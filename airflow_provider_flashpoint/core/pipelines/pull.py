@@ -56,9 +56,9 @@ class PullSettings:
 
 @rare_collections()
 def pull(window: Window, ports: PullPorts, settings: PullSettings, *, synced_at: datetime | None = None) -> Stage:
-    """Read ``window`` into a stage and return it; a failure leaves no stage, but the sections of a long window.
+    """Read ``window`` into a stage and return it; a failure leaves no stage, and keeps the sections of a long window.
 
-    :param synced_at: when the lookup was synced last; what was pulled before is not used.
+    :param synced_at: when the lookup was synced last; sections that were pulled before are not used.
     :raises: whatever the source or the staging storage raises.
     """
     pulled_at = ports.clock.now()

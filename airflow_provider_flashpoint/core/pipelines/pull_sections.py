@@ -44,7 +44,7 @@ def pages_in_sections(window: Window, source: Source, writer: StageWriter, file:
     :raises: whatever the source or the staging storage raises.
     """
     complete_to = writer.sections[-1].end if writer.sections else window.start
-    latest = min(window.end, writer.pulled_at)  # what comes later may lie before the end of the window too
+    latest = min(window.end, writer.pulled_at)  # a window may end in the future, of which nothing was read
     least = _PAGES * source.endpoint.page_size
     log = PullLog(writer.sealed)
     try:

@@ -103,7 +103,7 @@ class _Sync:
         return result
 
     def _without_rows(self, stage: Stage, run_window: RunWindow, notes: Sequence[OpenDeployment]) -> SyncResult:
-        """Return the result of a build for which nothing was found: Devo documents no empty lookup."""
+        """Return the result of a build that found nothing. Devo documents no empty lookup, so none is built."""
         name, state = self._settings.lookup_name, self._progress.state or LookupState()
         is_whole = self._state.status is LookupStatus.CREATED and not any(note.builds for note in notes)
         if self._progress.renews and is_whole:
@@ -119,7 +119,7 @@ class _Sync:
         return SyncResult(run_window=run_window, status=self._progress.status, state=state)
 
     def _window(self, notes: Sequence[OpenDeployment]) -> RunWindow:
-        """Return the window to read; it ends at the checkpoint if the ledger cannot keep old values from new ones.
+        """Return the window to read, up to the checkpoint if old values could otherwise replace newer ones.
 
         :param notes: deployments whose end is not known. This sync brings their rows again.
         """

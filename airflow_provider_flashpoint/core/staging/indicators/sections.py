@@ -5,7 +5,7 @@
     <directory of the stages>/sections/<digest>.json
 
 The file names the unfinished stage, and for each section its end and its parts. Its own name is a digest of the start
-of the window and of all that decides the rows, so an attempt finds it in one request, and no other attempt does.
+of the window and of all that decides the rows, so an attempt for the same rows finds it in one request.
 """
 
 from __future__ import annotations
@@ -113,9 +113,11 @@ class SectionFile:
         self._path = stages / FOLDER / f"{hashlib.sha256(text).hexdigest()[:32]}.json"
 
     def read(self, *, since: datetime) -> KeptPull | None:
-        """Return the sections that were pulled since a time and lie in the window, up to a damaged one; None if none.
+        """Return the sections in the window, without a damaged one and all after it; None if there are none.
 
-        Each file of them is read, since a damaged one would be noticed only when all others were pulled.
+        All files of the sections are read, so that damage is found now and not at the end of the pull.
+
+        :param since: return None if the oldest section was pulled before this time.
         """
         try:
             kept = _read(self._path)

@@ -7,8 +7,8 @@
                                                                           manifest.json              written last
 
 A stage without a manifest does not exist. Every pull writes a stage of its own, or goes on with the one of an earlier
-attempt, see `sections`; then the names of its files have a suffix. It removes older ones of the same window and hour;
-the others stay until they are old, see `prune`.
+attempt, see `sections`; then the names of its files have a suffix. A pull that ends well removes older stages of the
+same window and hour; the others stay until they are old, see `prune`.
 Earlier versions kept the windows in ``<directory>`` itself.
 """
 
