@@ -154,7 +154,7 @@ def endpoint_of(api: Api, data_set: DataSet) -> Endpoint:
     """
     endpoint = _TABLE.get((api, data_set))
     if endpoint is None:
-        served = ", ".join(sorted(str(api) for api, served in _TABLE if served is data_set)) or "no generation yet"
+        served = ", ".join(sorted(_rows_of(data_set))) or "no generation yet"
         raise ConfigurationError(
             f"{data_set} cannot be read with api {api}; it can be with: {served}. "
             "Set `api` in the Flashpoint connection."
@@ -184,8 +184,7 @@ def _whereabouts(record_type: str, data_set: DataSet, types: Iterable[str]) -> s
     """Return which API generations have a type, or which of ``types`` is like it, as a sentence."""
     from difflib import get_close_matches  # only a wrong type needs it
 
-    rows = {api: row for (api, served), row in _TABLE.items() if served is data_set}
-    if having := sorted(api for api, row in rows.items() if record_type in row.types):
+    if having := sorted(api for api, row in _rows_of(data_set).items() if record_type in row.types):
         return f"{record_type} exists with api {' and '.join(having)}."
     similar = get_close_matches(record_type.lower(), types, n=1)
     hint = f"; did you mean {similar[0]}?" if similar else "."
@@ -225,9 +224,7 @@ def check_selection(
         try:
             endpoint.filter_texts(each)
         except ConfigurationError as error:
-            having = sorted(
-                api for (api, served), row in _TABLE.items() if served is data_set and {*each} <= {*row.filters}
-            )
+            having = sorted(api for api, row in _rows_of(data_set).items() if {*each} <= {*row.filters})
             if having and api not in having:
                 raise ConfigurationError(
                     f"{error} Leave it out, or set `api` in the Flashpoint connection to {' or '.join(having)}, which "
@@ -240,10 +237,14 @@ def with_same_documents(api: Api, data_set: DataSet) -> frozenset[str]:
     """Return the API generations, this one included, whose records are the same documents."""
     row = endpoint_of(api, data_set)
     documents = row.documents or row.path
-    rows = {other: row for (other, served), row in _TABLE.items() if served is data_set}
+    rows = _rows_of(data_set)
     return frozenset(other.value for other, row in rows.items() if (row.documents or row.path) == documents)
 
 
 def endpoints_of(data_set: DataSet) -> list[Endpoint]:
     """Return the rows of a data set, one for each API generation that serves it."""
-    return [endpoint for (_, served), endpoint in _TABLE.items() if served is data_set]
+    return [*_rows_of(data_set).values()]
+
+
+def _rows_of(data_set: DataSet) -> dict[Api, Endpoint]:
+    return {api: row for (api, served), row in _TABLE.items() if served is data_set}
