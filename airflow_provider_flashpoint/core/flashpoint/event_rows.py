@@ -72,7 +72,7 @@ _VULNERABILITIES = Endpoint(
 
 _REPORTS = Endpoint(
     path="/finished-intelligence/v1/reports",
-    paginator=Keyset(time_field="updated_at", offset="skip", from_the_end=None),
+    paginator=Keyset(time_field="updated_at", offset="skip", from_the_end={}),
     records_key="data",
     window_parameters=("since", ""),
     size_parameter="limit",

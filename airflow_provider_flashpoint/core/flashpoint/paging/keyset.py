@@ -42,13 +42,13 @@ class Keyset:
 
     :param time_field: the time of update; each record has one version per time.
     :param offset: the parameter with the number of records skipped.
-    :param from_the_end: the parameters of the opposite order, with a count of the records; None where a request has no
+    :param from_the_end: the parameters of the opposite order, with a count of the records; empty where a request has no
         end. Then a second with more records than the server lets a client skip is an error.
     """
 
     time_field: str
     offset: str
-    from_the_end: Mapping[str, str] | None
+    from_the_end: Mapping[str, str]
 
     def pages(self, window: Window, reader: PageReader, *, still_to_read: StillToRead = ignore) -> Iterator[Page]:
         """Yield pages with each version of a record once, in ascending order.
@@ -129,7 +129,7 @@ class _Walk:
         reached = self.latest - SKEW_US
         for seconds in (2, 1):
             end = min(self.position + timedelta(seconds=seconds), self.window.request_bounds()[1])
-            parameters = {before: format_instant(end), **(self.keyset.from_the_end or {})}
+            parameters = {before: format_instant(end), **self.keyset.from_the_end}
             with contextlib.suppress(_OutOfReach):
                 for versions in self._versions(parameters, sign=-1):
                     yield from self._new(versions)
@@ -154,7 +154,7 @@ class _Walk:
     def _count(self, start: datetime, end: datetime) -> int | None:
         bounds = zip(self.reader.endpoint.window_parameters, map(format_instant, (start, end)), strict=True)
         size = {self.reader.endpoint.size_parameter: 1, self.keyset.offset: 0}
-        return self._read({**dict(bounds), **size, **(self.keyset.from_the_end or {})}).total
+        return self._read({**dict(bounds), **size, **self.keyset.from_the_end}).total
 
     def _has_shown(self, total: int | None, end: datetime) -> bool:
         """Return whether all records up to ``end`` were sent; their times do not show it where they are equal."""
@@ -202,7 +202,7 @@ class _Walk:
         try:
             answer = self.reader.read(request, records_key=self.reader.endpoint.records_key)
         except RejectedError as error:
-            if not parameters[self.keyset.offset] or self.keyset.from_the_end is None:
+            if not parameters[self.keyset.offset] or not self.keyset.from_the_end:
                 raise
             _log.info("%s The rest of %s is read from its end.", error, format_instant(self.position))
             raise _OutOfReach from error
