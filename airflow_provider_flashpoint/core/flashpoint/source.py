@@ -66,10 +66,6 @@ class HttpSource:
     total: int | None = field(default=None, init=False)
     complete_to: datetime | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _secrets: SecretFields = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._secrets = SecretFields(self.endpoint.secrets)
 
     def pages(self, window: Window) -> Iterator[Page]:
         """Return the pages of ``window``, see `Source`."""
@@ -100,7 +96,7 @@ class HttpSource:
                 size=len(text),
                 total=self._count(response, body),
                 decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
-                clean=self._secrets.removed_from if self.endpoint.secrets else None,
+                clean=SecretFields(self.endpoint.secrets).removed_from if self.endpoint.secrets else None,
             )
 
         try:
