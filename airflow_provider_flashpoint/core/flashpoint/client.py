@@ -86,5 +86,5 @@ class FlashpointClient:
         :raises: the errors of `HttpClient`, MalformedPageError, or ConfigurationError as `source`.
         """
         check_selection(self.api, data_set, types=types, filters=filters, lookups=lookups)
-        endpoint = self.endpoint(data_set)
-        self.source(data_set).read(endpoint.probe(), records_key=endpoint.records_key)
+        source = self.source(data_set)
+        source.read(source.endpoint.probe(), records_key=source.endpoint.records_key)
