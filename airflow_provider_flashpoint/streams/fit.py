@@ -57,7 +57,7 @@ def _problem(api: Api, data_set: DataSet, **selection: Any) -> list[str]:
     from airflow_provider_flashpoint.core.flashpoint.endpoints import check_selection
 
     try:
-        check_selection(api, data_set, **{"types": (), "filters": (), **selection})
+        check_selection(api, data_set, **selection)
     except ConfigurationError as error:
         return [str(error)]
     return []

@@ -207,8 +207,8 @@ def check_selection(
     api: Api,
     data_set: DataSet,
     *,
-    types: Iterable[str],
-    filters: Iterable[Mapping[str, FilterValue]],
+    types: Iterable[str] = (),
+    filters: Iterable[Mapping[str, FilterValue]] = (),
     lookups: Iterable[Mapping[str, Any]] = (),
 ) -> None:
     """Return if an API generation has a data set, its records of these types, and these filters.
