@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the time, aware and in UTC."""
     return datetime.now(UTC)
 
 
@@ -16,6 +17,6 @@ def _utc_now() -> datetime:
 class Clock:
     """Wall-clock time, aware and in UTC; a monotonic time in seconds; and waiting. Tests replace single functions."""
 
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.core.clock import utc_now
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, Walk, check_count
@@ -35,10 +36,6 @@ class _Divided(Exception):
         super().__init__()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Reads a window in parts by a walk, in the order of time.
@@ -55,7 +52,7 @@ class Parts:
 
     walk: Walk
     _: KW_ONLY
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
 
     def pages(self, window: Window, reader: PageReader) -> Iterator[Page]:
         """Yield pages with each version of a record once; errors as those of the walk."""
