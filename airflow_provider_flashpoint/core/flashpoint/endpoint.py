@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
 
 class Embed(NamedTuple):
-    """Parts of records that a server adds on request, to smaller pages."""
+    """Parts that a server adds to records on request. Its pages are then smaller."""
 
     parameter: str
     choices: tuple[str, ...]
@@ -98,8 +98,7 @@ class Endpoint:
     def with_settings(self, *, page_size: int | None, path: str | None, call: str | None = None) -> Endpoint:
         """Return the row with the settings of a connection; a larger page size is lowered to the maximum.
 
-        :param call: chooses one of ``calls``; the path outranks that of the call.
-
+        :param call: chooses one of ``calls``; ``path`` takes precedence over the path of the call.
         :raises ConfigurationError: the page size is too small, or the path is not known.
         """
         if not (path or self.path):

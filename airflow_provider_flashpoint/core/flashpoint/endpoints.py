@@ -124,7 +124,7 @@ _TABLE: dict[tuple[Api, DataSet], Endpoint] = {
     ),
     (Api.LEGACY, DataSet.ALERTS): Endpoint(
         path="/api/alerting/v1/alerts",
-        # Not in parts, which could lose alerts: no sort is requested, and nothing shows that the window is one of `ts`.
+        # Parts could lose alerts: no sort is requested, and it is not known that the server selects them by `ts`.
         paginator=Links(parameter="scroll_id"),
         records_key="data",
         window_parameters=("since", "until"),

@@ -46,7 +46,7 @@ _CREDENTIALS = Endpoint(
 
 _VULNERABILITIES_PATH = "/vulnerability-intelligence/v1/vulnerabilities"
 _LISTS = ("severity", "tags", "products", "vendors", "cwe_ids", "ransomware_score", "attack_type", "location")
-# They cannot be sorted by the time that the window is of, so each part of a window is read to its end.
+# The server cannot sort them by the time that it selects them by, so each part of a window is read to its end.
 _VULNERABILITIES = Endpoint(
     path=_VULNERABILITIES_PATH,
     calls={

@@ -34,10 +34,10 @@ class Source(Protocol):
 
     @property
     def complete_to(self) -> datetime | None:
-        """The whole second before which all records of the window were in the pages before the last one.
+        """The whole second up to which the window is complete, None where nothing is known yet.
 
-        A record counts by the time that the server selects it by. At the end of the pages, the last one counts too.
-        None where nothing is known yet.
+        Every record with an earlier time was in a page before the latest one; at the end of the pages, in any of them.
+        The time is the one by which the server selects records.
         """
 
     def pages(self, window: Window) -> Iterator[Page]:

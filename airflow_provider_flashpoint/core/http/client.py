@@ -97,8 +97,10 @@ class HttpClient:
     :param base_url: scheme, host and base path.
     :param service: the name of the service in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
-    :param retry_budget_s: the longest time that one request waits between its attempts, and where all must wait.
-    :param max_attempts: the most attempts of one request, the first included. With one, nothing waits for others.
+    :param retry_budget_s: the longest time that one request waits between its attempts, and while all requests are
+        held.
+    :param max_attempts: the most attempts of one request, the first included. With 1, a request fails at once while
+        all requests are held.
     :param limits: how large an answer may be, and how long it may take.
     :param pace: when the requests of all threads may begin; it also counts them.
     :param sleep: waits; replaced in tests.

@@ -57,7 +57,8 @@ class Pace:
     def hold(self, until: float, *, now: float, began: float) -> float:
         """Let no request begin before ``until``; return by how many seconds this prolongs the wait.
 
-        :param began: when the refused request began. Those that began together slow down the later ones once.
+        :param began: when the refused request began. Refusals of requests that began together lengthen the interval
+            only once.
         """
         with self._lock:
             if began >= self._slowed_at:

@@ -1,4 +1,4 @@
-"""Errors that stand in an answer of Devo under an accepted status."""
+"""Errors that stand in an answer under an accepted status."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _log = logger(__name__)
 class _Incomplete(Exception):
     """The pages of a window may miss records, so the window is read again in ``parts``; by the fallback if one.
 
-    ``is_out_of_reach`` says that pages of the whole window would miss some every time.
+    ``is_out_of_reach`` says that the window holds more records than can be paged through, however often it is read.
     """
 
     def __init__(self, reason: str, *, parts: int = 2, is_out_of_reach: bool = False) -> None:
@@ -49,8 +49,8 @@ class Offsets:
     with more than ten pages.
     ``fallback`` reads a window of one second, and a window whose pages showed fewer records than the server counts:
     some servers change the order of equal records with every request. Records that are read again come more than once.
-    In the end, fewer records than the server counts are an error. Without a fallback, so is a second that comes to no
-    rest, or holds more records than can be paged through.
+    In the end, fewer records than the server counts are an error. Without a fallback, a second that changes at every
+    reading is an error too, and so is one that holds more records than can be paged through.
 
     :param parameter: the number of records skipped.
     :param ceiling: the server's limit on records skipped plus page size.

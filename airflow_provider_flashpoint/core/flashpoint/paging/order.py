@@ -16,7 +16,7 @@ _US_PER_S = 1_000_000
 _PROOF = 20  # steps in one direction; records in no order show as many once in 2**20 times at the most
 
 StillToRead = Callable[[Window], None]
-"""Is told which part of its window a walk has not read yet. It may raise to end the walk."""
+"""Called with the part of its window that a walk has not read yet. It may raise an error, which ends the walk."""
 
 
 def ignore(_: Window) -> None:

@@ -17,9 +17,9 @@ class ReadAhead(Generic[Place]):
     """Reads pages, and in parallel the pages that are likely to follow. Use as a context manager.
 
     At most ``requests_in_flight`` requests are under way at once, and at most twice as many pages are kept: a page that
-    waits long for its turn, such as the first one of a later window, does not keep others from being requested. Pages
-    that wait or are under way have at most `BYTES_AHEAD_PER_REQUEST` for each request together, if none is larger than
-    the largest page so far.
+    waits long for its turn, such as the first one of a later window, does not keep others from being requested. All
+    pages that wait or are under way take at most `BYTES_AHEAD_PER_REQUEST` times ``requests_in_flight`` (counted as 4
+    or more), if none is larger than the largest page so far.
 
     :param read: returns the page at a place; called from several threads.
     """
@@ -36,7 +36,7 @@ class ReadAhead(Generic[Place]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # A task that is told to end does not wait for requests that wait for minutes after a 429.
+        # A task that fails or is stopped does not wait for requests that pause for minutes after a 429.
         self._pool.shutdown(wait=kind in (None, GeneratorExit), cancel_futures=True)
 
     def read(self, place: Place, following: Iterable[Place]) -> Answer:
