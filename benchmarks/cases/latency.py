@@ -1,4 +1,4 @@
-"""A pull where each answer of Flashpoint takes its time: our client reads ahead, a plain one does not."""
+"""Pages of Flashpoint: with slow answers, where our client reads ahead and a plain one waits; and very many."""
 
 from __future__ import annotations
 
