@@ -178,6 +178,7 @@ MOVES = st.lists(st.lists(st.tuples(st.integers(0, 49), st.sampled_from([-1, 360
 @pytest.mark.parametrize("row", [row for row in ROWS if row.data_set is not DataSet.ALERTS], ids=lambda row: row.name)
 @given(MOMENTS, TIES, PAGE_SIZES, MOVES)
 @example([0, 1_000_000, 2_000_000, 3_000_000], [], 2, [[], [(0, -1)]])
+@example([], [0, 0], 2, [[], [], [(0, -1)]])
 @settings(max_examples=40, deadline=None)
 def test_updates_in_the_middle_of_a_walk(
     row: Row, moments: list[int], ties: list[int], page_size: int, moves: list[list[tuple[int, int]]]

@@ -181,21 +181,32 @@ class _Walk:
 
     def _pass(self, parameters: Mapping[str, Any], sign: int) -> Iterator[_Versions]:
         shown: set[_Key] = set()
-        border: _Key | None = None
+        before: list[_Key] = []
         skip, last, is_end = 0, -sign * (1 << 62), False
         while not is_end:
             answer = self._read({**parameters, self.keyset.offset: skip})
             records = [record for page in answer.pages() for record in page]
-            keys = [(self.reader.endpoint.identity(record), self._time(record)) for record in records]
+            keys = self._keys(records)
             shown.update(keys)
             self.shown.update(keys)
-            if skip and ((border is not None and border not in keys[:1]) or len(shown) != skip + len(keys)):
-                raise _Changed
+            if skip:
+                # A page of one record has no overlap with the next one, so it is read again after it.
+                border = keys[:1] if len(before) > 1 else self._key_at(skip - 1, parameters)
+                if border != before[-1:] or len(shown) != skip + len(keys):
+                    raise _Changed
             last = self._checked_last(keys, last, sign, answer.path)
             is_end = not records or _names_no_next(answer)
             yield _Versions(records, keys, last, answer.total, is_end)
-            border = keys[-1] if len(keys) > 1 else None  # a page of one record cannot overlap with the next one
+            before = keys
             skip += max(1, len(keys) - 1)
+
+    def _key_at(self, skip: int, parameters: Mapping[str, Any]) -> list[_Key]:
+        """Return the record that stands behind ``skip`` others now, empty if there is none."""
+        answer = self._read({**parameters, self.keyset.offset: skip})
+        return self._keys([record for page in answer.pages() for record in page])[:1]
+
+    def _keys(self, records: list[Record]) -> list[_Key]:
+        return [(self.reader.endpoint.identity(record), self._time(record)) for record in records]
 
     def _read(self, parameters: Mapping[str, Any]) -> Answer:
         request = self.reader.request(self.window, parameters)
