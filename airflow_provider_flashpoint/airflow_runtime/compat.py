@@ -1,4 +1,4 @@
-"""Names that `airflow.providers.common.compat.sdk` lacks for Airflow 2.11 or 3."""
+"""Names that differ between Airflow lines and that `airflow.providers.common.compat.sdk` lacks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 else:
     try:
         from airflow.sdk import DeltaDataIntervalTimetable
-        from airflow.sdk.log import mask_secret, redact
-    except ImportError:
+    except ImportError:  # before 3.2
         from airflow.timetables.interval import DeltaDataIntervalTimetable
+    try:
+        from airflow.sdk.log import mask_secret, redact
+    except ImportError:  # 2.11
         from airflow.utils.log.secrets_masker import mask_secret, redact
 
 __all__ = ["DeltaDataIntervalTimetable", "mask_secret", "redact"]
