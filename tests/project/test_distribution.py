@@ -127,7 +127,7 @@ def test_a_public_repository_gives_addresses() -> None:
     hook = module.ProjectMetadata(str(PROJECT), {"repository": "https://git.example/p"})
     metadata = {"version": "1"}
     hook.update(metadata)
-    assert metadata["urls"]["Documentation"] == "https://git.example/p/blob/v1/README.md"  # type: ignore[index]
+    assert metadata["urls"]["Documentation"] == "https://git.example/p/blob/v1/README.md"
 
 
 @pytest.mark.parametrize(
