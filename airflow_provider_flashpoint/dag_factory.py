@@ -73,28 +73,24 @@ _WINDOW_PARAMS: _Params = {
     "from": {
         "type": ["null", "string"],
         "format": "date-time",
-        "description": "Start of an explicit window; needs `to`. Without both, the run reads its data interval.",
+        "title": "Read from",
+        "description": "Start of a window of your own. Leave both times empty to read the data interval of the run.",
     },
     "to": {
         "type": ["null", "string"],
         "format": "date-time",
-        "description": "End of an explicit window; needs `from`.",
-    },
-}
-_LOOKUP_PARAMS: _Params = {
-    **_WINDOW_PARAMS,
-    "lookup_status": {
-        "type": ["null", "string"],
-        "enum": [None, "New", "Created"],
-        "description": "New rebuilds the lookups from the initial start time, or from the oldest time that they keep. "
-        "Default: the status in their state.",
+        "title": "Read to",
+        "description": "End of that window, which is not part of it.",
     },
 }
 _EVENT_PARAMS: _Params = {
     **_WINDOW_PARAMS,
     "accept_change": {
-        "type": ["null", "boolean"],
-        "description": "Go on although the API generation or the filters have changed: the table then holds both.",
+        "default": False,
+        "type": "boolean",
+        "title": "Accept a change of the source",
+        "description": "Go on although the API generation or the filters have changed. The table then holds the events "
+        "of both.",
     },
 }
 
@@ -102,7 +98,8 @@ _INDICATOR_DOC = """
 Reads indicators from Flashpoint and writes them to Devo lookups.
 
 * To read an explicit window, trigger with `{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}`.
-* To rebuild the lookups from the initial start time, trigger with `{"lookup_status": "New"}`.
+* To rebuild lookups from the initial start time, trigger with `{"rebuild": ["<lookup name>"]}`, or rebuild all of them
+  with `{"lookup_status": "New"}`.
 * The state of a lookup is the Variable `flashpoint_lookup__<lookup name>__<Devo domain>__<Flashpoint connection>`.
   Delete it to start again.
 """
@@ -154,7 +151,7 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
         "filters": _filters(*config.lookups),
         "lookups": [lookup.options() for lookup in config.lookups],
     }
-    with _dag(DataSet.INDICATORS, name, config, doc=_INDICATOR_DOC, params=_LOOKUP_PARAMS, **checked) as setup:
+    with _dag(DataSet.INDICATORS, name, config, doc=_INDICATOR_DOC, params=_lookup_params(config), **checked) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(types)
         for lookup in config.lookups:
@@ -206,6 +203,20 @@ def event_dag(config: EventInput, data_set: DataSet, *, name: str = "") -> DAG:
     return setup.dag
 
 
+def _lookup_params(config: IndicatorInput) -> _Params:
+    names = [lookup.lookup_name for lookup in config.lookups]
+    rebuild = {
+        "default": [],
+        "type": ["array", "null"],
+        "items": {"type": "string", "enum": names},
+        "examples": names,
+        "title": "Lookups to rebuild",
+        "description": "Each is read again from the initial start time, or from the oldest time that it keeps, and its "
+        "content is replaced. With a window of your own, it then holds that window alone. The other lookups go on.",
+    }
+    return {**_WINDOW_PARAMS, "rebuild": rebuild}
+
+
 def _filters(*streams: StreamSettings) -> list[Any]:
     """Return the filters of the streams that have some."""
     return [found for stream in streams if (found := stream.arguments(StreamSettings)["filters"])]
@@ -254,4 +265,4 @@ def _dag(
             devo_conn_id=config.devo_conn_id,
             **setup,
         )
-    dag.params.update({name: Param(None, **schema) for name, schema in params.items()})
+    dag.params.update({name: Param(**{"default": None, **schema}) for name, schema in params.items()})

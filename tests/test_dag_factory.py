@@ -103,12 +103,39 @@ def test_every_task_that_reads_records_gets_the_obfuscation_rules() -> None:
     assert all(task.obfuscation == rules for task in tasks)
 
 
+WINDOW = {"from": None, "to": None}
+
+
 @pytest.mark.parametrize(
-    ("build", "names"), [(indicator_dag, {"from", "to", "lookup_status"}), (alert_dag, {"from", "to", "accept_change"})]
+    ("build", "values"),
+    [(indicator_dag, {**WINDOW, "rebuild": []}), (alert_dag, {**WINDOW, "accept_change": False})],
 )
-def test_the_trigger_form_has_a_window_and_a_status(build: Any, names: set[str]) -> None:
-    """The DAG has a param for each field of the trigger form, without a value."""
-    assert build().params.dump() == dict.fromkeys(names)
+def test_the_trigger_form_changes_nothing_until_it_is_filled_in(build: Any, values: dict[str, Any]) -> None:
+    """Each field has a title and a description for people; as it is, a run reads its interval and rebuilds nothing."""
+    params = build().params
+    assert params.dump() == values
+    for name in values:
+        assert params.get_param(name).schema["title"][0].isupper()
+        assert params.get_param(name).description.endswith(".")
+
+
+def test_the_trigger_form_offers_the_lookups_of_the_dag() -> None:
+    """The lookups to rebuild are chosen among those of the configuration; another name is refused when triggering."""
+    from airflow.exceptions import ParamValidationError
+
+    params = indicator_dag().params
+    names = [f"Threatintel_Flashpoint_Intelligence_{each}" for each in ("Domain", "IpDstPort")]
+    assert params.get_param("rebuild").schema["examples"] == names
+    for chosen in ([], None, names[:1], names):
+        params["rebuild"] = chosen
+    with pytest.raises(ParamValidationError):
+        params["rebuild"] = ["Domains"]
+
+
+def test_the_trigger_form_can_be_drawn_by_airflow_2() -> None:
+    """Its template tests each choice for being in the default, which must be a list, and draws one type as a switch."""
+    assert isinstance(indicator_dag().params["rebuild"], list)
+    assert alert_dag().params.get_param("accept_change").schema["type"] == "boolean"
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,8 @@ class LookupState(_Checkpointed):
     """
 
     WAYS_OUT: ClassVar = (
-        'To rebuild the lookup from the new source, trigger the DAG with {"lookup_status": "New"}. To keep the old '
-        "one, set another lookup_name. Or set the source back."
+        'To rebuild the lookup from the new source, trigger the DAG with {"rebuild": ["<lookup name>"]}. To keep '
+        "the old one, set another lookup_name. Or set the source back."
     )
 
     status: LookupStatus = LookupStatus.NEW

@@ -28,9 +28,9 @@ class LookupSyncOperator(IndicatorsOperator):
     """Brings staged indicators into their lookup: builds it the first time, then adds to it.
 
     The first sync that Devo accepts changes the status from ``New`` to ``Created``. After that, a rebuild follows from
-    the run's configuration ``{"lookup_status": "New"}``, from a reset of the state, from ``keep``, from a lookup that
-    is gone from Devo, and from a rebuild whose end is not known. The status is ``New`` until a rebuild is complete, so
-    that no run adds to half of one.
+    the run's configuration (``{"rebuild": [<lookup name>, ...]}``, or ``{"lookup_status": "New"}`` for all lookups),
+    from a reset of the state, from ``keep``, from a lookup that is gone from Devo, and from a rebuild whose end is not
+    known. The status is ``New`` until a rebuild is complete, so that no run adds to half of one.
 
     The stage is pulled again if it is gone, if it is older than the lookup's last sync, if it was pulled with other
     options, or if a rebuild needs more than it holds. Without ``stage`` the operator pulls itself.

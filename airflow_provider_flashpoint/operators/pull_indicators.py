@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -91,13 +91,15 @@ class IndicatorsOperator(WindowedOperator):
     def progress(self, context: Any, store: StreamStore[LookupState] | None) -> LookupProgress:
         """Return the state and the status of the lookup.
 
-        The status is that of the run's configuration, or else of the state, or else of the argument.
+        The status is that of the run's configuration (New for a lookup that it lists under ``rebuild``, or else its
+        ``lookup_status``), or else of the state, or else of the argument.
 
         :param store: where the state is; None if that is not known.
         """
         state = self.stored_state(store) if store else None
         initial = _status(self.lookup_status, f"task {self.task_id}")
-        forced = conf_of(context).get("lookup_status")
+        conf = conf_of(context)
+        forced = LookupStatus.NEW if self.lookup_name in _to_rebuild(conf) else conf.get("lookup_status")
         if forced is not None:
             return LookupProgress(state, _status(forced, "the run's configuration"), forced=True)
         return LookupProgress.stored(state, initial=initial)
@@ -177,6 +179,17 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 "origin": opened.origin.to_dict(),
                 **opened.request_counts(),
             }
+
+
+def _to_rebuild(conf: Mapping[str, Any]) -> Sequence[str]:
+    """Return the lookups that a run's configuration tells to rebuild."""
+    names = conf.get("rebuild") or ()
+    if not isinstance(names, (list, tuple)):
+        raise ConfigurationError(
+            f"rebuild is {names!r} in the run's configuration; give a list of lookups, such as "
+            '["Threatintel_Flashpoint_Intelligence_Domain"].'
+        )
+    return names
 
 
 def _status(value: object, place: str) -> LookupStatus:

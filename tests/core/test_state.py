@@ -215,7 +215,7 @@ def test_a_state_without_an_origin_goes_on_with_any(origin: Origin) -> None:
 )
 @pytest.mark.parametrize(
     ("kind", "way_out"),
-    [(LookupState, '{"lookup_status": "New"}'), (EventState, '{"accept_change": true}')],
+    [(LookupState, '{"rebuild": ["<lookup name>"]}'), (EventState, '{"accept_change": true}')],
 )
 def test_records_of_another_origin_are_an_error(
     kind: type[LookupState | EventState], way_out: str, origin: Origin, change: str

@@ -152,7 +152,7 @@ class _Sync:
             raise ConfigurationError(
                 f"lookup_key is {settings.lookup_key!r}, but lookup {settings.lookup_name} was built with "
                 f"{state.key!r}. To change the key, rebuild the lookup: trigger the DAG with "
-                '{"lookup_status": "New"}.'
+                f'{{"rebuild": ["{settings.lookup_name}"]}}.'
             )
         is_old = False
         if self._progress.status is LookupStatus.NEW:

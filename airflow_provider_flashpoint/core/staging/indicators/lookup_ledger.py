@@ -27,7 +27,7 @@ _MAX_FILES = 64
 _MOST_LISTINGS = 3
 _ENTRIES_WRITTEN = 4096
 _SUFFIX = ".versions"
-_REMEDY = 'Rebuild the lookup, which begins a new ledger: run its DAG with {"lookup_status": "New"}.'
+_REMEDY = 'Rebuild the lookup, which begins a new ledger: run its DAG with {"rebuild": ["<lookup name>"]}.'
 
 
 class LookupLedger:
