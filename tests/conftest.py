@@ -68,7 +68,7 @@ def airflow_database() -> None:
     initdb()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_dag(airflow_database: None) -> Iterator[RunDag]:
     """Return a function that runs a DAG in this process and returns its run."""
     from airflow import __version__
@@ -79,7 +79,10 @@ def run_dag(airflow_database: None) -> Iterator[RunDag]:
             task_log = logging.getLogger("airflow.task")
             task_log.handlers = [each for each in task_log.handlers if type(each) is not logging.StreamHandler]
             return dag.test(execution_date=logical_date, run_conf=conf)
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        try:
+            from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        except ImportError:  # 3.1
+            from airflow.models.dagbag import DagBag, sync_bag_to_db
         from airflow.models.dagbundle import DagBundleModel
         from airflow.utils.session import create_session
 

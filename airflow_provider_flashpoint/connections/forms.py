@@ -48,9 +48,12 @@ def connection_form_widgets(model: type[ConnectionSettings]) -> dict[str, Any]:
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, IntegerField, PasswordField, StringField
-    from wtforms.validators import AnyOf, NumberRange, Optional, Regexp
+    from wtforms.validators import NumberRange, Optional, Regexp, any_of
 
     class StoredSecretWidget(BS3PasswordFieldWidget):  # type: ignore[misc]
+        def __init__(self) -> None:  # Airflow 3.1 brings stand-ins of the form libraries, whose widgets take nothing
+            self.hide_value = False
+
         # The form leaves password fields blank, and its handler deletes a field that comes back blank. So a stored
         # secret shows as the text that the handler takes as no change.
         def __call__(self, field: Any, **attributes: Any) -> Any:
@@ -66,10 +69,10 @@ def connection_form_widgets(model: type[ConnectionSettings]) -> dict[str, Any]:
         if schema["type"] == "boolean":
             return BooleanField(**texts, default=_form_default(schema))
         if "format" in schema:
-            return PasswordField(**texts, validators=[Optional()], widget=StoredSecretWidget(hide_value=False))
+            return PasswordField(**texts, validators=[Optional()], widget=StoredSecretWidget())
         validators = [Optional()]
         if "enum" in schema:
-            validators.append(AnyOf(schema["enum"]))
+            validators.append(any_of(schema["enum"]))
         if "pattern" in schema:
             validators.append(Regexp(schema["pattern"]))
         if schema["type"] == "integer":
