@@ -52,7 +52,12 @@ PUBLIC = {
         "indicator_dags",
     },
 }
-SHOWN = [*PROJECT.glob("dags/*.py"), PROJECT / "README.md", *PROJECT.glob("docs/*.md")]
+SHOWN = [
+    *PROJECT.glob("dags/*.py"),
+    *PROJECT.glob(f"{PACKAGE}/example_dags/*.py"),
+    PROJECT / "README.md",
+    *PROJECT.glob("docs/*.md"),
+]
 IMPORT = re.compile(rf"from {PACKAGE}\.([\w.]+)\s+import\s+([\w,\s]+?)(?:\n\n|`|\n(?=\w)|$)")
 
 
