@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.config.model import DEFAULT_TAG
 from sandbox.dataset.events.credentials import credentials
 from sandbox.dataset.indicators_v2 import indicators_v2
 from sandbox.dataset.notifications import notifications
+from sandbox.devo.settings import DevoSettings
 from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag
 
@@ -38,7 +39,7 @@ Run = Callable[..., str]
 @pytest.fixture(scope="module")
 def sandbox(airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Both services as Airflow's default connections, with data of two days."""
-    with Sandbox() as running, pytest.MonkeyPatch.context() as patch:
+    with Sandbox(devo=DevoSettings(job_polls=0)) as running, pytest.MonkeyPatch.context() as patch:
         store = running.flashpoint.store
         store.publish_indicators_v2(indicators_v2(3, COUNT, START, END, types=TYPES))
         store.publish_notifications(notifications(3, COUNT, START, END))
