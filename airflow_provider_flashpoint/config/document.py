@@ -6,7 +6,6 @@ Errors name keys and positions, never values: a file may hold a secret by mistak
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,6 @@ _YAML_TAG = "tag:yaml.org,2002:"
 # Numbers and times stay text until their setting reads them. So `id: 0123` keeps its zero, and a wrong date is
 # reported with its key.
 _RESOLVED_TAGS = {f"{_YAML_TAG}{name}" for name in ("bool", "null", "merge")}
-_QUOTED = re.compile(r"'(?!<[a-z ]+>')[^']{2,}'")
 
 
 def read_document(file: Path) -> Any:
@@ -61,6 +59,8 @@ def document_of(text: str, file: Path) -> Any:
 def _read_yaml(text: str, file: Path) -> Any:
     import yaml
 
+    from airflow_provider_flashpoint.config.yaml_errors import place_and_cause
+
     loader = None
     try:
         loader = _loader_class()(text)
@@ -70,10 +70,8 @@ def _read_yaml(text: str, file: Path) -> Any:
         _refuse_repeated(file, node, _entries_of_node)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problem = _QUOTED.sub("'…'", error.problem or "it cannot be read")
-        raise ConfigurationError(f"{file}: {place}not valid YAML: {problem}.") from None
+        place, cause = place_and_cause(error, text)
+        raise ConfigurationError(f"{file}: {f'{place}: ' if place else ''}not valid YAML: {cause}.") from None
     except yaml.reader.ReaderError as error:
         raise ConfigurationError(
             f"{file}: not valid YAML: character {error.position} is one that YAML does not allow."
