@@ -41,7 +41,7 @@ def state_variables() -> list[str]:
 
     :raises ConfigurationError: the database does not answer. Reading one Variable would not show that.
     """
-    with _session() as session:
+    with open_session() as session:
         from sqlalchemy import or_, select
 
         key = _model().key
@@ -62,7 +62,7 @@ def write_variable(name: str, text: str) -> None:
 
     :raises ConfigurationError: the database does not answer, or tasks would still read another value.
     """
-    with _session():
+    with open_session():
         _model().set(name, text)
     if read_variable(name) != text:
         raise _shadowed(name)
@@ -73,7 +73,7 @@ def delete_variable(name: str) -> bool:
 
     :raises ConfigurationError: the database does not answer, or tasks would still read another value.
     """
-    with _session():
+    with open_session():
         existed: bool = _model().delete(name) > 0
     if read_variable(name) is not None:
         raise _shadowed(name)
@@ -88,7 +88,11 @@ def _model() -> Any:
 
 
 @contextlib.contextmanager
-def _session() -> Generator[Any]:
+def open_session() -> Generator[Any]:
+    """Open a session of Airflow's database, which commits at its end.
+
+    :raises ConfigurationError: the database failed.
+    """
     from airflow.utils.session import create_session
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from airflow_provider_flashpoint.config import CollectorConfig
@@ -20,7 +22,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 _DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
 FILE_HELP = (
     f"a configuration file, or a folder of them; by default those that {PATH_VARIABLE} names, else {FILE_NAME} in "
-    f"${_DAGS_FOLDER}, in ./dags or in $AIRFLOW_HOME/dags"
+    f"${_DAGS_FOLDER}, in ./dags, in $AIRFLOW_HOME/dags or in the DAG folder of Airflow's configuration"
 )
 
 
@@ -41,15 +43,24 @@ def read_files(places: Sequence[Path] | None) -> list[ConfigFile]:
     dags_folder = os.environ.get(_DAGS_FOLDER)
     home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
     folders = [*([Path(dags_folder).expanduser()] if dags_folder else []), Path("dags"), home / "dags"]
-    found = [collector_config_paths(folder) for folder in folders]
-    for default in found:
+    missing: dict[str, None] = {}
+    for folder in chain(folders, _folder_of_airflow()):
+        default = collector_config_paths(folder)
         if any(map(os.path.exists, default)):
             return read_config_files(default)
-    missing = dict.fromkeys(str(place) for default in found for place in default)
+        missing |= dict.fromkeys(map(str, default))
     text = f"The configuration file is not at {', nor at '.join(missing)}."
     if os.environ.get(PATH_VARIABLE, "").strip():
         raise ConfigurationError(f"{text} Correct {PATH_VARIABLE}; several paths are joined by {os.pathsep!r}.")
     raise ConfigurationError(f"{text} Name the file, or set {PATH_VARIABLE} to its path.")
+
+
+def _folder_of_airflow() -> Iterator[Path]:
+    """Yield the DAG folder of Airflow's configuration, if Airflow is here: reading that takes a second."""
+    if find_spec("airflow"):
+        from airflow_provider_flashpoint.airflow_runtime.installation import dags_folder
+
+        yield dags_folder()
 
 
 def read_configs(places: Sequence[Path] | None) -> tuple[list[CollectorConfig], list[ConfigurationError]]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Generator, Sequence
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.cli import check, config, preview, state
+from airflow_provider_flashpoint.cli import check, config, init, preview, state
 from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="command", required=True)
-    for command in (check, preview, state, config):
+    for command in (init, check, preview, state, config):
         command.add_to(commands, shared)
     return parser
 

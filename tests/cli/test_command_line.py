@@ -21,6 +21,7 @@ from tests.cli.conftest import WINDOW, call, call_process
 
 COMMANDS = (
     (),
+    ("init",),
     ("check",),
     ("preview",),
     ("preview", "indicators"),
