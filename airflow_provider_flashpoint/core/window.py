@@ -51,6 +51,10 @@ class Window:
         """Return this window with its start moved back to ``start``; never forward."""
         return Window(min(self.start, as_utc(start)), self.end)
 
+    def share_before(self, moment: datetime) -> float:
+        """Return the share of the window that lies before a time in it."""
+        return (moment - self.start) / (self.end - self.start)
+
     def split(self, parts: int) -> list[Window]:
         """Return the window in ``parts``, cut at whole seconds; in fewer parts if it has fewer seconds."""
         cuts: set[datetime] = set()

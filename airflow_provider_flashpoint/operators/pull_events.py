@@ -19,8 +19,10 @@ from airflow_provider_flashpoint.config.model import (
     DEFAULT_VERIFY_TIMEOUT,
 )
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet, input_of
+from airflow_provider_flashpoint.core.reporting.sentences import event_sentences
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
+from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
 from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, reached
 from airflow_provider_flashpoint.operators.task_errors import translated_errors
@@ -108,6 +110,8 @@ class PullEventsOperator(WindowedOperator):
             self.log.info("Window %s.", run_window)
             self.log_begin(context)
             pulled_at = datetime.now(UTC)
+            if state:  # without one, Devo has no event of this stream
+                self._warn_of_repeats(run_window.window, at=pulled_at)
             store = EventStore(stream.home, work=self._work(context), at=pulled_at)
             summary = self._deliver(run_window.window, devo, store, opened)
             delivered = Delivered(
@@ -120,7 +124,7 @@ class PullEventsOperator(WindowedOperator):
             )
             state = (state or EventState()).after_delivery(delivered, sent=summary.sent, repeated=summary.repeated)
             stream.write(state)
-            self.log.info("%s: %s", self.tag, summary)
+            self.log.info("%s", event_sentences(self.tag, summary))
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
@@ -143,6 +147,15 @@ class PullEventsOperator(WindowedOperator):
         :param checkpoint: the stored checkpoint, None where there is none.
         """
         return self.period(context).to_read(build=checkpoint is None, checkpoint=checkpoint)
+
+    def _warn_of_repeats(self, window: Window, *, at: datetime) -> None:
+        limit = at - self.ledger_retention
+        if window.start < limit:
+            self.log.warning(
+                "The window begins before %s, the limit of `ledger_retention_days`: earlier events that Devo has "
+                "already may be sent again.",
+                format_instant(limit),
+            )
 
     def _deliver(self, window: Window, devo: DevoHook, store: EventStore, opened: OpenSource) -> DeliverySummary:
         from airflow_provider_flashpoint.core.pipelines.deliver import deliver

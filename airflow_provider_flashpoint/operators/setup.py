@@ -57,7 +57,7 @@ class SetupOperator(BaseOperator):
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
         with translated_errors(as_setup_error):
-            self.log.warning("The puller of <%s> waits until this setup has been executed.", self.module)
+            self.log.info("The puller of <%s> waits until this setup has been executed.", self.module)
             data_set = DataSet(self.data_set)
             FlashpointHook(self.flashpoint_conn_id).check(
                 data_set, types=self.indicator_types, filters=self.filters, lookups=self.lookups

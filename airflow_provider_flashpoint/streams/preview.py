@@ -150,6 +150,10 @@ class _LimitedSource:
     def complete_to(self) -> datetime | None:
         return self.source.complete_to
 
+    @property
+    def total(self) -> int | None:
+        return self.source.total
+
     def pages(self, window: Window) -> Iterator[Page]:
         pages = cast("Any", self.source.pages(window))
         with contextlib.closing(pages):  # ends the requests that are under way

@@ -40,8 +40,19 @@ class Source(Protocol):
         The time is the one by which the server selects records.
         """
 
+    @property
+    def total(self) -> int | None:
+        """The server's count of records in the window that was read first, None where it sends none."""
+
     def pages(self, window: Window) -> Iterator[Page]:
         """Yield the pages of ``window``: each record at least once, in the server's order."""
+
+
+def share_read(source: Source, window: Window, records: int) -> float:
+    """Return the share of ``window`` that is read, by the server's count or else by time; 0 where neither is known."""
+    if source.total:
+        return min(1.0, records / source.total)
+    return window.share_before(max(source.complete_to, window.start)) if source.complete_to else 0.0
 
 
 @dataclass(eq=False, repr=False)

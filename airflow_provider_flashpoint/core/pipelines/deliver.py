@@ -14,18 +14,20 @@ keeps its undelivered lines, and the next run sends them before it reads anythin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
+from airflow_provider_flashpoint.core.flashpoint.page import Record
+from airflow_provider_flashpoint.core.flashpoint.source import share_read
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings, DeliverySummary
 from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
+from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
-from airflow_provider_flashpoint.core.window import Window, format_instant
+from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import DataError, StageError
 
 _log = logger(__name__)
@@ -38,12 +40,6 @@ def deliver(window: Window, ports: DeliveryPorts, settings: DeliverySettings) ->
     """
     store = ports.store
     prune_before = ports.clock.now() - settings.ledger_retention
-    if window.start < prune_before:
-        _log.warning(
-            "The window begins before %s, the limit of `ledger_retention_days`: earlier events that Devo has already "
-            "may be sent again.",
-            format_instant(prune_before),
-        )
     sender_log = SenderLog(ports.writer, ports.clock, period_s=settings.statistics_period_s)
     with store.rejected:
         store.lock.begin()
@@ -89,7 +85,7 @@ class _Delivery:
             summary.unsent += self._deliver_kept(ports.store.unverified)
         summary.unsent += self._deliver_kept(ports.store.unsent)
         try:
-            self._deliver_pages(ports.source.pages(window))
+            self._deliver_pages(window)
         except BaseException:
             ports.store.unsent.keep_after_error(self._batch.pairs, at=ports.clock.now())
             raise
@@ -99,16 +95,17 @@ class _Delivery:
         ports.obfuscator.report(summary.read)
         return summary
 
-    def _deliver_pages(self, pages: Iterable[Page]) -> None:
-        settings, memory_log, telemetry = self._settings, MemoryLog(), self._ports.telemetry
-        for number, page in enumerate(pages, start=1):
+    def _deliver_pages(self, window: Window) -> None:
+        settings, source, telemetry = self._settings, self._ports.source, self._ports.telemetry
+        memory_log, progress = MemoryLog(), ProgressLog("Read {} events so far")
+        for page in source.pages(window):
             self._sender_log.look()
             memory_log.look()
+            progress.look(self._summary.read, share_read(source, window, self._summary.read))
             if telemetry:
                 telemetry.look()
             self._take(page)
             batch = self._batch
-            _log.info("Page %d: %d events read, %d to send.", number, len(page), len(batch.pairs))
             if len(batch.pairs) >= settings.batch_records or batch.bytes >= settings.batch_bytes:
                 self._deliver_batch()
         self._deliver_batch()

@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operati
 from airflow_provider_flashpoint.core.flashpoint.rows.columns import Columns
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
+from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded
@@ -126,12 +127,13 @@ def deploy_stage(
         NewestVersions() as newest,
         tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file,
     ):
-        newest.add_rows(stage.versions(key))
+        compared = ProgressLog(f"Lookup {deployment.lookup}: {{}} rows compared so far")
+        newest.add_rows(compared.over(stage.versions(key), stage.summary.records))
         if newest.oldest_version is not None:
             since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - CLOCK_SKEW_US
             newest.add_known(ledger.known(since_us=since_us))
         superseded = newest.superseded()
-        rows = _newest_rows(stage, key, superseded, rejected_records)
+        rows = _newest_rows(stage, deployment, superseded, rejected_records)
         counts = write_csv(rows, deployment.columns, key.column, csv_file, other_columns=deployment.other_columns)
         if counts.rows or deployment.builds:
             csv_file.seek(0)
@@ -160,17 +162,18 @@ def deploy_stage(
 def _log_extra_keys(deployment: Deployment, keys: Sequence[str]) -> None:
     if not keys:
         return
-    log = _log.warning if deployment.keeps_extra else _log.info
     outcome = f"went into {EXTRA_COLUMN}" if deployment.keeps_extra else "were left out"
     shown = ", ".join(keys[:_MAX_COLUMNS_SHOWN])
-    log("Lookup %s has no column for %d keys; their values %s: %s.", deployment.lookup, len(keys), outcome, shown)
+    _log.info("Lookup %s has no column for %d keys; their values %s: %s.", deployment.lookup, len(keys), outcome, shown)
 
 
 def _newest_rows(
-    stage: Stage, key: RowKey, superseded: Superseded, rejected_records: RejectedRecords
+    stage: Stage, deployment: Deployment, superseded: Superseded, rejected_records: RejectedRecords
 ) -> Iterator[NamedValues]:
+    key = deployment.key
+    written = ProgressLog(f"Lookup {deployment.lookup}: {{}} rows written to the file so far")
     rows = zip(stage.named_values(), stage.versions(key), strict=True)
-    for place, (row, version) in enumerate(rows):
+    for place, (row, version) in enumerate(written.over(rows, stage.summary.records)):
         if place in superseded:
             continue
         if version is None:

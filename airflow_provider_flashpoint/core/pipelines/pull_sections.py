@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from airflow_provider_flashpoint.core.flashpoint.page import Page
-from airflow_provider_flashpoint.core.flashpoint.source import Source
+from airflow_provider_flashpoint.core.flashpoint.source import Source, share_read
 from airflow_provider_flashpoint.core.foreign_text import logger
-from airflow_provider_flashpoint.core.reporting.pull_log import PullLog
-from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile, share_of
+from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
+from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window, format_instant
 from airflow_provider_flashpoint.errors import MalformedPageError, MissingRecordsError
@@ -43,17 +43,19 @@ def pages_in_sections(window: Window, source: Source, writer: StageWriter, file:
 
     :raises: whatever the source or the staging storage raises.
     """
-    complete_to = writer.sections[-1].end if writer.sections else window.start
+    complete_to = begun = writer.sections[-1].end if writer.sections else window.start
     latest = min(window.end, writer.pulled_at)  # a window may end in the future, of which nothing was read
     least = _PAGES * source.endpoint.page_size
-    log = PullLog(writer.sealed)
+    done, read = window.share_before(begun), 0
+    log = ProgressLog("Staged {} rows so far", done=writer.sealed, share=done)
     try:
-        for page in source.pages(Window(complete_to, window.end)) if complete_to < window.end else ():
+        for page in source.pages(Window(begun, window.end)) if begun < window.end else ():
             reached = min(source.complete_to or complete_to, latest)
             if writer.unsealed >= max(least, writer.sealed // _SECTIONS) and reached > complete_to:
                 complete_to = reached
                 _seal(writer, file, complete_to)
-            log.look(writer.sealed + writer.unsealed, share_of(window, max(reached, complete_to)))
+            log.look(writer.sealed + writer.unsealed, done + (1 - done) * share_read(source, window, read))
+            read += len(page)
             yield page
     except (MissingRecordsError, MalformedPageError):  # too few records, or another order than expected
         file.remove()  # nobody knows which section lacks some

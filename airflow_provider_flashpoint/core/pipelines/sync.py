@@ -21,6 +21,7 @@ from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, Deploy
 from airflow_provider_flashpoint.core.pipelines.given_stage import usable_stage
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
+from airflow_provider_flashpoint.core.reporting.sentences import lookup_sentences
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployment
@@ -99,7 +100,7 @@ class _Sync:
         open_deployments.settle(notes, rebuilt=deployment.builds, began_at=began_at)
         if self._ports.save_state(result.state):
             self._ledger_of(deployment.build).forget_other_builds()
-        _log.info("Lookup %s: %s", name, summary)
+        _log.info("%s", lookup_sentences(name, summary))
         return result
 
     def _without_rows(self, stage: Stage, run_window: RunWindow, notes: Sequence[OpenDeployment]) -> SyncResult:

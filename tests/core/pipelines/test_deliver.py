@@ -97,6 +97,7 @@ class FakeSource:
     given: Iterable[Page]
     endpoint: Endpoint = ENDPOINT
     complete_to: datetime | None = None
+    total: int | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         yield from self.given

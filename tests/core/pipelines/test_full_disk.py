@@ -89,6 +89,7 @@ class Source:
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.ALERTS)
     complete_to: datetime | None = None
+    total: int | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         for number in range(12):

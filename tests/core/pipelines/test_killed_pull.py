@@ -77,6 +77,10 @@ class Deadly:
     def complete_to(self) -> datetime | None:
         return self.source.complete_to
 
+    @property
+    def total(self) -> int | None:
+        return self.source.total
+
     def pages(self, window: Window) -> Iterator[Page]:
         records = 0
         for page in self.source.pages(window):

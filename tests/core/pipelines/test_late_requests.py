@@ -51,6 +51,7 @@ class Source:
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
     complete_to: datetime | None = None
+    total: int | None = None
 
     def __init__(self) -> None:
         self.records: dict[str, tuple[datetime, str]] = {}

@@ -60,6 +60,7 @@ class Flashpoint:
     last_page: int | None = None
     failure: Exception = field(default_factory=lambda: NetworkError("the connection broke"))
     complete_to: datetime | None = None
+    total: int | None = None
     pages_read: int = 0
     endpoint: ClassVar = replace(endpoint_of(Api.LEGACY, DataSet.INDICATORS), page_size=PAGE_SIZE)
 

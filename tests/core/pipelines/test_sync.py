@@ -44,6 +44,7 @@ class FakeSource:
 
     endpoint = endpoint_of(Api.LEGACY, DataSet.INDICATORS)
     complete_to: datetime | None = None
+    total: int | None = None
 
     def __init__(self, records: list[Record]) -> None:
         self.records = records

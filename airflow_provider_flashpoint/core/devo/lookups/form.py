@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flashpoint.core.devo.lookups.csv_parts import CsvPart
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.ports import COLUMN_TYPES, Operation, check_types
+from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
+from airflow_provider_flashpoint.core.reporting.sentences import size
 
 if TYPE_CHECKING:
     from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
@@ -46,17 +48,24 @@ def deploy_form(
         "deploy-config": (None, json.dumps({**config, **_CHANGES.get(operation, {})}), "application/json"),
         "csv": (f"{name}.csv", part.open(), "text/csv"),
     })
-    return _Blocks(encoder), {"Content-Type": encoder.content_type}
+    return _Blocks(encoder, ProgressLog(f"Lookup {name}: {{}} sent so far", shown=size)), {
+        "Content-Type": encoder.content_type
+    }
 
 
 class _Blocks:
     """A body that is sent in larger blocks than http.client's own 16 KiB, each of which costs time."""
 
-    def __init__(self, body: MultipartEncoder) -> None:
+    def __init__(self, body: MultipartEncoder, progress: ProgressLog) -> None:
         self._body = body
+        self._progress = progress
 
     def __len__(self) -> int:
         return int(self._body.len)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self._body.read(_BLOCK_BYTES), b"")
+        sent, total = 0, len(self)
+        while block := self._body.read(_BLOCK_BYTES):
+            yield block
+            sent += len(block)
+            self._progress.look(sent, sent / total)

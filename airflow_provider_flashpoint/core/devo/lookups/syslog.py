@@ -30,6 +30,7 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_column
 from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation, check_lookup_name, check_types
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
 from airflow_provider_flashpoint.errors import TransientError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class SyslogLookups:
         control = syslog_header(f"my.lookup.control.{name}.{_ACTIONS[operation]}") + upload
         deletion = ".DELETE" if operation is Operation.DELETE else ""
         data = syslog_header(f"my.lookup.data.{name}{deletion}") + upload
-        rows = 0
+        rows, progress = 0, ProgressLog(f"Lookup {name}: {{}} rows sent so far")
         before_sending()
         try:
             self.channel.send(b"%bSTART|%b\n" % (control, header.encode()))
@@ -124,6 +125,7 @@ class SyslogLookups:
             for count, lines in row_lines(csv_file, data):
                 self.channel.send(lines)
                 rows += count
+                progress.look(rows)
             self.sleep(self.pause_s)
             before_sending()  # Devo loads the rows only after the END
             self.channel.send(b"%bEND|%b\n" % (control, header.encode()))

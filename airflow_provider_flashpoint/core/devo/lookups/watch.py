@@ -116,8 +116,13 @@ class LookupWatch:
                     raise RejectedError(f"Lookup {self.name}: Devo's job ended with {word}{reason}. {content}")
             return statuses if all(status.state is JobState.DONE for status in statuses) else []
 
+        def log_wait(state: tenacity.RetryCallState) -> None:
+            if state.upcoming_sleep >= _LONGEST_POLL_S:  # after the short ones
+                waited_s = self.clock() + self.timeout_s - self._deadline
+                _log.info("Lookup %s: Devo's job has the status %s after %.0f s.", self.name, word, waited_s)
+
         try:
-            status = self._polling(tenacity.retry_if_not_result(bool))(ended)[-1]
+            status = self._polling(tenacity.retry_if_not_result(bool), log_wait)(ended)[-1]
         except tenacity.RetryError as error:
             raise TransientError(
                 f"Lookup {self.name}: Devo's job has not ended within {self.timeout_s:.0f} s. Its last status is "
@@ -190,9 +195,12 @@ class LookupWatch:
     def _job_ids(self) -> list[str]:
         return job_ids(self.read(f"{self.path}/job"))
 
-    def _polling(self, retry: tenacity.retry_base) -> tenacity.Retrying:
+    def _polling(
+        self, retry: tenacity.retry_base, before_sleep: Callable[[tenacity.RetryCallState], None] | None = None
+    ) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=retry,
+            before_sleep=before_sleep,
             wait=tenacity.wait_exponential(multiplier=_FIRST_POLL_S, max=_LONGEST_POLL_S),
             stop=lambda state: self.clock() + state.upcoming_sleep > self._deadline,
             sleep=self.sleep,

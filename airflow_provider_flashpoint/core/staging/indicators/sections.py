@@ -77,12 +77,7 @@ class KeptPull:
     @property
     def share(self) -> float:
         """The share of the window that is done, from 0 to 1."""
-        return share_of(self.window, self.complete_to)
-
-
-def share_of(window: Window, complete_to: datetime) -> float:
-    """Return the share of a window that lies before a time."""
-    return (complete_to - window.start) / (window.end - window.start)
+        return self.window.share_before(self.complete_to)
 
 
 def usable_since(at: datetime, *, synced_at: datetime | None, retention: timedelta = _LONGEST_KEPT) -> datetime:

@@ -171,3 +171,16 @@ def test_times_of_jobs_are_compared_as_instants(first: Any, second: Any) -> None
 def test_unknown_word_keeps_nobody_waiting(word: str, expected: bool) -> None:
     """Only a known word shows that an earlier job still runs."""
     assert is_under_way(job_status(word)) is expected
+
+
+def test_a_long_job_is_logged_while_it_runs(
+    devo: DevoServer, deploy: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once the waits between two looks are long, each has a line with the status and the time so far."""
+    devo.lookups.plan_jobs(JobPlan(polls=8))
+    with caplog.at_level("INFO"):
+        deploy(Operation.CREATE, red="Red")
+    lines = [each for each in caplog.messages if "Devo's job has the status" in each]
+    assert len(lines) > 1
+    assert lines[0].startswith(f"Lookup {NAME}: Devo's job has the status ")
+    assert lines[0].endswith(" after 16 s.")
