@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flashpoint.config import parse_collector_config
+from sandbox.devo.settings import DevoSettings
 from sandbox.generations import Generation
 from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag
@@ -28,7 +29,7 @@ NONSENSE = '{"version": 1, "status": "Create'
 @contextlib.contextmanager
 def services(monkeypatch: pytest.MonkeyPatch, generation: Generation) -> Generator[Sandbox, None, None]:
     """Run both services, and set the Airflow connections to them, for an API generation."""
-    with Sandbox() as running:
+    with Sandbox(devo=DevoSettings(job_polls=0)) as running:  # jobs that end at once: no run waits for a poll
         store = running.flashpoint.store
         generation.indicators.publish(store, 5, 200, START, END, types=(TYPE,))
         generation.alerts.publish(store, 5, ALERT_COUNT, START, END)

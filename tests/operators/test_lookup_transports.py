@@ -34,7 +34,7 @@ COUNT = 400
 
 @pytest.fixture(scope="module")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(devo=DevoSettings(directory=tmp_path_factory.mktemp("certificates"))) as running:
+    with Sandbox(devo=DevoSettings(directory=tmp_path_factory.mktemp("certificates"), job_polls=0)) as running:
         yield running
 
 

@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.airflow_runtime import stream_store
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator, PullIndicatorsOperator
 from sandbox.dataset.documents import indicators
+from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault
 from sandbox.sandbox import Sandbox
 
@@ -39,7 +40,7 @@ class Termination(threading.Event):
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Both services as Airflow connections; no state is stored."""
-    with Sandbox() as running:
+    with Sandbox(devo=DevoSettings(job_polls=0)) as running:
         running.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
         for name, value in running.airflow_connections().items():
             monkeypatch.setenv(name, value)

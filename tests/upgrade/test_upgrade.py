@@ -23,6 +23,7 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
 from airflow_provider_flashpoint.dag_factory import alert_dag, indicator_dag
 from airflow_provider_flashpoint.hooks import DevoHook
+from sandbox.devo.settings import DevoSettings
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import judge_lookup
 from tests.conftest import RunDag, event_variable, lookup_variable, sandbox_key
@@ -55,7 +56,7 @@ def sandbox(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
     from airflow.models.variable import Variable
 
     published = kept("flashpoint.json")
-    with Sandbox() as running:
+    with Sandbox(devo=DevoSettings(job_polls=0)) as running:
         running.flashpoint.store.publish_indicators(published["indicators"])
         running.flashpoint.store.publish_alerts(published["alerts"])
         for name, text in running.airflow_connections().items():
