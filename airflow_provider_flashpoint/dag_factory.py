@@ -19,6 +19,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param, get_parsing_context
 
 from airflow_provider_flashpoint.airflow_runtime.compat import DeltaDataIntervalTimetable
+from airflow_provider_flashpoint.assets import lookup_asset, table_asset
 from airflow_provider_flashpoint.config import (
     AlertInput,
     IndicatorInput,
@@ -161,6 +162,7 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
                 task_id=f"sync_{own_name}",
                 stage=pull.output,
                 max_active_tis_per_dag=1,  # one lookup has one writer
+                outlets=[lookup_asset(lookup.lookup_name, config.devo_conn_id)],
                 **source,
                 **lookup.arguments(LookupConfig),
             )
@@ -184,6 +186,7 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
                 task_id=f"pull_{kind}",
                 kind=kind,
                 max_active_tis_per_dag=1,  # one stream has one writer
+                outlets=[table_asset(own.get("tag", config.tag), config.devo_conn_id)],
                 **settings | own,
             )
     return setup.dag
@@ -197,6 +200,7 @@ def event_dag(config: EventInput, data_set: DataSet, *, name: str = "") -> DAG:
             task_id=f"pull_{data_set}",
             kind=data_set.value,
             max_active_tis_per_dag=1,  # one stream has one writer
+            outlets=[table_asset(config.tag, config.devo_conn_id)],
             **config.arguments(SourceSettings, EventSettings, SecretSettings),
             **_stream_arguments(config, name),
         )

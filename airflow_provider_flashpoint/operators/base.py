@@ -14,6 +14,7 @@ from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.assets import describe_events
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.origin import Origin
@@ -205,6 +206,10 @@ class WindowedOperator(BaseOperator):
                 same_documents=with_same_documents(client.api, data_set),
             ),
         )
+
+    def publish(self, context: Any, summary: Mapping[str, Any]) -> None:
+        """Show the summary of this task in the places of Airflow: in the events of its assets."""
+        describe_events(self.outlets, context, summary)
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
         """Return the rules of obfuscation.

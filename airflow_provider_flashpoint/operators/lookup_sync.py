@@ -95,19 +95,22 @@ class LookupSyncOperator(IndicatorsOperator):
             progress = self.progress(context, store)
             settings = self.sync_settings(rules, opened, run_id=str(context.get("run_id") or ""))
             result = sync(self._given_stage(), progress, self.period(context), ports, settings)
-            if result.summary.rejected > self.max_rejects:
-                raise TooManyRejectsError(
-                    f"{result.summary.rejected} rows have no value under the lookup_key {settings.lookup_key!r}; "
-                    f"max_rejects allows {self.max_rejects}. The other {result.summary.rows_sent} rows are in lookup "
-                    f"{self.lookup_name}; the rejected ones are in {result.rejected_uri}."
-                )
-            return {
+            summary = {
                 "lookup": self.lookup_name,
                 "status": result.state.status.value,
                 **asdict(result.summary),
                 **reached(result.run_window, result.state),
                 **opened.request_counts(),
             }
+            self.publish(context, summary)
+            if result.summary.rejected > self.max_rejects:
+                raise TooManyRejectsError(
+                    f"{result.summary.rejected} rows have no value under the lookup_key {settings.lookup_key!r}; "
+                    f"max_rejects allows {self.max_rejects}. The other {result.summary.rows_sent} rows are in lookup "
+                    f"{self.lookup_name}; the rejected ones are in {result.rejected_uri}. "
+                    "Choose a lookup_key that all have, or raise max_rejects."
+                )
+            return summary
 
     def sync_settings(self, rules: Sequence[ObfuscationRule], opened: OpenSource, *, run_id: str = "") -> SyncSettings:
         """Return the options of the pipeline."""

@@ -59,7 +59,7 @@ class PullEventsOperator(WindowedOperator):
     counts, the window and the checkpoint.
     """
 
-    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag")
+    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "kind")
     ui_color = "#f7e3d7"
 
     def __init__(
@@ -126,12 +126,14 @@ class PullEventsOperator(WindowedOperator):
             stream.write(state)
             self.log.info("%s", event_sentences(self.tag, summary))
             if summary.rejected > self.max_rejects:
+            result = {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
+            self.publish(context, result)
                 raise TooManyRejectsError(
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
                     f"{self.max_rejects}. The other {summary.sent} were sent; the rejected ones are in "
                     f"{store.rejected.uri}."
                 )
-            return {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
+            return result
 
     def check_origin(self, context: Any, state: EventState | None, origin: Origin) -> None:
         """Return if events of this origin may come into the table; the run's configuration may accept any.

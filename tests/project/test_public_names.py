@@ -15,6 +15,7 @@ pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_flashpoint"
 PUBLIC = {
+    "assets": {"lookup_asset", "table_asset"},
     "operators": {
         "LookupSyncOperator",
         "PullAlertsOperator",

@@ -13,6 +13,7 @@ keeps its undelivered lines, and the next run sends them before it reads anythin
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class _Delivery:
         self._batch = _Batch()
         self._resent: defaultdict[str, set[bytes]] = defaultdict(set)  # what this run sent, by hour to save memory
         self._summary = DeliverySummary()
+        self._checksum = hashlib.sha256()
         self._verification: Verification | None = None
         if ports.table:
             self._verification = Verification(
@@ -93,6 +95,8 @@ class _Delivery:
             verification.complete()
             summary.verified, summary.sent_again = verification.verified, verification.sent_again
         ports.obfuscator.report(summary.read)
+        if summary.sent or summary.unsent:
+            summary.sha256 = self._checksum.hexdigest()
         return summary
 
     def _deliver_pages(self, window: Window) -> None:
@@ -190,6 +194,7 @@ class _Delivery:
         with recorded:
             self._sender_log.write([line for _, line in pairs])
             self._sender_log.confirm()
+        self._checksum.update(b"".join(entry.digest for entry, _ in pairs))
         if self._settings.resend:
             for entry, _ in pairs:
                 self._resent[entry.hour].add(entry.digest)

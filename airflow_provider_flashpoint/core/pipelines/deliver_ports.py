@@ -61,7 +61,8 @@ class DeliverySummary:
 
     ``repeated`` events were confirmed before and not sent again, or came twice in one run. ``undated`` ones have no
     time. ``without_id`` ones have no id and are identified by their content. ``unsent`` ones were kept by an earlier
-    run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table.
+    run and sent first, and count nowhere else. ``sent_again`` ones were missing in Devo's table. ``sha256`` is over the
+    digests of the ids of all sent events, in order; empty if none was sent.
     """
 
     read: int = 0
@@ -74,3 +75,4 @@ class DeliverySummary:
     unsent: int = 0
     verified: int = 0
     sent_again: int = 0
+    sha256: str = ""

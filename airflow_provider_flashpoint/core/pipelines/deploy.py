@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class DeploymentSummary:
     """Counts of one deployment.
 
     ``superseded`` rows held an older version of a key; ``rejected`` rows had no key; ``extra_values`` had no column and
-    went into `_extra`.
+    went into `_extra`. ``sha256`` is that of the CSV, empty if none was sent.
     """
 
     rows_sent: int = 0
@@ -78,6 +79,7 @@ class DeploymentSummary:
     rejected: int = 0
     extra_values: int = 0
     operation: str = "none"
+    sha256: str = ""
 
 
 def columns_of(
@@ -135,7 +137,10 @@ def deploy_stage(
         superseded = newest.superseded()
         rows = _newest_rows(stage, deployment, superseded, rejected_records)
         counts = write_csv(rows, deployment.columns, key.column, csv_file, other_columns=deployment.other_columns)
+        sha256 = ""
         if counts.rows or deployment.builds:
+            csv_file.seek(0)
+            sha256 = hashlib.file_digest(csv_file, "sha256").hexdigest()
             csv_file.seek(0)
             note = ledger.open_deployments.noted(window, builds=deployment.builds, clock=clock, check=check_turn)
             # The note is removed last: without the record, the next sync must bring these rows again.
@@ -156,6 +161,7 @@ def deploy_stage(
         rejected=rejected_records.count,
         extra_values=sum(counts.extra_keys.values()) if deployment.keeps_extra else 0,
         operation=deployment.operation.value,
+        sha256=sha256,
     )
 
 

@@ -111,6 +111,15 @@ def row_of(domain: str, version: float, value: str = "", fpid: str = "f") -> dic
     return {"domain": domain, "fpid": fpid, "value": value, "header_.indexed_at": format_instant(hour(version))}
 
 
+def test_the_checksum_is_that_of_the_rows(bench: Bench) -> None:
+    """The same rows have the same checksum, other rows another one; where nothing was deployed, there is none."""
+    rows = [row_of("a.example", 0.5), row_of("b.example", 0.5)]
+    found = [bench.sync(bench.stage(each), Operation.REPLACE).sha256 for each in (rows, rows, rows[:1])]
+    assert found[0] == found[1]
+    assert len({*found, ""}) == 3
+    assert bench.sync(bench.stage([])).sha256 == ""
+
+
 # Order of windows -----------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,79 @@
+"""What a run of the shipped DAGs shows in Airflow besides its log: one run of each DAG, looked at from all sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("airflow")
+
+from airflow_provider_flashpoint.assets import lookup_asset, table_asset
+from airflow_provider_flashpoint.config import default_lookup_name
+from airflow_provider_flashpoint.config.model import DEFAULT_TAG
+from airflow_provider_flashpoint.core.window import format_instant
+from sandbox.generations import IGNITE_V2
+from sandbox.sandbox import Sandbox
+from tests.conftest import RunDag, event_variable, lookup_variable, sandbox_key
+from tests.operators.state_runs import ALERT_COUNT, PERIOD, START, TYPE, dag_of, forget, services
+
+pytestmark = pytest.mark.airflow
+
+LOOKUP = default_lookup_name(TYPE)
+STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAULT_TAG))]
+
+
+@pytest.fixture(scope="module")
+def sandbox(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Both services after a run of each DAG, of the first period."""
+    with pytest.MonkeyPatch.context() as patch, services(patch, IGNITE_V2) as running:
+        for kind in ("indicator", "alert"):
+            dag = dag_of(kind, tmp_path_factory.mktemp(kind), IGNITE_V2)
+            store_assets(dag)
+            assert run_dag(dag, START + PERIOD).state == "success"
+        yield running
+    for variable in STATES:
+        forget(variable)
+
+
+def store_assets(dag: Any) -> None:
+    """Store the outlets of a DAG, as the DAG processor of Airflow 2 does; on Airflow 3 each run of a DAG does so."""
+    if hasattr(dag, "bulk_write_to_db"):
+        dag.bulk_write_to_db([dag])
+
+
+def events_of(asset: Any) -> list[dict[str, Any]]:
+    """Return the extras of the events of an asset."""
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.models.asset import AssetEvent, AssetModel
+    except ImportError:
+        from airflow.models.dataset import DatasetEvent as AssetEvent
+        from airflow.models.dataset import DatasetModel as AssetModel
+    identity = getattr(AssetEvent, "asset_id", None) or AssetEvent.dataset_id
+    with create_session() as session:
+        found = session.query(AssetEvent.extra).join(AssetModel, AssetModel.id == identity)
+        return [extra for (extra,) in found.filter(AssetModel.uri == asset.uri)]
+
+
+def test_the_event_of_a_lookup_has_its_window_its_counts_and_a_checksum(sandbox: Sandbox) -> None:
+    """A DAG that is scheduled on a lookup finds in the event up to when it is complete and what has changed."""
+    (extra,) = events_of(lookup_asset(LOOKUP))
+    assert extra["from"] <= format_instant(START)
+    assert extra["to"] == extra["to_checkpoint_time"] == format_instant(START + PERIOD)
+    assert (extra["lookup"], extra["status"], extra["operation"]) == (LOOKUP, "Created", "create")
+    assert extra["rows_sent"] == len(list(sandbox.devo.lookups[LOOKUP].rows())) > 0
+    assert len(extra["sha256"]) == 64
+    assert not {"requests", "window"} & set(extra)
+
+
+def test_the_event_of_a_table_has_its_window_its_counts_and_a_checksum(sandbox: Sandbox) -> None:
+    """A DAG that is scheduled on a table finds in the event how many events have come, and of which window."""
+    (extra,) = events_of(table_asset())
+    assert extra["from"] <= format_instant(START)
+    assert extra["to"] == extra["to_checkpoint_time"] == format_instant(START + PERIOD)
+    assert 0 < extra["sent"] <= ALERT_COUNT
+    assert extra["sha256"] not in ("", hashlib.sha256().hexdigest())
