@@ -28,8 +28,10 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(
     lambda each: json.dumps(each).encode() == codec.encode(each)
 )
 SCALARS = st.none() | st.booleans() | st.integers() | FLOATS | TEXTS
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=20)
-RECORDS = st.dictionaries(TEXTS, VALUES, max_size=5)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=8
+)
+RECORDS = st.dictionaries(TEXTS, VALUES, max_size=3)
 
 
 def written(value: object, *, ascii_only: bool, blanks: bool) -> bytes:
