@@ -43,9 +43,10 @@ def _run(options: argparse.Namespace) -> Report:
     for file in files:
         if file.config:
             configs.append(file.config)
-            findings.append(Finding("configuration", True, f"{file.path}: {summary_of(file.config)}."))
-        elif file.error:
+        if file.error:
             findings.append(Finding("configuration", False, str(file.error)))
+        elif file.config:
+            findings.append(Finding("configuration", True, f"{file.path}: {summary_of(file.config)}."))
     airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
     findings.append(airflow)
     if airflow.good:

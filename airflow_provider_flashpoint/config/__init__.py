@@ -10,7 +10,6 @@ from airflow_provider_flashpoint.config.load import (
     collector_config_path,
     load_collector_config,
     load_collector_configs,
-    parse_collector_config,
 )
 from airflow_provider_flashpoint.config.lookups import default_lookup_name
 from airflow_provider_flashpoint.config.model import (
@@ -21,6 +20,7 @@ from airflow_provider_flashpoint.config.model import (
     KeywordFeed,
     LookupConfig,
 )
+from airflow_provider_flashpoint.config.parse import parse_collector_config
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus
 

@@ -36,7 +36,7 @@ def text_of(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise ConfigurationError(f"{file}: the file cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{file}: the file cannot be read: {error.strerror}. Check its rights.") from error
     except UnicodeDecodeError as error:
         # Not chained: the cause holds the bytes of the file.
         raise ConfigurationError(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
@@ -66,7 +66,7 @@ def _read_yaml(text: str, file: Path) -> Any:
         loader = _loader_class()(text)
         node = loader.get_single_node()
         if node is None:
-            raise ConfigurationError(f"{file}: the file is empty.")
+            raise ConfigurationError(f"{file}: the file is empty; it must hold a mapping with the key inputs.")
         _refuse_repeated(file, node, _entries_of_node)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
@@ -79,7 +79,7 @@ def _read_yaml(text: str, file: Path) -> Any:
     except ConfigurationError:
         raise
     except ValueError:
-        raise ConfigurationError(f"{file}: not valid YAML: a tagged value cannot be read.") from None
+        raise ConfigurationError(f"{file}: not valid YAML: a tagged value cannot be read; remove its tag.") from None
     finally:
         if loader is not None:
             loader.dispose()

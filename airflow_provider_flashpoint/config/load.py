@@ -1,7 +1,7 @@
 """From the configuration files to their values.
 
-Several files stand side by side: each has a ``name``, and makes its own DAGs. A wrong file has no DAGs, and the
-others keep theirs.
+Several files stand side by side: each has a ``name``, and makes its own DAGs. What is wrong has no DAG or task: a
+lookup, an input or a whole file. All the rest keeps its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Any
 
 from airflow_provider_flashpoint.config.document import read_document
 from airflow_provider_flashpoint.config.model import CollectorConfig
-from airflow_provider_flashpoint.config.obfuscation import check_rules
+from airflow_provider_flashpoint.config.parse import parse_collector_config, parse_right_part
 from airflow_provider_flashpoint.config.problems import Problems, close_match
-from airflow_provider_flashpoint.config.shape import INPUTS, folded
-from airflow_provider_flashpoint.config.validation import validated
-from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPUT_NAMES
+from airflow_provider_flashpoint.config.shape import INPUTS
+from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -32,7 +31,7 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file and its configuration, or the reason why it has none.
+    """A file, its configuration, and why parts of it, or all of it, are left out.
 
     Both are None for a file of a folder that is no configuration of the collector.
     """
@@ -43,22 +42,27 @@ class ConfigFile:
 
 
 def load_collector_configs(dags_folder: str | os.PathLike[str], *, strict: bool = False) -> list[CollectorConfig]:
-    """Return the configurations that a DAG file makes its DAGs from: those that are right.
+    """Return the configurations that a DAG file makes its DAGs from, without their wrong parts.
 
-    Airflow runs no DAG of a file with an import error. So wrong configurations are only logged here, and a DAG file
-    without DAGs shows them: it is ``strict``.
+    Airflow runs no DAG of a file with an import error. So problems are only logged here, and a DAG file without DAGs
+    shows them: it is ``strict``.
 
     :param dags_folder: the folder of the DAG file, see `collector_config_paths`.
-    :raises ConfigurationError: no configuration is right; with ``strict``, one of them is wrong.
+    :raises ConfigurationError: nothing is right; with ``strict``, something is wrong.
     """
     files = read_config_files(collector_config_paths(dags_folder))
     errors = [file.error for file in files if file.error]
     configs = [file.config for file in files if file.config]
     if errors and (strict or not configs):
-        raise errors[0] if len(errors) == 1 else ConfigurationError("\n".join(map(str, errors)))
+        raise _joined(*errors)
     for error in errors:
-        _log.error("This configuration has no DAGs. %s", error)
+        _log.error("What is wrong here has no DAG or task. %s", error)
     return configs
+
+
+def _joined(*errors: ConfigurationError | None) -> ConfigurationError:
+    found = [error for error in errors if error]
+    return found[0] if len(found) == 1 else ConfigurationError("\n  ".join(map(str, found)))
 
 
 def read_config_files(places: Iterable[Path]) -> list[ConfigFile]:
@@ -92,7 +96,7 @@ def _read(file: Path, *, is_listed: bool = False) -> ConfigFile:
         document = _document(file)
         if is_listed and not (isinstance(document, Mapping) and any(close_match(str(key), _HEADS) for key in document)):
             return ConfigFile(file)
-        return ConfigFile(file, parse_collector_config(document, source=str(file)))
+        return ConfigFile(file, *parse_right_part(document, source=str(file)))
     except ConfigurationError as error:
         return ConfigFile(file, error=error)
     except Exception as error:  # whatever is wrong with one file, the others have their DAGs
@@ -126,7 +130,7 @@ def _without_conflicts(files: Sequence[ConfigFile]) -> Iterator[ConfigFile]:
         error = problems.error()
         if not error:
             takers |= dict.fromkeys(streams, file.path)
-        yield replace(file, config=None, error=error) if error else file
+        yield replace(file, config=None, error=_joined(error, file.error)) if error else file
 
 
 def _key(file: ConfigFile) -> str:
@@ -168,25 +172,6 @@ def _document(file: Path) -> Any:
             f"{PATH_VARIABLE}; several paths are joined by {os.pathsep!r}."
         )
     return read_document(file)
-
-
-def parse_collector_config(document: Any, *, source: str = "The configuration of the collector") -> CollectorConfig:
-    """Return the configuration that a mapping in the collector's shape describes.
-
-    :param document: the content of a file, as `read_document` returns it.
-    :param source: the name of the file, for the message.
-    :raises ConfigurationError: with one line for each problem: path of the key, its value, what is allowed.
-    """
-    problems = Problems(source)
-    settings = folded(document, problems)
-    config = validated(CollectorConfig, settings, problems)
-    for data_set in INPUT_NAMES:
-        if section := settings.get(data_set):
-            lookups = section.get("lookups", ())
-            keys = {each["indicator_type"]: str(each.get("lookup_key") or "") for each in lookups}
-            check_rules(section, data_set, keys)
-    problems.raise_if_any()
-    return config or CollectorConfig()
 
 
 def collector_config_path(dags_folder: str | os.PathLike[str]) -> Path:

@@ -36,11 +36,15 @@ class Problems:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._lines: dict[str, None] = {}  # in order, and each once: several lookups may inherit one setting
+        self._lines: dict[str, str] = {}  # in order, and each once: several lookups may inherit one setting
 
     def add(self, path: str, text: str) -> None:
         """Add a problem of the key at ``path``, its full path."""
-        self._lines[f"{path}: {text}." if path else f"{text}."] = None
+        self._lines[f"{path}: {text}." if path else f"{text}."] = path
+
+    def paths(self) -> set[str]:
+        """Return the paths of the keys with a problem; an empty one stands for the whole source."""
+        return set(self._lines.values())
 
     def error(self) -> ConfigurationError | None:
         """Return the error with one line for each problem, in the order in which they were found; None without any."""

@@ -65,7 +65,8 @@ _FILTERS = """## Filters
 Alerts of `legacy`, and reports, have no filters. A list reads the records that have one of its values. A record must
 meet all filters. A change of the filters of a stream needs a [decision](operations.md#a-change-of-the-source).
 """
-_WRONG_FILES = """A file with a mistake has no DAGs, and the others keep theirs. The mistake is an import error of
+_WRONG_FILES = """A mistake stops only what it concerns: a lookup, an input, or, outside of the inputs, the whole file.
+All the rest has its DAGs and tasks. The mistake is an import error of
 `dags/flashpoint_configuration.py`, which has no DAGs, because Airflow runs no DAG of a file with an import error.
 
 - Two files of one name are both wrong, since the DAGs of that name could belong to either.

@@ -6,6 +6,7 @@ itself; the deepest place outranks. ``indicators.lookup_name: x`` means ``indica
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from airflow_provider_flashpoint.config.model import (
     ReportInput,
     VulnerabilityInput,
 )
-from airflow_provider_flashpoint.config.problems import Problems, shown
+from airflow_provider_flashpoint.config.problems import Problems, child_path, shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPUT_NAMES, DataSet
 
@@ -64,9 +65,10 @@ def folded(document: Any, problems: Problems) -> Section:
         return result
     root = Section(document, "", problems)
     inputs = root.section("inputs") if "inputs" in root else root
-    root.refuse_unknown({"name", "inputs", *UNUSED} | (INPUTS if inputs is root else set()))
+    known = INPUTS | _refused_further_inputs(inputs)
+    root.refuse_unknown({"name", "inputs", *UNUSED} | (known if inputs is root else set()))
     if inputs is not root:
-        inputs.refuse_unknown(INPUTS)
+        inputs.refuse_unknown(known)
     if not inputs.keys() & INPUTS:
         problems.add("inputs", f"at least one input is needed, of {', '.join(INPUT_NAMES.values())}")
     if root.get("name") is not None:
@@ -77,6 +79,15 @@ def folded(document: Any, problems: Problems) -> Section:
         result[data_set] = _events(inputs, data_set, model)
     result["notes"] = [f"{key} is not used: {why}." for key, why in UNUSED.items() if key in root]
     return result
+
+
+def _refused_further_inputs(inputs: Section) -> set[str]:
+    """Add a problem for each second input of one kind, and return their names."""
+    further = {name: kind for name in inputs for kind in INPUTS if re.fullmatch(rf"{kind}[\W_]*\d+", name)}
+    for name, kind in further.items():
+        text = f"a file has one {kind}; put this one into a file of its own, with a `name`"
+        inputs.problems.add(child_path(inputs.path, name), text)
+    return set(further)
 
 
 def _indicators(inputs: Section) -> Section | None:

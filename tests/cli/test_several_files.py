@@ -164,3 +164,14 @@ class TestCheck:
         (finding,) = [each for each in call("check", "--json").json["findings"] if each["part"] == "streams"]
         assert "Domains in sandbox is filled by flashpoint_indicator and flashpoint_" in finding["said"]
         assert TAG not in finding["said"]
+
+
+def test_check_reports_a_wrong_lookup_and_examines_the_rest(folder: Path, staging: Path) -> None:
+    """A file with a wrong lookup is reported, and its other lookups and inputs are examined."""
+    content = document(staging)
+    content["inputs"]["flashpoint_indicator"]["services"]["indicators"]["lookups"].append({"md5": {"lookup_kye": "a"}})
+    (folder / "first.json").write_text(json.dumps(content))
+    findings = call("check", "--json").json["findings"]
+    said = {(each["part"], each["good"]): each["said"] for each in findings}
+    assert "lookup_kye: unknown key" in said["configuration", False]
+    assert {"flashpoint_indicator", "flashpoint_alert"} <= {*said["DAGs", True].rstrip(".").split(", ")}

@@ -439,6 +439,18 @@ def test_a_service_given_twice() -> None:
     assert line == f"inputs.flashpoint_indicator.indicators: it is also at {SERVICE}; keep one of the two."
 
 
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("name", ["flashpoint_alert_2", "flashpoint_alert2", "flashpoint_alert-02"])
+def test_a_second_input_of_one_kind(name: str, nested: bool) -> None:
+    """A second input of one kind is told where it belongs."""
+    document: dict[str, Any] = {"flashpoint_alert": {}, name: {"tag": "my.app.second"}}
+    (line,) = _problems({"inputs": document} if nested else document)
+    assert line == (
+        f"{'inputs.' if nested else ''}{name}: a file has one flashpoint_alert; "
+        "put this one into a file of its own, with a `name`."
+    )
+
+
 def test_a_dotted_key_given_twice() -> None:
     """A dotted key and the mapping that it means must not both give a setting."""
     entry = {"indicators.lookup_name": "X", "indicators": {"lookup_name": "Y"}, "lookups": [DOMAIN]}

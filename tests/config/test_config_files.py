@@ -168,7 +168,7 @@ inputs:
     def test_an_empty_file(self, tmp_path: Path, text: str) -> None:
         """A file without content is refused."""
         assert refusal(write(tmp_path, text)).startswith((
-            "the file is empty.",
+            "the file is empty; it must hold a mapping",
             "1 problem found.\n  the file holds null",
         ))
 
@@ -176,7 +176,7 @@ inputs:
         ("text", "message"),
         [
             ("a: \x00\n", "not valid YAML: character 3 is one that YAML does not allow."),
-            ("a: !!int hunter2\n", "not valid YAML: a tagged value cannot be read."),
+            ("a: !!int hunter2\n", "not valid YAML: a tagged value cannot be read; remove its tag."),
         ],
     )
     def test_other_defects(self, tmp_path: Path, text: str, message: str) -> None:
