@@ -7,7 +7,7 @@ form), description, examples and alias. Reading a connection, both kinds of form
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 SecretText = Annotated[str, Field(repr=False, json_schema_extra={"format": "password"})]
-TextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"path": True})]
+TextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "multiline", "path": True})]
 SecretTextOrPath = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "path": True})]
 
 _BEARER = re.compile(r"bearer(\s+|\Z)", re.IGNORECASE)
@@ -79,6 +79,10 @@ class ConnectionSettings(BaseModel):
         use_attribute_docstrings=True,
     )
     conn_type: ClassVar[str]
+    required: ClassVar[Mapping[str, str]] = {}
+    """What a form adds to the titles of the fields that are needed."""
+    sections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The sections of the form, each with its fields of the extra: the most needed first."""
 
     conn_id: str
     host: str = ""

@@ -139,7 +139,7 @@ def test_a_field_is_declared_once(key: str) -> None:
     assert conn_fields(GatewaySettings) == {
         "access_key": {
             "label": "Access key",
-            "description": "Key of the gateway.",
+            "description": "Key of the gateway. Example: abc",
             "schema": {"type": ["string", "null"], "format": "password", "pattern": "^[a-z]+$"},
         }
     }

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 from connection_models import FIELDS, MODELS
 
-from airflow_provider_flashpoint.connections import connection_form_widgets
+from airflow_provider_flashpoint.connections import conn_fields, connection_form_widgets
 
 
 class Field:
@@ -54,10 +54,11 @@ def form_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_field_has_its_kind_and_its_choices(form_libraries: None, conn_type: str) -> None:
     """Airflow 3.1 shows each field of the extra: secrets hidden, switches as such, and choices as choices."""
     form = connection_form_widgets(MODELS[conn_type])
-    assert list(form) == list(FIELDS[conn_type])
+    fields = conn_fields(MODELS[conn_type])
+    assert list(form) == list(fields)
     kinds = {"boolean": "Boolean", "integer": "Integer", "number": "String", "string": "String"}
     for name, schema in FIELDS[conn_type].items():
         kind = "Password" if schema.get("format") == "password" else kinds[schema["type"]]
         assert (name, type(form[name]).__name__) == (name, kind)
-        assert form[name].label == schema["title"]
+        assert form[name].label == fields[name]["label"]
         assert form[name].choices == schema.get("enum")

@@ -56,6 +56,10 @@ def _of_cloud(service: str) -> Callable[[dict[str, Any]], str]:
     return base_url
 
 
+def _of_clouds(service: str) -> list[Any]:
+    return [url for cloud in _CLOUDS.values() if (url := getattr(cloud, service))]
+
+
 class DevoSettings(ConnectionSettings):
     """Settings of a Devo connection.
 
@@ -64,10 +68,30 @@ class DevoSettings(ConnectionSettings):
     """
 
     conn_type = "devo"
+    required = {  # noqa: RUF012
+        "host": "required for events",
+        "password": "required for lookups",
+        "domain": "required for lookups",
+        **dict.fromkeys(("cert", "private_key", "chain"), "required for events"),
+    }
+    sections = {  # noqa: RUF012
+        "Domain, certificate and Lookups API": ("domain", "cert", "private_key", "chain", "api_base_url"),
+        "Certificate as PKCS12": ("pkcs12", "pkcs12_password"),
+        "Events over HTTP": ("http_token", "http_base_url"),
+        "Queries": ("query_base_url", "message_column"),
+        "Transports": (
+            "event_transport", "event_framing", "event_date_field", "lookup_transport", "tls_security_level",
+            "insecure",
+        ),
+        "Limits and timeouts": (
+            "connect_timeout_s", "send_timeout_s", "confirm_timeout_s", "job_timeout_s", "max_csv_bytes",
+            "lookup_pause_s", "max_line_bytes",
+        ),
+    }  # fmt: skip
 
-    host: str = Field("", title="Host for events", examples=["collector-us.devo.io"])
-    port: int = Field(443, title="Port for events")
-    password: SecretText = Field("", title="API token (lookups, queries)")
+    host: str = Field("", title="Host", examples=["collector-us.devo.io"])
+    port: int = Field(443, title="Port")
+    password: SecretText = Field("", title="API token", examples=["token of the Lookups API and of the query API"])
     event_transport: Literal["syslog", "http"] = Field("syslog", title="Transport of events")
     """syslog over TLS, which is confirmed at the end of each batch, or http."""
     event_framing: Literal["newline", "octet_counted"] = Field("newline", title="Framing of events")
@@ -75,11 +99,11 @@ class DevoSettings(ConnectionSettings):
     event_date_field: str = Field("", title="Date of events")
     """Field of an event with the date that Devo gives it. Left empty, the time of arrival."""
     cert: TextOrPath = Field("", title="Certificate")  # a file of certificates often holds the key too
-    """Path or PEM text of the sender's X.509 certificate from Devo."""
+    """PEM text, or path, of the sender's X.509 certificate from Devo."""
     private_key: SecretTextOrPath = Field("", alias="key", title="Private key")
-    """Path or PEM text of the certificate's private key."""
+    """PEM text, or path, of the certificate's private key. If this field removes line breaks, they are put back."""
     chain: TextOrPath = Field("", title="Chain")
-    """Path or PEM text of the certificate authorities of Devo's servers."""
+    """PEM text, or path, of the certificate authorities of Devo's servers."""
     pkcs12: SecretTextOrPath = Field("", title="PKCS12")
     """Path or base64 text of a PKCS12 file, instead of certificate, key and chain."""
     pkcs12_password: SecretText = Field("", title="PKCS12 password")
@@ -94,7 +118,7 @@ class DevoSettings(ConnectionSettings):
         default_factory=_of_cloud("http"),
         pattern=_HTTP_URL,
         title="HTTP ingestion",
-        examples=["https://http-us.devo.io"],
+        examples=_of_clouds("http"),
     )
     """Base URL of the HTTP ingestion. Left empty, it follows from the host of a known cloud of Devo."""
     domain: str = Field("", pattern=r"^[^\s/]+$", title="Domain", examples=["mycompany"])
@@ -105,14 +129,14 @@ class DevoSettings(ConnectionSettings):
         default_factory=_of_cloud("lookups"),
         pattern=_HTTP_URL,
         title="Lookups API",
-        examples=["https://api-us.devo.com/lookup-api"],
+        examples=_of_clouds("lookups"),
     )
     """Base URL of the Lookups API. Left empty, it follows from the host of a known cloud of Devo."""
     query_base_url: str = Field(
         default_factory=_of_cloud("queries"),
         pattern=_HTTP_URL,
         title="Query API",
-        examples=["https://apiv2-us.devo.com"],
+        examples=_of_clouds("queries"),
     )
     """Base URL of the query API, to verify events. Left empty, it follows from the host of a known cloud of Devo."""
     message_column: str = Field(

@@ -30,6 +30,16 @@ class FlashpointSettings(ConnectionSettings):
     """
 
     conn_type = "flashpoint"
+    required = {"host": "required", "password": "required, here or as base64"}  # noqa: RUF012
+    sections = {  # noqa: RUF012
+        "API": ("api", "bearer_token_base64"),
+        "Network": ("verify", "proxy"),
+        "Limits and timeouts": (
+            "timeout_s", "requests_in_flight", "requests_per_second", "page_size", "max_answer_mib",
+        ),
+        "Obfuscation": ("obfuscation_secret",),
+        "Paths and requests": (*(f"base_path_{data_set}" for data_set in DataSet), "vulnerability_request"),
+    }  # fmt: skip
 
     host: str = Field("", title="Base URL", examples=[f"{_IGNITE} (Ignite), or {_LEGACY} (legacy)"])
     password: SecretText = Field("", title="API token", examples=["with or without Bearer in front"])
