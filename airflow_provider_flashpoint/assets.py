@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["lookup_asset", "table_asset"]
 
-_NO_PART_OF_AN_EVENT = {"window", "rule", "requests"}
-
 
 def lookup_asset(lookup_name: str, devo_conn_id: str = DEFAULT_DEVO_CONN_ID) -> Asset:
     """Return the asset of a lookup in the Devo of a connection."""
@@ -46,7 +44,7 @@ def describe_events(outlets: Iterable[Any], context: Mapping[str, Any], summary:
     events = context.get("outlet_events")
     if events is None:  # outside of a run
         return
-    counts = {name: value for name, value in summary.items() if name not in _NO_PART_OF_AN_EVENT}
+    counts = {name: value for name, value in summary.items() if value is None or isinstance(value, (str, int))}
     for outlet in outlets:
         if isinstance(outlet, Asset):
             events[outlet].extra = {**summary["window"], **counts}

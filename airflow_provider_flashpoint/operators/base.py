@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
 
+from airflow_provider_flashpoint.airflow_runtime import metrics
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
@@ -208,8 +209,9 @@ class WindowedOperator(BaseOperator):
         )
 
     def publish(self, context: Any, summary: Mapping[str, Any]) -> None:
-        """Show the summary of this task in the places of Airflow: in the events of its assets."""
+        """Show the summary of this task in the places of Airflow: in the events of its assets, and as metrics."""
         describe_events(self.outlets, context, summary)
+        metrics.report(summary, stream=self.stream, tags={"dag_id": self.dag_id, "task_id": self.task_id})
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
         """Return the rules of obfuscation.

@@ -171,7 +171,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
             )
             synced_at = progress.state.updated_at if progress.state else None
             stage = pull(run_window.window, ports, settings, synced_at=synced_at)
-            return {
+            summary = {
                 **stage.summary.to_dict(),
                 "rule": run_window.rule,
                 "obfuscation": [rule.to_dict() for rule in rules],
@@ -179,6 +179,8 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 "origin": opened.origin.to_dict(),
                 **opened.request_counts(),
             }
+            self.publish(context, summary)
+            return summary
 
 
 def _to_rebuild(conf: Mapping[str, Any]) -> Sequence[str]:

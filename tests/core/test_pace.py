@@ -167,6 +167,21 @@ def test_counts(requests_mock: Mocker, time: FakeTime) -> None:
     assert client.pace.counts == RequestCounts(sent=4, retries=2, waits=2, waited_s=80.0)
 
 
+def test_the_time_of_all_attempts_is_counted(requests_mock: Mocker, time: FakeTime) -> None:
+    """Attempts that fail count too, up to the moment at which their answer was read."""
+
+    def answer(_: Any, context: Any) -> str:
+        time.now += 1.5
+        context.status_code = next(statuses)
+        return ""
+
+    statuses = iter([503, 200])
+    requests_mock.get(f"{URL}/page", text=answer)
+    client = time.client()
+    client.send(PAGE)
+    assert client.pace.counts.busy_s == pytest.approx(3.0)
+
+
 @given(
     st.lists(st.floats(0, 100), min_size=1, max_size=30).map(sorted),
     st.floats(0.01, 100),

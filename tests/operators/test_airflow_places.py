@@ -22,6 +22,7 @@ from tests.operators.state_runs import ALERT_COUNT, PERIOD, START, TYPE, dag_of,
 pytestmark = pytest.mark.airflow
 
 LOOKUP = default_lookup_name(TYPE)
+METRICS: dict[str, Any] = {}
 STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAULT_TAG))]
 
 
@@ -29,6 +30,7 @@ STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAU
 def sandbox(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Both services after a run of each DAG, of the first period."""
     with pytest.MonkeyPatch.context() as patch, services(patch, IGNITE_V2) as running:
+        keep_metrics(patch)
         for kind in ("indicator", "alert"):
             dag = dag_of(kind, tmp_path_factory.mktemp(kind), IGNITE_V2)
             store_assets(dag)
@@ -36,6 +38,16 @@ def sandbox(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield running
     for variable in STATES:
         forget(variable)
+
+
+def keep_metrics(patch: pytest.MonkeyPatch) -> None:
+    """Add up the counters that tasks report."""
+    from airflow.providers.common.compat.sdk import Stats
+
+    def incr(name: str, count: int = 1, **_: Any) -> None:
+        METRICS[name] = METRICS.get(name, 0) + count
+
+    patch.setattr(Stats, "incr", incr, raising=False)
 
 
 def store_assets(dag: Any) -> None:
@@ -77,3 +89,12 @@ def test_the_event_of_a_table_has_its_window_its_counts_and_a_checksum(sandbox: 
     assert extra["to"] == extra["to_checkpoint_time"] == format_instant(START + PERIOD)
     assert 0 < extra["sent"] <= ALERT_COUNT
     assert extra["sha256"] not in ("", hashlib.sha256().hexdigest())
+
+
+def test_each_task_reports_its_metrics(sandbox: Sandbox) -> None:
+    """The counters of the stream add up what its tasks did: the pull, the sync, the delivery."""
+    (of_lookup,), (of_table,) = events_of(lookup_asset(LOOKUP)), events_of(table_asset())
+    assert METRICS[f"flashpoint.rows_sent.{LOOKUP}"] == of_lookup["rows_sent"]
+    assert METRICS[f"flashpoint.records_staged.{LOOKUP}"] >= of_lookup["rows_sent"]
+    assert METRICS["flashpoint.events_sent"] == of_table["sent"]
+    assert METRICS["flashpoint.api_requests"] >= 2

@@ -36,7 +36,7 @@ def sync(world: World) -> dict[str, Any]:  # noqa: F811
 def test_summaries_count_retries_and_waits(world: World, waits: list[float], run: Any) -> None:  # noqa: F811
     """The XCom of each task that reads Flashpoint counts its requests, retries and waits, and adds up their seconds."""
     quiet = run(world)["requests"]
-    assert quiet == {"sent": quiet["sent"], "retries": 0, "waits": 0, "waited_s": 0.0}
+    assert quiet == {"sent": quiet["sent"], "retries": 0, "waits": 0, "waited_s": 0.0, "busy_s": quiet["busy_s"]}
     world.flashpoints["flashpoint_one"].faults.add(BUSY)
     busy = run(world)["requests"]
     assert busy["sent"] == quiet["sent"] + 2

@@ -16,13 +16,15 @@ class RequestCounts:
     """Counts of a client.
 
     ``sent`` counts attempts, ``retries`` those that repeat another. ``waits`` counts the times that an attempt waited
-    for its turn or after a failure, ``waited_s`` their seconds; waits in parallel count each.
+    for its turn or after a failure, ``waited_s`` their seconds; waits in parallel count each. ``busy_s`` counts the
+    seconds of all attempts in the same way.
     """
 
     sent: int = 0
     retries: int = 0
     waits: int = 0
     waited_s: float = 0.0
+    busy_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -74,13 +76,14 @@ class Pace:
         with self._lock:
             self._interval_s = self._interval_s * _SPEED_UP if self._interval_s > _FIRST_INTERVAL_S / 10 else 0.0
 
-    def count(self, *, sent: int = 0, retries: int = 0, waited_s: float = 0.0) -> None:
+    def count(self, *, sent: int = 0, retries: int = 0, waited_s: float = 0.0, busy_s: float = 0.0) -> None:
         """Add to the counts."""
         with self._lock:
             self.counts.sent += sent
             self.counts.retries += retries
             self.counts.waits += waited_s > 0
             self.counts.waited_s = round(self.counts.waited_s + waited_s, 3)
+            self.counts.busy_s = round(self.counts.busy_s + busy_s, 3)
 
     @property
     def _usual_interval_s(self) -> float:

@@ -99,11 +99,14 @@ class Attempts:
 
     def _attempt(self, send: Callable[[BaseException | None], Result]) -> Result:
         self._await_turn()
+        began = self.clock()
         try:
             result = send(self._failure)
         except TransientError as error:
             self._failure = error
             raise
+        finally:
+            self.pace.count(busy_s=self.clock() - began)
         self.pace.speed_up()
         return result
 
