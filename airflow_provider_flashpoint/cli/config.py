@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli import migrate
 from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
-from airflow_provider_flashpoint.cli.report import Report, table
+from airflow_provider_flashpoint.cli.report import Block, Report, Table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.load import ConfigFile
 from airflow_provider_flashpoint.config.model import (
@@ -113,7 +113,7 @@ def _problems(file: ConfigFile) -> Iterator[str]:
 
 def _schema(options: argparse.Namespace) -> Report:
     schema = json_schema()
-    return Report({"schema": schema}, json.dumps(schema, indent=2).split("\n"))
+    return Report({"schema": schema}, [json.dumps(schema, indent=2)], is_document=True)
 
 
 def _explain(options: argparse.Namespace) -> Report:
@@ -123,8 +123,8 @@ def _explain(options: argparse.Namespace) -> Report:
     database.start()
     explained = [_explained(file.path, file.config) for file in files if file.config]
     data = {key: [each for one in explained for each in one[key]] for key in ("dags", "without_dag", "notes")}
-    lines = "\n\n".join("\n".join(_explained_lines(one)) for one in explained).split("\n")
-    return Report({"file": os.pathsep.join(one["file"] for one in explained), **data}, lines)
+    lines = [line for one in explained for line in ("", *_explained_lines(one))]
+    return Report({"file": os.pathsep.join(one["file"] for one in explained), **data}, lines[1:])
 
 
 def _explained(path: Path, config: CollectorConfig) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _expected(name: str) -> tuple[str, ...]:
     return dag_id(INDICATORS, name), dag_id(ALERTS, name)
 
 
-def _explained_lines(explained: Mapping[str, Any]) -> Iterator[str]:
+def _explained_lines(explained: Mapping[str, Any]) -> Iterator[Block]:
     yield explained["file"]
     for dag in explained["dags"]:
         yield ""
@@ -217,10 +217,10 @@ def _plain(value: Any, key: str) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
+def _dag_lines(dag: Mapping[str, Any]) -> Iterator[Block]:
     yield f"DAG {dag['dag_id']}"
     of_dag = [(key, _text(value)) for key, value in dag.items() if key not in {"dag_id", "tasks", "streams"}]
-    yield from table(of_dag, indent="  ")
+    yield Table(of_dag, indent="  ")
     for task in dag["tasks"]:
         yield f"  task {' after '.join([task['task_id'], *task['after']])}"
     for stream in dag["streams"]:
@@ -233,7 +233,7 @@ def _dag_lines(dag: Mapping[str, Any]) -> Iterator[str]:
         yield f"    a run now reads [{now['from']}, {now['to']}), the first run [{build['from']}, {build['to']})"
         settings = _settings(None if is_lookup else stream["kind"])
         rows = [(key, _text(stream[key]), description) for key, _, description in settings]
-        yield from table(rows, indent="    ")
+        yield Table(rows, indent="    ")
 
 
 def _text(value: Any) -> str:

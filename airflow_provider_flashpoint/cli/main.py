@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK  lets `activate-global-python-argcomplete` find this command
 """The entry point of ``airflow-flashpoint``: parse arguments, run a command, print its report."""
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Generator, Sequence
 
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.cli import check, config, init, preview, state
+from airflow_provider_flashpoint.cli.arguments import Parser, complete
+from airflow_provider_flashpoint.cli.progress import ProgressLine
 from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
@@ -27,9 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: the arguments after the program's name; by default those of this process.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    complete(parser)
+    options = parser.parse_args(arguments)
     options.terminal = sys.stderr
-    with _quiet(verbose=options.verbose):
+    with ProgressLine(None if options.verbose else sys.stderr) as options.progress, _quiet(verbose=options.verbose):
         report = _reported(options)
     try:
         _print(report, as_json=options.json)
@@ -44,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     shared.add_argument("--verbose", action="store_true", help="show the output of Airflow on standard error")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="airflow-flashpoint",
         description="Flashpoint into Devo, on Apache Airflow: check the setup, preview a run, show and change states.",
         epilog=f"Exit codes: {EXIT_CODES}. Run it where Airflow's scheduler runs, as the same user.",
@@ -88,6 +93,5 @@ def _print(report: Report, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(report.as_json() + "\n")
     else:
-        stream = sys.stderr if report.error else sys.stdout
-        stream.write(report.as_text() + "\n")
+        report.show(sys.stderr if report.error else sys.stdout)
     sys.stdout.flush()

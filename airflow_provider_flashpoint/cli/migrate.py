@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage, table
+from airflow_provider_flashpoint.cli.report import Block, Report, Table, WrongUsage, show
 from airflow_provider_flashpoint.config import CollectorConfig, parse_collector_config
 from airflow_provider_flashpoint.config.document import document_of, text_of
 from airflow_provider_flashpoint.config.migration.inputs import migrated, other_alerts, without_secrets
@@ -17,7 +17,6 @@ from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host, host_of
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
-from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.streams.fit import fit
 
 _TEXT = (
@@ -67,9 +66,10 @@ def _run(options: argparse.Namespace) -> Report:
     }
     lines = [*_lines(data)]
     if not output and not options.json:
-        options.terminal.write("\n".join([*map(clean, lines), ""]))
-        lines = new_text.removesuffix("\n").split("\n")
-    return Report({**data, "text": new_text}, lines, exit_code=1 if problems else 0)
+        show(lines, options.terminal)
+        lines = [new_text.removesuffix("\n")]
+    exit_code = 1 if problems else 0
+    return Report({**data, "text": new_text}, lines, exit_code=exit_code, is_document=not output)
 
 
 def lookup_changes(old: CollectorConfig, new: CollectorConfig) -> list[dict[str, Any]]:
@@ -123,12 +123,13 @@ def _column_notes(changes: Sequence[dict[str, Any]], api: Api) -> Iterator[str]:
         yield f"Columns of new and rebuilt lookups without columns of their own: {columns}."
 
 
-def _lines(data: dict[str, Any]) -> Iterator[str]:
+def _lines(data: dict[str, Any]) -> Iterator[Block]:
     target = f" to {data['output']}" if data["output"] else ""
     yield f"{data['file']}, written for {data['api']}{target}."
     yield ""
     rows = [(each["name"], each["before"] or "-", each["after"] or "-", each["change"]) for each in data["lookups"]]
-    yield from table([("LOOKUP", "BEFORE", "AFTER", "CHANGE"), *rows]) if rows else []
+    if rows:
+        yield Table([("LOOKUP", "BEFORE", "AFTER", "CHANGE"), *rows], has_heading=True)
     for kind in ("note", "problem"):
         yield from (f"{kind}: {text}" for text in data[f"{kind}s"])
     yield ""

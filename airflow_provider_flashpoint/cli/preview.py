@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.arguments import did_you_mean, types_completer
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage, cut, table
+from airflow_provider_flashpoint.cli.report import Block, Report, Table, WrongUsage, cut, table
+from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
 from airflow_provider_flashpoint.core.state import LookupStatus
 from airflow_provider_flashpoint.core.window import Window, parse_instant
@@ -34,7 +36,10 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(metavar="kind", required=True)
     text = f"Show the rows that a window would bring into a lookup. {_NOTHING_SENT}"
     indicators = kinds.add_parser("indicators", parents=[shared], help="rows of a lookup", description=text)
-    indicators.add_argument("--type", dest="name", required=True, help="the indicator type, or the name of its lookup")
+    name = indicators.add_argument(
+        "--type", dest="name", help="the indicator type, or the name of its lookup; without it, the types are listed"
+    )
+    name.completer = types_completer  # argcomplete reads it
     indicators.set_defaults(run=_run, option="--type")
     text = f"Show the events that a window would bring into a table. {_NOTHING_SENT}"
     alerts = kinds.add_parser(
@@ -68,7 +73,7 @@ def _run(options: argparse.Namespace) -> Report:
     from airflow_provider_flashpoint.streams.preview import preview_events, preview_lookup
 
     preview, lines_of = (preview_lookup, _lookup_lines) if stream.is_lookup else (preview_events, _event_lines)
-    found = preview(stream, conf, limit=options.limit, rows=options.rows)
+    found = preview(stream, conf, limit=options.limit, rows=options.rows, progress=options.progress)
     good = found["rejected"] <= found["max_rejects"]
     verdict = [] if good else ["", f"A run would fail after this delivery: max_rejects is {found['max_rejects']}."]
     return Report(found, [*lines_of(found), *verdict, "", "Nothing was sent."], exit_code=0 if good else 1)
@@ -89,9 +94,12 @@ def _explicit_window(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _stream(options: argparse.Namespace) -> Stream:
+    configs, errors = read_configs(options.config)
+    if options.name is None:
+        raise WrongUsage(_types_text(configs)) if configs or not errors else errors[0]
+    options.progress("starting Airflow")
     database.start()
     database.state_variables()  # fails without a database; reading one Variable would not
-    configs, errors = read_configs(options.config)
     configured = configured_streams(dag for config in configs for dag in dags_of(config))
     streams = [stream for stream in configured if stream.is_lookup == (options.option == "--type")]
     found = [stream for stream in streams if stream.matches(options.name)]
@@ -102,14 +110,24 @@ def _stream(options: argparse.Namespace) -> Stream:
         raise WrongUsage(f"{options.option} {options.name!r} is in several DAGs: {dag_ids}. Name a file by --config.")
     if errors:
         raise errors[0]
-    known = ", ".join(str(stream.content) for stream in streams)
-    raise WrongUsage(f"{options.option} {options.name!r} is not in the configuration; there is: {known or 'none'}.")
+    known = [str(stream.content) for stream in streams]
+    hint = did_you_mean(options.name, [*known, *(stream.name for stream in streams)])
+    there = ", ".join(known) or "none"
+    raise WrongUsage(f"{options.option} {options.name!r} is not in the configuration.{hint} There is: {there}.")
 
 
-def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
+def _types_text(configs: Sequence[CollectorConfig]) -> str:
+    lookups = [each for config in configs for each in getattr(config.indicators, "lookups", ())]
+    if not lookups:
+        return "--type is missing, and the configuration has no lookup."
+    rows = [(each.indicator_type, f"into the lookup {each.lookup_name}") for each in lookups]
+    return "\n".join(["--type is missing. The configuration has:", *table(rows, indent="  ")])
+
+
+def _lookup_lines(found: Mapping[str, Any]) -> Iterator[Block]:
     action = "build it" if found["operation"] == "build" else "are added"
     yield f"{found['indicator_type']} into the lookup {found['lookup']}, status {found['status']}: the rows {action}"
-    yield from table(
+    yield Table(
         [
             *_source_rows(found),
             ("rows", f"{found['sent']}, and {found['superseded']} superseded by newer ones with the same key"),
@@ -125,13 +143,13 @@ def _lookup_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for number, row in enumerate(found["rows"], start=1):
         yield from ("", f"row {number}")
         filled = [(name, cut(text, _MAX_CELL_CHARACTERS)) for name, text in row.items() if text]
-        yield from table(filled, indent="  ")
+        yield Table(filled, indent="  ")
     yield from _reject_lines(found)
 
 
-def _event_lines(found: Mapping[str, Any]) -> Iterator[str]:
+def _event_lines(found: Mapping[str, Any]) -> Iterator[Block]:
     yield f"{found['kind']} into the table {found['tag']}"
-    yield from table(
+    yield Table(
         [
             *_source_rows(found),
             ("events", f"{found['sent']} of {found['bytes']} bytes, and {found['repeated']} that Devo has already"),

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
+from airflow_provider_flashpoint.cli.arguments import did_you_mean, streams_completer
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage
+from airflow_provider_flashpoint.cli.report import Block, Report, WrongUsage, show
 from airflow_provider_flashpoint.cli.state_table import state_lines
-from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -44,7 +44,10 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     change.add_argument("--to-checkpoint", metavar="TIME", help="the time up to which all is delivered, in ISO 8601")
     change.set_defaults(run=_set)
     for action in (show, reset, change):
-        action.add_argument("stream", nargs="*", help="lookup name, indicator type, table, or Variable; else all")
+        stream = action.add_argument(
+            "stream", nargs="*", help="lookup name, indicator type, table, or Variable; else all"
+        )
+        stream.completer = streams_completer  # argcomplete reads it
         add_file_option(action)
     for action in (reset, change):
         action.add_argument("--yes", action="store_true", help="do it without asking")
@@ -132,8 +135,10 @@ def _named(names: Sequence[str], streams: Sequence[Stream], *, is_one: bool) -> 
     for name in names:
         found = find(streams, name)
         if not found:
-            known = ", ".join(dict.fromkeys(stream.name for stream in streams)) or "none yet"
-            raise WrongUsage(f"{name!r} is neither a lookup nor an event table here. There are: {known}.")
+            known = list(dict.fromkeys(stream.name for stream in streams))
+            hint = did_you_mean(name, [*known, *(stream.content for stream in streams)])
+            there = ", ".join(known) or "none yet"
+            raise WrongUsage(f"{name!r} is neither a lookup nor an event table here.{hint} There are: {there}.")
         if is_one and len({stream.name for stream in found}) < len(found):
             variables = ", ".join(stream.variable or f"unknown ({stream.problem})" for stream in found)
             raise WrongUsage(f"{name!r} names several streams. Give the Variable of the one you mean: {variables}.")
@@ -196,7 +201,8 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
     """
     if options.yes:
         return
-    options.terminal.write("\n".join([*map(clean, lines), _PAUSE, "Go on? [y/N] "]))
+    show([*lines, _PAUSE], options.terminal)
+    options.terminal.write("Go on? [y/N] ")
     options.terminal.flush()
     try:
         answer = input()
@@ -208,7 +214,7 @@ def _confirm(options: argparse.Namespace, lines: Sequence[str]) -> None:
 
 
 def _report(
-    action: str, done: Sequence[Mapping[str, Any]], lines: Iterable[str], notes: Sequence[str], *, exit_code: int = 0
+    action: str, done: Sequence[Mapping[str, Any]], lines: Iterable[Block], notes: Sequence[str], *, exit_code: int = 0
 ) -> Report:
     note_lines = [f"note: {line.strip()}" for note in notes for line in note.splitlines()]
     return Report({action: done, "notes": notes}, [*lines, *note_lines], exit_code=exit_code)

@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_flashpoint.cli.report import table
+from airflow_provider_flashpoint.cli.report import Block, Table
 
 _COLUMNS = ("NAME", "DESTINATION", "SOURCE", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN")
 
 
-def state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the table, then a line for each state with a problem or without a configuration.
+def state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    """Yield the table, then a line for each state with a problem or without a configuration.
 
     :param states: as `progress.progress_of` returns them.
     """
     if not states:
         yield "There is no state, and no configuration that names a stream."
         return
-    yield from table([_COLUMNS, *map(_state_row, states)])
+    yield Table([_COLUMNS, *map(_state_row, states)], has_heading=True)
     count = Counter(state["name"] for state in states)
     for state in states:
         name = state["name"] if count[state["name"]] == 1 else state["variable"]

@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 
-def preview_lookup(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int) -> dict[str, Any]:
+Progress = Callable[[str, int, int | None], None]
+"""Takes a step, the number of records read so far, and how many there will be at most; None if unknown."""
+
+
+def preview_lookup(
+    stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int, progress: Progress
+) -> dict[str, Any]:
     """Return what a sync triggered with ``conf`` would bring into the lookup, in JSON's own types.
 
     Devo is not asked whether the lookup exists; its state decides. ``devo_problem`` is the reason why the connection to
@@ -57,7 +63,7 @@ def preview_lookup(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows:
     context = run_context(task, conf)
     rules = task.lookup_rules()
     opened = task.open_indicators(rules, max_attempts=1)  # a person waits for the answer
-    source, kept = _LimitedSource(opened.source, limit), _KeptRows(rows)
+    source, kept = _LimitedSource(opened.source, limit, progress), _KeptRows(rows)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
         temporary = storage_path(directory)
         home = stream.store.home if stream.store else temporary
@@ -94,7 +100,9 @@ def preview_lookup(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows:
     }
 
 
-def preview_events(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int) -> dict[str, Any]:
+def preview_events(
+    stream: Stream, conf: Mapping[str, Any], *, limit: int, rows: int, progress: Progress
+) -> dict[str, Any]:
     """Return what a run triggered with ``conf`` would bring into the table, in JSON's own types.
 
     ``devo_problem`` is the reason why the connection to Devo cannot be used, or None. With such a problem the length of
@@ -111,7 +119,7 @@ def preview_events(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows:
     opened = task.open_events(max_attempts=1)
     task.check_origin(context, state, opened.origin)
     run_window = task.window_of(context, state.to_checkpoint_time if state else None)
-    source = _LimitedSource(opened.source, limit)
+    source = _LimitedSource(opened.source, limit, progress)
     encode_record, devo_problem = _encoder(stream)
     writer = _KeptLines(encode_record, rows)
     with tempfile.TemporaryDirectory(prefix="flashpoint-preview-") as directory:
@@ -137,14 +145,15 @@ def preview_events(stream: Stream, conf: Mapping[str, Any], *, limit: int, rows:
 
 
 class _LimitedSource:
-    """A source that ends after ``limit`` records; 0 reads all."""
+    """A source that ends after ``limit`` records; 0 reads all. It reports its progress after each page."""
 
-    def __init__(self, source: HttpSource, limit: int) -> None:
+    def __init__(self, source: HttpSource, limit: int, progress: Progress) -> None:
         self.endpoint = source.endpoint
         self.source = source
         self.read = 0
         self.is_complete = False
         self._limit = limit
+        self._progress = progress
 
     @property
     def complete_to(self) -> datetime | None:
@@ -155,15 +164,23 @@ class _LimitedSource:
         return self.source.total
 
     def pages(self, window: Window) -> Iterator[Page]:
+        self._report()
         pages = cast("Any", self.source.pages(window))
         with contextlib.closing(pages):  # ends the requests that are under way
             for page in pages:
                 records = page[: self._limit - self.read] if self._limit else page
                 self.read += len(records)
+                self._report()
                 yield records
                 if self._limit and self.read >= self._limit:
-                    return
-        self.is_complete = True
+                    break
+            else:
+                self.is_complete = True
+        self._progress("preparing the result", 0, None)
+
+    def _report(self) -> None:
+        most = [count for count in (self.source.total, self._limit) if count]
+        self._progress("reading records", self.read, min(most, default=None))
 
 
 class _KeptRows:

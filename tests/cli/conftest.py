@@ -42,11 +42,24 @@ class Outcome:
         return json.loads(self.out)
 
 
-def call(*arguments: object, answer: str = "") -> Outcome:
-    """Run the command in this process; ``answer`` is the text on standard input."""
-    out, err = io.StringIO(), io.StringIO()
+class Terminal(io.StringIO):
+    """A text that takes itself for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def call(*arguments: object, answer: str = "", columns: int | None = None) -> Outcome:
+    """Run the command in this process.
+
+    :param answer: the text on standard input.
+    :param columns: the width of the terminal that shows the output; by default a pipe reads it.
+    """
+    out, err = (Terminal(), Terminal()) if columns else (io.StringIO(), io.StringIO())
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr("sys.stdin", io.StringIO(answer))
+        for name, text in {"COLUMNS": str(columns), "TERM": "xterm-256color"}.items() if columns else ():
+            patch.setenv(name, text)
         try:
             exit_code = main([str(argument) for argument in arguments])
         except SystemExit as ended:  # as argparse ends for wrong arguments

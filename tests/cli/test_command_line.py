@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, tabl
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of
 from sandbox.sandbox import Sandbox
-from tests.cli.conftest import WINDOW, call, call_process
+from tests.cli.conftest import TAG, WINDOW, call, call_process
 
 COMMANDS = (
     (),
@@ -57,11 +57,49 @@ def test_exit_codes_are_in_the_help() -> None:
     assert EXIT_CODES in " ".join(call("--help").out.split())
 
 
-def test_an_unknown_command_is_wrong_usage() -> None:
-    """A misspelled command exits with 2 and lists the commands."""
-    outcome = call("chekc")
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(("chekc",), "check"), (("state", "shwo"), "show"), (("preview", "indicatr"), "indicators"), (("quux",), "")],
+)
+def test_an_unknown_command_is_wrong_usage(given: tuple[str, ...], meant: str) -> None:
+    """A misspelled command exits with 2, lists the commands, and asks whether another one was meant."""
+    outcome = call(*given)
     assert outcome.exit_code == 2
-    assert "check" in outcome.err
+    assert f"invalid choice: '{given[-1]}' (choose from" in outcome.err
+    assert outcome.err.endswith(f" Did you mean {meant}?\n") == bool(meant)
+
+
+@pytest.mark.parametrize("given", [(), ("state",), ("preview",)])
+def test_a_missing_command_lists_the_commands(given: tuple[str, ...]) -> None:
+    """Without a command, its help says which there are."""
+    outcome = call(*given)
+    assert outcome.exit_code == 2
+    assert call(*given, "--help").out in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("airflow-flashpoint ch", {"check"}),
+        ("airflow-flashpoint preview indicators --type ", {"domain", "ip-dst|port"}),
+        ("airflow-flashpoint state show ", {"Domains", "Sockets", TAG}),
+    ],
+)
+def test_a_shell_completes_words(config: Path, tmp_path: Path, line: str, words: set[str]) -> None:
+    """A shell gets the commands, the types and the streams of the configuration that fit what was typed."""
+    completions = tmp_path / "completions"
+    environment = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_SHELL": "fish",  # the only one without quoting
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(completions),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    call_process(environment=environment)
+    found = {word.partition("\t")[0].strip() for word in completions.read_text(encoding="utf-8").split("\n")}
+    assert words <= found
+    assert "config" not in found
 
 
 def test_an_unexpected_error_is_one_line_without_credentials() -> None:

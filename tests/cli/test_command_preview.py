@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -151,6 +152,18 @@ def test_a_limit_ends_the_reading() -> None:
     assert found["total"] > 7
 
 
+def test_a_terminal_shows_how_far_the_reading_is(sandbox: Sandbox) -> None:
+    """While records are read, a terminal shows how many of how many; the line is gone at the end. A pipe shows none."""
+    arguments = ("preview", "indicators", "--type", "domain", *WINDOW, "--limit", "7")
+    on_terminal, in_pipe = call(*arguments, columns=100), call(*arguments)
+    frames = re.sub(r"\x1b\[[\d;?]*\w", "", on_terminal.err)
+    assert "reading records" in frames
+    assert "7 of 7" in frames
+    assert "100 %" in frames
+    assert on_terminal.err.endswith("\x1b[2K")
+    assert in_pipe.err == ""
+
+
 def test_without_a_window_it_is_that_of_a_run_now() -> None:
     """The window of a stream without a state begins at its initial start time."""
     found = call("preview", "alerts", "--json").json
@@ -225,7 +238,8 @@ def test_nothing_in_the_data_steers_the_terminal(sandbox: Sandbox) -> None:
         (("alerts", "--from", "soon", "--to", "2026-01-01"), "--from is 'soon'"),
         (("alerts", "--from", "2026-01-02", "--to", "2026-01-01"), "is empty"),
         (("alerts", "--limit", "-1"), "not a whole number"),
-        (("indicators",), "required: --type"),
+        (("indicators",), "--type is missing. The configuration has:\n  domain       into the lookup Domains\n"),
+        (("indicators", "--type", "domian"), "Did you mean domain?"),
     ],
 )
 def test_wrong_usage_has_its_own_exit_code(arguments: tuple[str, ...], said: str) -> None:
