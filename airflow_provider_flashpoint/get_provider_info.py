@@ -73,6 +73,7 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": name, "python-modules": [f"{_PACKAGE}.operators.{module}" for module in modules]}
             for name, modules in _OPERATORS.items()
         ],
+        "extra-links": [f"{_PACKAGE}.airflow_runtime.links.{name}" for name in ("DevoQueryLink", "StatusPageLink")],
         "hook-class-names": [_hook_class(name) for name in _MODELS],
         "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],
         "config": _CONFIG,

@@ -100,6 +100,17 @@ class DevoHook(ConnectionHook[DevoSettings]):
     def check_events(self) -> str:
         """Connect as for sending events, and send none; return a sentence, or raise the error that prevents sending."""
         from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, event_channel
+    def query_page(self, tag: str, start: datetime, end: datetime) -> str:
+        """Return the address of Devo's page with the events of a table, empty where it cannot be known.
+
+        :param start, end: the dates that Devo gave the events.
+        """
+        from airflow_provider_flashpoint.core.devo.queries import table_query
+        from airflow_provider_flashpoint.core.devo.web import query_page
+
+        base_url = self.settings().web_base_url
+        return query_page(base_url, table_query(tag), start, end) if base_url else ""
+
 
         settings = self.settings()
         event_channel(settings, _TEST_TAG).check()

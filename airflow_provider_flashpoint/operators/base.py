@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
 
 from airflow_provider_flashpoint.airflow_runtime import metrics
+from airflow_provider_flashpoint.airflow_runtime.links import STATUS_LINKS
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
@@ -64,6 +65,7 @@ class WindowedOperator(BaseOperator):
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
     """
 
+    operator_extra_links = STATUS_LINKS
     template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id", "start", "end", "filters", "staging_uri")
 
     def __init__(

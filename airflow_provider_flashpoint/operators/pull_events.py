@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.airflow_runtime.links import EVENT_LINKS, link_events
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
 from airflow_provider_flashpoint.airflow_runtime.staging import prunes
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
@@ -60,6 +61,7 @@ class PullEventsOperator(WindowedOperator):
     """
 
     template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "kind")
+    operator_extra_links = EVENT_LINKS
     ui_color = "#f7e3d7"
 
     def __init__(
@@ -125,10 +127,11 @@ class PullEventsOperator(WindowedOperator):
             state = (state or EventState()).after_delivery(delivered, sent=summary.sent, repeated=summary.repeated)
             stream.write(state)
             self.log.info("%s", event_sentences(self.tag, summary))
-            if summary.rejected > self.max_rejects:
             result = {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
             self.publish(context, result)
                 raise TooManyRejectsError(
+            link_events(context, devo, self.tag, delivered)
+            if summary.rejected > self.max_rejects:
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
                     f"{self.max_rejects}. The other {summary.sent} were sent; the rejected ones are in "
                     f"{store.rejected.uri}."

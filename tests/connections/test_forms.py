@@ -66,7 +66,7 @@ def test_the_addresses_of_all_known_clouds_are_offered() -> None:
     """A base URL can be chosen; a field with a single example, which may not exist, offers none."""
     schemas = {name: each["schema"] for name, each in conn_fields(MODELS["devo"]).items()}
     offered = {name: schema["examples"] for name, schema in schemas.items() if "examples" in schema}
-    assert offered.keys() == {"http_base_url", "api_base_url", "query_base_url"}
+    assert offered.keys() == {"http_base_url", "api_base_url", "query_base_url", "web_base_url"}
     assert "https://api-eu.devo.com/lookup-api" in offered["api_base_url"]
 
 

@@ -34,6 +34,7 @@ VALUES = {
     "http_base_url": "https://http.example",
     "api_base_url": "https://api.example/lookup-api",
     "query_base_url": "https://query.example",
+    "web_base_url": "https://web.example",
 }
 BROUGHT_ALONG = ["\n", "\r\n", "\r", " ", "\t \n", "\xa0", "\ufeff", "\u200b", "\n\ufeff ", "\u2028"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from tests.operators.state_runs import ALERT_COUNT, PERIOD, START, TYPE, dag_of,
 pytestmark = pytest.mark.airflow
 
 LOOKUP = default_lookup_name(TYPE)
+BEGAN = datetime.now(UTC)
 METRICS: dict[str, Any] = {}
 STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAULT_TAG))]
 
@@ -30,6 +34,9 @@ STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAU
 def sandbox(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Both services after a run of each DAG, of the first period."""
     with pytest.MonkeyPatch.context() as patch, services(patch, IGNITE_V2) as running:
+        devo = json.loads(running.airflow_connections("ignite_v2")["AIRFLOW_CONN_DEVO_DEFAULT"])
+        devo["extra"]["web_base_url"] = "https://us.devo.com/welcome"
+        patch.setenv("AIRFLOW_CONN_DEVO_DEFAULT", json.dumps(devo))
         keep_metrics(patch)
         for kind in ("indicator", "alert"):
             dag = dag_of(kind, tmp_path_factory.mktemp(kind), IGNITE_V2)
@@ -54,6 +61,17 @@ def store_assets(dag: Any) -> None:
     """Store the outlets of a DAG, as the DAG processor of Airflow 2 does; on Airflow 3 each run of a DAG does so."""
     if hasattr(dag, "bulk_write_to_db"):
         dag.bulk_write_to_db([dag])
+
+
+def xcom(dag_id: str, task_id: str, key: str) -> Any:
+    """Return the XCom of a task, None where it has none."""
+    from airflow.models import xcom
+    from airflow.utils.session import create_session
+
+    model = getattr(xcom, "XComModel", xcom.BaseXCom)
+    with create_session() as session:
+        found = session.query(model.value).filter_by(dag_id=dag_id, task_id=task_id, key=key).scalar()
+    return json.loads(found) if isinstance(found, (str, bytes)) and found[:1] in ('"', b'"') else found
 
 
 def events_of(asset: Any) -> list[dict[str, Any]]:
@@ -98,3 +116,33 @@ def test_each_task_reports_its_metrics(sandbox: Sandbox) -> None:
     assert METRICS[f"flashpoint.records_staged.{LOOKUP}"] >= of_lookup["rows_sent"]
     assert METRICS["flashpoint.events_sent"] == of_table["sent"]
     assert METRICS["flashpoint.api_requests"] >= 2
+
+
+def test_the_task_links_to_its_events_in_devo(sandbox: Sandbox) -> None:
+    """The link of a delivery leads to Devo's page with the table and the time at which its events arrived."""
+    page, _, target = xcom("flashpoint_alert", "pull_alerts", "devo_query").partition("&targetQuery=")
+    assert page.startswith("https://us.devo.com/welcome/#/")
+    found = json.loads(base64.b64decode(target))
+    assert found["query"] == f"from {DEFAULT_TAG}"
+    assert BEGAN.timestamp() * 1000 <= found["dates"]["from"] < found["dates"]["to"]
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id"), [("flashpoint_indicator", "sync_domain"), ("flashpoint_alert", "pull_alerts")]
+)
+def test_the_task_links_to_the_status_page(sandbox: Sandbox, dag_id: str, task_id: str) -> None:
+    """On Airflow 3 each task that reads Flashpoint has a link to the page; Airflow 2 has no such page."""
+    from airflow import __version__
+
+    expected = None if __version__.startswith("2.") else "/plugin/flashpoint"
+    assert xcom(dag_id, task_id, "_link_StatusPageLink") == expected
+
+
+def test_airflow_knows_the_links() -> None:
+    """The description of the provider names each link that an operator has, which Airflow 2.11 asks for."""
+    from airflow_provider_flashpoint.airflow_runtime import links
+    from airflow_provider_flashpoint.get_provider_info import get_provider_info
+
+    named = get_provider_info()["extra-links"]
+    assert named == [f"{each.__module__}.{each.__name__}" for each in (links.DevoQueryLink, links.StatusPageLink)]
+    assert {type(each).__name__ for each in links.EVENT_LINKS} <= {name.rpartition(".")[2] for name in named}

@@ -57,22 +57,22 @@ def ids_query(tag: str, id_field: str, *, message_column: str = DEFAULT_MESSAGE_
     :param message_column: the column that holds the event unchanged.
     :raises ConfigurationError: one of them is not a plain name, and could change the query.
     """
-    table = _DATE_FORM.sub("", tag)
-    for what, name, form in (
-        ("tag", table, _TABLE),
-        ("id", id_field, _NAME),
-        ("message_column", message_column, _NAME),
-    ):
-        if not form.fullmatch(name):
-            raise ConfigurationError(f"The {what} {name[:80]!r} cannot be used in a query: it is not a plain name.")
-    quoted = f"`{table}`" if "-" in table else table
+    for what, name in (("id", id_field), ("message_column", message_column)):
+        _check_plain(what, name, _NAME)
     return (
-        f"from {quoted}\n"
+        f"{table_query(tag)}\n"
         f'select str(jsonparse({message_column})["{id_field}"]) as id\n'
         "where isnotnull(id)\n"
         "group by id\n"
         "select count() as events"
     )
+
+
+def table_query(tag: str) -> str:
+    """Return the LINQ query of all events of a table, see `ids_query`."""
+    table = _DATE_FORM.sub("", tag)
+    _check_plain("tag", table, _TABLE)
+    return f"from `{table}`" if "-" in table else f"from {table}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,11 @@ class QueryClient:
                 yield from _counts(response)
         except RejectedError as error:
             raise RejectedError(f"{error} {_REMEDY}", status=error.status) from error
+
+
+def _check_plain(what: str, name: str, form: re.Pattern[str]) -> None:
+    if not form.fullmatch(name):
+        raise ConfigurationError(f"The {what} {name[:80]!r} cannot be used in a query: it is not a plain name.")
 
 
 def query_client(settings: DevoSettings) -> QueryClient:

@@ -29,14 +29,25 @@ class _Cloud(NamedTuple):
     http: str
     lookups: str
     queries: str
+    web: str = ""
 
 
 # Each cloud has its own tokens, so a URL is never derived for a cloud that is not listed. The spellings differ: the
 # vendor's guide names the Lookups API of us and eu, its API description the others.
 _CLOUDS = {
-    "us": _Cloud("https://http-us.devo.io", "https://api-us.devo.com/lookup-api", "https://apiv2-us.devo.com"),
+    "us": _Cloud(
+        "https://http-us.devo.io",
+        "https://api-us.devo.com/lookup-api",
+        "https://apiv2-us.devo.com",
+        "https://us.devo.com/welcome",
+    ),
     "us3": _Cloud("https://http-us3.devo.io", "", "https://api-us3.devo.com"),
-    "eu": _Cloud("https://http-eu.devo.io", "https://api-eu.devo.com/lookup-api", "https://apiv2-eu.devo.com"),
+    "eu": _Cloud(
+        "https://http-eu.devo.io",
+        "https://api-eu.devo.com/lookup-api",
+        "https://apiv2-eu.devo.com",
+        "https://eu.devo.com/welcome",
+    ),
     "ca": _Cloud("https://http-ca.devo.io", "https://api.ca.devo.com/lookup-api", "https://apiv2-ca.devo.com"),
     "ap": _Cloud(
         "https://collector-ap.devo.io:8443", "https://api.apac.devo.com/lookup-api", "https://api-apac.devo.com"
@@ -78,7 +89,7 @@ class DevoSettings(ConnectionSettings):
         "Domain, certificate and Lookups API": ("domain", "cert", "private_key", "chain", "api_base_url"),
         "Certificate as PKCS12": ("pkcs12", "pkcs12_password"),
         "Events over HTTP": ("http_token", "http_base_url"),
-        "Queries": ("query_base_url", "message_column"),
+        "Queries": ("query_base_url", "web_base_url", "message_column"),
         "Transports": (
             "event_transport", "event_framing", "event_date_field", "lookup_transport", "tls_security_level",
             "insecure",
@@ -139,6 +150,13 @@ class DevoSettings(ConnectionSettings):
         examples=_of_clouds("queries"),
     )
     """Base URL of the query API, to verify events. Left empty, it follows from the host of a known cloud of Devo."""
+    web_base_url: str = Field(
+        default_factory=_of_cloud("web"),
+        pattern=_HTTP_URL,
+        title="Web application",
+        examples=_of_clouds("web"),
+    )
+    """Base URL of Devo's web application, for links to events. Left empty, it follows from the host of us and eu."""
     message_column: str = Field(
         "rawMessage", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Column of the message", examples=["rawMessage"]
     )
