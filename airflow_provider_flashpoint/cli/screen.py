@@ -18,7 +18,7 @@ from airflow_provider_flashpoint.core.foreign_text import clean
 
 _LEAST_WIDTH = 36  # of a text beside the other cells of its row; with less, it stands below them
 _THEME = Theme({"bad": "bold red", "good": "green", "note": "yellow", "command": "cyan", "heading": "bold"})
-_LONG_COMMAND = re.compile(r"(^airflow.*|`airflow[^`]{40,}`[.,;]?)")
+_LONG_COMMAND = re.compile(r"((?:^|(?<=: ))airflow.*|`airflow[^`]{40,}`[.,;]?)")
 
 
 class _Words(RegexHighlighter):
@@ -72,7 +72,9 @@ def _table(block: Table, console: Console) -> Iterator[Text]:
     for row, start in zip(rows, aligned, strict=True):
         style = "heading" if block.has_heading and row is rows[0] else ""
         if _fits(row[-1], left):
-            yield from _hanging(_coloured_cells(row[:-1], start), row[-1], console, style=style)
+            cells = _coloured_cells(row[:-1], start)
+            cells.stylize(style)
+            yield from _hanging(cells, row[-1], console, style=style)
         else:
             if first_cells := start.strip():
                 yield from _hanging(Text(block.indent), first_cells, console)

@@ -87,12 +87,14 @@ def test_a_command_stays_on_one_line(shown: Show) -> None:
     table = Table([
         ("FAIL", "flashpoint_default: fields", f"There is no such connection. Add it with `{command}`. Then")
     ])
-    lines = _COLOUR.sub("", shown(table, command)).splitlines()
+    lines = _COLOUR.sub("", shown(table, command, f"1. Then: {command}")).splitlines()
     assert [line.strip() for line in lines] == [
         "FAIL  flashpoint_default: fields",
         "There is no such connection. Add it with",
         f"`{command}`.",
         "Then",
+        command,
+        "1. Then:",
         command,
     ]
 
