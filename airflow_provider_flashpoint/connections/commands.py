@@ -22,7 +22,7 @@ def flashpoint_fields(api: Api = Api.IGNITE_V2) -> dict[str, Any]:
 
 def flashpoint_command(conn_id: str, api: Api = Api.IGNITE_V2) -> str:
     """Return the command that adds a connection to Flashpoint."""
-    return _command(conn_id, "flashpoint", password="<API token>", **flashpoint_fields(api))  # noqa: S106
+    return _command(conn_id, "flashpoint", **flashpoint_fields(api), password="<API token>")  # noqa: S106
 
 
 def devo_command(conn_id: str, *, host: str = DEVO_HOST, domain: str = "") -> str:

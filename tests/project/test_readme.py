@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sandbox.sandbox import Sandbox
+from tests.fresh_install import START_AIRFLOW, blocks, filled, values
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -21,3 +24,31 @@ def test_every_link_leads_to_a_file() -> None:
     links = re.findall(r"\]\(([\w./-]+)\)", (PROJECT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (PROJECT / link).is_file()] == []
+
+
+def test_a_new_user_finds_every_command_in_its_order() -> None:
+    """README leads from `pip install` to a filled lookup, in the order in which `tests/fresh_install.py` runs it."""
+    commands = [
+        "pip install airflow-provider-flashpoint",
+        "airflow db migrate",
+        "airflow-flashpoint init",
+        "airflow connections add flashpoint_default",
+        "airflow connections add devo_default",
+        "airflow-flashpoint check",
+        "airflow dags reserialize",
+        "airflow dags unpause flashpoint_indicator",
+        START_AIRFLOW,
+        "airflow-flashpoint state show",
+    ]
+    text = "".join(blocks())
+    places = [text.find(command) for command in commands]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_every_value_that_a_reader_has_is_in_the_readme() -> None:
+    """Each placeholder of the commands has a value of the sandbox, so none is left when they run."""
+    with Sandbox() as sandbox:
+        text = "".join(filled(blocks(), values(sandbox, "3.1.8", "python3")))
+    assert "3.1.8" in text
+    assert re.findall(r"<[^>]+>|https://[\w.-]*(?:flashpoint|devo)\.io|/certs/", text) == []
