@@ -108,6 +108,17 @@ format: .venv/airflow-3.3/.ready ## Format the code, and fix the lint errors tha
 benchmark: .venv/airflow-3.3/.ready ## Measure speed and memory
 	@$(PYTHON33) -m benchmarks $(ARGS)
 
+# The site needs none of the project's packages.
+.venv/docs/.ready: requirements/docs.txt
+	@python=$$($(FIND_PYTHON)) || exit 1; echo "Setting up $(@D)"; "$$python" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+.PHONY: docs
+docs: .venv/docs/.ready ## Build the site of the documentation, and check its links
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs build
+	@echo "Open site/index.html"
+
 .PHONY: build
 build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution into dist/
 	@$(PYTHON33) -m build --no-isolation --outdir dist .
@@ -115,9 +126,9 @@ build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution i
 .PHONY: requirements
 requirements: ## Update all pins
 	@python=$$($(FIND_PYTHON)) || exit 1; \
-	for name in $(LINES:%=airflow-%) $(LINES:%=distributed-%); do requirements/freeze.sh "$$python" "$$name" || exit 1; done
+	for name in $(LINES:%=airflow-%) $(LINES:%=distributed-%) docs; do requirements/freeze.sh "$$python" "$$name" || exit 1; done
 
 .PHONY: clean
 clean: ## Remove all files that make has created
-	rm -rf .venv .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .demo dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

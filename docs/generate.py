@@ -21,6 +21,7 @@ EXAMPLES = (
     "credentials",
     "weekly_rebuild",
     "backfill",
+    "on_lookup_change",
     "own_dag",
 )
 OPERATORS = (

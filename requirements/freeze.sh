@@ -4,9 +4,11 @@
 set -eu
 python=$1 name=$2
 environment=.venv/freeze-$name
+project="--editable ."
+[ "$name" != docs ] || project=
 
 "$python" -m venv --clear "$environment"
-"$environment/bin/python" -m pip install -qq --disable-pip-version-check --requirement "requirements/$name.in" --editable .
+"$environment/bin/python" -m pip install -qq --disable-pip-version-check --requirement "requirements/$name.in" $project
 {
     echo "# Written by \`make requirements\` from $name.in and pyproject.toml; do not edit."
     "$environment/bin/python" -m pip freeze --exclude-editable

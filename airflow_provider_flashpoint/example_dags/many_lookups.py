@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_flashpoint.assets import lookup_asset
 from airflow_provider_flashpoint.operators import LookupSyncOperator, PullIndicatorsOperator
 
 LOOKUPS: dict[str, dict[str, Any]] = {
@@ -32,6 +33,7 @@ with DAG(
         LookupSyncOperator(
             task_id=f"sync_{indicator_type}",
             stage=pull.output,
+            outlets=[lookup_asset(settings["lookup_name"])],  # other DAGs can be scheduled on it
             max_active_tis_per_dag=1,  # a lookup has one writer
             **lookup,
         )

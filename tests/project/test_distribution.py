@@ -131,7 +131,7 @@ def test_a_public_repository_gives_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"{environment}-{line}" for environment in ("airflow", "distributed") for line in LINES]
+    "name", ["docs", *(f"{environment}-{line}" for environment in ("airflow", "distributed") for line in LINES)]
 )
 def test_every_package_is_pinned_and_names_no_address(name: str) -> None:
     """A pin is a name and a version, without an address, so that any package index can be used."""

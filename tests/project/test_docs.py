@@ -48,6 +48,12 @@ def test_every_link_leads_to_a_page_and_to_a_heading(page: Path) -> None:
     assert wrong == []
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    """The site has a link to each page."""
+    navigation = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert sorted(re.findall(r": ([\w-]+\.md)$", navigation, re.MULTILINE)) == [page.name for page in PAGES]
+
+
 @pytest.mark.airflow
 @pytest.mark.parametrize("name", ["examples.md", "operators.md"])
 def test_generated_pages_are_current(name: str) -> None:
