@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_flashpoint.connections.reading import read_settings
@@ -25,12 +26,16 @@ def flashpoint_command(conn_id: str, api: Api = Api.IGNITE_V2) -> str:
     return _command(conn_id, "flashpoint", **flashpoint_fields(api), password="<API token>")  # noqa: S106
 
 
-def devo_command(conn_id: str, *, host: str = DEVO_HOST, domain: str = "") -> str:
+def devo_command(
+    conn_id: str, *, host: str = DEVO_HOST, domain: str = "", paths: Mapping[str, str] | None = None
+) -> str:
     """Return the command that adds a connection to Devo. The Lookups API of a known cloud needs no address.
 
+    :param paths: those of the certificates that are known, by the field of the connection.
     :raises ConfigurationError: the host is not the name of one.
     """
-    extra = {name: f"<path of the {name.replace('_', ' ')}>" for name in ("cert", "private_key", "chain")}
+    names = {"cert": "certificate", "private_key": "private key", "chain": "chain"}
+    extra = {field: f"<path of the {name}>" for field, name in names.items()} | dict(paths or {})
     extra["domain"] = domain or "<domain>"
     if not read_settings(DevoSettings, {}, conn_id=conn_id, host=host).api_base_url:
         extra["api_base_url"] = "<address of the Lookups API>"

@@ -200,6 +200,8 @@ def test_a_collectors_file_is_brought_along(folder: Path, collector: Path, api: 
     assert {*yaml.safe_load(text)} == {"inputs"}
     assert TOKEN not in text + outcome.out + outcome.err
     assert "--conn-host collector-eu.devo.io" in outcome.out
+    assert f'"cert": "{collector.parents[1] / "certs" / "acme.crt"}"' in outcome.out
+    assert "note: outputs.console is not used: it is of type console, not devo_platform." in outcome.out
 
 
 def test_a_collectors_comments_stay_unless_they_may_hold_a_secret(folder: Path, collector: Path) -> None:

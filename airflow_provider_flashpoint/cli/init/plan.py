@@ -60,10 +60,10 @@ def new_plan(options: argparse.Namespace, questions: Questions) -> Plan:
     return Plan(api, new_configuration(types, has_alerts=has_alerts), _commands(api, host, domain))
 
 
-def _commands(api: Api, host: str, domain: str) -> dict[str, str]:
+def _commands(api: Api, host: str, domain: str, paths: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         FLASHPOINT: commands.flashpoint_command(FLASHPOINT, api),
-        DEVO: commands.devo_command(DEVO, host=host, domain=domain),
+        DEVO: commands.devo_command(DEVO, host=host, domain=domain, paths=paths),
     }
 
 
@@ -84,7 +84,7 @@ def collector_plan(options: argparse.Namespace, questions: Questions, notes: lis
     devo = collector_file.devo_fields(document, file, notes)
     host = options.devo_host or devo.get("host") or commands.DEVO_HOST
     domain = options.domain or questions.text("Name of the Devo domain")
-    plan = Plan(api, configuration, _commands(api, host, domain))
+    plan = Plan(api, configuration, _commands(api, host, domain, devo.get("extra")))
     question = f"Add the connections {FLASHPOINT} and {DEVO} to Airflow"
     if not options.connections and not questions.yes(question, default=False):
         return plan

@@ -17,6 +17,11 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 Fields = dict[str, Any]
 _DEVO, _CERTIFICATES = "devo_platform", {"cert": "cert", "key": "private_key", "chain": "chain"}
 _BASE64 = "bearer_token_base64"
+_HEAD = """\
+# From the collector's {file}, for {api}. docs/configuration.md lists all settings.
+# Secrets do not belong in this file, but in the Airflow connections.
+
+"""
 _KEY_IN_COMMENT = re.compile(r"#[^\n]*?([A-Za-z_0-9]+)[\"']?\s*:")
 _TOKENS = (_BASE64, "bearer_token", "api_token", "api_key", "token")
 
@@ -54,7 +59,8 @@ def devo_fields(document: Any, file: Path, notes: list[str]) -> Fields:
     for name, output in outputs.items() if isinstance(outputs, Mapping) else ():
         kind = output.get("type") if isinstance(output, Mapping) else None
         if kind != _DEVO or fields:
-            notes.append(f"outputs.{name} is not used: {'one output is enough' if fields else f'its type is {kind}'}.")
+            why = "it is the second into Devo" if kind == _DEVO else f"it is of type {kind}, not {_DEVO}"
+            notes.append(f"outputs.{name} is not used: {why}.")
             continue
         given = output.get("config") or {}
         port = str(given.get("port") or 443)
@@ -94,7 +100,7 @@ def new_text(document: Any, text: str, file: Path, api: Api, notes: list[str]) -
         notes.append("The comments of the file are not kept.")
     import yaml
 
-    return yaml.safe_dump(after, sort_keys=False, allow_unicode=True, width=120)
+    return _HEAD.format(file=file.name, api=api) + yaml.safe_dump(after, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _may_hold_secrets(text: str, document: Any) -> bool:
