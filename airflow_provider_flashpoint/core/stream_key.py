@@ -7,10 +7,24 @@ import json
 import re
 from dataclasses import astuple, dataclass
 
+from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+
+_ENDINGS = tuple(f"__{each}" for each in EVENT_DATA_SETS)  # of the names of streams, not of tags
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _DIGEST_CHARACTERS = 16
 _LONGEST_VARIABLE = 250  # Airflow's limit
 _READABLE_CHARACTERS = 60
+
+
+def event_stream(tag: str, kind: str) -> str:
+    """Return the name of the stream of a data set in a table. Data sets may share a table, not a state."""
+    return f"{tag}__{kind}"
+
+
+def alert_stream(tag: str, kind: str) -> str:
+    """Return the name of a stream of a `PullAlertsOperator`, which is the table for alerts."""
+    is_plain = kind == DataSet.ALERTS and not tag.endswith(_ENDINGS)
+    return tag if is_plain else event_stream(tag, kind)
 
 
 @dataclass(frozen=True, slots=True)

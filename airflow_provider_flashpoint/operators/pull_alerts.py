@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.config.model import DEFAULT_ALERT_LAG, DEFAULT_TAG
-from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, DataSet
+from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+from airflow_provider_flashpoint.core.stream_key import alert_stream
 from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
-
-_ENDINGS = tuple(f"__{each}" for each in EVENT_DATA_SETS)  # of the names of streams, not of tags
 
 
 class PullAlertsOperator(PullEventsOperator):
@@ -29,6 +28,5 @@ class PullAlertsOperator(PullEventsOperator):
 
     @property
     def stream(self) -> str:
-        """The name of the stream, which is the table for alerts. Data sets may share a table, not a state."""
-        is_plain = self.kind == DataSet.ALERTS and not self.tag.endswith(_ENDINGS)
-        return self.tag if is_plain else super().stream
+        """The name of the stream, which is the table for alerts."""
+        return alert_stream(self.tag, self.kind)

@@ -23,6 +23,7 @@ from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS, Dat
 from airflow_provider_flashpoint.core.reporting.sentences import event_sentences
 from airflow_provider_flashpoint.core.run_window import RunWindow
 from airflow_provider_flashpoint.core.state import Delivered, EventState
+from airflow_provider_flashpoint.core.stream_key import event_stream
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
 from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, reached
@@ -51,7 +52,7 @@ class PullEventsOperator(WindowedOperator):
     Secrets are removed from credentials. Each new version of a vulnerability or of a report is an event.
 
     :param tag: (templated) the Devo table.
-    :param kind: the data set to read, such as ``credentials``; one of `EVENT_DATA_SETS`.
+    :param kind: (templated) the data set to read, such as ``credentials``; one of `EVENT_DATA_SETS`.
     :param path: path of the data set at Flashpoint; by default that of the connection or of the endpoint table.
     :param include_secrets: also deliver the secrets of the records.
 
@@ -235,8 +236,8 @@ class PullEventsOperator(WindowedOperator):
 
     @property
     def stream(self) -> str:
-        """The name of the stream. Data sets may share a table, not a state."""
-        return f"{self.tag}__{self.kind}"
+        """The name of the stream."""
+        return event_stream(self.tag, self.kind)
 
     @property
     def fetch(self) -> str:

@@ -18,11 +18,10 @@ def pull_progress_of(stream: Stream, state: LookupState | EventState | None, now
 
     Shape: ``window, complete_to, share, records, begun_at``; ``share`` is that of the window, from 0 to 1.
     """
-    task: Any = stream.task
-    if task is None or stream.store is None or not stream.is_lookup:
+    if stream.content is None or stream.store is None or not stream.is_lookup:
         return None
     try:
-        kept = newest_kept_pull(task.stages(stream.store))
+        kept = newest_kept_pull(stream.store.directory("indicators", stream.content))
     except Exception:  # what a storage raises is not limited; `airflow-flashpoint check` says what is wrong with it
         return None
     if kept is None or kept.pulled_at < usable_since(now, synced_at=state.updated_at if state else None):

@@ -1,0 +1,79 @@
+"""The status page: what it shows, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from deployed_dags import PERIOD, Deployed, at
+
+pytest.importorskip("airflow.sdk", reason="this Airflow has no such pages")
+
+pytestmark = pytest.mark.airflow
+
+LOOKUP = "flashpoint_lookup__Bad_Domains__acme__flashpoint_default"
+ALERTS = "flashpoint_alerts__threatintel.flashpoint.intelligence.alerts__acme__flashpoint_default"
+Client = Callable[..., Any]
+
+
+def rows_of(client: Any) -> dict[str, dict[str, Any]]:
+    answer = client.get("api/streams")
+    assert answer.status_code == 200, answer.text
+    return {row["dag_id"]: row for row in answer.json()["streams"]}
+
+
+@pytest.mark.parametrize("path", ["", "page.js", "api/streams", "api/dags/a/tasks/b/history"])
+def test_anonymous_requests_are_refused(client: Client, path: str) -> None:
+    """Without a login the page, its files and its data are all answered 401."""
+    assert client(None).get(path).status_code == 401
+
+
+def test_a_row_tells_how_fresh_a_lookup_is(client: Client, deployed: Deployed) -> None:
+    """A row holds the status, the checkpoint, the lag against the period, the counts and the last run of a stream."""
+    deployed.remember(
+        LOOKUP, status="Created", to_checkpoint_time=at(0).isoformat(), api="ignite_v2", filters={"score": "malicious"}
+    )
+    deployed.run("flashpoint_indicator", 2, 1, rows_sent=20, rejected=1)
+    last = deployed.run("flashpoint_indicator", 1, 0, rows_sent=3)
+    row = rows_of(client())["flashpoint_indicator"]
+    assert (row["title"], row["content"], row["status"]) == ("Bad_Domains", "domain", "Created")
+    assert (row["freshness"], row["period_s"]) == ("fresh", PERIOD.total_seconds())
+    assert (row["delivered"], row["rejected"]) == (3, 0)
+    assert row["total"] == {"runs": 2, "delivered": 23, "rejected": 1}
+    assert (row["last_run"]["run_id"], row["last_run"]["state"]) == (last, "success")
+    assert (row["api"], row["filters"]) == ("ignite_v2", {"score": "malicious"})
+    assert row["problem"] is None
+
+
+def test_a_row_of_a_table_has_the_state_of_its_own_stream(client: Client, deployed: Deployed) -> None:
+    """A table of alerts is found by the name that its task keeps the state under."""
+    deployed.remember(ALERTS, to_checkpoint_time=at(20).isoformat())
+    deployed.run("flashpoint_alert", 21, 20, sent=7)
+    deployed.run("flashpoint_alert", 20, 19, state="failed")
+    row = rows_of(client())["flashpoint_alert"]
+    assert (row["content"], row["delivered"], row["freshness"]) == ("alerts", 7, "old")
+    assert row["last_run"]["state"] == "failed"
+
+
+def test_gaps_are_the_times_that_no_run_has_read(client: Client, deployed: Deployed) -> None:
+    """The history holds the runs in order with their lag, and the times between them that none has read."""
+    deployed.run("flashpoint_alert", 9, 8, sent=1)
+    deployed.run("flashpoint_alert", 8, 7, sent=2)
+    deployed.run("flashpoint_alert", 4, 3, sent=3)
+    found = client().get("api/dags/flashpoint_alert/tasks/pull_alerts/history").json()
+    assert [run["delivered"] for run in found["runs"]] == [1, 2, 3]
+    assert [run["lag_s"] for run in found["runs"]] == [30, 30, 30]
+    assert [(gap["from"], gap["to"]) for gap in found["gaps"]] == [
+        (f"{at(7):%Y-%m-%dT%H:%M:%S}Z", f"{at(4):%Y-%m-%dT%H:%M:%S}Z")
+    ]
+
+
+def test_a_stream_without_its_connection_does_not_hide_the_others(
+    client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row whose connection is missing has the reason as its problem."""
+    monkeypatch.delenv("AIRFLOW_CONN_DEVO_DEFAULT")
+    rows = rows_of(client())
+    assert len(rows) == 2
+    assert all("devo_default" in row["problem"] for row in rows.values())
