@@ -26,54 +26,66 @@
 
 The collector that this provider replaces numbers its errors. `SetupError` and `PullError` carry these numbers and
 texts. `as_setup_error` and `as_pull_error` translate an error into them and keep its group, so ``except
-TransientError`` still works.
+TransientError`` still works. The collector's text stands first where it says what happened, that is for errors of
+Flashpoint and its token; elsewhere the cause stands first, and number and text end the message.
 
 Messages name the cause, the value and the remedy. They never contain a token, a body or a query string. Whatever a
-message is made of, it is made safe to show, see `core.foreign_text.clean`.
+message is made of, it is made safe to show, see `core.foreign_text.clean`. docs/errors.md lists them for users.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from airflow_provider_flashpoint.core.foreign_text import clean
 
+FLASHPOINT = "Flashpoint"
+_DOUBLE_STOP = re.compile(r"(?<=[^\s./])\.\.(?=\s|$)")  # texts of services and libraries end with a full stop too
+
 
 class FlashpointProviderError(Exception):
-    """Root of all errors of this provider. Its message is made safe to show."""
+    """Root of all errors of this provider. Its message is made safe to show.
+
+    ``service`` is the service whose answers, or missing answers, caused the error; empty where it has another cause.
+    """
+
+    service: str = ""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(clean(message))
+        super().__init__(_DOUBLE_STOP.sub(".", clean(message)))
 
 
 class SetupError(FlashpointProviderError):
     """An error with a code of the collector's setup.
 
-    ``code`` and ``message`` are the collector's own; ``hint`` adds the remedy.
+    ``code`` and ``message`` are the collector's own; ``hint`` adds the remedy. With a ``cause``, that comes first.
     """
 
     code: int = 102
     message: str = ""
 
-    def __init__(self, message: str = "", hint: str = "") -> None:
+    def __init__(self, message: str = "", hint: str = "", cause: str = "") -> None:
         self.message = message or self.message
         self.hint = hint
-        super().__init__(f"SetupError {self.code}: {self.message}{' ' if hint else ''}{hint}")
+        self.cause = cause
+        super().__init__(_numbered(f"SetupError {self.code}: {self.message}{' ' if hint else ''}{hint}", cause))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.message, self.hint), vars(self)
+        return type(self), (self.message, self.hint, self.cause), vars(self)
 
 
 class PullError(FlashpointProviderError):
-    """An error with a code of the collector's pull of alerts or indicators."""
+    """An error with a code of the collector's pull of alerts or indicators. With a ``cause``, that comes first."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, cause: str = "") -> None:
         self.code = code
         self.message = message
-        super().__init__(f"PullError {code}: {message}")
+        self.cause = cause
+        super().__init__(_numbered(f"PullError {code}: {message}", cause))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.code, self.message), vars(self)
+        return type(self), (self.code, self.message, self.cause), vars(self)
 
 
 class ConfigurationError(FlashpointProviderError, ValueError):
@@ -218,15 +230,17 @@ _PULL_ERRORS: dict[type[FlashpointProviderError], type[PullError]] = {
 def as_setup_error(error: FlashpointProviderError) -> FlashpointProviderError:
     """Return ``error`` with the collector's setup code and text, in the same group.
 
-    A refused token becomes SetupError 2, any other answer of the API becomes SetupError 102. Configuration errors and
+    A token that Flashpoint refuses becomes SetupError 2, any other error SetupError 102. Configuration errors and
     errors that already have a code are returned unchanged.
     """
     if isinstance(error, (SetupError, PullError, ConfigurationError)):
         return error
-    if isinstance(error, AuthenticationError):
+    is_of_api = error.service == FLASHPOINT
+    if is_of_api and isinstance(error, AuthenticationError):
         return InvalidTokenError(hint=str(error))
     group = next((kind for base, kind in _SETUP_ERRORS.items() if isinstance(error, base)), PermanentSetupError)
-    return _with_details_of(error, group(f"Api {_sentence(error)}"))
+    text, cause = _text_and_cause("Api", error, applies=is_of_api)
+    return _with_details_of(error, group(text, cause=cause))
 
 
 def as_pull_error(error: FlashpointProviderError, fetch: str) -> FlashpointProviderError:
@@ -237,16 +251,23 @@ def as_pull_error(error: FlashpointProviderError, fetch: str) -> FlashpointProvi
     if isinstance(error, (SetupError, PullError)):
         return error
     group = next((kind for base, kind in _PULL_ERRORS.items() if isinstance(error, base)), DataPullError)
-    if isinstance(error, _API_ERRORS):
-        return _with_details_of(error, group(102, f"Api {_sentence(error)}"))
-    return _with_details_of(error, group(101, f"Error in {fetch} {_sentence(error)}"))
+    is_answer = isinstance(error, _API_ERRORS)
+    beginning = "Api" if is_answer else f"Error in {fetch}"
+    text, cause = _text_and_cause(beginning, error, applies=error.service == FLASHPOINT)
+    return _with_details_of(error, group(102 if is_answer else 101, text, cause))
+
+
+def _text_and_cause(beginning: str, error: FlashpointProviderError, *, applies: bool) -> tuple[str, str]:
+    """Return the collector's text with the error in it; or, where that does not apply, without it, and the error."""
+    sentence = str(error).rstrip(".") + "."
+    return (f"{beginning} {sentence}", "") if applies else (beginning, sentence)
+
+
+def _numbered(text: str, cause: str) -> str:
+    return f"{cause} ({text})" if cause else text
 
 
 def _with_details_of(error: FlashpointProviderError, translated: FlashpointProviderError) -> FlashpointProviderError:
-    """Copy the details of ``error`` (wait, status, number of lines) into ``translated`` and return it."""
+    """Copy the details of ``error`` (service, wait, status, number of lines) into ``translated`` and return it."""
     vars(translated).update(vars(error) | vars(translated))
     return translated
-
-
-def _sentence(error: FlashpointProviderError) -> str:
-    return str(error).rstrip(".") + "."

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.connections import connection_form_widgets, read_settings, ui_field_behaviour
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)
 
 
 class ConnectionHook(BaseHook, Generic[Settings]):
-    """A hook whose connection is read into a settings model."""
+    """A hook whose connection is read into a settings model.
+
+    ``add_command`` returns the command that adds a connection of an id.
+    """
 
     conn_name_attr: str
+    add_command: Callable[[str], str]
     settings_model: ClassVar[type[ConnectionSettings]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -30,20 +37,32 @@ class ConnectionHook(BaseHook, Generic[Settings]):
     def settings(self) -> Settings:
         """Return the settings of the connection, which is fetched once per hook. Its secrets are masked in every log.
 
-        :raises ConfigurationError: a field is unknown, or has a value that is not allowed.
+        :raises ConfigurationError: a field is unknown, or has a value that is not allowed; or there is no such
+            connection, and the message says how to add it.
         """
         return self._settings
 
     @cached_property
     def _settings(self) -> Settings:
         conn_id = getattr(self, self.conn_name_attr)
-        connection = self.get_connection(conn_id)
+        connection = self._connection(conn_id)
         _mask(connection.password)
         fields = {name: getattr(connection, name) for name in ("host", "port", "password")}
         settings = read_settings(self.settings_model, connection.extra_dejson, conn_id=conn_id, **fields)
         for secret in settings.secrets():
             _mask(secret)
         return cast("Settings", settings)
+
+    def _connection(self, conn_id: str) -> Any:
+        try:
+            return self.get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+            if variable in os.environ:
+                raise ConfigurationError(f"{variable} is set, but is neither valid JSON nor a valid URI.") from error
+            raise ConfigurationError(
+                f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`."
+            ) from error
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

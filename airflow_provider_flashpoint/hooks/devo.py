@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.connections.commands import devo_command
 from airflow_provider_flashpoint.core.devo.settings import DevoSettings
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
@@ -34,6 +36,7 @@ class DevoHook(ConnectionHook[DevoSettings]):
     default_conn_name = "devo_default"
     conn_type = "devo"
     hook_name = "Devo"
+    add_command = staticmethod(devo_command)
     settings_model = DevoSettings
 
     def __init__(self, devo_conn_id: str = default_conn_name) -> None:
@@ -139,7 +142,7 @@ class DevoHook(ConnectionHook[DevoSettings]):
         from airflow_provider_flashpoint.streams import readiness
 
         try:
-            settings = readiness.settings_of(self)
+            settings = self.settings()
         except Exception as error:
             return False, readiness.reason_of(error)
         findings = []
@@ -150,5 +153,8 @@ class DevoHook(ConnectionHook[DevoSettings]):
             findings.append(readiness.examine("Lookups", partial(self.check_lookups, max_attempts=1)))
         if not findings:
             return False, "There is neither a host for events nor a token (password) for lookups."
-        sentences = [f"{finding.part}: {finding.said}" for finding in findings]
+        parts: dict[str, list[str]] = defaultdict(list)  # one sentence for one cause
+        for finding in findings:
+            parts[finding.said].append(finding.part)
+        sentences = [f"{' and '.join(names)}: {said}" for said, names in parts.items()]
         return all(finding.good for finding in findings), " ".join(sentences)

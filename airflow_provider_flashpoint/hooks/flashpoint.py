@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_flashpoint import __version__
+from airflow_provider_flashpoint.connections.commands import flashpoint_command
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.flashpoint.filters import FilterValue
@@ -16,7 +17,9 @@ from airflow_provider_flashpoint.core.flashpoint.settings import FlashpointSetti
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_S, BearerAuth, HttpClient
 from airflow_provider_flashpoint.core.http.pace import Pace
+from airflow_provider_flashpoint.core.http.reason import ConnectionFields
 from airflow_provider_flashpoint.core.http.session import installed_airflow, new_session, trust
+from airflow_provider_flashpoint.errors import FLASHPOINT
 from airflow_provider_flashpoint.hooks.base import ConnectionHook
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
     default_conn_name = "flashpoint_default"
     conn_type = "flashpoint"
     hook_name = "Flashpoint"
+    add_command = staticmethod(flashpoint_command)
     settings_model = FlashpointSettings
     default_headers = {  # noqa: RUF012  declared so by the parent
         "Accept": "application/json",
@@ -68,7 +72,10 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
         http = HttpClient(
             self.get_conn(),
             base_url=settings.base_url,
-            service="Flashpoint",
+            service=FLASHPOINT,
+            fields=ConnectionFields(
+                settings.conn_id, credential="password" if settings.password else "bearer_token_base64"
+            ),
             timeout_s=(DEFAULT_TIMEOUT_S[0], settings.timeout_s),
             max_attempts=max_attempts,
             limits=AnswerLimits(max_bytes=settings.max_answer_mib << 20),

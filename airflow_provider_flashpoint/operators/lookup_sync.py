@@ -155,7 +155,7 @@ class LookupSyncOperator(IndicatorsOperator):
             return None
         if not isinstance(self.stage, Mapping):
             raise ConfigurationError(
-                f"stage is {type(self.stage).__name__} in task {self.task_id}; it must be what "
+                f"stage is {type(self.stage).__name__} in task {self.task_id}; give what "
                 "PullIndicatorsOperator returned."
             )
         return self.stage

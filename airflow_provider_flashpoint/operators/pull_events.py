@@ -135,7 +135,7 @@ class PullEventsOperator(WindowedOperator):
             if summary.rejected > self.max_rejects:
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
                     f"{self.max_rejects}. The other {summary.sent} were sent; the rejected ones are in "
-                    f"{store.rejected.uri}."
+                    f"{store.rejected.uri}, with the reasons. Once they are dealt with, raise max_rejects."
                 )
             return result
 
@@ -200,7 +200,9 @@ class PullEventsOperator(WindowedOperator):
 
         id_field = source.endpoint.id_field
         if not id_field or source.endpoint.version_fields:  # an older version has the same id
-            raise ConfigurationError(f"verify is 'query', and {self.kind} have no id to query for; use 'confirm'.")
+            raise ConfigurationError(
+                f"verify is 'query' in task {self.task_id}, and {self.kind} have no id to query for; use 'confirm'."
+            )
         by_event_time = bool(devo.settings().event_date_field)
         return EventTable(queries=devo.queries(), tag=self.tag, id_field=id_field, by_event_time=by_event_time)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
-from airflow_provider_flashpoint.streams.readiness import reason_of, settings_of
+from airflow_provider_flashpoint.streams.readiness import reason_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
@@ -139,7 +139,6 @@ def _configured(
 ) -> Stream:
     stream = Stream(name=task.stream, variable="", kind=kind, source=task.flashpoint_conn_id, task=task)
     try:
-        settings_of(devo)
         store: StreamStore[Any] = task.store(devo, read_only=True)
     except Exception as error:  # whatever is wrong with one connection, the streams of the others are known
         return replace(stream, problem=reason_of(error))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, input_of
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.readiness import reason_of, settings_of
+from airflow_provider_flashpoint.streams.readiness import reason_of
 from airflow_provider_flashpoint.streams.reads import reads_of, selection_of
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def _api_of(conn_id: str) -> Api:
     from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
     database.start()
-    api: Api = settings_of(FlashpointHook(conn_id)).api
+    api: Api = FlashpointHook(conn_id).settings().api
     return api

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 _USER_IN_URI = re.compile(r"//[^/\s]*@")
 _MAX_REASON_CHARACTERS = 500
-_EXAMPLES = {
-    "flashpoint": "--conn-type flashpoint --conn-host https://api.flashpoint.io --conn-password '<API token>'",
-    "devo": "--conn-type devo --conn-host collector-us.devo.io --conn-port 443 --conn-password '<API token>' "
-    """--conn-extra '{"cert": "...", "private_key": "...", "chain": "...", "domain": "..."}'""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +54,6 @@ def reason_of(error: BaseException) -> str:
 
         text = str(redact(text))
     return safe_to_show(text, _MAX_REASON_CHARACTERS)
-
-
-def settings_of(hook: FlashpointHook | DevoHook) -> Any:
-    """Return the settings of a hook's connection, for a person.
-
-    :raises ConfigurationError: the connection is wrong, or missing; then the message says how to add it.
-    """
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-    try:
-        return hook.settings()
-    except AirflowNotFoundException as error:
-        conn_id = getattr(hook, hook.conn_name_attr)
-        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-        if variable in os.environ:
-            raise ConfigurationError(f"{variable} is set, but is neither valid JSON nor a valid URI.") from error
-        raise ConfigurationError(
-            f"Airflow has no connection {conn_id}. Add it in the UI, or with "
-            f"`airflow connections add {conn_id} {_EXAMPLES[hook.conn_type]}`."
-        ) from error
 
 
 def staging_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
@@ -132,7 +107,6 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
 
 def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None, streams: Sequence[Any]) -> str:
     """Make one request; ``streams`` are the settings whose types and filters must exist."""
-    settings_of(hook)
     try:
         paths = {data_set: path} if path else None
         return hook.check(data_set, **selection_of(streams), paths=paths, max_attempts=1)
@@ -146,7 +120,7 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tags: Seq
 
     hook = DevoHook(conn_id)
     try:
-        settings = settings_of(hook)
+        settings = hook.settings()
     except Exception as error:  # as in `examine`
         yield Finding(f"{conn_id}: fields", False, reason_of(error))
         return

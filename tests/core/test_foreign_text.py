@@ -64,9 +64,9 @@ def test_a_list_of_problems_keeps_its_lines() -> None:
     """Our own lists have indented lines, and foreign text cannot begin a line of its own among them."""
     error = ConfigurationError("2 problems found.\n  one: 'x\nforged'\n  two: y")
     assert str(as_pull_error(error, "fetch_alerts")).split("\n") == [
-        "PullError 101: Error in fetch_alerts 2 problems found.",
+        "2 problems found.",
         r"  one: 'x\nforged'",
-        "  two: y.",
+        "  two: y. (PullError 101: Error in fetch_alerts)",
     ]
 
 

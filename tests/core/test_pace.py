@@ -153,7 +153,7 @@ def test_long_waits_are_in_the_log(requests_mock: Mocker, time: FakeTime, caplog
     requests_mock.get(f"{URL}/page", [BUSY, BUSY, {"status_code": 429, "headers": {"Retry-After": "2"}}, {}])
     time.client().send(PAGE)
     long = [each.getMessage() for each in caplog.records if "No request begins" in each.getMessage()]
-    assert long == ["Service GET /page: status 429. No request begins within the next 40.0 s."] * 2
+    assert long == [f"Service GET {URL}/page: status 429. No request begins within the next 40.0 s."] * 2
     assert all(each.levelno == logging.WARNING for each in caplog.records)
 
 

@@ -109,7 +109,8 @@ def test_a_refused_request_of_a_pull_is_pull_error_102(connect: Any, run_dag: Ru
     run = run_dag(indicator_dag(world), world.date(1))
     world.sandbox.flashpoint.faults.clear()
     assert run.state == "failed"
-    assert "PullError 102: Api Flashpoint GET /api/v4/indicators/attribute: status 400: no such thing." in output(capfd)
+    address = f"{world.sandbox.flashpoint.url}/api/v4/indicators/attribute"
+    assert f"PullError 102: Api Flashpoint GET {address}: status 400: no such thing." in output(capfd)
 
 
 def test_a_wrong_lookup_key_lists_the_existing_keys(connect: Any, run_dag: RunDag, world: World, capfd: Any) -> None:

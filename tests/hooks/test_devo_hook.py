@@ -225,9 +225,9 @@ EVENTS = {
     "no such host": ({"host": "nobody.invalid"}, {}, "cannot be resolved"),
     "another host than the certificate's": ({"host": "127.1"}, {}, "is not for '127.1'"),
     "URL as host": ({"host": "https://localhost"}, {}, "must be a name alone"),
-    "no key": ({}, {"private_key": None}, "there is no `key`"),
+    "no key": ({}, {"private_key": None}, "there is no `private_key`"),
     "no chain": ({}, {"chain": None}, "there is no `chain`"),
-    "no certificates": ({}, dict.fromkeys(("cert", "private_key", "chain")), "no `cert` and no `key` and no `chain`"),
+    "no certificates": ({}, dict.fromkeys(("cert", "private_key", "chain")), "no `private_key` and no `chain`"),
     "transport": ({}, {"event_transport": "http", "http_token": None}, "has no `http_token`"),
     "unknown key": ({}, {"domian": "x"}, "extra.domian"),
 }
@@ -245,6 +245,15 @@ def test_bad_events(
     assert not good
     assert expected in said
     assert SECRET not in said
+
+
+def test_one_cause_is_told_once(hook_of: Any, connection: dict[str, Any]) -> None:
+    """A certificate that stops events and lookups is told once, with its path."""
+    extra = {"cert": "/nowhere/my.crt", "lookup_transport": "syslog"}
+    good, said = hook_of(connection | {"extra": connection["extra"] | extra}).test_connection()
+    assert not good
+    assert said.startswith("Events and Lookups: `")
+    assert said.count("/nowhere/my.crt") == 1
 
 
 def test_foreign_client(hook_of: Any, connection: dict[str, Any], tmp_path: Path) -> None:

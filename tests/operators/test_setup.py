@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("airflow")
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
 from airflow_provider_flashpoint.core.http.client import HttpClient
 from airflow_provider_flashpoint.operators.setup import SetupOperator
+from sandbox.certificates import make_certificates
 from sandbox.devo.settings import DevoSettings
 from sandbox.http_service.faults import Fault
 from sandbox.sandbox import Sandbox
@@ -53,8 +57,30 @@ def test_refused_query_fails_the_setup(sandbox: Sandbox) -> None:
     """A refused query fails the setup, before anything is pulled, with the collector's code and text."""
     sandbox.devo.faults.add(Fault("status", status=403, match="/search/query"))
     operator = SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts", query_tag=TAG)
-    with pytest.raises(Exception, match="SetupError 102: Api Devo POST /search/query: status 403"):
+    with pytest.raises(Exception, match=r"^Devo POST \S+/search/query: status 403.* \(SetupError 102: Api\)$"):
         operator.execute({})
+
+
+@pytest.mark.parametrize("which", ["flashpoint", "devo"])
+def test_a_missing_connection_fails_the_setup_with_the_command_that_adds_it(sandbox: Sandbox, which: str) -> None:
+    """A connection that Airflow does not have is a permanent error, whose message has the command of its type."""
+    operator = SetupOperator(
+        task_id="setup", module="flashpoint_alert", data_set="alerts", **{f"{which}_conn_id": "there_is_none"}
+    )
+    command = f"`airflow connections add there_is_none --conn-type {which} .*--conn-password '<.*`"
+    with pytest.raises(AirflowFailException, match=f"^Airflow has no connection there_is_none.*{command}"):
+        operator.execute({})
+
+
+def test_a_refused_certificate_is_told_first(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What Devo refuses begins the message, not a text about Flashpoint's token; the collector's number ends it."""
+    foreign = make_certificates(tmp_path)
+    connection = json.loads(sandbox.airflow_connections()["AIRFLOW_CONN_DEVO_DEFAULT"])
+    connection["extra"] |= {"cert": str(foreign.client_cert), "private_key": str(foreign.client_key)}
+    monkeypatch.setenv("AIRFLOW_CONN_DEVO_DEFAULT", json.dumps(connection))
+    said = r"^Devo refused the client certificate: .*\. Check `cert` and `private_key`\. \(SetupError 102: Api\)$"
+    with pytest.raises(AirflowFailException, match=said):
+        SetupOperator(task_id="setup", module="flashpoint_alert", data_set="alerts").execute({})
 
 
 def test_types_of_another_generation_fail_the_setup(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ class QueryClient:
             request = Request("POST", _PATH, json=body, permanent=_QUERY_FAULT, stream=True, accept=(200, 204))
             response = self.http.send(request)
             with contextlib.closing(response):
-                yield from _counts(response)
+                yield from _counts(response, self.http.named(request))
         except RejectedError as error:
             raise RejectedError(f"{error} {_REMEDY}", status=error.status) from error
 
@@ -121,15 +121,18 @@ def query_client(settings: DevoSettings) -> QueryClient:
     """
     need(settings, "query_base_url")
     # Callers that wait for an arrival query again anyway, and know how long.
-    http = api_client(settings, settings.query_base_url, max_attempts=1)
+    http = api_client(settings, "query_base_url", max_attempts=1)
     return QueryClient(http, message_column=settings.message_column)
 
 
-def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iterator[tuple[str, int]]:
-    """Yield the rows of an answer, whose first line names the columns."""
+def _counts(response: requests.Response, name: str, limits: AnswerLimits = _LIMITS) -> Iterator[tuple[str, int]]:
+    """Yield the rows of an answer, whose first line names the columns.
+
+    :param name: names the query in errors.
+    """
     names: list[str] = []
     try:
-        for line in limits.lines(response, name=f"Devo POST {_PATH}"):
+        for line in limits.lines(response, name=name):
             value = codec.decode(text) if (text := line.strip(_BLANK)) else None
             if not value:
                 continue
@@ -142,8 +145,8 @@ def _counts(response: requests.Response, limits: AnswerLimits = _LIMITS) -> Iter
             else:
                 reason = safe_to_show(error_reason(value)) or "its shape is unknown"
                 kind = RejectedError if _QUERY_FAULT.search(reason) else ServerError
-                raise kind(f"Devo's answer to the query broke off: {reason}.")
+                raise kind(f"{name}: the answer broke off: {reason}.")
     except urllib3.exceptions.HTTPError as error:
-        raise NetworkError(f"Devo POST {_PATH}: {network_cause(error)}") from harmless(error)
+        raise NetworkError(f"{name}: {network_cause(error)}") from harmless(error)
     except (ValueError, KeyError, TypeError) as error:
-        raise ServerError("Devo's answer to the query cannot be read, or was cut short.") from harmless(error)
+        raise ServerError(f"{name}: the answer cannot be read, or was cut short.") from harmless(error)

@@ -44,7 +44,7 @@ class Transport(Generic[Option, Port]):
         need(settings, *self.needs)
         for name, reason in self.refuses.items():
             if getattr(settings, name) != type(settings).model_fields[name].default:
-                raise ConfigurationError(f"The connection {settings.conn_id} has `{name}`, {reason}.")
+                raise ConfigurationError(f"The connection {settings.conn_id} has `{name}`, {reason}. Remove it.")
         return self.make(settings, option)
 
     def is_set_up(self, settings: DevoSettings) -> bool:
@@ -60,7 +60,7 @@ def need(settings: DevoSettings, *names: str) -> None:
     missing = [name for name in names if not getattr(settings, name)]
     if missing:
         fields = " and no ".join(f"`{_FIELD_NAMES.get(name, name)}`" for name in missing)
-        hint = ""
-        if any(name.endswith("_base_url") for name in missing):
+        hint = f" Set {'it' if len(missing) == 1 else 'them'} in the connection."
+        if settings.host and any(name.endswith("_base_url") for name in missing):
             hint = f" The host {settings.host!r} does not tell the address: set it in the connection."
         raise ConfigurationError(f"The connection {settings.conn_id} has no {fields}.{hint}")

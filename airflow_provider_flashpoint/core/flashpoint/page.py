@@ -16,6 +16,9 @@ Record = dict[str, Any]
 Page = list[Record]
 """The records of one answer, or of a part of it, in the server's order."""
 
+REPORT = "Report it to Flashpoint."
+"""The remedy where an answer breaks the contract of its endpoint."""
+
 _DECODED_AT_ONCE = 100  # records; decoded, they need several times the memory of their text
 
 
@@ -52,7 +55,9 @@ class Answer:
         item = self.items[number]
         record = self.decode(item) if isinstance(item, msgspec.Raw) else item
         if not isinstance(record, dict):
-            raise MalformedPageError(f"{self.path}: element {number} of the page is {_shape(record)}, not an object.")
+            raise MalformedPageError(
+                f"{self.path}: element {number} of the page is {_shape(record)}, not an object. {REPORT}"
+            )
         return self.clean(record) if self.clean else record
 
     def pages(self, start: int = 0) -> Iterator[Page]:
@@ -93,7 +98,9 @@ def items_of(body: Any, *, key: str | None, path: str) -> list[Any]:
         return []
     if not isinstance(found, list) or (key is not None and found is body):
         expected = "a list" if key is None else f"an object with a list under `{key}`"
-        raise MalformedPageError(f"{path} answered {_shape(body)}; expected {expected}.")
+        raise MalformedPageError(
+            f"{path} answered {_shape(body)}; expected {expected}. Check `host` and `api` of the Flashpoint connection."
+        )
     return found
 
 

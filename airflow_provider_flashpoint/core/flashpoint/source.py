@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import errors_in
 from airflow_provider_flashpoint.core.secret_fields import SecretFields
 from airflow_provider_flashpoint.core.window import Window
-from airflow_provider_flashpoint.errors import RejectedError, ServerError
+from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -81,7 +81,14 @@ class HttpSource:
     def pages(self, window: Window) -> Iterator[Page]:
         """Return the pages of ``window``, see `Source`."""
         self.complete_to = None
-        return self.endpoint.paginator.pages(window, self)
+        return self._pages(window)
+
+    def _pages(self, window: Window) -> Iterator[Page]:
+        try:
+            yield from self.endpoint.paginator.pages(window, self)
+        except FlashpointProviderError as error:
+            error.service = self.http.service
+            raise
 
     def request(self, window: Window, parameters: Mapping[str, Any]) -> Request:
         """Return the request of a page, see `PageReader`."""
@@ -93,17 +100,18 @@ class HttpSource:
         def parse(response: Response) -> Answer:
             text = self.http.body(request, response)
             body = raw_json.split(text) if text or not is_without_body(response) else None
-            items = items_of(body, key=records_key, path=request.path)
+            name = self.http.named(request)
+            items = items_of(body, key=records_key, path=name)
             # Items of lists may be raw; the records themselves are no errors.
             rest = codec.decode(codec.encode(without(body, records_key))) if records_key and body else None
             if reason := errors_in(rest):
-                raise ServerError(f"{request.path} answered with an error: {reason.rstrip('.')}. Its status is 200.")
+                raise ServerError(f"{name} answered with an error: {reason}. Its status is 200.")
             if value_at(rest, "timed_out") is True:
-                raise ServerError(f"{request.path} answered with a part of the records: the search was out of time.")
+                raise ServerError(f"{name} answered with a part of the records: the search was out of time.")
             return Answer(
                 items,
                 body=body,
-                path=request.path,
+                path=name,
                 size=len(text),
                 total=self._count(response, body),
                 decode=raw_json.decode_record if self.endpoint.raw_lists else codec.decode,
@@ -115,7 +123,9 @@ class HttpSource:
         except RejectedError as error:
             if not self.endpoint.remedy or error.status not in _NO_SUCH_REQUEST:
                 raise
-            raise RejectedError(f"{error} {self.endpoint.remedy}", status=error.status) from error
+            refused = RejectedError(f"{error} {self.endpoint.remedy}", status=error.status)
+            refused.service = error.service
+            raise refused from error
 
     def send(self, request: Request) -> None:
         """Send a request whose answer holds no records."""

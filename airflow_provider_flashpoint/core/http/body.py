@@ -48,7 +48,9 @@ class AnswerLimits:
             yield from lines
             if len(rest) > _LINE_BYTES:
                 response.close()
-                raise DataError(f"{name}: the answer has a line of more than {_LINE_BYTES} bytes.")
+                raise DataError(
+                    f"{name}: the answer has a line of more than {_LINE_BYTES} bytes. Check the host and the proxy."
+                )
         yield rest
 
     def blocks(self, response: Response, *, name: str = "") -> Iterator[bytes]:

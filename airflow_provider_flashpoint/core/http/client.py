@@ -21,7 +21,14 @@ from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
 from airflow_provider_flashpoint.core.http.pace import Pace
 from airflow_provider_flashpoint.core.http.proxies import environment_proxies
-from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause, unanswered
+from airflow_provider_flashpoint.core.http.reason import (
+    ANY_CONNECTION,
+    ConnectionFields,
+    error_reason,
+    network_cause,
+    shown_address,
+    unanswered,
+)
 from airflow_provider_flashpoint.core.http.retries import Attempts, retry_after_s
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import (
@@ -96,6 +103,7 @@ class HttpClient:
         redirects are not followed: a redirect of an API call leads to a login page, or sends the token elsewhere.
     :param base_url: scheme, host and base path.
     :param service: the name of the service in messages.
+    :param fields: the fields of the connection in messages.
     :param timeout_s: seconds to connect, and seconds between two bytes of the answer.
     :param retry_budget_s: the longest time that one request waits between its attempts, and while all requests are
         held.
@@ -110,6 +118,7 @@ class HttpClient:
     _: KW_ONLY
     base_url: str
     service: str
+    fields: ConnectionFields = ANY_CONNECTION
     timeout_s: tuple[float, float] = DEFAULT_TIMEOUT_S
     retry_budget_s: float = DEFAULT_RETRY_BUDGET_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
@@ -151,12 +160,13 @@ class HttpClient:
                     response.raw = io.BytesIO(self.body(request, response))
                 return parse(response)
             except urllib3.exceptions.HTTPError as error:  # while the body of a stream was read
-                raise NetworkError(f"{self._named(request)}: {network_cause(error)}") from harmless(error)
+                cause = network_cause(error, self.fields)
+                raise NetworkError(f"{self.named(request)}: {cause}") from harmless(error)
             except ValueError as error:
-                raise ServerError(f"{self._named(request)}: the answer is no JSON, or was cut short.") from error
+                raise ServerError(f"{self.named(request)}: the answer is no JSON, or was cut short.") from error
 
         attempts = Attempts(
-            name=self._named(request),
+            name=self.named(request),
             pace=self.pace,
             max_attempts=self.max_attempts if request.retry else 1,
             budget_s=self.retry_budget_s if self.max_attempts > 1 else 0.0,
@@ -164,15 +174,23 @@ class HttpClient:
             sleep=self.sleep,
             clock=self.limits.clock,
         )
-        return attempts.run(send)
+        try:
+            return attempts.run(send)
+        except FlashpointProviderError as error:
+            error.service = self.service
+            raise
 
     def body(self, request: Request, response: requests.Response) -> bytes:
         """Return the decompressed body of a streamed response; errors as in `AnswerLimits.read`."""
-        return self.limits.read(response, name=self._named(request))
+        return self.limits.read(response, name=self.named(request))
+
+    def named(self, request: Request) -> str:
+        """Return how messages name a request: service, method and address."""
+        return f"{self.service} {request.method} {shown_address(self.base_url)}{request.path}"
 
     def _send_once(self, request: Request) -> requests.Response:
         if not _PATH.match(request.path):  # "@elsewhere" would turn the host into a user, and send the token there
-            raise ConfigurationError(f"{self._named(request)}: the path must begin with one /.")
+            raise ConfigurationError(f"{self.named(request)}: the path must begin with one /.")
         body, headers = request.data() if request.data else (None, {})
         session, url = self.session, self.base_url.rstrip("/") + request.path
         proxies = session.proxies or environment_proxies(url)
@@ -192,7 +210,7 @@ class HttpClient:
                 proxies=dict(proxies),
             )
         except (ValueError, OSError) as error:
-            failure = unanswered(self._named(request), error)
+            failure = unanswered(self.named(request), error, self.fields)
             # A part of a password in an impossible address cannot be told from other text.
             cause = None if isinstance(error, ValueError) else harmless(error)
         else:
@@ -202,13 +220,14 @@ class HttpClient:
         raise failure from cause  # outside of the handler, so that the original is no context of it
 
     def _refusal(self, request: Request, response: requests.Response) -> FlashpointProviderError:
-        what, status = self._named(request), response.status_code
+        what, status = self.named(request), response.status_code
         reason = _reason(response)
         said = f"{what}: status {status}{': ' if reason else ''}{reason}"
+        address, token = self.fields.named(self.fields.address), self.fields.named(self.fields.credential)
         if status == 401:
-            return AuthenticationError(f"{said}. The token is unknown, expired or revoked: make a new one.")
+            return AuthenticationError(f"{said}. The token is unknown, expired or revoked: put a new one into {token}.")
         if status in (403, 521):
-            return ForbiddenError(f"{said}. The token lacks the right, or the host is not the right one.")
+            return ForbiddenError(f"{said}. The token lacks the right, or belongs to another host: check {token}.")
         if status >= 500 and request.permanent and request.permanent.search(reason):
             return RejectedError(f"{said}.", status=status)
         if status in _RETRIED_BELOW_500 or status >= 500:
@@ -216,13 +235,13 @@ class HttpClient:
             error.retry_after_s = retry_after_s(response.headers.get("Retry-After"))
             return error
         if _is_html(response) and status < 300:
-            return ServerError(f"{what}: a web page came in place of JSON. Check the proxy and the host.")
+            return ServerError(f"{what}: a web page came in place of JSON. Check the proxy, and {address}.")
         if 300 <= status < 400:
-            return RejectedError(f"{said}. It points elsewhere: check the host of the connection.", status=status)
-        return RejectedError(f"{said}.", status=status)
-
-    def _named(self, request: Request) -> str:
-        return f"{self.service} {request.method} {request.path}"
+            return RejectedError(f"{said}. It points elsewhere: check {address}.", status=status)
+        remedy = "The request itself is refused: check its settings."
+        if status in (404, 405, 410):
+            remedy = f"Nothing is there: check {address}, and the path."
+        return RejectedError(f"{said}. {remedy if status >= 400 else 'This status is not expected.'}", status=status)
 
 
 def _reason(response: requests.Response) -> str:

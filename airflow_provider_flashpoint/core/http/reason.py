@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
@@ -13,33 +15,55 @@ from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointPro
 # The keys of a reason, the most exact first. ``object`` and ``msg`` are those of Devo's query API.
 _REASON_NAMES = ("errors", "object", "detail", "message", "msg", "errorMessage", "error")
 _MAX_LEVELS = 8
+# What OpenSSL reads where a server answers without TLS.
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 
 
-def network_cause(error: BaseException) -> str:
-    """Return why a connection or an answer did not come.
+class ConnectionFields(NamedTuple):
+    """The fields of a connection that messages name, to be corrected there.
 
-    Errors of requests, urllib3 and ssl wrap each other, so the names of all count.
+    :param conn_id: the id of the connection; empty for a client without one.
+    :param credential: the field with the token.
+    :param verify: empty where the connection has no such field; so is ``proxy``.
     """
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        inner = getattr(cause, "reason", None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
+
+    conn_id: str = ""
+    address: str = "host"
+    credential: str = "password"
+    verify: str = "verify"
+    proxy: str = "proxy"
+
+    def named(self, field: str) -> str:
+        """Return how messages name a field."""
+        return f"`{field}` of the connection {self.conn_id}".rstrip()
+
+    def authorities(self) -> str:
+        """Return how messages name the trusted authorities."""
+        return self.named(self.verify) if self.verify else "the authorities that this machine trusts"
+
+
+ANY_CONNECTION = ConnectionFields()
+
+
+def network_cause(error: BaseException, fields: ConnectionFields = ANY_CONNECTION) -> str:
+    """Return why a connection or an answer did not come, and what to check."""
+    chain = list(_chain(error))
     names = {type(each).__name__ for each in chain}
+    address = fields.named(fields.address)
     if names & {"NameResolutionError", "gaierror"} or isinstance(error, UnicodeError):  # the name cannot be encoded
-        return "the host name cannot be resolved; check the host of the connection and the DNS."
+        return f"the host name cannot be resolved; check {address} and the DNS."
     if names & {"SSLError", "SSLCertVerificationError", "SSLEOFError"}:
         ssl_text = next((str(each) for each in reversed(chain) if "SSL" in type(each).__name__), "")
-        return f"the TLS connection failed; check `verify` and the certificates ({safe_to_show(ssl_text)})."
+        return f"the TLS connection failed ({safe_to_show(ssl_text)}); check {fields.authorities()}, and {address}."
     if names & {"ProxyError"}:
-        return "the proxy refused or is not there; check `proxy`."
+        own = f"{fields.named(fields.proxy)}, and " if fields.proxy else ""
+        return f"the proxy refused or is not there; check {own}HTTPS_PROXY of this machine."
     if names & {"ConnectTimeout", "ConnectTimeoutError"} or isinstance(error, TimeoutError):  # of a plain socket
-        return "no connection in time; check the host, the port and the firewall."
+        return f"no connection in time; check {address}, the port and the firewall."
     if names & {"ReadTimeout", "ReadTimeoutError"}:
         return "no answer in time."
     if names & {"ConnectionRefusedError"}:
-        return "the connection was refused; check the host and the port."
+        return f"the connection was refused; check {address} and the port."
     if names & {"IncompleteRead", "ChunkedEncodingError", "ContentDecodingError", "DecodeError"}:
         return "the answer was cut short."
     if isinstance(error, OSError) and error.strerror:
@@ -47,13 +71,51 @@ def network_cause(error: BaseException) -> str:
     return f"the connection broke ({type(error).__name__})."
 
 
-def unanswered(what: str, error: ValueError | OSError) -> FlashpointProviderError:
-    """Return the error of a request that was not answered."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it wraps: errors of requests, urllib3 and ssl wrap each other."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        yield cause
+        seen.append(cause)
+        inner = getattr(cause, "reason", None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
+
+
+def unanswered(what: str, error: ValueError | OSError, fields: ConnectionFields) -> FlashpointProviderError:
+    """Return the error of a request that was not answered.
+
+    :param what: names the request.
+    :param fields: of the connection with the address.
+    """
+    address = fields.named(fields.address)
     if isinstance(error, ValueError):  # requests and urllib3 raise it for impossible addresses and headers
-        return ConfigurationError(f"{what}: check the host and the proxy of the connection ({type(error).__name__}).")
-    if isinstance(error, requests.RequestException):
-        return NetworkError(f"{what}: {network_cause(error)}")
-    return ConfigurationError(f"{what}: {error}. Check `verify` and the certificates.")  # a missing file
+        return ConfigurationError(
+            f"{what}: the address, the proxy or the token cannot be used ({type(error).__name__}); check {address}."
+        )
+    if not isinstance(error, requests.RequestException):  # a missing file
+        return ConfigurationError(f"{what}: {error}. Check {fields.authorities()}.")
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLError) and each.reason in NO_TLS:
+            return ConfigurationError(
+                f"{what}: the server speaks no TLS. Correct the port, or begin {address} with http://."
+            )
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return ConfigurationError(
+                f"{what}: the certificate of the server is not trusted ({each.verify_message}); check "
+                f"{fields.authorities()}, and {address}."
+            )
+    return NetworkError(f"{what}: {network_cause(error, fields)}")
+
+
+def shown_address(url: str) -> str:
+    """Return a URL as a message shows it: without user and query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def error_reason(body: Any) -> str:

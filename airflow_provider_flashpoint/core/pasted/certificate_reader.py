@@ -19,11 +19,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs7, pkcs12
 
+from airflow_provider_flashpoint.core.foreign_text import MAX_CHARACTERS, safe_to_show
 from airflow_provider_flashpoint.core.pasted.base64_text import decodings
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _BEGIN = re.compile(r"-----\s*BEGIN")
 _BLOCK = re.compile(r"-----\s*BEGIN([A-Z0-9\s]+)-----(.*?)-----\s*END", re.DOTALL)
+_FILE = re.compile(r"[^\r\n]*\.(pem|crt|cer|der|key|p12|pfx|p7[bc])", re.IGNORECASE)  # no base64 holds a dot
 _SEQUENCE = b"\x30"  # the first byte of every certificate, key and bundle in DER
 _MIN_DER_BYTES = 32  # the shortest key; a shorter text may be a path
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509CERTIFICATE", "PKCS7")
@@ -162,6 +164,14 @@ def _read_file(name: str, path: str) -> bytes:
         reason = "no such user, or one without a home directory"
     # The error is not chained: it may quote a key that was pasted in part.
     raise ConfigurationError(
-        f"`{name}` is neither PEM text nor a file that can be read here ({reason}). Write the whole path, or paste the "
-        "text from BEGIN to END."
+        f"`{name}` is neither PEM text nor a file that can be read here ({_shown(path)}: {reason}). Write the whole "
+        "path on the machine that runs the task, or paste the text from BEGIN to END."
     )
+
+
+def _shown(path: str) -> str:
+    """Return a path as a message shows it, or only its length where it may be a part of a key."""
+    text = path.strip()
+    top = next(iter(Path(text).parts[1:-1]), "")
+    is_path = _FILE.fullmatch(text) or (text.startswith("/") and top and Path("/", top[:255]).is_dir())
+    return safe_to_show(text) if is_path and len(text) < MAX_CHARACTERS else f"a text of {len(text)} characters"

@@ -194,7 +194,10 @@ class _Sync:
             ports.attempt_lock.check()
             # After half a rebuild the next run must rebuild, not add.
             if not ports.save_state(self._as_new(self._state)):
-                raise TransientError(f"Lookup {deployment.lookup} is not rebuilt: its state cannot be written.")
+                raise TransientError(
+                    f"Lookup {deployment.lookup} is not rebuilt: its state cannot be written. Run the task again once "
+                    "Airflow's database answers."
+                )
         summary = deploy_stage(
             stage,
             deployment,

@@ -161,7 +161,7 @@ def test_events_without_a_host() -> None:
 
 def test_events_without_certificates() -> None:
     """TLS without certificates is refused before connecting; plain TCP must be enabled."""
-    with pytest.raises(ConfigurationError, match="no `cert` and no `key` and no `chain`"):
+    with pytest.raises(ConfigurationError, match="no `cert` and no `private_key` and no `chain`"):
         event_channel(settings_of(), "my.app.flashpoint.test")
     event_channel(settings_of(extra={"insecure": True}), "my.app.flashpoint.test")
 

@@ -285,5 +285,8 @@ def test_connection_that_breaks_on_the_way(devo: DevoServer, tmp_path: Path) -> 
             assert request.stream
             return Broken()
 
+        def named(self, request: Request) -> str:
+            return f"Devo {request.method} {request.path}"
+
     with pytest.raises(NetworkError):
         list(QueryClient(Http()).id_counts(TAG, "alert_id", since=SINCE))

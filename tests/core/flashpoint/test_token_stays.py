@@ -98,7 +98,7 @@ def test_redirects_are_not_followed(elsewhere: HttpServer, row: Row, status: int
     """A redirect is an error that names the host, at once."""
     with FlashpointServer() as server:
         server.faults.add(Fault("status", status=status, headers={"Location": f"{elsewhere.url}/x"}, times=None))
-        with pytest.raises(RejectedError, match=rf"status {status}.*check the host of the connection"):
+        with pytest.raises(RejectedError, match=rf"status {status}.*check `host` of the connection"):
             row.read(row.client(server))
         assert server.faults.fired() == 1
 

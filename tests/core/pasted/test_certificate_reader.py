@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
+from airflow_provider_flashpoint.core.pasted.certificate_reader import read_private_key
 from airflow_provider_flashpoint.errors import ConfigurationError
 from tests.core.devo.devo_peers import Issued, issue
 
@@ -203,7 +204,7 @@ def test_damaged_content_is_refused(client: Issued, root: Issued, part: str, dam
     """A text that is not whole is refused by the name of its part, and the message shows nothing of it."""
     given = {"cert": client.cert, "key": client.private_key, "chain": root.cert}
     damaged = damage(given[part])
-    with pytest.raises(ConfigurationError, match=f"^`{part}`") as caught:
+    with pytest.raises(ConfigurationError, match=rf"^`(private_)?{part}`") as caught:
         client_context(Identity(**given | {part: damaged}))
     assert not any(line in str(caught.value) for line in damaged.splitlines()[1:-1] if line)
 
@@ -230,13 +231,32 @@ def test_bundle_in_the_wrong_field(client: Issued, root: Issued, tmp_path: Path)
     "path", ["~nosuchuser/x.crt", "~nosuchuser", "~ /x.crt", "nowhere.crt", "/", "a\0b", "x" * 5000, "\ud800", "é.crt"]
 )
 def test_path_that_cannot_be_read(client: Issued, root: Issued, part: str, path: str) -> None:
-    """For any path that leads nowhere, the message names the part, the reason and the remedy, not the path."""
+    """For any path that leads nowhere, the message names part, reason and remedy, and what is surely a path."""
     given = {"cert": client.cert, "key": client.private_key, "chain": root.cert} | {part: path}
+    name = "private_key" if part == "key" else part
     with pytest.raises(
-        ConfigurationError, match=rf"`{part}` is neither PEM text nor a file.*\(.+\)\. Write the"
+        ConfigurationError, match=rf"`{name}` is neither PEM text nor a file.*\(.+\)\. Write the"
     ) as caught:
         client_context(Identity(**given))
-    assert len(path) == 1 or path not in str(caught.value)
+    assert len(path) == 1 or (path in str(caught.value)) == path.endswith(".crt")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("/certs/my.crt", "/certs/my.crt: No such file"),
+        (" ~/keys/Devo.KEY\n", "~/keys/Devo.KEY: No such file"),
+        ("/etc/nothing/devo_key", "/etc/nothing/devo_key: No such file"),
+        ("/etc", "a text of 4 characters: Is a directory"),
+        ("/b64+of/a+key/that/is/cut", "a text of 25 characters: No such file"),
+        ("MIIEvQIBADANBgkqhkiG9w0B", "a text of 24 characters: No such file"),
+    ],
+)
+def test_a_missing_file_is_named_and_a_part_of_a_key_is_not(given: str, shown: str) -> None:
+    """A path with the ending of a certificate, or in a folder of this machine, is named; base64 can be neither."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_private_key("private_key", given)
+    assert f"({shown}" in str(caught.value)
 
 
 def test_path_with_blanks_around_it(client: Issued, root: Issued, tmp_path: Path) -> None:
@@ -255,5 +275,5 @@ def test_each_kind_of_encrypted_key_is_told(client: Issued, root: Issued, tradit
         formats.TraditionalOpenSSL if traditional else formats.PKCS8,
         serialization.BestAvailableEncryption(b"a password"),
     ).decode()
-    with pytest.raises(ConfigurationError, match="`key` is encrypted"):
+    with pytest.raises(ConfigurationError, match="`private_key` is encrypted"):
         client_context(Identity(cert=client.cert, key=key, chain=root.cert))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_flashpoint.core.devo.transport import need
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
+from airflow_provider_flashpoint.core.http.reason import ConnectionFields
 from airflow_provider_flashpoint.core.http.session import new_session
 
 if TYPE_CHECKING:
@@ -26,9 +27,16 @@ def api_session(settings: DevoSettings) -> requests.Session:
     return session
 
 
-def api_client(settings: DevoSettings, base_url: str, *, max_attempts: int) -> HttpClient:
-    """Return a client of the API at ``base_url``, with the token of the APIs.
+def api_client(settings: DevoSettings, address: str, *, max_attempts: int) -> HttpClient:
+    """Return a client of an API, with the token of the APIs.
 
+    :param address: the field with the base URL of the API.
     :raises ConfigurationError: the connection has no token.
     """
-    return HttpClient(api_session(settings), base_url=base_url, service="Devo", max_attempts=max_attempts)
+    return HttpClient(
+        api_session(settings),
+        base_url=getattr(settings, address),
+        service="Devo",
+        fields=ConnectionFields(settings.conn_id, address=address, verify="", proxy=""),
+        max_attempts=max_attempts,
+    )

@@ -95,8 +95,9 @@ class Connector:
         if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
             return ConfigurationError(f"{where}: the server speaks no TLS; check the host and the port.")
         if isinstance(error, TimeoutError):
-            return NetworkError(f"{where}: no TLS handshake in time; check the port.")
-        return NetworkError(f"{where}: the connection broke during the TLS handshake ({reason_of(error)}).")
+            return NetworkError(f"{where}: no TLS handshake in time; check the port and the firewall.")
+        reason = reason_of(error)
+        return NetworkError(f"{where}: the TLS handshake broke off ({reason}); check the port and the firewall.")
 
     def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
         if error.verify_code == _EXPIRED:
@@ -151,7 +152,7 @@ def refusal(error: BaseException | None) -> AuthenticationError | None:
     why = _REFUSALS.get(getattr(error, "reason", None) or "")
     if why is None:
         return None
-    return AuthenticationError(f"Devo refused the client certificate: {why}. Check `cert` and `key`.")
+    return AuthenticationError(f"Devo refused the client certificate: {why}. Check `cert` and `private_key`.")
 
 
 def reason_of(error: Exception) -> str:

@@ -97,19 +97,20 @@ def read_credentials(identity: Identity, *, now: datetime.datetime | None = None
         certificates, key = read_pkcs12(identity.pkcs12, identity.pkcs12_password)
         held = "`pkcs12` holds"
     else:
-        certificates, key = read_certificates("cert", identity.cert), read_private_key("key", identity.key)
+        certificates, key = read_certificates("cert", identity.cert), read_private_key("private_key", identity.key)
         held = "there is"
     own = [each for each in certificates if key is not None and _belongs(key, each)]
     others = [each for each in certificates if each not in own]
     authorities = read_certificates("chain", identity.chain) or (others if identity.pkcs12 else [])
-    missing = [f"`{name}`" for name, part in (("cert", certificates), ("key", key), ("chain", authorities)) if not part]
+    parts = {"cert": certificates, "private_key": key, "chain": authorities}
+    missing = [f"`{name}`" for name, part in parts.items() if not part]
     if missing:
         raise ConfigurationError(
-            f"TLS to Devo needs `cert`, `key` and `chain`: {held} no {' and no '.join(missing)}. "
+            f"TLS to Devo needs `cert`, `private_key` and `chain`: {held} no {' and no '.join(missing)}. "
             "Download them from Devo under Administration, Credentials, X.509 Certificates."
         )
     if key is None or not own:
-        raise ConfigurationError("`key` does not belong to `cert`. Download both again from Devo, as a pair.")
+        raise ConfigurationError("`private_key` does not belong to `cert`. Download both again from Devo, as a pair.")
     now = now or datetime.datetime.now(datetime.UTC)
     certificate = max(own, key=lambda each: (is_valid(each, now), each.not_valid_after_utc))
     beside = others if identity.chain else []  # else those of `pkcs12` are the authorities
@@ -164,4 +165,4 @@ def _load_own(context: ssl.SSLContext, credentials: Credentials) -> None:
 def _own_error(error: ssl.SSLError) -> str:
     if error.reason in ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"):
         return f"`cert` is weaker than this machine allows ({error.reason}): set `tls_security_level` to 1 or 0."
-    return f"`cert` and `key` cannot be loaded ({error.reason}): download both again from Devo."
+    return f"`cert` and `private_key` cannot be loaded ({error.reason}): download both again from Devo."

@@ -22,6 +22,7 @@ from airflow_provider_flashpoint.core.devo.connection.header import check_tag, s
 from airflow_provider_flashpoint.core.devo.transport import Transport
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S, DeadlineAdapter
+from airflow_provider_flashpoint.core.http.reason import ConnectionFields
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.http.session import new_session
 from airflow_provider_flashpoint.core.known_secrets import remember
@@ -134,7 +135,8 @@ def _with_token(connection_class: Any, token: str) -> Any:
 
 def _channel(settings: DevoSettings, tag: str) -> Channel:
     timeout_s = (settings.connect_timeout_s, settings.confirm_timeout_s)
-    http = ingestion_client(settings.http_base_url, settings.http_token, timeout_s=timeout_s)
+    fields = ConnectionFields(settings.conn_id, address="http_base_url", credential="http_token", verify="", proxy="")
+    http = ingestion_client(settings.http_base_url, settings.http_token, timeout_s=timeout_s, fields=fields)
     return HttpChannel(http, domain=settings.domain, tag=tag)
 
 

@@ -213,7 +213,7 @@ class LookupsClient:
 
 def _lookups(settings: DevoSettings, max_attempts: int) -> LookupsClient:
     return LookupsClient(
-        api_client(settings, settings.api_base_url, max_attempts=max_attempts),
+        api_client(settings, "api_base_url", max_attempts=max_attempts),
         domain=settings.domain,
         job_timeout_s=settings.job_timeout_s,
         max_csv_bytes=settings.max_csv_bytes,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
+from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page, Record
 from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US, Order, StillToRead, ignore
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
 from airflow_provider_flashpoint.core.foreign_text import logger
@@ -114,7 +114,7 @@ class _Walk:
         elif token is None:
             self.is_end = True
         elif self.idle >= MAX_IDLE_PAGES or (self.order.direction == 0 and moments and token in self.tokens):
-            raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new.")
+            raise PagingLoopError(f"{answer.path} names next pages of {self.window} that bring nothing new. {REPORT}")
         elif not moments or self.order.direction == 0:
             self.is_end = not moments and token == self.token
             self.tokens.add(token)
@@ -136,7 +136,7 @@ class _Walk:
         """End where a page behind the last record brings nothing but that record."""
         behind = epoch_us(self.token)
         if moments and not is_fresh and (behind is None or abs((moments[0] or 0) - behind) > SKEW_US):
-            raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor.")
+            raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor. {REPORT}")
         if is_fresh or self.is_full:
             raise DataError(
                 f"{answer.path} holds more records of one time than it sends in a page; some before the cursor "
@@ -148,11 +148,15 @@ class _Walk:
         """Return the cursor of the next page; without a pagination, that of the last record."""
         pagination = answer.field("pagination")
         if pagination and not isinstance(pagination, Mapping):
-            raise MalformedPageError(f"{answer.path} sent a pagination in an unknown shape; expected an object.")
+            raise MalformedPageError(
+                f"{answer.path} sent a pagination in an unknown shape; expected an object. {REPORT}"
+            )
         if not pagination:
             last = moments[-1] if moments else None
             if moments and (last is None or self.order.direction == 0):
-                raise MalformedPageError(f"{answer.path} sent a page that is neither sorted nor names a next one.")
+                raise MalformedPageError(
+                    f"{answer.path} sent a page that is neither sorted nor names a next one. {REPORT}"
+                )
             return None if last is None else _text(last)
         link = pagination.get("next")
         if not link:

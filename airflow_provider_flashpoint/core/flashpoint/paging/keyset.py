@@ -23,11 +23,11 @@ _Key = tuple[str | bytes, int]
 _log = logger(__name__)
 
 
-class _Changed(Exception):
+class Changed(Exception):
     """The records of a request stand elsewhere than at the page before."""
 
 
-class _OutOfReach(Exception):
+class OutOfReach(Exception):
     """The server refuses to skip so many records."""
 
 
@@ -104,7 +104,7 @@ class _Walk:
             try:
                 yield from self._pages_from_position()
                 self._move(self._next_position())
-            except _OutOfReach:
+            except OutOfReach:
                 latest = self.latest
                 yield from self._pages_from_the_end()
                 self.latest = latest  # up to which nothing is missing
@@ -130,7 +130,7 @@ class _Walk:
         for seconds in (2, 1):
             end = min(self.position + timedelta(seconds=seconds), self.window.request_bounds()[1])
             parameters = {before: format_instant(end), **self.keyset.from_the_end}
-            with contextlib.suppress(_OutOfReach):
+            with contextlib.suppress(OutOfReach):
                 for versions in self._versions(parameters, sign=-1):
                     yield from self._new(versions)
                     if versions.last < reached or self._has_shown(versions.total, end):
@@ -170,7 +170,7 @@ class _Walk:
         for _ in range(_MAX_PASSES):
             try:
                 yield from self._pass(parameters, sign)
-            except _Changed:
+            except Changed:
                 _log.info("Records of %s moved while they were read; it is read again from %s on.", self.window, start)
             else:
                 return
@@ -193,7 +193,7 @@ class _Walk:
                 # A page of one record has no overlap with the next one, so it is read again after it.
                 border = keys[:1] if len(before) > 1 else self._key_at(skip - 1, parameters)
                 if border != before[-1:] or len(shown) != skip + len(keys):
-                    raise _Changed
+                    raise Changed
             last = self._checked_last(keys, last, sign, answer.path)
             is_end = not records or _names_no_next(answer)
             yield _Versions(records, keys, last, answer.total, is_end)
@@ -216,7 +216,7 @@ class _Walk:
             if not parameters[self.keyset.offset] or not self.keyset.from_the_end:
                 raise
             _log.info("%s The rest of %s is read from its end.", error, format_instant(self.position))
-            raise _OutOfReach from error
+            raise OutOfReach from error
         if self.counted is None:  # later requests begin later
             self.counted = answer.total or 0
         return answer

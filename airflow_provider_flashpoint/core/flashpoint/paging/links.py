@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
@@ -47,7 +47,8 @@ class Links:
             contents.add(content)
             if idle >= MAX_IDLE_PAGES:
                 raise PagingLoopError(
-                    f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one."
+                    f"{answer.path} sent {idle} pages of {window} in a row without a new record, and names a next one. "
+                    f"{REPORT}"
                 )
             if token is None or (not answer.items and token == parameters.get(self.parameter)):
                 if read < counted:  # no error, since the meaning of the count is not documented
@@ -55,7 +56,7 @@ class Links:
                 return
             if token in seen:
                 raise PagingLoopError(
-                    f"{answer.path} sent the same next page of {window} twice, after {len(seen)} pages."
+                    f"{answer.path} sent the same next page of {window} twice, after {len(seen)} pages. {REPORT}"
                 )
             seen.add(token)
             parameters = {self.parameter: token}
@@ -63,7 +64,9 @@ class Links:
     def _next(self, answer: Answer) -> str | None:
         links = answer.field("links")
         if links and not isinstance(links, Mapping):
-            raise MalformedPageError(f"{answer.path} sent links in an unknown shape; expected an object with `next`.")
+            raise MalformedPageError(
+                f"{answer.path} sent links in an unknown shape; expected an object with `next`. {REPORT}"
+            )
         following = links.get("next") if links else None
         link = following.get("href", following) if isinstance(following, Mapping) else following
         if not link:

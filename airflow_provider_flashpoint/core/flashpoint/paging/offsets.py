@@ -26,7 +26,7 @@ _Place = tuple[Window, int]
 _log = logger(__name__)
 
 
-class _Incomplete(Exception):
+class Incomplete(Exception):
     """The pages of a window may miss records, so the window is read again in ``parts``; by the fallback if one.
 
     ``is_out_of_reach`` says that the window holds more records than can be paged through, however often it is read.
@@ -96,7 +96,7 @@ class _Walk:
             self.counted = None
             try:
                 yield from self._pages_by_offset(current)
-            except _Incomplete as reason:
+            except Incomplete as reason:
                 self.ahead.forget()  # a record may have moved to a page that was already read
                 parts = current.split(reason.parts if self.offsets.fallback else max(2, reason.parts))
                 if len(parts) == 1:
@@ -111,7 +111,7 @@ class _Walk:
         check_count(window, self.reader, self.records, whole)
         self.reader.complete_to = window.end.replace(microsecond=0)
 
-    def _by_fallback(self, window: Window, reason: _Incomplete) -> Iterator[Page]:
+    def _by_fallback(self, window: Window, reason: Incomplete) -> Iterator[Page]:
         """Yield the pages of a window that cannot be split.
 
         :raises ServerError: there is no fallback, and the window did not come to rest.
@@ -144,30 +144,30 @@ class _Walk:
         size = new = reached = len(answer.items)
         while not self._is_end(window, answer, reached):
             if not new:
-                raise _Incomplete("comes one record at a time", parts=1)
+                raise Incomplete("comes one record at a time", parts=1)
             if len(answer.items) < size:
                 self.ahead.forget()  # the pages after it stand elsewhere
             last, size = answer.record(-1), len(answer.items)
             answer = self._read(window, reached - 1, step=size - 1)
             if not answer.items or answer.record(0) != last:
-                raise _Incomplete("changed while it was read")
+                raise Incomplete("changed while it was read")
             yield from self._decoded(answer, 1, seen)
             new = len(answer.items) - 1
             reached += new
         if len(seen) < (self.counted or 0):
-            raise _Incomplete(f"showed {len(seen)} of {self.counted} records", parts=1)
+            raise Incomplete(f"showed {len(seen)} of {self.counted} records", parts=1)
         self.records += len(seen)
 
     def _read(self, window: Window, skip: int, *, step: int = 0) -> Answer:
         """Return a page; ``step`` is the likely distance of the pages after it.
 
-        :raises _Incomplete: the page is beyond the ceiling.
+        :raises Incomplete: the page is beyond the ceiling.
         """
         last_skip = self.offsets.ceiling - self.reader.endpoint.page_size
         if skip > max(0, last_skip):
             # Where the server counts, a count beyond reach ended the walk before: the pages became smaller.
             is_out_of_reach = self.counted is None
-            raise _Incomplete("holds more records than can be paged through", is_out_of_reach=is_out_of_reach)
+            raise Incomplete("holds more records than can be paged through", is_out_of_reach=is_out_of_reach)
         skips = range(skip + step, min(last_skip + 1, self.counted or 0), step) if step > 0 else ()
         answer = self.ahead.read((window, skip), self._following(window, skips))
         if answer.total is not None:
@@ -194,7 +194,7 @@ class _Walk:
             yield later, 0
             first = self.ahead.known((later, 0))
             if first is not None and first.total is not None:
-                with contextlib.suppress(_Incomplete):
+                with contextlib.suppress(Incomplete):
                     yield from ((later, skip) for skip in self._skips(later, first))
 
     def _full_page(self, first: Answer) -> int:
@@ -205,7 +205,7 @@ class _Walk:
     def _skips(self, window: Window, first: Answer) -> range:
         """Return the number of records that each page after the first skips.
 
-        :raises _Incomplete: the window holds more records than can be paged through, or than are read at once.
+        :raises Incomplete: the window holds more records than can be paged through, or than are read at once.
         """
         size = self._full_page(first)
         step = size - 1
@@ -217,7 +217,7 @@ class _Walk:
         if first.total > at_once:
             likely = _PAGES_OF_PART * step + 1
             likely = min(within_reach, max(size, round(likely - 2 * math.sqrt(likely))))  # so that few parts hold more
-            raise _Incomplete(
+            raise Incomplete(
                 f"holds {first.total} records, more than the {at_once} that are paged through at once",
                 parts=min(_MAX_PARTS, max(2, math.ceil(first.total / likely))),
                 is_out_of_reach=first.total > within_reach,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
+from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.order import StillToRead, ignore
 from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
@@ -106,7 +106,7 @@ def token_in(link: object, parameter: str, path: str) -> str | None:
     """
     tokens = parse_qs(str(link).partition("?")[2], keep_blank_values=True).get(parameter)
     if not tokens:
-        raise MalformedPageError(f"{path} names a next page without a {parameter} in its link.")
+        raise MalformedPageError(f"{path} names a next page without a {parameter} in its link. {REPORT}")
     return None if id_of(tokens[0]) is None else tokens[0]
 
 
@@ -162,10 +162,10 @@ class Scroll:
                     check_count(window, reader, read, counted)
                     return
                 if scroll_id is None:
-                    raise MalformedPageError(f"{answer.path} started a scroll without a scroll_id.")
+                    raise MalformedPageError(f"{answer.path} started a scroll without a scroll_id. {REPORT}")
                 digest = hashlib.sha256(codec.encode(answer.items)).digest()
                 if digest in seen:
-                    raise PagingLoopError(f"The scroll over {window} brought the same page twice.")
+                    raise PagingLoopError(f"{answer.path} sent the same page of {window} twice. {REPORT}")
                 seen.add(digest)
                 read += len(answer.items)
                 yield from answer.pages()

@@ -28,7 +28,7 @@ _LEAST_PROGRESS_S = 2  # a new part reads a second again
 _MOST_REQUESTS = 2  # of a part beside its full pages; more show that the server does not say where the end is
 
 
-class _Divided(Exception):
+class Divided(Exception):
     """The rest of a part is to be read in several parts."""
 
     def __init__(self, rest: Window) -> None:
@@ -102,7 +102,7 @@ class _Reading:
             read_s = _seconds(left) - _seconds(rest)
             self.plan.observe(records, read_s, is_rest=True)
             if self.reader.requests_in_flight > 1 and read_s >= _LEAST_PROGRESS_S and self.plan.is_divided(rest):
-                raise _Divided(rest)
+                raise Divided(rest)
             records, left = 0, rest
 
         reader = _PartReader(self.reader, lambda: self._first(part))
@@ -113,7 +113,7 @@ class _Reading:
                 self.read += len(fresh)
                 if fresh:
                     yield fresh
-        except _Divided as divided:
+        except Divided as divided:
             self.plan.add(divided.rest, is_descending=divided.rest.end < part.end)
         else:
             self.plan.observe(records, _seconds(left), is_rest=False)

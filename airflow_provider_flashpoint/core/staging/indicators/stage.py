@@ -79,7 +79,9 @@ class StageSummary:
                 manifest=value.get("manifest", MANIFEST),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise StageError(f"Invalid stage summary: {type(error).__name__} at {error}.") from error
+            raise StageError(
+                f"Invalid stage summary: {type(error).__name__} at {error}. Give what PullIndicatorsOperator returned."
+            ) from error
 
 
 def digest_over(parts: Iterable[Part]) -> str:
