@@ -63,7 +63,9 @@ def sdk_sender(work: Work, transport: str) -> Callable[[], Sender]:
     def connect() -> Sender:
         if transport == "tcp":
             return Sender(SenderConfigTCP(address=address))
-        return Sender(SenderConfigSSL(address=address, key=files["key"], cert=files["cert"], chain=files["chain"]))
+        return Sender(
+            SenderConfigSSL(address=address, key=files["private_key"], cert=files["cert"], chain=files["chain"])
+        )
 
     return connect
 
@@ -75,7 +77,7 @@ def send_bare(work: Work, transport: str, blocks: list[bytes]) -> None:
         if transport == "tls":
             files = work.servers["devo"]["connection"]["extra"]
             context = ssl.create_default_context(cafile=files["chain"])
-            context.load_cert_chain(files["cert"], files["key"])
+            context.load_cert_chain(files["cert"], files["private_key"])
             connection = context.wrap_socket(plain, server_hostname="localhost")
         for block in blocks:
             connection.sendall(block)
@@ -85,7 +87,7 @@ def send_bare(work: Work, transport: str, blocks: list[bytes]) -> None:
         connection.close()
 
 
-_IDENTITY = frozenset({"cert", "key", "chain"})
+_IDENTITY = frozenset({"cert", "private_key", "chain"})
 
 
 def _port(work: Work, transport: str) -> int:

@@ -83,7 +83,7 @@ def _wrapped(connection: socket.socket, context: ssl.SSLContext | None) -> socke
 def _addresses(certificates: Certificates, syslog_port: int, plain_port: int) -> dict[str, Any]:
     files = {
         "cert": str(certificates.client_cert),
-        "key": str(certificates.client_key),
+        "private_key": str(certificates.client_key),
         "chain": str(certificates.chain),
     }
     return {

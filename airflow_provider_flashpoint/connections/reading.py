@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
-from airflow_provider_flashpoint.core.settings import ConnectionSettings
+from airflow_provider_flashpoint.core.settings import ConnectionSettings, is_secret
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)
+
+
+def used_aliases(model: type[ConnectionSettings], extra: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the keys of the extra that are an alias: the key, the field's own name, and whether the value is a secret.
+
+    Airflow hides the values of some keys on its pages, by their names, and knows none of the aliases.
+    """
+    schemas = model.extra_schemas()
+    names = {field.alias: name for name, field in model.model_fields.items() if field.alias}
+    for key, value in extra.items():
+        name = names.get(key.removeprefix(f"extra__{model.conn_type}__"))
+        if name and value:
+            yield key, name, is_secret(str(value), schemas[name])
 
 
 def read_settings(

@@ -105,7 +105,7 @@ class ConnectionSettings(BaseModel):
         yield self.token
         for name, schema in field_schemas(type(self)).items():
             value = getattr(self, name)
-            if isinstance(value, str) and _is_secret(value, schema):
+            if isinstance(value, str) and is_secret(value, schema):
                 yield value
 
     def _given_token(self) -> str:
@@ -151,7 +151,8 @@ def field_schemas(model: type[ConnectionSettings]) -> dict[str, dict[str, Any]]:
     return flat
 
 
-def _is_secret(value: str, schema: dict[str, Any]) -> bool:
+def is_secret(value: str, schema: dict[str, Any]) -> bool:
+    """Return whether the value of a field is a secret; the path of a file that holds one is not."""
     if _PRIVATE_KEY in value:  # a certificate may be stored together with its key
         return True
     if "path" in schema:  # a text in place of the path may hold a key in any form, such as base64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -11,6 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.connections import connection_form_widgets, read_settings, ui_field_behaviour
+from airflow_provider_flashpoint.connections.button import in_words_of_the_form
+from airflow_provider_flashpoint.connections.reading import used_aliases
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -42,6 +44,10 @@ class ConnectionHook(BaseHook, Generic[Settings]):
         """
         return self._settings
 
+    def used_aliases(self) -> Iterator[tuple[str, str, bool]]:
+        """Return the aliases in the extra of the connection, see `reading.used_aliases`."""
+        return used_aliases(self.settings_model, self.get_connection(getattr(self, self.conn_name_attr)).extra_dejson)
+
     @cached_property
     def _settings(self) -> Settings:
         conn_id = getattr(self, self.conn_name_attr)
@@ -63,6 +69,10 @@ class ConnectionHook(BaseHook, Generic[Settings]):
             raise ConfigurationError(
                 f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`."
             ) from error
+
+    def in_words_of_the_form(self, said: str) -> str:
+        """Return a message for the button "Test"."""
+        return in_words_of_the_form(said, self.settings_model, getattr(self, self.conn_name_attr))
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

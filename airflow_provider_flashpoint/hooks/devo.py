@@ -26,8 +26,8 @@ _TEST_TAG = "my.app.flashpoint.test"
 class DevoHook(ConnectionHook[DevoSettings]):
     """Sends events to Devo, and deploys lookups.
 
-    Events go to the connection's host and port, authenticated by ``cert``, ``key`` and ``chain``, or to the HTTP
-    ingestion with its own token. Lookups go to the Lookups API with the password as token.
+    Events go to the connection's host and port, authenticated by ``cert``, ``private_key`` and ``chain``, or to
+    the HTTP ingestion with its own token. Lookups go to the Lookups API with the password as token.
 
     :param devo_conn_id: the Airflow connection of type ``devo``.
     """
@@ -100,9 +100,6 @@ class DevoHook(ConnectionHook[DevoSettings]):
 
         return query_client(self.settings())
 
-    def check_events(self) -> str:
-        """Connect as for sending events, and send none; return a sentence, or raise the error that prevents sending."""
-        from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, event_channel
     def query_page(self, tag: str, start: datetime, end: datetime) -> str:
         """Return the address of Devo's page with the events of a table, empty where it cannot be known.
 
@@ -114,6 +111,9 @@ class DevoHook(ConnectionHook[DevoSettings]):
         base_url = self.settings().web_base_url
         return query_page(base_url, table_query(tag), start, end) if base_url else ""
 
+    def check_events(self) -> str:
+        """Connect as for sending events, and send none; return a sentence, or raise the error that prevents sending."""
+        from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, event_channel
 
         settings = self.settings()
         event_channel(settings, _TEST_TAG).check()
@@ -144,7 +144,7 @@ class DevoHook(ConnectionHook[DevoSettings]):
         try:
             settings = self.settings()
         except Exception as error:
-            return False, readiness.reason_of(error)
+            return False, self.in_words_of_the_form(readiness.reason_of(error))
         findings = []
         if EVENT_TRANSPORTS[settings.event_transport].is_set_up(settings):
             findings.append(readiness.examine("Events", self.check_events))
@@ -156,5 +156,5 @@ class DevoHook(ConnectionHook[DevoSettings]):
         parts: dict[str, list[str]] = defaultdict(list)  # one sentence for one cause
         for finding in findings:
             parts[finding.said].append(finding.part)
-        sentences = [f"{' and '.join(names)}: {said}" for said, names in parts.items()]
+        sentences = [f"{' and '.join(names)}: {self.in_words_of_the_form(said)}" for said, names in parts.items()]
         return all(finding.good for finding in findings), " ".join(sentences)

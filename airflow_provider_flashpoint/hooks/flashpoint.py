@@ -140,4 +140,4 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
 
         # One attempt, since a person waits for the answer.
         finding = examine("Flashpoint", partial(self.check, DataSet.INDICATORS, max_attempts=1))
-        return finding.good, finding.said
+        return finding.good, self.in_words_of_the_form(finding.said)

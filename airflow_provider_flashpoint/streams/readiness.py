@@ -124,6 +124,9 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tags: Seq
     except Exception as error:  # as in `examine`
         yield Finding(f"{conn_id}: fields", False, reason_of(error))
         return
+    for key, name, is_secret in hook.used_aliases():
+        said = f"The connection has this field under the name `{key}`, which Airflow shows in clear. Rename it."
+        yield Finding(f"{conn_id}: {name}", not is_secret, said)
     of_events, of_lookups = EVENT_TRANSPORTS[settings.event_transport], LOOKUP_TRANSPORTS[settings.lookup_transport]
     uses_tls = of_events.uses_tls(settings)
     if (events and uses_tls) or (lookups and of_lookups.uses_tls(settings)):

@@ -156,7 +156,7 @@ class DevoServer:
             "password": self.settings.api_token,
             "extra": {
                 "cert": str(self.certificates.client_cert),
-                "key": str(self.certificates.client_key),
+                "private_key": str(self.certificates.client_key),
                 "chain": str(self.certificates.chain),
                 "domain": self.settings.domain,
                 "http_token": self.settings.http_token,

@@ -108,22 +108,34 @@ def test_a_connection_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_expired_certificate(connections: Connect) -> None:
     """An expired certificate is reported with its name and its last day."""
     old = issue("old client", issue("authority"), days_from=-30, days_to=-2)
-    connections(devo={"extra": {"cert": old.cert, "key": old.private_key}})
+    connections(devo={"extra": {"cert": old.cert, "private_key": old.private_key}})
     bad = bad_parts(call("check", "--json"))
     assert set(bad) == {"devo_default: certificate", "devo_default: events"}
     assert bad["devo_default: certificate"].startswith("old client expired on ")
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_a_private_key_that_airflow_shows(connections: Connect, sandbox: Sandbox, good: bool) -> None:
+    """Airflow's pages mask `private_key` and show its alias; the path of the key is no secret, its text is one."""
+    path = sandbox.devo.certificates.client_key
+    connections(devo={"extra": {"private_key": None, "key": str(path) if good else path.read_text(encoding="utf-8")}})
+    outcome = call("check", "--json")
+    (found,) = [each for each in outcome.json["findings"] if each["part"] == "devo_default: private_key"]
+    assert found["good"] is good
+    assert "under the name `key`, which Airflow shows in clear" in found["said"]
+    assert outcome.exit_code == int(not good)
+
+
 def test_a_certificate_that_ends_soon_is_good_and_marked(connections: Connect) -> None:
     """A certificate is marked for renewal a month before its last day."""
     soon = issue("soon over", issue("authority"), days_to=20)
-    connections(devo={"extra": {"cert": soon.cert, "key": soon.private_key}})
+    connections(devo={"extra": {"cert": soon.cert, "private_key": soon.private_key}})
     said = {each["part"]: each for each in call("check", "--json").json["findings"]}
     assert said["devo_default: certificate"]["good"]
     assert said["devo_default: certificate"]["said"].endswith("renew it soon.")
 
 
-@pytest.mark.parametrize("missing", ["cert", "key", "chain"])
+@pytest.mark.parametrize("missing", ["cert", "private_key", "chain"])
 def test_an_incomplete_set_of_certificates(connections: Connect, missing: str) -> None:
     """The missing part of the certificates is named."""
     connections(devo={"extra": {missing: None}})
@@ -148,12 +160,12 @@ def test_pasted_certificates_are_good_for_check_and_connection(
 ) -> None:
     """What the check reads is what the connection reads, in whatever form it was pasted."""
     paths = sandbox.devo.certificates
-    pasted = {"cert": paths.client_cert, "key": paths.client_key, "chain": paths.chain}
+    pasted = {"cert": paths.client_cert, "private_key": paths.client_key, "chain": paths.chain}
     connections(devo={"extra": {name: form(path.read_text(encoding="utf-8")) for name, path in pasted.items()}})
     assert bad_parts(call("check", "--json")) == {}
 
 
-@pytest.mark.parametrize("part", ["cert", "key", "chain"])
+@pytest.mark.parametrize("part", ["cert", "private_key", "chain"])
 def test_unreadable_certificates_are_refused_by_check_and_connection(connections: Connect, part: str) -> None:
     """For the path of an unknown user, both give the same reason."""
     connections(devo={"extra": {part: "~nosuchuser/x.crt"}})
@@ -221,7 +233,7 @@ def test_plain_tcp_is_named(connections: Connect, sandbox: Sandbox) -> None:
 
 def test_events_over_http_need_no_certificate(connections: Connect) -> None:
     """With the transport http, the token is checked, and certificates are not."""
-    connections(devo={"extra": {"event_transport": "http", "cert": None, "key": None, "chain": None}})
+    connections(devo={"extra": {"event_transport": "http", "cert": None, "private_key": None, "chain": None}})
     outcome = call("check", "--json")
     assert bad_parts(outcome) == {}
     said = {each["part"]: each["said"] for each in outcome.json["findings"]}
@@ -251,7 +263,7 @@ def test_queries_are_checked_where_they_are_used(connections: Connect, config: P
 def test_no_key_of_the_connections_is_shown(connections: Connect, sandbox: Sandbox) -> None:
     """The output never contains a token or a line of the private key."""
     key = Path(sandbox.devo.certificates.client_key).read_text(encoding="utf-8")
-    connections(devo={"port": 1, "extra": {"key": key, "domain": "another"}})
+    connections(devo={"port": 1, "extra": {"private_key": key, "domain": "another"}})
     outcome = call("check", "--verbose")
     secrets: list[Any] = [*key.splitlines()[1:-1], sandbox.flashpoint.settings.token, sandbox.devo.settings.api_token]
     assert not any(secret in outcome.out + outcome.err for secret in secrets)

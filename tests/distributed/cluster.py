@@ -105,7 +105,7 @@ class Cluster:
     def _worker_environment(self) -> dict[str, str]:
         """Return the variables that only workers need: connections, which contain the certificates, and storage."""
         devo = json.loads(self._connections["AIRFLOW_CONN_DEVO_DEFAULT"])
-        devo["extra"] |= {name: Path(devo["extra"][name]).read_text() for name in ("cert", "key", "chain")}
+        devo["extra"] |= {name: Path(devo["extra"][name]).read_text() for name in ("cert", "private_key", "chain")}
         return {
             **self._connections,
             "AIRFLOW_CONN_DEVO_DEFAULT": json.dumps(devo),

@@ -199,7 +199,7 @@ def test_http_is_named(hook_of: Any, http_connection: dict[str, Any], devo: Devo
         ({"http_token": "guess-of-a-token"}, "status 401"),
         ({"domain": "other"}, "status 403"),
         ({"http_base_url": "http://nobody.invalid"}, "cannot be resolved"),
-        ({"http_base_url": None}, "no `http_base_url`"),
+        ({"http_base_url": None}, "no `HTTP ingestion`"),
     ],
 )
 def test_bad_events_by_http(
@@ -225,10 +225,10 @@ EVENTS = {
     "no such host": ({"host": "nobody.invalid"}, {}, "cannot be resolved"),
     "another host than the certificate's": ({"host": "127.1"}, {}, "is not for '127.1'"),
     "URL as host": ({"host": "https://localhost"}, {}, "must be a name alone"),
-    "no key": ({}, {"private_key": None}, "there is no `private_key`"),
-    "no chain": ({}, {"chain": None}, "there is no `chain`"),
-    "no certificates": ({}, dict.fromkeys(("cert", "private_key", "chain")), "no `private_key` and no `chain`"),
-    "transport": ({}, {"event_transport": "http", "http_token": None}, "has no `http_token`"),
+    "no key": ({}, {"private_key": None}, "there is no `Private key`"),
+    "no chain": ({}, {"chain": None}, "there is no `Chain`"),
+    "no certificates": ({}, dict.fromkeys(("cert", "private_key", "chain")), "no `Private key` and no `Chain`"),
+    "transport": ({}, {"event_transport": "http", "http_token": None}, "has no `HTTP token`"),
     "unknown key": ({}, {"domian": "x"}, "extra.domian"),
 }
 
@@ -277,8 +277,8 @@ def test_foreign_server(hook_of: Any, connection: dict[str, Any], tmp_path: Path
 LOOKUPS = {
     "wrong token": ({"password": "guess-of-a-token"}, {}, "status 401"),
     "wrong domain": ({}, {"domain": "other"}, "status 403"),
-    "no domain": ({}, {"domain": None}, "no `domain`"),
-    "no address": ({}, {"api_base_url": None}, "no `api_base_url`"),
+    "no domain": ({}, {"domain": None}, "no `Domain`"),
+    "no address": ({}, {"api_base_url": None}, "no `Lookups API`"),
     "no such host": ({}, {"api_base_url": "http://nobody.invalid/lookup-api"}, "cannot be resolved"),
     "refused": ({}, {"api_base_url": "refused"}, "refused"),
     "wrong path": ({}, {"api_base_url": "wrong path"}, "status 404"),

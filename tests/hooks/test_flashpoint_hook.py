@@ -243,7 +243,7 @@ def test_authorities_that_cannot_be_read(hook_of: Any, verify: str) -> None:
     """Authorities that cannot be read are an error of the connection with the name of its field."""
     good, said = hook_of({"password": "token", "extra": {"verify": verify}}).test_connection()
     assert not good
-    assert said.startswith("`verify` ")
+    assert said.startswith("`Verify TLS` ")
 
 
 BAD = {

@@ -192,7 +192,7 @@ def test_the_connection_reaches_the_server(devo: DevoServer) -> None:
     extra = connection["extra"]
     assert (connection["conn_type"], connection["host"]) == ("devo", "localhost")
     assert (connection["port"], connection["password"]) == (devo.syslog_port, devo.settings.api_token)
-    assert all(Path(extra[name]).is_file() for name in ("cert", "key", "chain"))
+    assert all(Path(extra[name]).is_file() for name in ("cert", "private_key", "chain"))
     assert extra["domain"] == "sandbox"
     headers = {"Authorization": f"Bearer {connection['password']}"}
     listed = requests.get(f"{extra['api_base_url']}/lookup/{extra['domain']}", headers=headers, timeout=DEADLINE_S)
