@@ -8,15 +8,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_flashpoint.airflow_runtime import metrics
-from airflow_provider_flashpoint.airflow_runtime.links import STATUS_LINKS
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
 from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
-from airflow_provider_flashpoint.assets import describe_events
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.origin import Origin
@@ -24,6 +21,7 @@ from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
+from airflow_provider_flashpoint.operators.published import PublishedTask
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
@@ -45,7 +43,7 @@ class OpenSource(NamedTuple):
         return {"requests": asdict(self.source.http.pace.counts)}
 
 
-class WindowedOperator(BaseOperator):
+class WindowedOperator(PublishedTask):
     """An operator that reads one window of a data set, for one stream.
 
     :param flashpoint_conn_id: (templated) the connection to Flashpoint.
@@ -65,7 +63,6 @@ class WindowedOperator(BaseOperator):
     :param staging_uri: (templated) root of the staging storage, see `staging.staging_root`.
     """
 
-    operator_extra_links = STATUS_LINKS
     template_fields: Sequence[str] = ("flashpoint_conn_id", "devo_conn_id", "start", "end", "filters", "staging_uri")
 
     def __init__(
@@ -117,11 +114,6 @@ class WindowedOperator(BaseOperator):
             yield
         finally:
             self._is_killable = False
-
-    @property
-    def stream(self) -> str:
-        """The name of the stream, which is one part of its key."""
-        raise NotImplementedError
 
     def store_of(self, kind: type[State], devo: DevoHook, *, read_only: bool = False) -> StreamStore[State]:
         """Return the store of the stream: its state and its directories.
@@ -209,11 +201,6 @@ class WindowedOperator(BaseOperator):
                 same_documents=with_same_documents(client.api, data_set),
             ),
         )
-
-    def publish(self, context: Any, summary: Mapping[str, Any]) -> None:
-        """Show the summary of this task in the places of Airflow: in the events of its assets, and as metrics."""
-        describe_events(self.outlets, context, summary)
-        metrics.report(summary, stream=self.stream, tags={"dag_id": self.dag_id, "task_id": self.task_id})
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:
         """Return the rules of obfuscation.

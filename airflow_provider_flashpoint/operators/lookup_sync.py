@@ -102,7 +102,7 @@ class LookupSyncOperator(IndicatorsOperator):
                 **reached(result.run_window, result.state),
                 **opened.request_counts(),
             }
-            self.publish(context, summary)
+            self.publish(context, summary, opened.source, devo, columns=result.state.columns)
             if result.summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{result.summary.rejected} rows have no value under the lookup_key {settings.lookup_key!r}; "

@@ -61,8 +61,8 @@ class PullEventsOperator(WindowedOperator):
     counts, the window and the checkpoint.
     """
 
-    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "kind")
     operator_extra_links = EVENT_LINKS
+    template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "kind")
     ui_color = "#f7e3d7"
 
     def __init__(
@@ -129,10 +129,10 @@ class PullEventsOperator(WindowedOperator):
             stream.write(state)
             self.log.info("%s", event_sentences(self.tag, summary))
             result = {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
-            self.publish(context, result)
-                raise TooManyRejectsError(
+            self.publish(context, result, opened.source, devo)
             link_events(context, devo, self.tag, delivered)
             if summary.rejected > self.max_rejects:
+                raise TooManyRejectsError(
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
                     f"{self.max_rejects}. The other {summary.sent} were sent; the rejected ones are in "
                     f"{store.rejected.uri}, with the reasons. Once they are dealt with, raise max_rejects."
@@ -240,6 +240,11 @@ class PullEventsOperator(WindowedOperator):
     def stream(self) -> str:
         """The name of the stream."""
         return event_stream(self.tag, self.kind)
+
+    @property
+    def lineage_names(self) -> tuple[str, str]:
+        """The data set, and the table."""
+        return self.kind, f"table.{self.tag}"
 
     @property
     def fetch(self) -> str:

@@ -84,6 +84,11 @@ class IndicatorsOperator(WindowedOperator):
         """The name of the stream: the lookup."""
         return self.lookup_name
 
+    @property
+    def lineage_names(self) -> tuple[str, str]:
+        """The indicators of this type, and the lookup."""
+        return f"{DataSet.INDICATORS}.{self.indicator_type}", f"lookup.{self.lookup_name}"
+
     def store(self, devo: DevoHook, *, read_only: bool = False) -> StreamStore[LookupState]:
         """Return the store of the lookup in the Devo of a hook, see `store_of`."""
         return self.store_of(LookupState, devo, read_only=read_only)
@@ -179,7 +184,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 "origin": opened.origin.to_dict(),
                 **opened.request_counts(),
             }
-            self.publish(context, summary)
+            self.publish(context, summary, opened.source)
             return summary
 
 

@@ -13,10 +13,12 @@ import pytest
 
 pytest.importorskip("airflow")
 
+from airflow_provider_flashpoint.airflow_runtime.lineage import Lineage
 from airflow_provider_flashpoint.assets import lookup_asset, table_asset
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.config.model import DEFAULT_TAG
 from airflow_provider_flashpoint.core.window import format_instant
+from airflow_provider_flashpoint.operators.published import PublishedTask
 from sandbox.generations import IGNITE_V2
 from sandbox.sandbox import Sandbox
 from tests.conftest import RunDag, event_variable, lookup_variable, sandbox_key
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.airflow
 
 LOOKUP = default_lookup_name(TYPE)
 BEGAN = datetime.now(UTC)
+LINEAGE: dict[tuple[str, str], Lineage] = {}
 METRICS: dict[str, Any] = {}
 STATES = [lookup_variable(sandbox_key(LOOKUP)), event_variable(sandbox_key(DEFAULT_TAG))]
 
@@ -38,6 +41,7 @@ def sandbox(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         devo["extra"]["web_base_url"] = "https://us.devo.com/welcome"
         patch.setenv("AIRFLOW_CONN_DEVO_DEFAULT", json.dumps(devo))
         keep_metrics(patch)
+        keep_lineage(patch)
         for kind in ("indicator", "alert"):
             dag = dag_of(kind, tmp_path_factory.mktemp(kind), IGNITE_V2)
             store_assets(dag)
@@ -55,6 +59,17 @@ def keep_metrics(patch: pytest.MonkeyPatch) -> None:
         METRICS[name] = METRICS.get(name, 0) + count
 
     patch.setattr(Stats, "incr", incr, raising=False)
+
+
+def keep_lineage(patch: pytest.MonkeyPatch) -> None:
+    """Keep the lineage that each task leaves in its operator."""
+    publish = PublishedTask.publish
+
+    def kept(operator: Any, *arguments: Any, **options: Any) -> None:
+        publish(operator, *arguments, **options)
+        LINEAGE[operator.dag_id, operator.task_id] = operator._lineage
+
+    patch.setattr(PublishedTask, "publish", kept)
 
 
 def store_assets(dag: Any) -> None:
@@ -146,3 +161,20 @@ def test_airflow_knows_the_links() -> None:
     named = get_provider_info()["extra-links"]
     assert named == [f"{each.__module__}.{each.__name__}" for each in (links.DevoQueryLink, links.StatusPageLink)]
     assert {type(each).__name__ for each in links.EVENT_LINKS} <= {name.rpartition(".")[2] for name in named}
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id", "data_set", "written"),
+    [
+        ("flashpoint_indicator", "pull_domain", "indicators.domain", ""),
+        ("flashpoint_indicator", "sync_domain", "indicators.domain", f"lookup.{LOOKUP}"),
+        ("flashpoint_alert", "pull_alerts", "alerts", f"table.{DEFAULT_TAG}"),
+    ],
+)
+def test_the_task_keeps_its_lineage(sandbox: Sandbox, dag_id: str, task_id: str, data_set: str, written: str) -> None:
+    """After a task, its operator knows what was read and written, and how many rows or events."""
+    lineage = LINEAGE[dag_id, task_id]
+    assert (lineage.service, lineage.data_set, lineage.written) == (sandbox.flashpoint.url, data_set, written)
+    assert (lineage.count > 0) == bool(written)
+    assert (lineage.destination == "sandbox") == bool(written)
+    assert ("value" in lineage.columns) == written.startswith("lookup.")

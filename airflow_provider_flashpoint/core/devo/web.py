@@ -1,7 +1,6 @@
 """Addresses of pages of Devo's web application.
 
-Devo documents none. This form is that of the Devo integration of Cortex XSOAR (Devo_v2, ``build_link``), and so are the
-hosts: one web application for each cloud.
+Devo documents none. This form is that of the Devo integration of Cortex XSOAR (Devo_v2, ``build_link``).
 """
 
 from __future__ import annotations
