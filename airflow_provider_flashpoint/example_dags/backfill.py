@@ -17,6 +17,7 @@ with DAG(
     "example_backfill",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    tags=["flashpoint"],
     params={
         "first_day": Param("2026-01-01", type="string", format="date", title="First day (UTC)"),
         "last_day": Param("2026-01-07", type="string", format="date", title="Last day (UTC)"),

@@ -16,6 +16,7 @@ with DAG(
     schedule="*/15 * * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    tags=["flashpoint"],
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
 ):
     PullEventsOperator(

@@ -24,6 +24,7 @@ with DAG(
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    tags=["flashpoint"],
     max_active_tasks=2,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
 ):

@@ -20,6 +20,7 @@ with DAG(
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    tags=["flashpoint"],
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
 ):
     setup = SetupOperator(

@@ -55,7 +55,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 @pytest.mark.airflow
-@pytest.mark.parametrize("name", ["examples.md", "operators.md"])
+@pytest.mark.parametrize("name", ["index.md", "examples.md", "operators.md"])
 def test_generated_pages_are_current(name: str) -> None:
     """The pages are what `python -m docs.generate` writes."""
     pytest.importorskip("airflow")
