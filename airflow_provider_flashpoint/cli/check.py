@@ -8,25 +8,27 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import summary_of
 from airflow_provider_flashpoint.cli.files import add_file_option, read_files
-from airflow_provider_flashpoint.cli.report import Report
+from airflow_provider_flashpoint.cli.report import Block, Report, Table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import all_streams, configured_streams, dags_of
+from airflow_provider_flashpoint.streams.flashpoint_readiness import flashpoint_findings
 from airflow_provider_flashpoint.streams.progress import origin_problem, stored_state
-from airflow_provider_flashpoint.streams.readiness import Finding, connection_findings, examine, staging_findings
+from airflow_provider_flashpoint.streams.readiness import Finding, devo_findings, examine, staging_findings
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
     text = (
         "Check the configuration file, Airflow's database, and the connections that the file uses: Flashpoint's "
-        "token; Devo's certificates, event port and Lookups API. Nothing is pulled, and nothing is sent."
+        "token, and the keys of lookups; Devo's certificates, event port and Lookups API. Nothing is staged or sent."
     )
     parser = commands.add_parser("check", parents=[shared], help="check that all is ready for a run", description=text)
     add_file_option(parser)
@@ -34,31 +36,43 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    configs, findings = [], []
-    try:
-        files = read_files(options.config)
-    except ConfigurationError as error:
-        files = []
-        findings.append(Finding("configuration", False, str(error)))
-    for file in files:
-        if file.config:
-            configs.append(file.config)
-        if file.error:
-            findings.append(Finding("configuration", False, str(file.error)))
-        elif file.config:
-            findings.append(Finding("configuration", True, f"{file.path}: {summary_of(file.config)}."))
-    airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
-    findings.append(airflow)
-    if airflow.good:
-        built = [examine("DAGs", partial(_dags, configs))] if configs else []
-        findings += built
-        findings += [examine("streams", partial(_streams, configs))] if len(configs) > 1 else []
-        # Connections can come from the environment or a secrets backend, so they are checked without a database too.
-        database_found = examine("database", _database)
-        states = _stopped_streams(configs) if all(each.good for each in (*built, database_found)) else ()
-        findings += [database_found, *states, *staging_findings(configs), *connection_findings(configs)]
+    findings = []
+    options.progress("starting")
+    for finding in _findings(options.config):
+        findings.append(finding)
+        options.progress(f"checked {finding.part}")
     data = {"findings": [asdict(finding) for finding in findings]}
     return Report(data, _lines(findings), exit_code=0 if all(finding.good for finding in findings) else 1)
+
+
+def _findings(places: Sequence[Path] | None) -> Iterator[Finding]:
+    try:
+        files = read_files(places)
+    except ConfigurationError as error:
+        files = []
+        yield Finding("configuration", False, str(error))
+    configs = [file.config for file in files if file.config]
+    for file in files:
+        if file.error:
+            yield Finding("configuration", False, str(file.error))
+        elif file.config:
+            yield Finding("configuration", True, f"{file.path}: {summary_of(file.config)}.")
+    airflow = examine("Airflow", lambda: f"Airflow {database.start()} starts.")
+    yield airflow
+    if not airflow.good:
+        return
+    built = [examine("DAGs", partial(_dags, configs))] if configs else []
+    yield from built
+    if len(configs) > 1:
+        yield examine("streams", partial(_streams, configs))
+    # Connections can come from the environment or a secrets backend, so they are checked without a database too.
+    database_found = examine("database", _database)
+    yield database_found
+    if all(each.good for each in (*built, database_found)):
+        yield from _stopped_streams(configs)
+    yield from staging_findings(configs)
+    yield from flashpoint_findings(configs)
+    yield from devo_findings(configs)
 
 
 def _dags(configs: Sequence[CollectorConfig]) -> str:
@@ -96,12 +110,14 @@ def _database() -> str:
     return f"Airflow's database answers, and holds {count or 'no'} state{'' if count == 1 else 's'}."
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    width = max(len(finding.part) for finding in findings)
+def _lines(findings: Sequence[Finding]) -> Iterator[Block]:
+    rows = []
     for finding in findings:
-        first, *others = finding.said.split("\n")
-        yield f"{'ok  ' if finding.good else 'FAIL'}  {finding.part:{width}}  {first}"
-        yield from (" " * (width + 8) + line.strip() for line in others)
+        start = ("ok  " if finding.good else "FAIL", finding.part)
+        for line in finding.said.split("\n"):
+            rows.append((*start, line.strip()))
+            start = ("", "")
+    yield Table(rows)
     failed = sum(not finding.good for finding in findings)
     yield ""
     yield f"{failed} of {len(findings)} checks failed." if failed else "All is good."

@@ -31,12 +31,15 @@ def fit(config: CollectorConfig, api: Api | None = None) -> tuple[list[str], lis
                 f"{reason_of(error)} Name the API generation with --api."
             )
             continue
-        problems += _problems(served, data_set, streams)
+        problems += misfits(served, data_set, streams)
     return list(dict.fromkeys(problems)), list(unchecked.values())
 
 
-def _problems(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str]:
-    """Yield every problem of a data set, each once, behind the input and the lookups that have it."""
+def misfits(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str]:
+    """Yield every reason why an API generation cannot serve a data set, behind the input and the lookups that have it.
+
+    :param streams: the settings of the streams that read the data set.
+    """
     place = input_of(data_set)
     if unserved := _problem(api, data_set):
         yield f"{place}: {unserved[0]}"

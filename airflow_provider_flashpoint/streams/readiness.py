@@ -7,20 +7,19 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
-from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, as_setup_error
-from airflow_provider_flashpoint.streams.reads import inputs_of, reads_of, selection_of
+from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError
+from airflow_provider_flashpoint.streams.reads import inputs_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.hooks.devo import DevoHook
-    from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
 _USER_IN_URI = re.compile(r"//[^/\s]*@")
 _MAX_REASON_CHARACTERS = 500
@@ -77,14 +76,13 @@ def _staging_place(address: str | None) -> str:
     return f"{root}, which is there." if nearest == place else f"{root}, which the first run creates."
 
 
-def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
-    """Examine the connections that the configurations use, each once; without any, the default connections.
+def devo_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
+    """Examine the Devo connections that the configurations use, each once; without any, the default one.
 
     Each request is attempted once, since a person waits for the answer.
     """
     from airflow_provider_flashpoint.config.fields import Verify
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
-    from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
     delivers: dict[str, set[DataSet]] = defaultdict(set)
     query_tags: dict[str, list[str]] = defaultdict(list)
@@ -93,9 +91,6 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
         delivers[used.devo_conn_id].add(data_set)
         if getattr(used, "verify", None) is Verify.QUERY:
             query_tags[used.devo_conn_id].append(used.tag)
-    for (conn_id, data_set, path), streams in reads_of(examined).items():
-        check = partial(_check_flashpoint_once, FlashpointHook(conn_id), data_set, path, streams)
-        yield examine(f"{conn_id}: {data_set.replace('_', ' ')}", check)
     for conn_id, data_sets in delivers.items():
         yield from _devo_findings(
             conn_id,
@@ -103,15 +98,6 @@ def connection_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]
             lookups=DataSet.INDICATORS in data_sets,
             query_tags=query_tags[conn_id],
         )
-
-
-def _check_flashpoint_once(hook: FlashpointHook, data_set: DataSet, path: str | None, streams: Sequence[Any]) -> str:
-    """Make one request; ``streams`` are the settings whose types and filters must exist."""
-    try:
-        paths = {data_set: path} if path else None
-        return hook.check(data_set, **selection_of(streams), paths=paths, max_attempts=1)
-    except FlashpointProviderError as error:
-        raise as_setup_error(error) from error
 
 
 def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tags: Sequence[str]) -> Iterator[Finding]:
@@ -129,14 +115,32 @@ def _devo_findings(conn_id: str, *, events: bool, lookups: bool, query_tags: Seq
         yield Finding(f"{conn_id}: {name}", not is_secret, said)
     of_events, of_lookups = EVENT_TRANSPORTS[settings.event_transport], LOOKUP_TRANSPORTS[settings.lookup_transport]
     uses_tls = of_events.uses_tls(settings)
+    certificates: list[Finding] = []
     if (events and uses_tls) or (lookups and of_lookups.uses_tls(settings)):
-        yield from _certificate_findings(conn_id, settings.identity)
+        certificates = [*_certificate_findings(conn_id, settings.identity)]
     if events:
-        yield examine(f"{conn_id}: events", partial(_check_events_and_server, hook, uses_tls=uses_tls))
+        yield from _with_events(conn_id, certificates, partial(_check_events_and_server, hook, uses_tls=uses_tls))
+    else:
+        yield from certificates
     if lookups:
         yield examine(f"{conn_id}: lookups", partial(hook.check_lookups, max_attempts=1))
     for tag in query_tags:
         yield examine(f"{conn_id}: queries", partial(hook.check_queries, tag))
+
+
+def _with_events(conn_id: str, certificates: Sequence[Finding], check: Callable[[], str]) -> Iterator[Finding]:
+    """Yield the findings on the certificates and on events; where a certificate stops both, one finding for both."""
+    bad = next((each for each in certificates if not each.good), None)
+    try:
+        events = Finding(f"{conn_id}: events", True, check())
+    except ConfigurationError as error:  # raised before a connection is made
+        if bad:
+            yield from (replace(each, part=f"{each.part}, events") if each is bad else each for each in certificates)
+            return
+        events = Finding(f"{conn_id}: events", False, reason_of(error))
+    except Exception as error:  # as in `examine`
+        events = Finding(f"{conn_id}: events", False, reason_of(error))
+    yield from (*certificates, events)
 
 
 def _certificate_findings(conn_id: str, identity: Any) -> Iterator[Finding]:

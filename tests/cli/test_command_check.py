@@ -45,6 +45,7 @@ def test_all_is_good(sandbox: Sandbox, staging: Path) -> None:
         "staging storage",
         "flashpoint_default: indicators",
         "flashpoint_default: alerts",
+        "flashpoint_default: lookup keys",
         "devo_default: certificate",
         "devo_default: chain",
         "devo_default: events",
@@ -73,13 +74,13 @@ def test_certificates_are_shown_with_their_dates() -> None:
 
 
 def test_wrong_tokens_do_not_stop_the_other_parts(connections: Connect) -> None:
-    """Each rejected token fails one part; certificates and events are checked all the same."""
+    """Each rejected token is one finding, for all data sets; certificates and events are checked all the same."""
     connections(flashpoint={"password": SECRETS[0]}, devo={"password": SECRETS[1]})
     outcome = call("check", "--json")
     bad = bad_parts(outcome)
     assert outcome.exit_code == 1
-    assert set(bad) == {"flashpoint_default: indicators", "flashpoint_default: alerts", "devo_default: lookups"}
-    assert bad["flashpoint_default: indicators"].startswith("SetupError 2: Please ensure the bearer token is prepared.")
+    assert set(bad) == {"flashpoint_default: indicators, alerts", "devo_default: lookups"}
+    assert "SetupError 2: Please ensure the bearer token is prepared." in bad["flashpoint_default: indicators, alerts"]
     assert "status 401" in bad["devo_default: lookups"]
 
 
@@ -106,12 +107,12 @@ def test_a_connection_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_expired_certificate(connections: Connect) -> None:
-    """An expired certificate is reported with its name and its last day."""
+    """An expired certificate is reported once, with its name and its last day."""
     old = issue("old client", issue("authority"), days_from=-30, days_to=-2)
     connections(devo={"extra": {"cert": old.cert, "private_key": old.private_key}})
     bad = bad_parts(call("check", "--json"))
-    assert set(bad) == {"devo_default: certificate", "devo_default: events"}
-    assert bad["devo_default: certificate"].startswith("old client expired on ")
+    assert set(bad) == {"devo_default: certificate, events"}
+    assert bad["devo_default: certificate, events"].startswith("old client expired on ")
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -140,7 +141,7 @@ def test_an_incomplete_set_of_certificates(connections: Connect, missing: str) -
     """The missing part of the certificates is named."""
     connections(devo={"extra": {missing: None}})
     bad = bad_parts(call("check", "--json"))
-    assert f"no `{missing}`" in bad["devo_default: certificates"]
+    assert f"no `{missing}`" in bad["devo_default: certificates, events"]
 
 
 @pytest.mark.parametrize(
@@ -166,12 +167,14 @@ def test_pasted_certificates_are_good_for_check_and_connection(
 
 
 @pytest.mark.parametrize("part", ["cert", "private_key", "chain"])
-def test_unreadable_certificates_are_refused_by_check_and_connection(connections: Connect, part: str) -> None:
-    """For the path of an unknown user, both give the same reason."""
+def test_unreadable_certificates_are_one_finding(connections: Connect, part: str) -> None:
+    """The path of an unknown user is one cause, for the certificates and for the connection that needs them."""
     connections(devo={"extra": {part: "~nosuchuser/x.crt"}})
     bad = bad_parts(call("check", "--json"))
-    assert set(bad) == {"devo_default: certificates", "devo_default: events"}
-    assert all(f"`{part}` is neither PEM text nor a file" in said and "no such user" in said for said in bad.values())
+    (said,) = bad.values()
+    assert set(bad) == {"devo_default: certificates, events"}
+    assert f"`{part}` is neither PEM text nor a file" in said
+    assert "no such user" in said
 
 
 def test_an_expired_authority_that_nobody_uses(connections: Connect, sandbox: Sandbox) -> None:
@@ -284,7 +287,7 @@ def test_dags_that_airflow_does_not_build(monkeypatch: pytest.MonkeyPatch) -> No
 def test_types_of_another_generation(connections: Connect) -> None:
     """A type in the file that the API generation of the connection does not have is reported with the right ones."""
     connections(flashpoint={"extra": {"api": "ignite_v2"}})
-    said = bad_parts(call("check", "--json"))["flashpoint_default: indicators"]
+    said = bad_parts(call("check", "--json"))["flashpoint_default: settings"]
     assert "with api ignite_v2. Its types are domain, extracted_config, file, ipv4, ipv6, url." in said
     connections(flashpoint={"extra": {"api": "ignite_v1"}})
     assert bad_parts(call("check", "--json")) == {}

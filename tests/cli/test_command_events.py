@@ -52,7 +52,9 @@ def test_check_makes_a_request_of_each_data_set(connections: Callable[..., None]
     assert found["devo_default: events"]
     connections(flashpoint={"extra": {"api": "legacy"}})
     said = {each["part"]: each["said"] for each in call("check", "--json").json["findings"]}
-    assert all("it can be with: ignite_v1, ignite_v2" in said[name] for name in names)
+    lines = said["flashpoint_default: settings"].split("\n")
+    assert len(lines) == len(names)
+    assert all("it can be with: ignite_v1, ignite_v2" in line for line in lines)
 
 
 def test_explain_prints_the_settings_that_the_file_may_have() -> None:
