@@ -9,12 +9,19 @@ from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database
 
+_LOCAL = "LocalDagBundle"
 
-def dags_folder() -> Path:
-    """Return the DAG folder of Airflow's configuration, whether it exists or not."""
+
+def dags_folder() -> Path | None:
+    """Return the folder that Airflow reads DAG files from, whether it exists or not; None if it reads other places."""
     from airflow.providers.common.compat.sdk import conf
 
-    return Path(conf.get("core", "dags_folder")).expanduser()
+    # Airflow 3 reads DAG bundles; Airflow 2 has none, and reads its folder.
+    bundles = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=None) or [{"classpath": _LOCAL}]
+    local = next((each for each in bundles if str(each.get("classpath")).endswith(_LOCAL)), None)
+    if local is None:
+        return None
+    return Path((local.get("kwargs") or {}).get("path") or conf.get("core", "dags_folder")).expanduser()
 
 
 def has_connection(conn_id: str) -> bool:

@@ -60,7 +60,8 @@ def _folder_of_airflow() -> Iterator[Path]:
     if find_spec("airflow"):
         from airflow_provider_flashpoint.airflow_runtime.installation import dags_folder
 
-        yield dags_folder()
+        if folder := dags_folder():
+            yield folder
 
 
 def read_configs(places: Sequence[Path] | None) -> tuple[list[CollectorConfig], list[ConfigurationError]]:

@@ -294,3 +294,15 @@ class TestConnections:
             assert call("config", "validate", "--json").json["file"] == str(folder / "flashpoint_collector.yaml")
         finally:
             conf.remove_option("core", "dags_folder")
+
+    @pytest.mark.parametrize(("bundle", "is_local"), [("LocalDagBundle", True), ("GitDagBundle", False)])
+    def test_the_dag_bundles_of_airflow_decide(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, bundle: str, is_local: bool
+    ) -> None:
+        """The files go where the local DAG bundle is; if Airflow reads from elsewhere, the folder must be named."""
+        bundles = [{"name": "mine", "classpath": f"bundles.{bundle}", "kwargs": {"path": str(folder)}}]
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+        outcome = call("init", "--yes")
+        assert outcome.exit_code == (0 if is_local else 2)
+        assert folder.exists() is is_local
+        assert is_local or "--folder" in outcome.err

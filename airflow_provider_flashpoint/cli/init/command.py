@@ -81,7 +81,12 @@ def _dags_folder() -> Path:
     if not find_spec("airflow"):
         raise WrongUsage("Airflow is not installed here. Name the DAG folder with --folder.")
     database.start()
-    return installation.dags_folder()
+    if folder := installation.dags_folder():
+        return folder
+    raise WrongUsage(
+        "Airflow reads DAG files from no folder of this machine: see [dag_processor] dag_bundle_config_list. Name a "
+        "folder with --folder, and bring its files to where Airflow reads."
+    )
 
 
 def _refuse_existing(folder: Path, texts: Mapping[str, str]) -> None:
