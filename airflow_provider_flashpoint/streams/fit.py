@@ -36,7 +36,7 @@ def fit(config: CollectorConfig, api: Api | None = None) -> tuple[list[str], lis
 
 
 def misfits(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str]:
-    """Yield every reason why an API generation cannot serve a data set, behind the input and the lookups that have it.
+    """Yield every reason why an API generation cannot serve a data set, behind the paths of the keys that have it.
 
     :param streams: the settings of the streams that read the data set.
     """
@@ -44,16 +44,26 @@ def misfits(api: Api, data_set: DataSet, streams: Sequence[Any]) -> Iterator[str
     if unserved := _problem(api, data_set):
         yield f"{place}: {unserved[0]}"
         return
-    yield from (f"{place}: {problem}" for problem in _problem(api, data_set, types=selection_of(streams)["types"]))
+    wrong_types = _problem(api, data_set, types=selection_of(streams)["types"])
+    yield from (f"{place}.lookups: {problem}" for problem in wrong_types)
     found: dict[str, list[str]] = {}
     for stream in streams:
-        selection = selection_of([stream])
-        filters = [{name: value} for each in selection["filters"] for name, value in each.items()]
-        parts = [*({"lookups": [each]} for each in selection["lookups"]), *({"filters": [each]} for each in filters)]
-        for problem in [text for part in parts for text in _problem(api, data_set, **part)]:
-            found.setdefault(problem, []).extend(selection["types"])
-    for problem, types in found.items():
-        yield f"{place}{', lookup of ' if types else ''}{', '.join(types)}: {problem}"
+        for path, selection in _parts(place, stream):
+            for problem in _problem(api, data_set, **selection):
+                found.setdefault(problem, []).append(path)
+    for problem, paths in found.items():
+        yield f"{' and '.join(paths)}: {problem}"
+
+
+def _parts(place: str, stream: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the settings of a stream that depend on the API generation: the path of the key, and what to check."""
+    selection = selection_of([stream])
+    for indicator_type, options in zip(selection["types"], selection["lookups"], strict=True):
+        place = f"{place}.lookups.{indicator_type}"
+        yield f"{place}.embed", {"lookups": [{"embed": options["embed"]}]}
+        yield f"{place}.row_per_hash", {"lookups": [{**options, "embed": None}]}
+    for name, value in (item for filters in selection["filters"] for item in filters.items()):
+        yield f"{place}.filters.{name}", {"filters": [{name: value}]}
 
 
 def _problem(api: Api, data_set: DataSet, **selection: Any) -> list[str]:

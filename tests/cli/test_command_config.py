@@ -102,7 +102,7 @@ def test_validate_asks_the_connection_for_the_api_generation(
     connections(flashpoint={"host": "https://api.flashpoint.io"})
     (problem,) = call("config", "validate", "--json").json["problems"]
     assert problem.startswith(
-        "flashpoint_indicator: Flashpoint has no indicators of type ip-dst|port with api ignite_v2. Its types are"
+        "flashpoint_indicator.lookups: Flashpoint has no indicators of type ip-dst|port with api ignite_v2. Its types"
     )
     assert "`airflow-flashpoint config migrate FILE --to ignite_v2`" in problem
     assert "ip-dst|port exists with api ignite_v1 and legacy." in problem
@@ -122,12 +122,12 @@ def test_filters_of_another_generation(config: Path, staging: Path) -> None:
     write(config, content)
     (problem,) = call("config", "validate", "--api", "legacy", "--json").json["problems"]
     assert problem == (
-        "flashpoint_alert: 'status' is not a filter of /api/alerting/v1/alerts, which has no filters. Leave it out, or "
-        "set `api` in the Flashpoint connection to ignite_v1 or ignite_v2, which has it."
+        "flashpoint_alert.filters.status: 'status' is not a filter of /api/alerting/v1/alerts, which has no filters. "
+        "Leave it out, or set `api` in the Flashpoint connection to ignite_v1 or ignite_v2, which has it."
     )
 
 
-def test_every_problem_with_the_generation_names_its_lookup(tmp_path: Path) -> None:
+def test_every_problem_with_the_generation_names_the_path_of_its_key(tmp_path: Path) -> None:
     """All wrong types, filters and options are reported at once; one that lookups share is reported once."""
     lookups = [
         {"domain": {"filters": {"score": "bad", "query": "acme"}}},
@@ -142,11 +142,12 @@ def test_every_problem_with_the_generation_names_its_lookup(tmp_path: Path) -> N
     file = write(tmp_path / "wrong.json", {"inputs": inputs})
     problems = call("config", "validate", "--api", "ignite_v2", file, "--json").json["problems"]
     starts = [
-        "flashpoint_indicator: Flashpoint has no indicators of type ip-dst, foo-bar with api ignite_v2.",
-        "flashpoint_indicator, lookup of domain, url: The filter score of /technical-intelligence/v2/indicators is ",
-        "flashpoint_indicator, lookup of domain: 'query' is not a filter of /technical-intelligence/v2/indicators",
-        "flashpoint_indicator, lookup of url: embed is made_up for /technical-intelligence/v2/indicators",
-        "flashpoint_alert: 'made_up' is not a filter of ",
+        "flashpoint_indicator.lookups: Flashpoint has no indicators of type ip-dst, foo-bar with api ignite_v2.",
+        "flashpoint_indicator.lookups.domain.filters.score and flashpoint_indicator.lookups.url.filters.score: The "
+        "filter score of /technical-intelligence/v2/indicators is ",
+        "flashpoint_indicator.lookups.domain.filters.query: 'query' is not a filter of /technical-intelligence/v2/",
+        "flashpoint_indicator.lookups.url.embed: embed is made_up for /technical-intelligence/v2/indicators",
+        "flashpoint_alert.filters.made_up: 'made_up' is not a filter of ",
         "flashpoint_alert: keywords cannot be read with api ignite_v2",
     ]
     assert [problem[: len(start)] for problem, start in zip(problems, starts, strict=True)] == starts

@@ -82,7 +82,7 @@ def test_incomplete_set_is_refused(client: Issued, authority: Issued, missing: t
 
 def test_unreadable_path_is_named_by_its_part(client: Issued, authority: Issued) -> None:
     """A path that does not exist raises an error that names the part, the path and the reason."""
-    with pytest.raises(ConfigurationError, match=r"^`chain` is neither PEM .* here \(/nowhere/chain\.pem: No such file"):
+    with pytest.raises(ConfigurationError, match=r"^`chain` is neither PEM .*\(/nowhere/chain\.pem: No such file"):
         client_context(Identity(cert=client.cert, key=client.private_key, chain="/nowhere/chain.pem"))
 
 
