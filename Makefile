@@ -8,15 +8,19 @@
 .DELETE_ON_ERROR:
 
 # The newest Airflow line comes first. It also lints, builds and runs the tests that do not need Airflow.
-LINES    := 3.3 2.11
-PYTHON33 := .venv/airflow-3.3/bin/python
+LINES       := 3.3 2.11
+OTHER_LINES := 3.2 3.1
+ALL_LINES   := $(LINES) $(OTHER_LINES)
+PYTHON33    := .venv/airflow-3.3/bin/python
 
-FIND_PYTHON = for candidate in $(or $(PYTHON),python3.11 python3.12 python3); do \
-    "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+PYTHONS = 3.11 3.12
+CANDIDATES = $(or $(PYTHON),$(PYTHONS:%=python%) python3 $(wildcard $(HOME)/.pyenv/versions/*/bin/python))
+FIND_PYTHON = for candidate in $(CANDIDATES); do \
+    "$$candidate" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv)' $(PYTHONS) 2>/dev/null \
       && { echo "$$candidate"; exit 0; }; \
   done; \
-  echo "No Python 3.11 or 3.12 found; looked for: $(or $(PYTHON),python3.11 python3.12 python3)." >&2; \
-  echo "Install one, or give its path: make PYTHON=/path/to/python3.11 ..." >&2; \
+  echo "No Python $(subst $() , or ,$(PYTHONS)) found; looked for: $(CANDIDATES)." >&2; \
+  echo "Install one, or give its path: make PYTHON=/path/to/python$(firstword $(PYTHONS)) ..." >&2; \
   exit 1
 
 .PHONY: help
@@ -37,6 +41,10 @@ setup: $(LINES:%=.venv/airflow-%/.ready) ## Create .venv/airflow-3.3 and .venv/a
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@broken=$$($(@D)/bin/python -m pip check) || { echo "$$broken" >&2; exit 1; }
 	@touch $@
+
+# The newest Python has the pins of the newest Airflow line.
+.venv/python-3.13/.ready: PYTHONS = 3.13
+.venv/python-3.13/.ready: requirements/airflow-3.3.txt
 
 .PHONY: demo
 demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1, API=legacy)
@@ -69,6 +77,30 @@ test-airflow: .venv/airflow-3.3/.ready ## Run the tests that need Airflow on Air
 test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airflow 2.11
 	@echo "== Airflow 2.11: the tests that need Airflow"
 	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(ARGS)
+
+# Forms, DAGs and tasks. fresh-% runs them all under a scheduler.
+SHORT := $(addprefix tests/,connections project/test_dag_integrity.py test_dag_builds.py operators/test_ignite.py)
+
+.PHONY: test-versions
+test-versions: setup $(OTHER_LINES:%=.venv/airflow-%/.ready) .venv/python-3.13/.ready ## Follow the README on each Airflow line, and run a part of the tests on 3.2, 3.1 and Python 3.13
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target \
+	  $(ALL_LINES:%=fresh-%) $(OTHER_LINES:%=test-%) test-python-3.13
+
+.PHONY: $(ALL_LINES:%=fresh-%)
+$(ALL_LINES:%=fresh-%): fresh-%: .venv/airflow-3.3/.ready
+	@echo "== Airflow $*: the README, from pip install to filled lookups"
+	@$(PYTHON33) -m tests.fresh_install --airflow $$(sed -n 's/^apache-airflow==//p' requirements/airflow-$*.txt) \
+	  --constraints requirements/airflow-$*.txt --python $(CURDIR)/$(PYTHON33)
+
+.PHONY: $(OTHER_LINES:%=test-%)
+$(OTHER_LINES:%=test-%): test-%: .venv/airflow-%/.ready
+	@echo "== Airflow $*: forms, DAGs and tasks"
+	@.venv/airflow-$*/bin/python -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(SHORT) $(ARGS)
+
+.PHONY: test-python-3.13
+test-python-3.13: .venv/python-3.13/.ready
+	@echo "== Python 3.13: the tests that do not need Airflow"
+	@.venv/python-3.13/bin/python -m pytest -m "not airflow and $(WITHOUT_SERVICES)" $(ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: setup ## Run the tests that need PostgreSQL, which must be installed, on both Airflow lines
@@ -126,7 +158,7 @@ build: .venv/airflow-3.3/.ready ## Build the wheel and the source distribution i
 .PHONY: requirements
 requirements: ## Update all pins
 	@python=$$($(FIND_PYTHON)) || exit 1; \
-	for name in $(LINES:%=airflow-%) $(LINES:%=distributed-%) docs; do requirements/freeze.sh "$$python" "$$name" || exit 1; done
+	for name in $(ALL_LINES:%=airflow-%) $(LINES:%=distributed-%) docs; do requirements/freeze.sh "$$python" "$$name" || exit 1; done
 
 .PHONY: clean
 clean: ## Remove all files that make has created

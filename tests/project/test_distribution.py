@@ -18,6 +18,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 LINES = ("3.3", "2.11")
+ALL_LINES = (*LINES, "3.2", "3.1")
 
 
 def requirements(file: Path) -> list[str]:
@@ -131,7 +132,8 @@ def test_a_public_repository_gives_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["docs", *(f"{environment}-{line}" for environment in ("airflow", "distributed") for line in LINES)]
+    "name",
+    ["docs", *(f"airflow-{line}" for line in ALL_LINES), *(f"distributed-{line}" for line in LINES)],
 )
 def test_every_package_is_pinned_and_names_no_address(name: str) -> None:
     """A pin is a name and a version, without an address, so that any package index can be used."""
@@ -143,3 +145,14 @@ def test_the_astro_image_gets_the_dependencies_of_the_package(project: dict[str,
     """`requirements.txt` has the dependencies of pyproject.toml except Airflow, which the image contains."""
     of_project = [name for name in project["dependencies"] if not name.startswith("apache-airflow>")]
     assert requirements(PROJECT / "requirements.txt") == of_project
+
+
+def test_the_documents_name_the_tested_versions(project: dict[str, Any]) -> None:
+    """README and the page about versions name each pinned Airflow, and each Python of the classifiers."""
+    pins = [requirements(PROJECT / "requirements" / f"airflow-{line}.txt") for line in ALL_LINES]
+    airflows = [pin.removeprefix("apache-airflow==") for each in pins for pin in each if "apache-airflow==" in pin]
+    pythons = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r"Python :: 3\.\d+", each)]
+    assert (len(airflows), pythons) == (4, ["3.11", "3.12", "3.13"])
+    for document in ("README.md", "docs/versions.md"):
+        text = (PROJECT / document).read_text(encoding="utf-8")
+        assert [version for version in airflows + pythons if version not in text] == []
