@@ -65,7 +65,9 @@ class ConnectionHook(BaseHook, Generic[Settings]):
         except AirflowNotFoundException as error:
             variable = f"AIRFLOW_CONN_{conn_id.upper()}"
             if variable in os.environ:
-                raise ConfigurationError(f"{variable} is set, but is neither valid JSON nor a valid URI.") from error
+                raise ConfigurationError(
+                    f"{variable} is set, but is neither valid JSON nor a valid URI. Correct it."
+                ) from error
             raise ConfigurationError(
                 f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`."
             ) from error

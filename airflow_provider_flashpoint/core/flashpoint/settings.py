@@ -114,7 +114,8 @@ class FlashpointSettings(ConnectionSettings):
             raise InvalidTokenError(hint=f"The token of the connection {self.conn_id}: {error}.") from error
         if not _TOKEN.fullmatch(token):
             raise InvalidTokenError(
-                hint=f"The token of the connection {self.conn_id} is empty or contains spaces or line breaks."
+                hint=f"The token of the connection {self.conn_id} is empty or contains spaces or line breaks. Copy it "
+                "again from Flashpoint."
             )
         return self
 
@@ -158,5 +159,6 @@ class FlashpointSettings(ConnectionSettings):
             if token.isascii():
                 return token.decode("ascii")
         raise InvalidTokenError(
-            hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token."
+            hint=f"bearer_token_base64 of the connection {self.conn_id} is not the base64 form of a token. Encode it "
+            "again, or put the token itself into password."
         )

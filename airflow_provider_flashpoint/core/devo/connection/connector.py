@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
-from airflow_provider_flashpoint.core.http.reason import network_cause
+from airflow_provider_flashpoint.core.http.reason import ConnectionFields, network_cause
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -46,6 +46,7 @@ class Connector:
 
     :param tls: the TLS context, see `client_context`; None for plain TCP.
     :param send_timeout_s: seconds that one send may block while the peer stalls.
+    :param conn_id: the connection with the host, for messages.
     """
 
     host: str
@@ -53,6 +54,7 @@ class Connector:
     tls: ssl.SSLContext | None
     connect_timeout_s: float = 10.0
     send_timeout_s: float = 60.0
+    conn_id: str = ""
 
     def connect(self) -> socket.socket:
         """Return a new connection whose sends block up to ``send_timeout_s``.
@@ -66,7 +68,7 @@ class Connector:
         try:
             connection = socket.create_connection((self.host, self.port), timeout=self.connect_timeout_s)
         except (OSError, UnicodeError) as error:
-            raise NetworkError(f"{where}: {network_cause(error)}") from error
+            raise NetworkError(f"{where}: {network_cause(error, ConnectionFields(self.conn_id))}") from error
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -139,6 +141,7 @@ def connector_of(settings: DevoSettings) -> Connector:
         context,
         connect_timeout_s=settings.connect_timeout_s,
         send_timeout_s=settings.send_timeout_s,
+        conn_id=settings.conn_id,
     )
 
 
