@@ -40,6 +40,14 @@ from airflow_provider_flashpoint.config.model import (
 )
 from airflow_provider_flashpoint.config.shape import EVENT_INPUTS, FEEDS, dag_id
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, DataSet
+from airflow_provider_flashpoint.dag_texts import (
+    EVENT_PARAMS,
+    DagTexts,
+    Params,
+    event_texts,
+    indicator_texts,
+    lookup_params,
+)
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
@@ -68,50 +76,6 @@ _DEFAULT_ARGS = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
 }
-
-_Params = dict[str, dict[str, Any]]
-_WINDOW_PARAMS: _Params = {
-    "from": {
-        "type": ["null", "string"],
-        "format": "date-time",
-        "title": "Read from",
-        "description": "Start of a window of your own. Leave both times empty to read the data interval of the run.",
-    },
-    "to": {
-        "type": ["null", "string"],
-        "format": "date-time",
-        "title": "Read to",
-        "description": "End of that window, which is not part of it.",
-    },
-}
-_EVENT_PARAMS: _Params = {
-    **_WINDOW_PARAMS,
-    "accept_change": {
-        "default": False,
-        "type": "boolean",
-        "title": "Accept a change of the source",
-        "description": "Go on although the API generation or the filters have changed. The table then holds the events "
-        "of both.",
-    },
-}
-
-_INDICATOR_DOC = """
-Reads indicators from Flashpoint and writes them to Devo lookups.
-
-* To read an explicit window, trigger with `{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}`.
-* To rebuild lookups from the initial start time, trigger with `{"rebuild": ["<lookup name>"]}`, or rebuild all of them
-  with `{"lookup_status": "New"}`.
-* The state of a lookup is the Variable `flashpoint_lookup__<lookup name>__<Devo domain>__<Flashpoint connection>`.
-  Delete it to start again.
-"""
-
-_EVENT_DOC = """
-Reads {records} from Flashpoint and sends them to the Devo table `{tag}`.
-
-* To read an explicit window, trigger with `{{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}`.
-* What Devo has confirmed is not sent again, whichever window is read.
-* The state is the Variable `flashpoint_alerts__{stream}__<Devo domain>__<Flashpoint connection>`.
-"""
 
 
 def indicator_dags(dags_folder: str | os.PathLike[str]) -> Iterator[DAG]:
@@ -152,7 +116,8 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
         "filters": _filters(*config.lookups),
         "lookups": [lookup.options() for lookup in config.lookups],
     }
-    with _dag(DataSet.INDICATORS, name, config, doc=_INDICATOR_DOC, params=_lookup_params(config), **checked) as setup:
+    texts, params = indicator_texts(config), lookup_params(config)
+    with _dag(DataSet.INDICATORS, name, config, texts=texts, params=params, **checked) as setup:
         source = {**config.arguments(SourceSettings), **_stream_arguments(config, name)}
         task_name = task_names(types)
         for lookup in config.lookups:
@@ -172,9 +137,9 @@ def indicator_dag(config: IndicatorInput, *, name: str = "") -> DAG:
 
 def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
     """Return the DAG of the input ``flashpoint_alert``, of the configuration with this name."""
-    doc = _EVENT_DOC.format(records="alerts", tag=config.tag, stream=config.tag)
+    texts = event_texts(DataSet.ALERTS, config.tag)
     checked = {"query_tag": config.tag if config.verify is Verify.QUERY else None, "filters": _filters(config)}
-    with _dag(DataSet.ALERTS, name, config, doc=doc, params=_EVENT_PARAMS, **checked) as setup:
+    with _dag(DataSet.ALERTS, name, config, texts=texts, params=EVENT_PARAMS, **checked) as setup:
         settings = {**config.arguments(SourceSettings, AlertSettings), **_stream_arguments(config, name)}
         streams: dict[str, dict[str, Any]] = {"alerts": {}}
         for kind in FEEDS:
@@ -194,8 +159,8 @@ def alert_dag(config: AlertInput, *, name: str = "") -> DAG:
 
 def event_dag(config: EventInput, data_set: DataSet, *, name: str = "") -> DAG:
     """Return the DAG of the input of one of `EVENT_INPUTS`, of the configuration with this name."""
-    doc = _EVENT_DOC.format(records=data_set, tag=config.tag, stream=f"{config.tag}__{data_set}")
-    with _dag(data_set, name, config, doc=doc, params=_EVENT_PARAMS, filters=_filters(config)) as setup:
+    texts = event_texts(data_set, config.tag)
+    with _dag(data_set, name, config, texts=texts, params=EVENT_PARAMS, filters=_filters(config)) as setup:
         setup >> PullEventsOperator(
             task_id=f"pull_{data_set}",
             kind=data_set.value,
@@ -205,20 +170,6 @@ def event_dag(config: EventInput, data_set: DataSet, *, name: str = "") -> DAG:
             **_stream_arguments(config, name),
         )
     return setup.dag
-
-
-def _lookup_params(config: IndicatorInput) -> _Params:
-    names = [lookup.lookup_name for lookup in config.lookups]
-    rebuild = {
-        "default": [],
-        "type": ["array", "null"],
-        "items": {"type": "string", "enum": names},
-        "examples": names,
-        "title": "Lookups to rebuild",
-        "description": "Each is read again from the initial start time, or from the oldest time that it keeps, and its "
-        "content is replaced. With a window of your own, it then holds that window alone. The other lookups go on.",
-    }
-    return {**_WINDOW_PARAMS, "rebuild": rebuild}
 
 
 def _filters(*streams: StreamSettings) -> list[Any]:
@@ -237,8 +188,8 @@ def _dag(
     name: str,
     config: InputConfig,
     *,
-    doc: str,
-    params: _Params,
+    texts: DagTexts,
+    params: Params,
     **setup: Any,
 ) -> Generator[SetupOperator]:
     """Create a DAG with its setup task and the tasks that the block adds.
@@ -259,7 +210,8 @@ def _dag(
         max_active_runs=config.max_active_runs,
         default_args={**_DEFAULT_ARGS, "execution_timeout": config.execution_timeout},
         tags=tags,
-        doc_md=doc,
+        description=texts.description,
+        doc_md=texts.doc_md,
     ) as dag:
         yield SetupOperator(
             task_id="setup",

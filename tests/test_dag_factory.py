@@ -174,3 +174,20 @@ def test_secrets_are_included_only_if_the_file_says_so() -> None:
 def test_keywords_are_off_by_default() -> None:
     """By default only alerts are pulled."""
     assert set(alert_dag().task_ids) == {"setup", "pull_alerts"}
+
+
+def test_each_dag_says_what_it_does() -> None:
+    """The description names the lookups or the table; the documentation names their types and their Variables."""
+    from airflow_provider_flashpoint.streams.catalog import dags_of
+
+    many = [{name: {}} for name in ("domain", "url", "ipv4", "ipv6", "file", "extracted_config")]
+    inputs = {"flashpoint_indicator": {"lookups": many}, "flashpoint_alert": {}, "flashpoint_report": {}}
+    dags = {dag.dag_id: dag for dag in dags_of(parse_collector_config(inputs))}
+    indicators, alerts, reports = (dags[name] for name in inputs)
+    assert indicators.description.startswith("Flashpoint's indicators as lookups in Devo: Threatintel_Flashpoint_")
+    assert indicators.description.endswith(" and 1 more")
+    assert "* `Threatintel_Flashpoint_Intelligence_File`: indicators of type `file`" in indicators.doc_md
+    table = "threatintel.flashpoint.intelligence.alerts"
+    assert alerts.description == f"Flashpoint's alerts as events in Devo's table {table}"
+    assert f"`flashpoint_alerts__{table}__<Devo domain>__" in alerts.doc_md
+    assert "`flashpoint_alerts__my.app.flashpoint.report__reports__<Devo domain>__" in reports.doc_md

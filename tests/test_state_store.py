@@ -23,7 +23,7 @@ class Storage:
         self.left = failures
         self.kept: dict[str, str] = {}
 
-    def set(self, key: str, value: str) -> None:
+    def set(self, key: str, value: str, description: str) -> None:
         from airflow.providers.common.compat.sdk import AirflowException
 
         if self.left:

@@ -57,13 +57,13 @@ def read_variable(name: str) -> str | None:
     return text
 
 
-def write_variable(name: str, text: str) -> None:
-    """Write a Variable into the database.
+def write_variable(name: str, text: str, description: str | None = None) -> None:
+    """Write a Variable into the database, with a description for people.
 
     :raises ConfigurationError: the database does not answer, or tasks would still read another value.
     """
     with open_session():
-        _model().set(name, text)
+        _model().set(name, text, description)
     if read_variable(name) != text:
         raise _shadowed(name)
 

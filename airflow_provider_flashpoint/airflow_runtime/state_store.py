@@ -65,7 +65,7 @@ def write_state(variable: str, state: LookupState | EventState, *, sleep: Callab
         reraise=True,
     )
     try:
-        retrying(Variable.set, variable, state.to_json())
+        retrying(Variable.set, variable, state.to_json(), state.describe())
     except _storage_errors() as error:
         _log.warning(
             "The Variable %s could not be written (%s). The data was delivered; the next run reads the same window "

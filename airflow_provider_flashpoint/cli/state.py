@@ -105,7 +105,7 @@ def _set(options: argparse.Namespace) -> Report:
     if not options.stream:
         _confirm(options, [f"{stream.name}: {text}" for stream, _, text in changes])
     for stream, state, _ in changes:
-        database.write_variable(stream.variable, state.to_json())
+        database.write_variable(stream.variable, state.to_json(), state.describe())
     done = [{"name": stream.name, "variable": stream.variable, "change": text} for stream, _, text in changes]
     return _report("set", done, [f"{each['name']}: {each['change']}" for each in done], notes)
 

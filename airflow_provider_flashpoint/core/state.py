@@ -23,6 +23,8 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 STATE_VERSION = 1
 _CLOCK_TOLERANCE = timedelta(minutes=1)  # between the clocks of two machines
 
+_UNNAMED = "of an earlier version"
+
 _log = logger(__name__)
 
 
@@ -133,6 +135,11 @@ class _Checkpointed:
             _log.info("The %s goes on: %s The records are the same documents.", name, change)
 
     @property
+    def _complete_to(self) -> str:
+        checkpoint = self.to_checkpoint_time
+        return f"complete to {format_instant(checkpoint)}" if checkpoint else "not complete yet"
+
+    @property
     def origin(self) -> Origin:
         """The origin of the records so far."""
         return Origin(api=self.api, filters=self.filters)
@@ -205,6 +212,13 @@ class LookupState(_Checkpointed):
     delivered_to_time: _Instant | None = None
     rows_sent: StrictInt = 0
 
+    def describe(self) -> str:
+        """Return a sentence for people about the lookup."""
+        status = (
+            "rebuilt by the next run" if self.status is LookupStatus.NEW else f"{self.rows_sent} rows in the last run"
+        )
+        return f"State of the Devo lookup {self.name or _UNNAMED}: {self._complete_to}, {status}."
+
     def after_sync(self, delivered: Delivered, *, rebuilt: bool) -> LookupState:
         """Return the state after a sync that Devo accepted.
 
@@ -235,6 +249,12 @@ class EventState(_Checkpointed):
 
     sent: StrictInt = 0
     repeated: StrictInt = 0
+
+    def describe(self) -> str:
+        """Return a sentence for people about the table."""
+        return (
+            f"State of the Devo table {self.name or _UNNAMED}: {self._complete_to}, {self.sent} events in the last run."
+        )
 
     def after_delivery(self, delivered: Delivered, *, sent: int, repeated: int) -> EventState:
         """Return the state after a window was delivered and confirmed."""

@@ -78,6 +78,29 @@ def test_text_is_readable_by_people() -> None:
     assert (shown["version"], shown["status"], shown["to_checkpoint_time"]) == (1, "Created", "2026-01-01T01:00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (
+            LookupState(status=LookupStatus.CREATED, name="Domains", to_checkpoint_time=EPOCH, rows_sent=7),
+            "State of the Devo lookup Domains: complete to 2026-01-01T00:00:00Z, 7 rows in the last run.",
+        ),
+        (
+            LookupState(name="Domains"),
+            "State of the Devo lookup Domains: not complete yet, rebuilt by the next run.",
+        ),
+        (
+            EventState(name="my.app.a", to_checkpoint_time=EPOCH, sent=3),
+            "State of the Devo table my.app.a: complete to 2026-01-01T00:00:00Z, 3 events in the last run.",
+        ),
+        (EventState(), "State of the Devo table of an earlier version: not complete yet, 0 events in the last run."),
+    ],
+)
+def test_a_state_is_described_in_a_sentence(state: LookupState | EventState, sentence: str) -> None:
+    """Airflow shows the sentence beside the Variable, whose JSON is cut off in lists."""
+    assert state.describe() == sentence
+
+
 def test_text_can_be_stored() -> None:
     """The name of a column that UTF-8 cannot hold is escaped, and is read back all the same."""
     state = replace(synced(LookupState(), hours(0, 1)), columns=("é", "\ud800", "_extra"))

@@ -178,3 +178,17 @@ def test_the_task_keeps_its_lineage(sandbox: Sandbox, dag_id: str, task_id: str,
     assert (lineage.count > 0) == bool(written)
     assert (lineage.destination == "sandbox") == bool(written)
     assert ("value" in lineage.columns) == written.startswith("lookup.")
+
+
+def test_the_variable_of_a_state_has_a_sentence_as_its_description(sandbox: Sandbox) -> None:
+    """The list of Variables in Airflow's UI says what each state means."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(Variable.description).filter(Variable.key.in_(STATES)).all()
+    until = format_instant(START + PERIOD)
+    beginnings = [
+        f"State of the Devo {kind}: complete to {until}" for kind in (f"lookup {LOOKUP}", f"table {DEFAULT_TAG}")
+    ]
+    assert sorted(text.partition(",")[0] for (text,) in found) == beginnings
