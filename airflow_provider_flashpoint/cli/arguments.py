@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from airflow_provider_flashpoint.cli.files import read_configs
 from airflow_provider_flashpoint.cli.report import show
@@ -15,17 +15,28 @@ from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.problems import close_match
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '(?P<given>.+)' \(choose from (?P<choices>.+)\)$")
+_UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (?P<given>--[\w-]+)")
 _NO_COMMAND = re.compile(r"the following arguments are required: (command|kind|action)$")
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that says what was probably meant. Without a command, it prints the whole help."""
 
+    options: ClassVar[set[str]] = set()
+    """The options of all commands."""
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """Add an argument, as the parent does."""
+        self.options.update(name for name in names if name.startswith("--"))
+        return super().add_argument(*names, **settings)
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong, and exit with 2."""
         if found := _INVALID_CHOICE.search(message):
             choices = re.findall(r"[\w-]+", found["choices"])
             message += f".{did_you_mean(found['given'], choices)}"
+        if found := _UNKNOWN_OPTION.search(message):
+            message += f".{did_you_mean(found['given'], self.options)}"
         if _NO_COMMAND.search(message):
             self.print_help(sys.stderr)
         else:

@@ -69,6 +69,17 @@ def test_an_unknown_command_is_wrong_usage(given: tuple[str, ...], meant: str) -
     assert outcome.err.endswith(f" Did you mean {meant}?\n") == bool(meant)
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(("check", "--vrebose"), "--verbose"), (("preview", "indicators", "--limt", "5"), "--limit")],
+)
+def test_an_unknown_option_is_wrong_usage(given: tuple[str, ...], meant: str) -> None:
+    """A misspelled option exits with 2, and asks whether another one was meant."""
+    outcome = call(*given)
+    assert outcome.exit_code == 2
+    assert outcome.err.endswith(f" Did you mean {meant}?\n")
+
+
 @pytest.mark.parametrize("given", [(), ("state",), ("preview",)])
 def test_a_missing_command_lists_the_commands(given: tuple[str, ...]) -> None:
     """Without a command, its help says which there are."""
