@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_flashpoint.airflow_runtime.retry_policy import retry_arguments
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
 from airflow_provider_flashpoint.airflow_runtime.state_store import State
@@ -82,7 +83,7 @@ class WindowedOperator(PublishedTask):
         staging_uri: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**retry_arguments(), **kwargs})
         self.flashpoint_conn_id = flashpoint_conn_id
         self.devo_conn_id = devo_conn_id
         self.take_over = take_over
