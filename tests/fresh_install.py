@@ -29,6 +29,7 @@ from sandbox.verdict import judge_alerts, judge_lookup
 PROJECT = Path(__file__).parents[1]
 TYPES = ("domain", "url", "ipv4", "ipv6")
 START_AIRFLOW = "airflow standalone"
+_PATIENCE_S = 900.0  # for a machine that has much else to do
 _FENCE = re.compile(r"^ *```\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
@@ -108,7 +109,12 @@ def environment_of(home: Path, pins: Path | None) -> dict[str, str]:
     constraints = home / "constraints.txt"
     wheel = next(dist.glob("*.whl"))
     constraints.write_text("\n".join([*lines, f"airflow-provider-flashpoint @ {wheel.as_uri()}", ""]), encoding="utf-8")
-    quiet = {"PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    quiet = {
+        "PIP_QUIET": "1",
+        "PIP_NO_COMPILE": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
     return {**inherited, **quiet, "HOME": str(home), "PIP_CONSTRAINT": str(constraints)}
 
 
@@ -143,14 +149,19 @@ def follow(sandbox: Sandbox, home: Path, options: argparse.Namespace) -> None:
         python=home / "airflow-env/bin/python",
         environment={"AIRFLOW__CORE__FERNET_KEY": fernet_key(airflow_home), "HOME": str(home)},
     )
-    with lab:
+    try:
+        lab.migrate()
+        lab.start()
+        lab.wait_healthy(_PATIENCE_S)
         lab.wait_until(
-            lambda: not [*problems(sandbox)], 600.0, "Devo to be filled", lambda: "\n".join(problems(sandbox))
+            lambda: not [*problems(sandbox)], _PATIENCE_S, "Devo to be filled", lambda: "\n".join(problems(sandbox))
         )
         for text in texts[start + 1 :]:
             shown = run(text, environment)
         if shown.count("Created") < len(TYPES):
             raise SystemExit("`state show` does not show the lookups as Created.")
+    finally:
+        lab.stop()
 
 
 def fernet_key(airflow_home: Path) -> str:
