@@ -124,14 +124,30 @@ def _entries_of_json(value: Any) -> Iterator[tuple[str | int, Any, str | None]]:
         yield from ((index, item, None) for index, item in enumerate(value))
 
 
+def _place_and_cause(error: json.JSONDecodeError, text: str) -> tuple[str, str]:
+    """Return the place and the cause of an error; a comma is wrong where the text before the error ends."""
+    at, cause = error.pos, error.msg
+    is_missing = cause.startswith("Expecting ',' delimiter")
+    if is_missing or text[at : at + 1] in ("}", "]"):
+        at = len(text[:at].rstrip()) - 1
+        is_extra = text[at] == ","
+        cause = (
+            "a comma or a bracket is missing after this"
+            if is_missing
+            else "a comma before the end"
+            if is_extra
+            else cause
+        )
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}", cause
+
+
 def _read_json(text: str, file: Path) -> Any:
     try:
         document = json.loads(text, object_pairs_hook=_JsonObject)
     except json.JSONDecodeError as error:
+        place, cause = _place_and_cause(error, text)
         # Not chained: the cause holds the text of the file.
-        raise ConfigurationError(
-            f"{file}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}."
-        ) from None
+        raise ConfigurationError(f"{file}: {place}: not valid JSON: {cause}.") from None
     except ValueError:
         raise ConfigurationError(f"{file}: not valid JSON: a number cannot be read.") from None
     _refuse_repeated(file, document, _entries_of_json)

@@ -206,7 +206,14 @@ class TestJson:
         ("text", "message"),
         [
             ('{"inputs": hunter2}', "line 1, column 12: not valid JSON: Expecting value."),
-            ('{"a": 1,\n}', "line 2, column 1: not valid JSON: "),
+            ('{"a": 1,\n}', "line 1, column 8: not valid JSON: a comma before the end."),
+            ('{"a": [1,\n\n]}', "line 1, column 9: not valid JSON: a comma before the end."),
+            (
+                '{"a": "hunter2"\n\n  "b": 1}',
+                "line 1, column 15: not valid JSON: a comma or a bracket is missing after this.",
+            ),
+            ('{"a": \n}', "line 1, column 5: not valid JSON: Expecting value."),
+            ('{"a": 1', "line 1, column 7: not valid JSON: a comma or a bracket is missing after this."),
             ("[" * 100_000, "not valid JSON: it is nested too deeply."),
             ('{"a": ' + "1" * 5000 + "}", "not valid JSON: a number cannot be read."),
         ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
 from airflow_provider_flashpoint.core.foreign_text import safe_to_show
-from airflow_provider_flashpoint.core.http.reason import ConnectionFields, network_cause
+from airflow_provider_flashpoint.core.http.reason import NO_TLS, ConnectionFields, network_cause
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -94,7 +94,7 @@ class Connector:
             return refused
         if isinstance(error, ssl.SSLCertVerificationError):
             return ConfigurationError(f"{where}: {self._distrust(error)}")
-        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+        if isinstance(error, ssl.SSLError) and error.reason in NO_TLS:
             return ConfigurationError(f"{where}: the server speaks no TLS; check the host and the port.")
         if isinstance(error, TimeoutError):
             return NetworkError(f"{where}: no TLS handshake in time; check the port and the firewall.")
