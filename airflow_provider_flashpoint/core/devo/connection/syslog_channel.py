@@ -127,9 +127,7 @@ class SyslogChannel:
                     "does not close its half of a connection" if end is End.NEVER else "ends TLS without close_notify",
                 )
         if end < self._habit:
-            raise NetworkError(
-                "The connection to Devo broke off at its end: nothing proves that Devo read all."
-            )
+            raise NetworkError("The connection to Devo broke off at its end: nothing proves that Devo read all.")
 
 
 def open_syslog(settings: DevoSettings, frame: Frame = b"".join) -> SyslogChannel:
