@@ -25,11 +25,18 @@ def test_each_field_has_one_section(conn_type: str) -> None:
     assert list(dict.fromkeys(sections)) == list(MODELS[conn_type].sections)
 
 
-def test_the_form_of_devo_begins_with_what_is_needed() -> None:
-    """Domain, certificate, key, chain and the Lookups API come first, limits and timeouts last."""
-    first, *_, last = MODELS["devo"].sections.items()
-    assert first[1] == ("domain", "cert", "private_key", "chain", "api_base_url")
-    assert last[0] == "Limits and timeouts"
+@pytest.mark.parametrize(
+    ("conn_type", "first"),
+    [
+        ("devo", ("domain", "cert", "private_key", "chain", "api_base_url")),
+        ("flashpoint", ("api", "bearer_token_base64")),
+    ],
+)
+def test_the_form_begins_with_what_is_needed(conn_type: str, first: tuple[str, ...]) -> None:
+    """What most connections need comes first, limits and timeouts last."""
+    sections = MODELS[conn_type].sections
+    assert next(iter(sections.values())) == first
+    assert list(sections)[-1] == "Limits and timeouts"
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ class FlashpointSettings(ConnectionSettings):
     sections = {  # noqa: RUF012
         "API": ("api", "bearer_token_base64"),
         "Network": ("verify", "proxy"),
+        "Obfuscation": ("obfuscation_secret",),
+        "Paths and requests": (*(f"base_path_{data_set}" for data_set in DataSet), "vulnerability_request"),
         "Limits and timeouts": (
             "timeout_s", "requests_in_flight", "requests_per_second", "page_size", "max_answer_mib",
         ),
-        "Obfuscation": ("obfuscation_secret",),
-        "Paths and requests": (*(f"base_path_{data_set}" for data_set in DataSet), "vulnerability_request"),
     }  # fmt: skip
 
     host: str = Field("", title="Base URL", examples=[f"{_IGNITE} (Ignite), or {_LEGACY} (legacy)"])
