@@ -29,8 +29,8 @@ def test_every_link_leads_to_a_file() -> None:
 def test_a_new_user_finds_every_command_in_its_order() -> None:
     """README leads from `pip install` to a filled lookup, in the order in which `tests/fresh_install.py` runs it."""
     commands = [
-        "pip install airflow-provider-flashpoint",
         "airflow db migrate",
+        "pip install airflow-provider-flashpoint",
         "airflow-flashpoint init",
         "airflow connections add flashpoint_default",
         "airflow connections add devo_default",
