@@ -74,6 +74,7 @@ def get_provider_info() -> dict[str, Any]:
             for name, modules in _OPERATORS.items()
         ],
         "extra-links": [f"{_PACKAGE}.airflow_runtime.links.{name}" for name in ("DevoQueryLink", "StatusPageLink")],
+        "notifications": [f"{_PACKAGE}.notifications.devo.DevoNotifier"],
         "hook-class-names": [_hook_class(name) for name in _MODELS],
         "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],
         "config": _CONFIG,

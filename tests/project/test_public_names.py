@@ -23,6 +23,7 @@ PUBLIC = {
         "PullIndicatorsOperator",
         "SetupOperator",
     },
+    "notifications": {"DevoNotifier"},
     "hooks": {"DevoHook", "FlashpointHook", "Operation"},
     "config": {
         "AlertInput",

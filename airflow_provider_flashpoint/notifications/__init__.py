@@ -1,0 +1,7 @@
+"""The notifiers of this provider."""
+
+from __future__ import annotations
+
+from airflow_provider_flashpoint.notifications.devo import DevoNotifier
+
+__all__ = ["DevoNotifier"]
