@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -67,10 +66,12 @@ def run(sandbox: Sandbox, run_dag: RunDag) -> Run:
 
 def dag_of(name: str) -> Any:
     """Return the DAG of the file of an example, read as Airflow reads it."""
-    from airflow import __version__
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # before Airflow 3.2
+        from airflow.models.dagbag import DagBag
 
-    module = "airflow.models.dagbag" if __version__.startswith("2.") else "airflow.dag_processing.dagbag"
-    bag = importlib.import_module(module).DagBag(str(FOLDER / f"{name}.py"))
+    bag = DagBag(str(FOLDER / f"{name}.py"))
     assert bag.import_errors == {}
     dag = bag.dags[f"example_{name}"]
     for each in dag.tasks:
