@@ -146,6 +146,18 @@ def test_the_checkpoints_are_at_the_end_of_the_last_period(lab: AirflowLab, worl
 
 
 @each_dag
+def test_a_good_run_logs_its_outcome_and_no_warning(
+    lab: AirflowLab, world: World, dags: GenerationDags, dag_id: str
+) -> None:
+    """The first run of each DAG succeeded: its tasks warn of nothing, and say in a sentence what they did."""
+    run_id = lab.runs(dag_id)[0]["run_id"]
+    logs = [lab.task_log(dag_id, run_id, task["task_id"]) for task in lab.tasks(dag_id, run_id)]
+    lines = [line for log in logs for line in log.splitlines()]
+    assert [line for line in lines if " WARNING " in line and "warnings.py" not in line] == []
+    assert any(" was built with " in line or " events sent to the table " in line for line in lines)
+
+
+@each_dag
 def test_rerunning_the_first_run_changes_nothing_in_devo(
     lab: AirflowLab, world: World, dags: GenerationDags, dag_id: str
 ) -> None:
