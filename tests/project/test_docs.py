@@ -54,6 +54,15 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(re.findall(r": ([\w-]+\.md)$", navigation, re.MULTILINE)) == [page.name for page in PAGES]
 
 
+def test_each_feature_of_the_comparison_has_a_test() -> None:
+    """A row that says yes for this provider names a test that exists."""
+    rows = re.findall(r"(?m)^\|.*\*\*Y\*\*.*$", (DOCS / "comparison.md").read_text(encoding="utf-8"))
+    tests = [re.findall(r"`(tests/[\w/]+\.py)`", row) for row in rows]
+    assert len(rows) >= 40
+    assert [row for row, named in zip(rows, tests, strict=True) if not named] == []
+    assert [name for named in tests for name in named if not (PROJECT / name).is_file()] == []
+
+
 @pytest.mark.airflow
 @pytest.mark.parametrize("name", ["index.md", "examples.md", "operators.md"])
 def test_generated_pages_are_current(name: str) -> None:
