@@ -16,6 +16,7 @@ from airflow_provider_flashpoint.cli import check, config, init, preview, state
 from airflow_provider_flashpoint.cli.arguments import Parser, complete
 from airflow_provider_flashpoint.cli.progress import ProgressLine
 from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage
+from airflow_provider_flashpoint.cli.watch import clear_screen, watch
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as shells report it
@@ -34,9 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     complete(parser)
     options = parser.parse_args(arguments)
     options.terminal = sys.stderr
+    every_s = getattr(options, "watch", None)
+    return watch(lambda: _run(options), every_s) if every_s else _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     with ProgressLine(None if options.verbose else sys.stderr) as options.progress, _quiet(verbose=options.verbose):
         report = _reported(options)
     try:
+        if getattr(options, "watch", None):
+            clear_screen()
         _print(report, as_json=options.json)
     except BrokenPipeError:
         # The reader closed the pipe, as `| head` does; without this, Python reports it once more when it exits.

@@ -12,6 +12,7 @@ from airflow_provider_flashpoint.cli.arguments import did_you_mean, streams_comp
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
 from airflow_provider_flashpoint.cli.report import Block, Report, WrongUsage, show
 from airflow_provider_flashpoint.cli.state_table import state_lines
+from airflow_provider_flashpoint.cli.watch import add_watch_option
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -32,6 +33,7 @@ def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="action", required=True)
     show = actions.add_parser("show", parents=[shared], help=_SHOW, description=_SHOW)
     show.set_defaults(run=_show)
+    add_watch_option(show)
     reset = actions.add_parser("reset", parents=[shared], help=_RESET, description=f"{_RESET} {_PAUSE}")
     reset.add_argument("--forget-sent", action="store_true", help=_FORGET)
     reset.set_defaults(run=_reset)

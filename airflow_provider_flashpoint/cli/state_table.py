@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_flashpoint.cli.report import Block, Table
+from airflow_provider_flashpoint.streams.coverage import Freshness
 
 _COLUMNS = ("NAME", "DESTINATION", "SOURCE", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN")
+_AGE_NOTES = {Freshness.LATE: ", late", Freshness.OLD: ", too old"}
 
 
 def state_lines(states: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
@@ -38,7 +40,7 @@ def _state_row(state: Mapping[str, Any]) -> tuple[str, ...]:
         state["source"] or "-",
         _status_text(state),
         state["to_checkpoint_time"] or "-",
-        "-" if state["age_s"] is None else _duration(state["age_s"]),
+        "-" if state["age_s"] is None else f"{_duration(state['age_s'])}{_AGE_NOTES.get(state['freshness'], '')}",
         "-" if state["columns"] is None else str(state["columns"]),
         state["run_id"] or "-",
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
+from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class Stream:
     :param task: the task that writes the state, in its DAG; None where the configuration does not name the stream.
     :param store: the state and the directories of the stream, to be read only; None without a task.
     :param problem: why the connection to Devo, and with it the destination, cannot be read.
+    :param period_s: how often its DAG runs; None without a schedule, or where that is not known.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Stream:
     task: LookupSyncOperator | PullEventsOperator | None = None
     store: StreamStore[Any] | None = None
     problem: str = ""
+    period_s: float | None = None
 
     @property
     def is_lookup(self) -> bool:
@@ -138,6 +143,9 @@ def _configured(
     task: LookupSyncOperator | PullEventsOperator, kind: type[LookupState] | type[EventState], devo: DevoHook
 ) -> Stream:
     stream = Stream(name=task.stream, variable="", kind=kind, source=task.flashpoint_conn_id, task=task)
+    with contextlib.suppress(ConfigurationError):
+        window = run_period({"dag": task.dag}).window
+        stream = replace(stream, period_s=(window.end - window.start).total_seconds())
     try:
         store: StreamStore[Any] = task.store(devo, read_only=True)
     except Exception as error:  # whatever is wrong with one connection, the streams of the others are known

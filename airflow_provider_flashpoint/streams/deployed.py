@@ -21,7 +21,7 @@ from airflow_provider_flashpoint.core.stream_key import StreamKey, alert_stream,
 from airflow_provider_flashpoint.core.window import Window, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import Stream
-from airflow_provider_flashpoint.streams.coverage import freshness, gaps
+from airflow_provider_flashpoint.streams.coverage import gaps
 from airflow_provider_flashpoint.streams.progress import progress_of
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
@@ -29,17 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 _NEWEST = 10  # runs in which the last summary is looked for
-_SHOWN = (
-    "status",
-    "from_checkpoint_time",
-    "to_checkpoint_time",
-    "api",
-    "filters",
-    "columns",
-    "problem",
-    "age_s",
-    "pull",
-)
+_TIMES = ("from_checkpoint_time", "to_checkpoint_time", "age_s", "period_s", "freshness")
+_SHOWN = ("status", *_TIMES, "api", "filters", "columns", "problem", "pull")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +62,8 @@ def deployed_streams(dag_ids: Collection[str]) -> list[DeployedStream]:
 def overview(found: Iterable[DeployedStream], now: datetime) -> list[dict[str, Any]]:
     """Return where each stream stands, in JSON's own types.
 
-    Shape: ``dag_id, task_id, title, content, variable, is_lookup, destination, source, period_s, is_paused,
-    freshness``, then some of `progress_of`, ``delivered, rejected`` and ``window`` of the last summary, ``total`` of
+    Shape: ``dag_id, task_id, title, content, variable, is_lookup, destination, source, is_paused``,
+    then some of `progress_of`, ``delivered, rejected`` and ``window`` of the last summary, ``total`` of
     all summaries, and ``last_run``.
     """
     listed = list(found)
@@ -129,9 +120,7 @@ def _standing(found: DeployedStream, now: datetime, total: Totals) -> dict[str, 
         "is_lookup": stream.is_lookup,
         "destination": stream.destination or None,
         "source": stream.source or None,
-        "period_s": writer.period_s,
         "is_paused": writer.is_paused,
-        "freshness": freshness(progress["age_s"], writer.period_s),
         **{name: progress[name] for name in _SHOWN},
         "delivered": last.get("delivered"),
         "rejected": last.get("rejected"),
@@ -145,7 +134,9 @@ def _stream(writer: StreamTask, stored: Collection[str], hook_of: Callable[[str]
     task = writer.task
     name = str(task.lookup_name if writer.is_lookup else _event_stream(task))
     kind: type[LookupState] | type[EventState] = LookupState if writer.is_lookup else EventState
-    stream = Stream(name=name, variable="", kind=kind, source=str(task.flashpoint_conn_id), task=task)
+    stream = Stream(
+        name=name, variable="", kind=kind, source=str(task.flashpoint_conn_id), task=task, period_s=writer.period_s
+    )
     try:
         store = _store(writer, stream, hook_of)
         return replace(stream, variable=store.variable_in(stored), destination=store.key.destination, store=store)

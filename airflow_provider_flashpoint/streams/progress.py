@@ -15,6 +15,7 @@ from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLe
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.streams.coverage import freshness
 from airflow_provider_flashpoint.streams.pull_progress import pull_progress_of
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
     """Return how far a stream is, in JSON's own types.
 
     Shape: ``name, destination, source, kind, variable, configured, present, problem``, then the fields of the state,
-    None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint, ``pull`` a pull that
-    is not synced yet, see `pull_progress_of`.
+    None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint, ``period_s`` and
+    `freshness` what that is compared with, ``pull`` a pull that is not synced yet, see `pull_progress_of`.
     """
     state, problem = None, None
     try:
@@ -64,6 +65,7 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
         problem = str(error)
     fields = asdict(state) if state else dict.fromkeys(field.name for field in dataclasses.fields(stream.kind))
     checkpoint = fields["to_checkpoint_time"]
+    age_s = round((now - checkpoint).total_seconds()) if checkpoint else None
     return {
         "kind": "lookup" if stream.is_lookup else "alerts",
         "variable": stream.variable,
@@ -77,7 +79,9 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
         "source": stream.source or None,
         "columns": len(fields.get("columns") or ()) or None,
         "pull": pull_progress_of(stream, state, now),
-        "age_s": round((now - checkpoint).total_seconds()) if checkpoint else None,
+        "age_s": age_s,
+        "period_s": stream.period_s,
+        "freshness": freshness(age_s, stream.period_s).value,
     }
 
 

@@ -1,6 +1,6 @@
 // The two plots of a stream over one axis of time: what each interval delivered, and the lag at the end of each run.
 
-import { count, drawn, duration, element, instant } from "./dom.js";
+import { count, drawn, duration, element, instant, span as spanText } from "./dom.js";
 
 const LEFT = 52;
 const RIGHT = 8;
@@ -71,7 +71,7 @@ function gapMarks(gaps, span, x, height) {
     .filter(({ from, to }) => from < to)
     .map(({ gap, from, to }) => drawn("rect", {
       class: "gap", x: x(from), y: 0, width: Math.max(NARROWEST, x(to) - x(from)), height, fill: "url(#gap)",
-    }, drawn("title", {}, `Gap: no run has read ${instant(gap.from)} to ${instant(gap.to)}`)));
+    }, drawn("title", {}, `Gap: no run has read ${spanText(gap)}`)));
 }
 
 function rowsPlot(stream, bars, gaps, span, width) {
@@ -84,7 +84,7 @@ function rowsPlot(stream, bars, gaps, span, width) {
     const height = run.delivered ? Math.max(1, share * (ROWS_HEIGHT - 6)) : 0;
     const size = { x: left, y: ROWS_HEIGHT - height, width: Math.max(NARROWEST, x(to) - left - 1), height };
     const noun = stream.is_lookup ? "rows" : "events";
-    const text = `${instant(run.window.from)} to ${instant(run.window.to)}: ${count(run.delivered)} ${noun}`;
+    const text = `${spanText(run.window)}: ${count(run.delivered)} ${noun}`;
     return drawn("g", {},
       drawn("rect", { ...size, class: again ? "bar again" : "bar" }, drawn("title", {}, text)),
       run.rejected ? drawn("circle", { class: "rejected", cx: left + 3, cy: 5, r: 3 },
@@ -93,7 +93,7 @@ function rowsPlot(stream, bars, gaps, span, width) {
   });
   const hatch = drawn("pattern", { id: "gap", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
     drawn("path", { d: "M0 6 L6 0", class: "hatch" }));
-  return frame(width, ROWS_HEIGHT + 2, `Delivered in each interval of ${stream.title}`, drawn("defs", {}, hatch),
+  return frame(width, ROWS_HEIGHT + 6, `Delivered in each interval of ${stream.title}`, drawn("defs", {}, hatch),
     yAxis(ROWS_HEIGHT, top, (value) => count(Math.round(value))), gapMarks(gaps, span, x, ROWS_HEIGHT), marks);
 }
 

@@ -2,7 +2,7 @@
 
 import { confirmed } from "./confirm.js";
 import { plots } from "./charts.js";
-import { airflowLink, count, duration, element, instant, runLink } from "./dom.js";
+import { airflowLink, count, duration, element, instant, runLink, span } from "./dom.js";
 import { act, request } from "./request.js";
 
 const SPANS = [["6 h", 6], ["24 h", 24], ["7 d", 168], ["all", 0]];
@@ -30,7 +30,7 @@ function recentRuns(stream, runs) {
   const noun = stream.is_lookup ? "rows" : "events";
   const items = runs.filter((run) => run.state).slice(-RECENT).reverse().map((run) => element("li", {},
     runLink(stream, run, element("span", { class: `state ${run.state}` }, run.state.replaceAll("_", " "))), " ",
-    run.window ? `${instant(run.window.from)} to ${instant(run.window.to)}: ${count(run.delivered)} ${noun}` : instant(run.ended_at || run.run_after)));
+    run.window ? `${span(run.window)}: ${count(run.delivered)} ${noun}` : instant(run.ended_at || run.run_after)));
   return section("Recent runs", items.length ? element("ul", { class: "runs" }, items) : element("p", { class: "quiet" }, "None yet."));
 }
 
@@ -67,7 +67,7 @@ export function detailsOf(stream, reload) {
     element("button", { type: "button", onclick: () => perform(action.name, action.sentence) }, action.label))) : null);
 
   const gapList = () => section("Gaps", found.gaps.length ? element("ul", { class: "gaps" }, found.gaps.map((gap) => element("li", {},
-    `${instant(gap.from)} to ${instant(gap.to)} (${duration((Date.parse(gap.to) - Date.parse(gap.from)) / 1000)})`, " ",
+    `${span(gap)} (${duration((Date.parse(gap.to) - Date.parse(gap.from)) / 1000)})`, " ",
     gap.fill ? element("button", { type: "button", onclick: () => perform("fill", gap.fill, { from: gap.from, to: gap.to }) }, "Fill") : null)))
     : element("p", { class: "quiet" }, "None: the windows of these runs follow each other."));
 

@@ -22,6 +22,12 @@ export const count = (value) => (value === null || value === undefined ? "–" :
 /** "2026-01-02 03:04:05", in UTC as everywhere in this provider. */
 export const instant = (text) => (text ? new Date(text).toISOString().slice(0, 19).replace("T", " ") : "–");
 
+/** "2026-01-02 03:00:00 to 03:05:00", with both days only where they differ. */
+export function span(window) {
+  const [from, to] = [instant(window.from), instant(window.to)];
+  return `${from} to ${from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to}`;
+}
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 0) return `-${duration(-seconds)}`;
