@@ -50,7 +50,7 @@ setup: $(LINES:%=.venv/airflow-%/.ready) ## Create .venv/airflow-3.3 and .venv/a
 demo: .venv/airflow-3.3/.ready ## Pull from a sandbox Flashpoint into a sandbox Devo with a real Airflow (KEEP=1, API=legacy)
 	@$(PYTHON33) -m demo $(if $(KEEP),--keep) $(if $(API),--api $(API))
 
-WITHOUT_SERVICES := not postgresql and not distributed
+WITHOUT_SERVICES := not postgresql and not distributed and not browser
 
 .PHONY: test
 test: setup ## Run all tests on Airflow 3.3, and the tests that need Airflow on 2.11, side by side
@@ -123,6 +123,20 @@ test-distributed: services $(LINES:%=.venv/distributed-%/.ready) ## Run the test
 	  .venv/distributed-$$line/bin/python -m pytest -m distributed tests/distributed $(ARGS) || failed="$$failed $$line"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED with two workers on Airflow$$failed"; exit 1; fi
+
+.PHONY: chromium
+chromium: .venv/browser/.ready
+	@requirements/services.sh chromium
+
+.venv/browser/.ready: requirements/airflow-3.3.txt
+
+.PHONY: test-browser
+test-browser: chromium ## Run the tests of the status page in a headless Chromium
+	@.venv/browser/bin/python -m pytest -m browser tests/status_page $(ARGS)
+
+.PHONY: screenshots
+screenshots: chromium ## Make the images of the documents, from the demo's Airflow in a headless Chromium
+	@.venv/browser/bin/python -m demo.screenshots
 
 .PHONY: lint
 lint: .venv/airflow-3.3/.ready ## Check style, layers, dependencies and types

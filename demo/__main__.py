@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
 from demo import scenario
 from demo.airflow_lab import AirflowLab, LabError
+from demo.session import HOME, session
 from sandbox.generations import GENERATIONS, IGNITE_V2, Generation
 from sandbox.sandbox import Sandbox
 from sandbox.verdict import EventVerdict, LookupVerdict
-
-_PROJECT = Path(__file__).parents[1]
-_HOME = _PROJECT / ".demo"
 
 
 def main() -> int:
@@ -34,29 +29,17 @@ def main() -> int:
         sys.stdout.write(f"[{time.monotonic() - started:5.0f} s] {text}\n")
         sys.stdout.flush()
 
-    shutil.rmtree(_HOME, ignore_errors=True)
-    _HOME.mkdir()
-    span = scenario.Span.before(datetime.now(UTC))
-    config = _HOME / "flashpoint_collector.yaml"
-    scenario.write_config(config, generation, span)
-    with Sandbox() as sandbox:
-        scenario.publish(sandbox, generation, span)
-        say(
-            f"Flashpoint (sandbox, {generation.api}) at {sandbox.flashpoint.url}, Devo (sandbox) at {sandbox.devo.url}."
-        )
-        environment = {**sandbox.airflow_connections(generation.api), "FLASHPOINT_COLLECTOR_CONFIG": str(config)}
-        try:
-            say("Airflow starts: database, api-server, scheduler, DAG processor.")
-            with AirflowLab(_HOME / "airflow", _PROJECT / "dags", environment=environment) as airflow:
-                say(f"Airflow {airflow.version} is up at {airflow.url}, login {airflow.user} / {airflow.password}")
-                scenario.run(airflow, sandbox, generation, span, say)
-                good = _report(airflow, sandbox, generation)
-                say(f"VERDICT: {'GOOD' if good else 'BAD'}")
-                if options.keep:
-                    _wait_for_interrupt(airflow, sandbox)
-        except LabError as error:
-            sys.stderr.write(f"Airflow failed: {error}\nIts logs are in {_HOME / 'airflow'}.\n")
-            return 2
+    try:
+        with session(generation, say) as running:
+            airflow, sandbox = running.airflow, running.sandbox
+            scenario.run(airflow, sandbox, generation, running.span, say)
+            good = _report(airflow, sandbox, generation)
+            say(f"VERDICT: {'GOOD' if good else 'BAD'}")
+            if options.keep:
+                _wait_for_interrupt(airflow, sandbox)
+    except LabError as error:
+        sys.stderr.write(f"Airflow failed: {error}\nIts logs are in {HOME / 'airflow'}.\n")
+        return 2
     return 0 if good else 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-_TIMEOUT_MS = 30_000.0
+_TIMEOUT_MS = 120_000.0  # a busy machine is slow
 
 
 def chromium() -> str | None:
