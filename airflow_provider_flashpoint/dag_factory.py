@@ -48,6 +48,7 @@ from airflow_provider_flashpoint.dag_texts import (
     indicator_texts,
     lookup_params,
 )
+from airflow_provider_flashpoint.notifications import StaleNotifier
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
@@ -221,4 +222,7 @@ def _dag(
             devo_conn_id=config.devo_conn_id,
             **setup,
         )
+    if config.stale_after:
+        for task in dag.tasks:
+            task.on_failure_callback = [StaleNotifier(config.stale_after, devo_conn_id=config.devo_conn_id)]
     dag.params.update({name: Param(**{"default": None, **schema}) for name, schema in params.items()})

@@ -74,7 +74,7 @@ def get_provider_info() -> dict[str, Any]:
             for name, modules in _OPERATORS.items()
         ],
         "extra-links": [f"{_PACKAGE}.airflow_runtime.links.{name}" for name in ("DevoQueryLink", "StatusPageLink")],
-        "notifications": [f"{_PACKAGE}.notifications.devo.DevoNotifier"],
+        "notifications": [f"{_PACKAGE}.notifications.{name}" for name in ("devo.DevoNotifier", "stale.StaleNotifier")],
         "hook-class-names": [_hook_class(name) for name in _MODELS],
         "connection-types": [_connection_type(name, model) for name, model in _MODELS.items()],
         "config": _CONFIG,

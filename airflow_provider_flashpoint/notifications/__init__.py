@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from airflow_provider_flashpoint.notifications.devo import DevoNotifier
+from airflow_provider_flashpoint.notifications.stale import StaleNotifier
 
-__all__ = ["DevoNotifier"]
+__all__ = ["DevoNotifier", "StaleNotifier"]

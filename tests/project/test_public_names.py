@@ -23,7 +23,7 @@ PUBLIC = {
         "PullIndicatorsOperator",
         "SetupOperator",
     },
-    "notifications": {"DevoNotifier"},
+    "notifications": {"DevoNotifier", "StaleNotifier"},
     "hooks": {"DevoHook", "FlashpointHook", "Operation"},
     "config": {
         "AlertInput",

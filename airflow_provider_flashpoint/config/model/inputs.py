@@ -81,6 +81,12 @@ class InputConfig(StartSettings, SourceSettings):
         alias="execution_timeout_s",
         description="Longest time of one attempt of a task. Airflow ends the attempt, and the next one goes on.",
     )
+    stale_after: Annotated[timedelta, Span.of("seconds", 60, 30 * DAY_S)] | None = Field(
+        None,
+        alias="stale_after_s",
+        description="A task that fails writes a notice into Devo if its lookup or table is older than this, see "
+        "[in Airflow](airflow.md#a-lookup-that-is-too-old). Default: never.",
+    )
 
 
 S = TypeVar("S", bound=Settings)
