@@ -103,10 +103,10 @@ def test_a_value_that_contains_such_characters_is_kept(value: str) -> None:
 def test_every_placeholder_of_our_documents_is_refused() -> None:
     """The commands of the documents, pasted as they are, store nothing but refused values."""
     root = Path(__file__).parents[2]
-    places = ("README.md", "docs/compose/env.example", "airflow_provider_flashpoint/streams/readiness.py")
+    places = ("README.md", "docs/compose/env.example", "airflow_provider_flashpoint/connections/commands.py")
     texts = [(root / place).read_text(encoding="utf-8") for place in places]
     found = {each for text in texts for each in re.findall(r"""['"](<[^<>'"]+>|\.+)['"]""", text)}
-    assert {"<API token>", "<domain>", "<token of the Lookups API>", "..."} <= found
+    assert {"<API token>", "<domain>", "<token of the Lookups API>"} <= found
     for each in found:
         with pytest.raises(ConfigurationError, match=REFUSED):
             read("devo", {"domain": each})
