@@ -282,10 +282,10 @@ def test_telemetry_reads_its_connection_before_the_work(
 ) -> None:
     """Alerts and telemetry arrive even if Airflow no longer returns the connection."""
 
-    def gone(hook: DevoHook) -> None:
-        pytest.fail("the connection was read again")
+    def gone(conn_id: str) -> None:
+        pytest.fail(f"the connection {conn_id} was read again")
 
-    monkeypatch.setattr(AttemptLock, "begin", lambda lock: monkeypatch.setattr(DevoHook, "settings", gone))
+    monkeypatch.setattr(AttemptLock, "begin", lambda lock: monkeypatch.setattr(DevoHook, "get_connection", gone))
     assert pull(telemetry=True)["sent"] == COUNT
     assert sandbox.devo.tables.count(TELEMETRY) > 0
 
