@@ -15,7 +15,7 @@ from sandbox.generations import IGNITE_V2
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 _WIDE = {"width": 1440, "height": 1000}
-_TALL = {"width": 1440, "height": 1900}
+_TALL = {"width": 1440, "height": 1560}
 _NARROW = {"width": 390, "height": 900}
 _STREAM = "Threatintel_Flashpoint_Intelligence_Domain"
 
@@ -49,7 +49,7 @@ def take(running: Session, say: Callable[[str], None], *, only: Sequence[str] = 
         ("connection-flashpoint", {"viewport": _WIDE}, lambda page, url: _connection(page, url, "flashpoint")),
         ("connection-devo", {"viewport": _TALL}, lambda page, url: _connection(page, url, "devo")),
         ("trigger-form", {"viewport": _WIDE}, _trigger_form),
-        ("task-log", {"viewport": _WIDE}, lambda page, url: _task_log(page, url, max(ended))),
+        ("task-log", {"viewport": _WIDE}, lambda page, url: _task_log(page, url, sorted(ended)[1])),
     ]
     with browser() as chromium:
         for name, options, show in shots:

@@ -63,9 +63,9 @@ def unpacked(built: Path) -> Path:
 
 
 def test_the_wheel_holds_every_module_of_the_package(wheel: dict[str, bytes]) -> None:
-    """The wheel has every module and the marker `py.typed`."""
+    """The wheel has every module, the files of the status page, and the marker `py.typed`."""
     sources = PROJECT / "airflow_provider_flashpoint"
-    shipped = {*sources.rglob("*.py"), sources / "py.typed"}
+    shipped = {*sources.rglob("*.py"), *(sources / "status_page" / "static").iterdir(), sources / "py.typed"}
     assert {str(source.relative_to(PROJECT)) for source in shipped} <= set(wheel)
 
 
