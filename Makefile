@@ -79,7 +79,7 @@ test-2.11: .venv/airflow-2.11/.ready ## Run the tests that need Airflow on Airfl
 	@.venv/airflow-2.11/bin/python -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(ARGS)
 
 # Forms, DAGs and tasks. fresh-% runs them all under a scheduler.
-SHORT := $(addprefix tests/,connections project/test_dag_integrity.py test_dag_builds.py operators/test_ignite.py)
+SHORT := $(addprefix tests/,connections status_page project/test_dag_integrity.py test_dag_builds.py operators/test_ignite.py)
 
 .PHONY: test-versions
 test-versions: setup $(OTHER_LINES:%=.venv/airflow-%/.ready) .venv/python-3.13/.ready ## Follow the README on each Airflow line, and run a part of the tests on 3.2, 3.1 and Python 3.13

@@ -25,7 +25,10 @@ class Deployed:
 
     def deploy(self) -> None:
         """Write the DAGs into the database."""
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        try:
+            from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        except ImportError:  # before 3.2
+            from airflow.models.dagbag import DagBag, sync_bag_to_db
         from airflow.models.dagbundle import DagBundleModel
         from airflow.models.serialized_dag import SerializedDagModel
         from airflow.utils.session import create_session
@@ -73,15 +76,8 @@ class Deployed:
             session.flush()
             if state == "success":
                 value = {"window": window, "to_checkpoint_time": window["to"], "rejected": 0, **summary}
-                XComModel.set(
-                    "return_value",
-                    value,
-                    dag_id=dag_id,
-                    task_id=writer,
-                    run_id=run_id,
-                    serialize=False,
-                    session=session,
-                )
+                xcom = {"dag_run_id": run.id, "dag_id": dag_id, "run_id": run_id, "task_id": writer}
+                session.add(XComModel(**xcom, map_index=-1, key="return_value", value=value))
         return run_id
 
     def remember(self, variable: str, **state: Any) -> None:
