@@ -109,7 +109,7 @@ def test_no_link_of_the_description_is_relative(metadata: Message) -> None:
     """The page of a package has no folder, so the description has no link to a file of one."""
     description = metadata.get_payload()
     assert isinstance(description, str)
-    assert "## Guarantees" in description
+    assert "## Use it" in description
     assert re.findall(r"\]\((?!\w+:|#)[^)]*\)", description) == []
 
 
