@@ -8,7 +8,7 @@ from typing import Generic, Self, TypeVar
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer
 
-BYTES_AHEAD_PER_REQUEST = 10 << 20  # pages of legacy indicators have 6 MB
+BYTES_AHEAD_PER_REQUEST = 9 << 20  # pages of legacy indicators have 6 MB; 10 MiB let a long pull take 100 MiB in all
 
 Place = TypeVar("Place", bound=Hashable)
 
