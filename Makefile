@@ -94,7 +94,7 @@ $(ALL_LINES:%=fresh-%): fresh-%: .venv/airflow-3.3/.ready
 
 .PHONY: $(OTHER_LINES:%=test-%)
 $(OTHER_LINES:%=test-%): test-%: .venv/airflow-%/.ready
-	@echo "== Airflow $*: forms, DAGs and tasks"
+	@echo "== Airflow $*: forms, DAGs, tasks and the status page"
 	@.venv/airflow-$*/bin/python -m pytest -m "airflow and $(WITHOUT_SERVICES)" $(SHORT) $(ARGS)
 
 .PHONY: test-python-3.13
