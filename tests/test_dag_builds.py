@@ -240,7 +240,7 @@ def test_one_reading_makes_all_dags_of_events(
     with caplog.at_level(logging.ERROR):
         built = [dag.dag_id for dag in event_dags(dags)]
     assert built == [*names, *(f"{name}__b" for name in names)]
-    assert caplog.text.count("This configuration has no DAGs.") == 1
+    assert caplog.text.count("What is wrong here has no DAG or task.") == 1
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "flashpoint_report__b")
     assert [dag.dag_id for dag in event_dags(dags)] == ["flashpoint_report__b"]
 
