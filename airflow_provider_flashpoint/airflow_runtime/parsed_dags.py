@@ -36,7 +36,7 @@ class StreamTask:
 
 
 def stream_tasks(dag_ids: Collection[str]) -> list[StreamTask]:
-    """Return the tasks that write states, of those of these DAGs that have the tag `TAG`.
+    """Return the tasks that write states, of those of these DAGs that have the tag `TAG`, without mapped ones.
 
     :raises ConfigurationError: the database failed.
     """
@@ -62,6 +62,8 @@ def _tasks_of(dag: Any, model: Any) -> Iterator[StreamTask]:
     start, end = model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end
     period_s = (end - start).total_seconds() if start and end and start < end else None
     for task in dag.tasks:
+        if getattr(task, "is_mapped", False):
+            continue  # its table, or lookup, may be another one in each run
         if is_sync(task) or {"tag", "kind", "flashpoint_conn_id"} <= set(task.template_fields):
             yield StreamTask(
                 dag_id=dag.dag_id,

@@ -23,8 +23,8 @@ class Deployed:
         self.staging = folder / "staging"
         self._serialized: dict[str, Any] = {}
 
-    def deploy(self) -> None:
-        """Write the DAGs into the database."""
+    def deploy(self, *more: Any) -> None:
+        """Write the DAGs, and more of them, into the database."""
         try:
             from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
         except ImportError:  # before 3.2
@@ -44,7 +44,7 @@ class Deployed:
         assert config.indicators
         assert config.alerts
         bag = DagBag(str(self.staging / "none"))
-        for dag in (indicator_dag(config.indicators), alert_dag(config.alerts)):
+        for dag in (indicator_dag(config.indicators), alert_dag(config.alerts), *more):
             bag.bag_dag(dag)
         with create_session() as session:
             session.merge(DagBundleModel(name="testing"))

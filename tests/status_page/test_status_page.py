@@ -69,6 +69,21 @@ def test_gaps_are_the_times_that_no_run_has_read(client: Client, deployed: Deplo
     ]
 
 
+def test_a_mapped_task_has_no_row(client: Client, deployed: Deployed) -> None:
+    """A task that is mapped, whose table only its runs know, is left out; the other tasks of its DAG are shown."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_flashpoint.operators import PullAlertsOperator
+
+    days = [{"start": at(2).isoformat(), "end": at(1).isoformat()}]
+    with DAG("own", schedule=None, tags=["flashpoint"]) as own:
+        PullAlertsOperator.partial(task_id="pull_day").expand_kwargs(days)
+        PullAlertsOperator(task_id="pull_alerts")
+    deployed.deploy(own)
+    rows = [row for row in client().get("api/streams").json()["streams"] if row["dag_id"] == "own"]
+    assert [(row["task_id"], row["problem"]) for row in rows] == [("pull_alerts", None)]
+
+
 def test_a_stream_without_its_connection_does_not_hide_the_others(
     client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
