@@ -56,8 +56,8 @@ def values(sandbox: Sandbox, airflow: str, python: str) -> dict[str, str]:
         "/certs/my.crt": str(certificates.client_cert),
         "/certs/my.key": str(certificates.client_key),
         "/certs/chain.crt": str(certificates.chain),
-        "<domain>": devo["extra"]["domain"],
-        "https://api-us.devo.com/lookup-api": devo["extra"]["api_base_url"],
+        # The host of the sandbox is in none of Devo's clouds.
+        '"<domain>"': f'"{devo["extra"]["domain"]}", "api_base_url": "{devo["extra"]["api_base_url"]}"',
     }
 
 
