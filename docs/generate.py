@@ -72,9 +72,9 @@ cd "$(airflow config get-value core dags_folder)"
 cp "$(python -c 'import airflow_provider_flashpoint as found; print(*found.__path__)')/example_dags/one_lookup.py" .
 ```
 
-Their tag `flashpoint` brings them onto the [status page](status-page.md).
+The tag `flashpoint` brings a DAG onto the [status page](status-page.md). Mapped tasks are not shown there.
 
-For most users the [configuration file](configuration.md) is enough, which makes such DAGs without code.
+Most users need no code: the [configuration file](configuration.md) makes such DAGs.
 """
 _OPERATORS = f"""# Operators
 

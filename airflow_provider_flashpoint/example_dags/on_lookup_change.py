@@ -1,4 +1,5 @@
-"""Scheduled on the asset: a DAG that runs whenever a lookup has got new rows.
+"""Scheduled on the asset: a DAG that runs after each successful sync of a lookup, also if the sync sent no rows
+(`rows_sent` is 0).
 
 The shipped DAGs have an asset for each lookup and each table. A task of your own DAG has one if its `outlets` name it,
 as in `many_lookups.py`. The event holds the window, the counts and the checkpoint of the run.

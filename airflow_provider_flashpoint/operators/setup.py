@@ -14,8 +14,9 @@ from airflow_provider_flashpoint.operators.task_errors import translated_errors
 class SetupOperator(BaseOperator):
     """Checks the connections of one collector service. Pulls and sends nothing.
 
-    :param module: the collector's name of the service, ``flashpoint_indicator`` or ``flashpoint_alert``.
-    :param data_set: the data set that the service reads, ``indicators`` or ``alerts``.
+    :param module: the collector's name of the service, such as ``flashpoint_indicator``, ``flashpoint_alert`` or
+        ``flashpoint_credential``.
+    :param data_set: the data set that the service reads, such as ``indicators``, ``alerts`` or ``credentials``.
     :param indicator_types: (templated) the types that the service reads, which the API generation must have.
     :param filters: (templated) the filters of the streams, which the API generation must accept.
     :param lookups: options of lookups that the API generation must allow: ``lookup_key``, ``embed``, ``row_per_hash``.
