@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from airflow_provider_flashpoint.config.fields import LookupName, Settings
-from airflow_provider_flashpoint.config.model import LookupConfig
-from airflow_provider_flashpoint.config.problems import shown
+from airflow_provider_flashpoint.config.model import IndicatorInput, LookupConfig
+from airflow_provider_flashpoint.config.problems import NO_SECRETS, child_path, close_match, is_secret_name, shown
 from airflow_provider_flashpoint.config.section import Section
 from airflow_provider_flashpoint.config.validation import validated
+from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES
 
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"
 _DEFAULT_NAME = "Threatintel_Flashpoint_Intelligence"
@@ -18,6 +19,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 _NOT_IN_TASK_IDS = re.compile(r"[^A-Za-z0-9_.-]+")
 _MAX_STEM_CHARACTERS = 200
 OWN_KEYS = LookupConfig.keys() - {"indicator_type"}
+_KEYS_OF_ALL = (IndicatorInput.keys() | {"services", "indicators"}) - OWN_KEYS
 
 
 class _Shared(Settings):
@@ -31,11 +33,11 @@ def folded_lookups(service: Section) -> dict[str, Section]:
     """
     lookups: dict[str, Section] = {}
     for indicator_type, entry in _listed(service):
+        _refuse_unknown(entry, service)
         if indicator_type in lookups:
-            first = lookups[indicator_type].path
-            service.problems.add(entry.path, f"this type has its lookup already, at {first}")
+            text = f"this type has its lookup already, at {lookups[indicator_type].path}"
+            service.problems.add(entry.path, text, concerns=entry.path.removesuffix(f".{indicator_type}"))
             continue
-        entry.refuse_unknown(OWN_KEYS)
         complete = _with_settings_by_type(indicator_type, entry, service)
         lookups[indicator_type] = complete.only(OWN_KEYS).with_defaults(service, LookupConfig.shared_keys())
         lookups[indicator_type]["indicator_type"] = indicator_type
@@ -60,12 +62,19 @@ def _listed(service: Section) -> Iterator[tuple[str, Section]]:
 
 
 def _types(group: object, path: str, service: Section) -> Iterator[tuple[str, Section]]:
-    problems = service.problems
+    problems, whole = service.problems, service.place("lookups")
     if not isinstance(group, Mapping) or not group:
-        problems.add(path, f"{shown(group)} is not allowed; give a type and its settings, such as {_EXAMPLE}")
+        text = f"{shown(group)} is not allowed; give a type and its settings, such as {_EXAMPLE}"
+        may_be_setting = meant_setting(group) if isinstance(group, str) else group
+        problems.add(path, text, concerns=whole if may_be_setting else None)
         return
     if beside := [name for name in group if name in OWN_KEYS]:
-        problems.add(path, f"{', '.join(beside)} must be inside of the type, not beside it, as in {_EXAMPLE}")
+        text = f"{', '.join(beside)} must be inside of the type, not beside it, as in {_EXAMPLE}"
+        problems.add(path, text, concerns=whole)
+        return
+    if refused := {name: reason for name, value in group.items() if (reason := _no_lookup(name, value))}:
+        for name, reason in refused.items():
+            problems.add(child_path(path, str(name)), reason, concerns=whole)
         return
     section = Section(group, path, problems)
     for indicator_type in section:
@@ -78,9 +87,35 @@ def _types(group: object, path: str, service: Section) -> Iterator[tuple[str, Se
             yield indicator_type, entry
 
 
+def _no_lookup(name: object, value: object) -> str | None:
+    """Return why an entry of ``lookups`` is no lookup, but may be a setting of all lookups; None for a lookup."""
+    if name in _KEYS_OF_ALL:
+        return _of_all(str(name))
+    if value is None or isinstance(value, Mapping):
+        return None
+    return NO_SECRETS if is_secret_name(str(name)) else f"{shown(value)} is not allowed; give a mapping"
+
+
+def _of_all(name: str) -> str:
+    return f"{name} is a setting of all lookups; put it beside lookups"
+
+
+def meant_setting(name: str) -> str | None:
+    """Return the setting that the name of an entry of ``lookups`` may mean; None if it means an indicator type."""
+    return None if name in {*MISP_TYPES, *IGNITE_TYPES} else close_match(name, OWN_KEYS | _KEYS_OF_ALL)
+
+
+def _refuse_unknown(entry: Section, service: Section) -> None:
+    """Add a problem for every key that a lookup does not have. One that may be a setting of all concerns them all."""
+    found = {name: meant for name in entry if name not in OWN_KEYS and (meant := meant_setting(name)) in _KEYS_OF_ALL}
+    for name, meant in found.items():
+        service.problems.add(entry.place(name), _of_all(meant), concerns=service.place("lookups"))
+    entry.refuse_unknown(OWN_KEYS | found.keys())
+
+
 def _with_settings_by_type(indicator_type: str, entry: Section, service: Section) -> Section:
     by_type = service.section(indicator_type)
-    by_type.refuse_unknown(OWN_KEYS)
+    _refuse_unknown(by_type, service)
     for name, value in by_type.items():
         if value != entry.get(name, value):
             service.problems.add(by_type.place(name), f"{entry.place(name)} has another value; keep one of the two")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
+from airflow_provider_flashpoint.config.lookups import meant_setting
 from airflow_provider_flashpoint.config.model import CollectorConfig
 from airflow_provider_flashpoint.config.obfuscation import check_rules
 from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match
@@ -70,17 +72,21 @@ def _leave_out_wrong(settings: Section, paths: Collection[str]) -> bool:
 
 
 def _without_wrong_lookups(section: Section, paths: Collection[str]) -> set[str]:
-    """Remove the lookups with a problem of their own, and return the places of the other problems."""
+    """Remove the lookups with a problem of their own, and return the places of the other problems.
+
+    A wrong entry whose name may mean a setting is no lookup: the right ones must not run without this setting.
+    """
     others, right = set(paths), []
     for lookup in section["lookups"]:
         own = (lookup.path, child_path(section.path, lookup["indicator_type"]))
         found = {path for path in paths if any(_is_within(path, place) for place in own)}
-        others -= found
         if not found:
             right.append(lookup)
+        elif not meant_setting(lookup["indicator_type"]):
+            others -= found
     section["lookups"] = right
-    listed = section.place("lookups")
-    return {path for path in others if path == listed or not _is_within(path, listed)}  # the others are no lookups
+    item = re.compile(rf"{re.escape(section.place('lookups'))}\[\d+\]")  # has no lookup, and no setting either
+    return {path for path in others if not item.fullmatch(path)}
 
 
 def _is_within(path: str, place: str) -> bool:

@@ -38,12 +38,15 @@ class Problems:
         self._source = source
         self._lines: dict[str, str] = {}  # in order, and each once: several lookups may inherit one setting
 
-    def add(self, path: str, text: str) -> None:
-        """Add a problem of the key at ``path``, its full path."""
-        self._lines[f"{path}: {text}." if path else f"{text}."] = path
+    def add(self, path: str, text: str, *, concerns: str | None = None) -> None:
+        """Add a problem of the key at ``path``, its full path.
+
+        :param concerns: the path of the part that must not be used then, by default ``path``.
+        """
+        self._lines[f"{path}: {text}." if path else f"{text}."] = path if concerns is None else concerns
 
     def paths(self) -> set[str]:
-        """Return the paths of the keys with a problem; an empty one stands for the whole source."""
+        """Return the paths of the parts that the problems concern; an empty one stands for the whole source."""
         return set(self._lines.values())
 
     def error(self) -> ConfigurationError | None:

@@ -74,12 +74,59 @@ def test_a_wrong_lookup_is_left_out_alone(
     assert (record.levelno, "What is wrong here has no DAG or task." in record.message) == (logging.ERROR, True)
 
 
-@pytest.mark.parametrize("entry", ["- hash", "- {}", "- 'a, b': {}", "- lookup_key: x", "- url: {lookup_key: other}"])
+@pytest.mark.parametrize(
+    "entry",
+    ["- hash", "- {}", "- 'a, b': {}", "- url: {lookup_key: other}", "- file: {lookup_kee: a}", "- {md5: {score: 1}}"],
+)
 def test_a_wrong_entry_of_the_list_is_left_out_alone(tmp_path: Path, entry: str) -> None:
     """An entry that is no lookup, or a second one of a type, leaves the others."""
     folder = write(tmp_path, entry=entry)
     assert built(folder) == {"lookups": ["domain", "url"], "tables": ["my.app.alerts"]}
     assert "1 problem found." in problem(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"entry": "- obfuscation: [{path: a, action: drop}]"},
+        {"entry": "- obfuscation: {path: a, action: drop}"},
+        {"entry": "- obfuscation:"},
+        {"entry": "- obfuscatoin: {path: a, action: drop}"},
+        {"entry": "- obfuscation"},
+        {"entry": "- [{obfuscation: []}]"},
+        {"entry": "- md5: {}\n        obfuscation: [{path: a, action: drop}]"},
+        {"entry": "- md5: {}\n        devo_conn_id: devo_emea"},
+        {"entry": "- md5: {}\n        page_size: 10"},
+        {"entry": "- rules: [{path: a, action: drop}]"},
+        {"entry": "- true: [{path: a, action: drop}]"},
+        {"entry": "- settings: {obfuscation: []}"},
+        {"entry": "- lookup_key: x"},
+        {"entry": "- filtres: {score: 1}"},
+        {"url": "obfuscation: [{path: a, action: drop}]"},
+        {"entry": "- url: {obfuscation: [{path: a, action: drop}]}"},
+        {"url": "Devo_conn: devo_emea"},
+        {"indicators": "indicators.url.obfuscation: []"},
+    ],
+)
+def test_a_setting_of_the_input_among_its_lookups_stops_the_input(tmp_path: Path, changes: dict[str, str]) -> None:
+    """Without it, the right lookups would run without obfuscation, or into another Devo."""
+    folder = write(tmp_path, **changes)
+    assert built(folder) == {"lookups": [], "tables": ["my.app.alerts"]}
+    assert "found." in problem(folder)
+
+
+@pytest.mark.parametrize("setting", ["obfuscation: [{path: a, action: drop}]", "devo_conn_id: devo_emea"])
+def test_a_setting_of_the_input_in_a_mapping_of_lookups(tmp_path: Path, setting: str) -> None:
+    """Lookups in the shape of a mapping are no exception, and the problem names the right place."""
+    text = f"inputs: {{flashpoint_indicator: {{lookups: {{domain: {{}}, {setting}}}}}, flashpoint_alert: {{}}}}"
+    (tmp_path / "flashpoint_collector.yaml").write_text(text)
+    assert built(tmp_path)["lookups"] == []
+    assert f"{setting.partition(':')[0]} is a setting of all lookups; put it beside lookups" in problem(tmp_path)
+
+
+def test_a_secret_among_the_lookups_is_not_shown(tmp_path: Path) -> None:
+    """The problem of a secret in the place of a lookup names its key alone."""
+    assert "hunter2" not in problem(write(tmp_path, entry="- password: hunter2"))
 
 
 @pytest.mark.parametrize(
