@@ -63,6 +63,17 @@ def test_a_table_reports_its_events(sent: dict[str, Any]) -> None:
     assert not [name for name in sent if "lag" in name]
 
 
+def test_open_telemetry_gets_each_metric_once(sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry keeps tags, and Airflow refuses names of more than 63 characters there, with its prefix."""
+    monkeypatch.setenv("AIRFLOW__METRICS__OTEL_ON", "True")
+    counts = dict.fromkeys(("records", "rows_sent", "superseded", "sent", "repeated", "rejected"), 1)
+    now = format_instant(datetime.now(UTC))
+    stream = "Threatintel_Flashpoint_Intelligence_Domain"
+    metrics.report({**counts, "to_checkpoint_time": now, "requests": REQUESTS}, stream=stream, tags=TAGS)
+    assert sent["flashpoint.rows_sent"] == (1, {**TAGS, "stream": stream})
+    assert [name for name in sent if stream in name or len(f"airflow.{name}") > 63] == []
+
+
 def test_each_metric_is_in_the_documentation(sent: dict[str, Any]) -> None:
     """The table of the metrics is complete."""
     from pathlib import Path

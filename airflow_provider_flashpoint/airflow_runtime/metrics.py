@@ -24,19 +24,22 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 def report(summary: Mapping[str, Any], *, stream: str, tags: Mapping[str, str]) -> None:
     """Report the summary of a task, each metric twice: with tags, and with the name of the stream at its end.
 
-    Plain StatsD drops tags.
+    Plain StatsD drops tags. OpenTelemetry keeps them, and its names are limited to 63 characters: there each metric
+    comes with tags only.
 
     :param stream: the lookup, or the table.
     """
-    from airflow.providers.common.compat.sdk import Stats
+    from airflow.providers.common.compat.sdk import Stats, conf
 
-    suffix = _UNSAFE.sub("_", stream)
+    forms: list[tuple[str, dict[str, str] | None]] = [("", {**tags, "stream": stream})]
+    if not conf.getboolean("metrics", "otel_on", fallback=False):
+        forms.append((f".{_UNSAFE.sub('_', stream)}", None))
     requests = summary["requests"]
     counts = {metric: summary.get(name) for name, metric in _COUNTERS.items()}
     counts |= {metric: requests[name] for name, metric in _REQUEST_COUNTERS.items()}
     api_time = timedelta(seconds=requests["busy_s"])
     lag_s = _lag_s(summary.get("to_checkpoint_time"))
-    for ending, more in (("", {**tags, "stream": stream}), (f".{suffix}", None)):
+    for ending, more in forms:
         for metric, count in counts.items():
             if count is not None:
                 Stats.incr(f"flashpoint.{metric}{ending}", count, tags=more)

@@ -27,6 +27,7 @@ from airflow_provider_flashpoint.core.stream_key import event_stream
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError, TooManyRejectsError, as_pull_error
 from airflow_provider_flashpoint.operators.base import OpenSource, WindowedOperator, reached
+from airflow_provider_flashpoint.operators.published import reporting
 from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class PullEventsOperator(WindowedOperator):
             self.log.info("%s", event_sentences(self.tag, summary))
             result = {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
             self.publish(context, result, opened.source, devo)
-            link_events(context, devo, self.tag, delivered)
+            with reporting("link"):
+                link_events(context, devo, self.tag, delivered)
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "
