@@ -98,6 +98,12 @@ class WindowedOperator(PublishedTask):
         self.staging_uri = staging_uri
         self._is_killable = False
 
+    @classmethod
+    def get_serialized_fields(cls) -> frozenset[str]:
+        """Return the fields that Airflow keeps in its database, where the status page reads them."""
+        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]
+        return fields | {"take_over"}
+
     def on_kill(self) -> None:
         """End the work in order: connections are closed, and unsent lines are kept.
 

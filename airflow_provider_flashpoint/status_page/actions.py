@@ -92,6 +92,12 @@ def _reset(found: DeployedStream, _: Mapping[str, Any], user: str) -> str:
             f"A run of {found.writer.task_id} is under way, and writes its own state when it ends. Pause the DAG, let "
             "its runs end, and reset the state then."
         )
+    if found.stream.store and found.stream.variable != found.stream.store.variable:
+        raise ConfigurationError(
+            f"{found.title} has no state of its own. Its next run takes over the Variable {found.stream.variable}, "
+            "which may be that of another stream. If it is not, run `airflow-flashpoint state reset "
+            f"{found.stream.variable}`."
+        )
     if not database.delete_variable(found.stream.variable):
         return f"{found.title} has no state, so there was nothing to reset."
     return f"The state of {found.title} is deleted."

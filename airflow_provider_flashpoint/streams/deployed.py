@@ -160,6 +160,7 @@ def _store(writer: StreamTask, stream: Stream, hook_of: Callable[[str], DevoHook
         key=StreamKey(name=stream.name, destination=devo.destination(), source=stream.source),
         devo_conn_id=task.devo_conn_id,
         root=staging_root(task.staging_uri),
+        take_over=getattr(task, "take_over", True),  # absent where an earlier version wrote the DAG into the database
         read_only=True,
     )
 

@@ -14,6 +14,7 @@ pytest.importorskip("airflow.sdk", reason="this Airflow has no such pages")
 pytestmark = pytest.mark.airflow
 
 LOOKUP = "flashpoint_lookup__Bad_Domains__acme__flashpoint_default"
+EARLIER = "flashpoint_lookup__Bad_Domains"
 OF_LOOKUP = "api/dags/flashpoint_indicator/tasks/sync_domain"
 OF_ALERTS = "api/dags/flashpoint_alert/tasks/pull_alerts"
 FROM_PAGE = {"X-Flashpoint-Action": "yes"}
@@ -89,6 +90,16 @@ def test_a_reset_deletes_the_state(client: Client, deployed: Deployed) -> None:
     assert client("user").post(f"{OF_LOOKUP}/actions/reset", json={}, headers=FROM_PAGE).status_code == 200
     row = next(each for each in client().get("api/streams").json()["streams"] if each["is_lookup"])
     assert (row["status"], row["to_checkpoint_time"]) == (None, None)
+
+
+def test_a_state_of_an_earlier_version_is_not_reset(client: Client, deployed: Deployed) -> None:
+    """The state that a stream would take over may be that of another one, so a reset leaves it and says so."""
+    from airflow.models.variable import Variable
+
+    deployed.remember(EARLIER, status="Created", to_checkpoint_time=at(0).isoformat())
+    answer = client("user").post(f"{OF_LOOKUP}/actions/reset", json={}, headers=FROM_PAGE)
+    assert (answer.status_code, bool(Variable.get(EARLIER, None))) == (409, True)
+    assert f"state reset {EARLIER}" in answer.json()["detail"]
 
 
 def test_a_state_that_a_run_will_write_is_not_reset(client: Client, deployed: Deployed) -> None:

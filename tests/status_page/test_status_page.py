@@ -84,6 +84,21 @@ def test_a_mapped_task_has_no_row(client: Client, deployed: Deployed) -> None:
     assert [(row["task_id"], row["problem"]) for row in rows] == [("pull_alerts", None)]
 
 
+def test_a_state_that_a_stream_does_not_take_over_is_not_shown(client: Client, deployed: Deployed) -> None:
+    """A stream of a named configuration has its own state alone, even where an earlier version left one of its name."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_flashpoint.operators import LookupSyncOperator
+
+    with DAG("own", schedule=None, tags=["flashpoint"]) as own:
+        LookupSyncOperator(task_id="sync", indicator_type="domain", lookup_name="Bad_Domains", take_over=False)
+    deployed.deploy(own)
+    deployed.remember("flashpoint_lookup__Bad_Domains", status="Created", to_checkpoint_time=at(0).isoformat())
+    rows = rows_of(client())
+    assert (rows["own"]["variable"], rows["own"]["status"]) == (LOOKUP, None)
+    assert rows["flashpoint_indicator"]["status"] == "Created"
+
+
 def test_a_stream_without_its_connection_does_not_hide_the_others(
     client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
