@@ -13,6 +13,10 @@ _SECRET_NAMES = (
     "api_key", "api_token", "bearer_token", "bearer_token_base64", "credentials", "password", "secret",
     "token",
 )  # fmt: skip
+_SECRET_WORDS = re.compile(
+    "|".join(name.rstrip("s").replace("_", r"[\W_]?") for name in (*_SECRET_NAMES, "bearer", "private_key")),
+    re.IGNORECASE,
+)
 
 
 def no_secrets(host: str) -> str:
@@ -84,6 +88,11 @@ def unknown_key(name: str, known: Iterable[str], *, refused_secrets: tuple[str, 
 def is_secret_name(name: str) -> bool:
     """Return whether a key is the name of a secret."""
     return name.lower() in _SECRET_NAMES
+
+
+def names_secret(text: str) -> bool:
+    """Return whether a text has the name of a secret anywhere, also in words: ``API key``."""
+    return _SECRET_WORDS.search(text) is not None
 
 
 def child_path(path: str, key: str) -> str:

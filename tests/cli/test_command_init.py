@@ -204,14 +204,32 @@ def test_a_collectors_file_is_brought_along(folder: Path, collector: Path, api: 
     assert "note: outputs.console is not used: it is of type console, not devo_platform." in outcome.out
 
 
-def test_a_collectors_comments_stay_unless_they_may_hold_a_secret(folder: Path, collector: Path) -> None:
-    """Comments of YAML are kept; if one has a token, or the name of a secret as a key, none is."""
+@pytest.mark.parametrize(
+    ("comment", "is_kept"),
+    [
+        ("# Ours: see the wiki", True),
+        ("# bearer_token: old", False),
+        ("# old: api_token: old", False),
+        ("# was api_token = old", False),
+        ("# bearer token old", False),
+        ("# The API key was old", False),
+        ("# acme_token old", False),
+        ("# Authorization: Bearer old", False),
+        ("# its Credential\n# old", False),
+        (f"# {TOKEN}", False),
+    ],
+)
+def test_a_collectors_comments_stay_unless_they_may_hold_a_secret(
+    folder: Path, collector: Path, comment: str, is_kept: bool
+) -> None:
+    """Comments of YAML are kept; if one has a token, or the name of a secret anywhere, none is, as a note says."""
     source = collector.with_suffix(".yaml")
-    lines = yaml.safe_dump(COLLECTOR)
-    for comment, is_kept in (("# Ours: see the wiki", True), ("# bearer_token: old", False), (f"# {TOKEN}", False)):
-        source.write_text(f"{comment}\n{lines}")
-        assert init(folder, "--from", source, "--yes", "--force").exit_code == 0
-        assert (comment in (folder / "flashpoint_collector.yaml").read_text()) is is_kept
+    source.write_text(f"# Ours.\n{comment}\n{yaml.safe_dump(COLLECTOR)}")
+    outcome = init(folder, "--from", source, "--yes")
+    assert outcome.exit_code == 0
+    text = (folder / "flashpoint_collector.yaml").read_text()
+    assert [each in text for each in ("# Ours.", comment)] == [is_kept, is_kept]
+    assert ("note: The comments of the file are not kept" in outcome.out) is not is_kept
 
 
 def test_a_wrong_port_of_an_output_is_named(folder: Path, collector: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
 from airflow_provider_flashpoint.config.migration.rewrite import rewritten
-from airflow_provider_flashpoint.config.problems import child_path, is_secret_name, shown
+from airflow_provider_flashpoint.config.problems import child_path, names_secret, shown
 from airflow_provider_flashpoint.config.shape import UNUSED
 from airflow_provider_flashpoint.core.flashpoint.api import Api
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -22,7 +22,7 @@ _HEAD = """\
 # Secrets do not belong in this file, but in the Airflow connections.
 
 """
-_KEY_IN_COMMENT = re.compile(r"#[^\n]*?([A-Za-z_0-9]+)[\"']?\s*:")
+_COMMENT = re.compile(r"#.*")
 _TOKENS = (_BASE64, "bearer_token", "api_token", "api_key", "token")
 
 
@@ -105,5 +105,5 @@ def new_text(document: Any, text: str, file: Path, api: Api, notes: list[str]) -
 
 def _may_hold_secrets(text: str, document: Any) -> bool:
     """Return whether a comment of a text has the name of a secret, or a token of the file."""
-    keys = _KEY_IN_COMMENT.findall(text)
-    return any(map(is_secret_name, keys)) or any(token in text for _, _, token in tokens(document))
+    comments = "\n".join(_COMMENT.findall(text))
+    return names_secret(comments) or any(token in text for _, _, token in tokens(document))
