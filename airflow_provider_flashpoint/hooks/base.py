@@ -15,7 +15,7 @@ from airflow_provider_flashpoint.connections.button import in_words_of_the_form
 from airflow_provider_flashpoint.connections.reading import used_aliases
 from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
-from airflow_provider_flashpoint.errors import ConfigurationError
+from airflow_provider_flashpoint.errors import ConfigurationError, TransientError
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)
 
@@ -39,8 +39,9 @@ class ConnectionHook(BaseHook, Generic[Settings]):
     def settings(self) -> Settings:
         """Return the settings of the connection, which is fetched once per hook. Its secrets are masked in every log.
 
-        :raises ConfigurationError: a field is unknown, or has a value that is not allowed; or there is no such
-            connection, and the message says how to add it.
+        :raises ConfigurationError: a field is unknown, or has a value that is not allowed.
+        :raises TransientError: Airflow finds no such connection; the message says how to add it. Airflow says the same
+            where a secrets backend, its API or its database does not answer.
         """
         return self._settings
 
@@ -68,8 +69,9 @@ class ConnectionHook(BaseHook, Generic[Settings]):
                 raise ConfigurationError(
                     f"{variable} is set, but is neither valid JSON nor a valid URI. Correct it."
                 ) from error
-            raise ConfigurationError(
-                f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`."
+            raise TransientError(
+                f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`. If it is "
+                "there, its secrets backend or Airflow's database did not answer."
             ) from error
 
     def in_words_of_the_form(self, said: str) -> str:

@@ -13,6 +13,8 @@ pytest.importorskip("airflow")
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.errors import TransientError
+from airflow_provider_flashpoint.operators import PullIndicatorsOperator
 from airflow_provider_flashpoint.operators.setup import SetupOperator
 from sandbox.certificates import make_certificates
 from sandbox.devo.settings import DevoSettings
@@ -63,12 +65,21 @@ def test_refused_query_fails_the_setup(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("which", ["flashpoint", "devo"])
 def test_a_missing_connection_fails_the_setup_with_the_command_that_adds_it(sandbox: Sandbox, which: str) -> None:
-    """A connection that Airflow does not have is a permanent error, whose message has the command of its type."""
+    """The message has the command of the type. A retry may help: a secrets backend that fails looks the same."""
     operator = SetupOperator(
         task_id="setup", module="flashpoint_alert", data_set="alerts", **{f"{which}_conn_id": "there_is_none"}
     )
     command = f"`airflow connections add there_is_none --conn-type {which} .*--conn-password '<.*`"
-    with pytest.raises(AirflowFailException, match=f"^Airflow has no connection there_is_none.*{command}"):
+    with pytest.raises(TransientError, match=f"^Airflow has no connection there_is_none.*{command}"):
+        operator.execute({})
+
+
+def test_a_missing_connection_is_retried_by_a_pull(sandbox: Sandbox) -> None:
+    """A short fault of a secrets backend costs no run."""
+    operator = PullIndicatorsOperator(
+        task_id="pull", indicator_type="domain", lookup_name="D", devo_conn_id="there_is_none"
+    )
+    with pytest.raises(TransientError, match="secrets backend or Airflow's database did not answer"):
         operator.execute({})
 
 
