@@ -70,8 +70,8 @@ class ConnectionHook(BaseHook, Generic[Settings]):
                     f"{variable} is set, but is neither valid JSON nor a valid URI. Correct it."
                 ) from error
             raise TransientError(
-                f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`. If it is "
-                "there, its secrets backend or Airflow's database did not answer."
+                f"Airflow has no connection {conn_id}. Add it in the UI, or with `{self.add_command(conn_id)}`. "
+                "If it is there, its secrets backend or Airflow's database did not answer."
             ) from error
 
     def in_words_of_the_form(self, said: str) -> str:
