@@ -37,6 +37,16 @@ def test_a_retry_waits_as_long_as_the_service_has_asked_for() -> None:
 
 
 @has_policies
+@pytest.mark.parametrize("wait_s", [3601.0, 1e12])
+def test_a_retry_waits_at_most_an_hour(wait_s: float) -> None:
+    """A date far ahead, as of a wrong clock, does not end the task for good."""
+    error = RateLimitedError("busy")
+    error.retry_after_s = wait_s
+    found = decision(error)
+    assert (found.action.value, found.retry_delay) == ("retry", timedelta(hours=1))
+
+
+@has_policies
 @pytest.mark.parametrize("error", [RateLimitedError("busy"), DataError("broken"), ValueError("other")])
 def test_other_errors_are_retried_as_the_task_says(error: Exception) -> None:
     """Without a wait that the service has asked for, the settings of the task decide."""
