@@ -97,8 +97,10 @@ def unanswered(what: str, error: ValueError | OSError, fields: ConnectionFields)
         return ConfigurationError(f"{what}: {error}. Check {fields.authorities()}.")
     for each in _chain(error):
         if isinstance(each, ssl.SSLError) and each.reason in NO_TLS:
-            return ConfigurationError(
-                f"{what}: the server speaks no TLS. Correct the port, or begin {address} with http://."
+            # A server without TLS, or plain text within a connection: that of a balancer that is out of order.
+            return NetworkError(
+                f"{what}: the server answered without TLS. If it has none, correct the port, or begin {address} with "
+                "http://."
             )
         if isinstance(each, ssl.SSLCertVerificationError):
             return ConfigurationError(
