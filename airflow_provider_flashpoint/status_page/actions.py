@@ -10,9 +10,11 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.airflow_runtime.run_history import is_under_way
 from airflow_provider_flashpoint.airflow_runtime.trigger import trigger
+from airflow_provider_flashpoint.core.state import LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import Window, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.deployed import DeployedStream
+from airflow_provider_flashpoint.streams.deployed import DeployedStream, deployed_streams
+from airflow_provider_flashpoint.streams.progress import stored_state
 
 _PAUSED = " The DAG is paused, so the run waits until you unpause it."
 
@@ -80,8 +82,23 @@ def _fill(found: DeployedStream, body: Mapping[str, Any], user: str) -> str:
     window = Window(parse_instant(body.get("from", ""), name="from"), parse_instant(body.get("to", ""), name="to"))
     if window.end > datetime.now(UTC):
         raise ConfigurationError(f"The window {window} is not over yet. Give one in the past.")
-    run_id = trigger(found.writer.dag_id, window.to_dict(), user=user)
+    conf = window.to_dict()
+    if found.stream.is_lookup:
+        _check_built(found.writer.dag_id)
+        conf["lookup_status"] = LookupStatus.CREATED.value  # also if a state is reset before the run begins
+    run_id = trigger(found.writer.dag_id, conf, user=user)
     return f"The run {run_id} reads the window {window}."
+
+
+def _check_built(dag_id: str) -> None:
+    """Check that a run of this DAG adds to all its lookups: the build of one would replace it by the window alone."""
+    for each in deployed_streams({dag_id}):
+        state = stored_state(each.stream) if each.stream.is_lookup else None
+        if each.stream.is_lookup and not (isinstance(state, LookupState) and state.status is LookupStatus.CREATED):
+            raise ConfigurationError(
+                f"The next run builds the lookup {each.title}, and would build it from this window alone. Fill the gap "
+                "after that run."
+            )
 
 
 def _reset(found: DeployedStream, _: Mapping[str, Any], user: str) -> str:

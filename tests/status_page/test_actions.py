@@ -18,7 +18,12 @@ EARLIER = "flashpoint_lookup__Bad_Domains"
 OF_LOOKUP = "api/dags/flashpoint_indicator/tasks/sync_domain"
 OF_ALERTS = "api/dags/flashpoint_alert/tasks/pull_alerts"
 FROM_PAGE = {"X-Flashpoint-Action": "yes"}
+WINDOW = {"from": at(2).isoformat(), "to": at(1).isoformat()}
 Client = Callable[..., Any]
+
+
+def window_text(periods: float) -> str:
+    return f"{at(periods):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def runs_of(dag_id: str) -> list[Any]:
@@ -65,6 +70,26 @@ def test_filling_a_gap_starts_a_run_of_its_window(client: Client, deployed: Depl
     assert client("user").post(f"{OF_ALERTS}/actions/fill", json=window, headers=FROM_PAGE).status_code == 200
     [run] = runs_of("flashpoint_alert")
     assert run.conf == window
+
+
+@pytest.mark.parametrize("state", [None, {"status": "New"}, {"status": "wrong"}])
+def test_a_gap_is_not_filled_before_each_lookup_is_built(
+    client: Client, deployed: Deployed, state: dict[str, Any] | None
+) -> None:
+    """A run of the window alone would build a new lookup from it, and replace what Devo has, so it is refused."""
+    if state:
+        deployed.remember(LOOKUP, **state)
+    answer = client("user").post(f"{OF_LOOKUP}/actions/fill", json=WINDOW, headers=FROM_PAGE)
+    assert (answer.status_code, runs_of("flashpoint_indicator")) == (409, [])
+    assert "Bad_Domains" in answer.json()["detail"]
+
+
+def test_filling_a_gap_never_builds_a_lookup(client: Client, deployed: Deployed) -> None:
+    """The run adds to the lookups of the DAG, even if the state of one is reset before it begins."""
+    deployed.remember(LOOKUP, status="Created", to_checkpoint_time=at(0).isoformat())
+    assert client("user").post(f"{OF_LOOKUP}/actions/fill", json=WINDOW, headers=FROM_PAGE).status_code == 200
+    [run] = runs_of("flashpoint_indicator")
+    assert run.conf == {"from": window_text(2), "to": window_text(1), "lookup_status": "Created"}
 
 
 @pytest.mark.parametrize(
