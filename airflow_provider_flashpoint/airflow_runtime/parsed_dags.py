@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime.database import open_session
@@ -33,6 +34,12 @@ class StreamTask:
     def is_lookup(self) -> bool:
         """Whether the task syncs a lookup; otherwise it fills an event table."""
         return is_sync(self.task)
+
+    @property
+    def keep(self) -> timedelta | None:
+        """How long its lookup keeps indicators; None for ever, or where an earlier version wrote the DAG."""
+        keep_s: float | None = getattr(self.task, "keep", None)
+        return timedelta(seconds=keep_s) if keep_s else None
 
 
 def stream_tasks(dag_ids: Collection[str]) -> list[StreamTask]:

@@ -79,6 +79,11 @@ class IndicatorsOperator(WindowedOperator):
         self.rebuild_every = rebuild_every
         self.stage_retention = stage_retention
 
+    @classmethod
+    def get_serialized_fields(cls) -> frozenset[str]:
+        """Return the fields of `WindowedOperator`, and what decides which gaps a run can fill."""
+        return super().get_serialized_fields() | {"keep"}
+
     @property
     def stream(self) -> str:
         """The name of the stream: the lookup."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 
 from airflow_provider_flashpoint.core.window import Window
@@ -29,12 +30,12 @@ def freshness(age_s: float | None, period_s: float | None) -> Freshness:
     return Freshness.LATE if age_s <= _LATE_PERIODS * period_s else Freshness.OLD
 
 
-def gaps(windows: Iterable[Window]) -> list[Window]:
-    """Return the times between the first and the last window that no window covers, in order."""
+def gaps(windows: Iterable[Window], *, since: datetime) -> list[Window]:
+    """Return the times since ``since`` between the first and the last window that no window covers, in order."""
     found: list[Window] = []
     end = None
     for window in sorted(windows, key=lambda each: each.start):
-        if end is not None and window.start > end:
-            found.append(Window(end, window.start))
+        if end is not None and window.start > max(end, since):
+            found.append(Window(max(end, since), window.start))
         end = window.end if end is None else max(end, window.end)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 _NEWEST = 10  # runs in which the last summary is looked for
+_SCHEDULED = "scheduled"
 _TIMES = ("from_checkpoint_time", "to_checkpoint_time", "age_s", "period_s", "freshness")
 _SHOWN = ("status", *_TIMES, "api", "filters", "columns", "problem", "pull")
 
@@ -79,8 +80,7 @@ def history(found: DeployedStream, *, limit: int) -> dict[str, Any]:
     :raises ConfigurationError: the database failed.
     """
     runs = task_runs(found.writer.dag_id, found.writer.task_id, limit=limit)[::-1]
-    windows = [window for run in runs if (window := _window(run.summary))]
-    return {"runs": [run_dict(run) for run in runs], "gaps": [gap.to_dict() for gap in gaps(windows)]}
+    return {"runs": [run_dict(run) for run in runs], "gaps": [gap.to_dict() for gap in _gaps(found, runs)]}
 
 
 def run_dict(run: TaskRun) -> dict[str, Any]:
@@ -104,6 +104,17 @@ def run_dict(run: TaskRun) -> dict[str, Any]:
         "rejected": summary.get("rejected"),
         "lag_s": lag_s,
     }
+
+
+def _gaps(found: DeployedStream, runs: Iterable[TaskRun]) -> list[Window]:
+    read = [(run, window) for run in runs if (window := _window(run.summary))]
+    # What earlier runs have read is not known. Only scheduled runs follow each other: others may read any old window.
+    since = next((window.start for run, window in read if run.run_type == _SCHEDULED), None)
+    if since is None:
+        return []
+    if found.writer.keep:
+        since = max(since, datetime.now(UTC) - found.writer.keep)
+    return gaps((window for _, window in read), since=since)
 
 
 def _standing(found: DeployedStream, now: datetime, total: Totals) -> dict[str, Any]:

@@ -51,22 +51,32 @@ class Deployed:
         sync_bag_to_db(bag, "testing", None)
         self._serialized = {dag_id: SerializedDagModel.get_dag(dag_id) for dag_id in bag.dag_ids}
 
-    def run(self, dag_id: str, start: float, end: float, *, state: str = "success", **summary: Any) -> str:
-        """Add a run that read from and to so many periods ago, and return its id."""
+    def run(
+        self,
+        dag_id: str,
+        start: float,
+        end: float,
+        *,
+        state: str = "success",
+        run_type: str = "scheduled",
+        run_after: float | None = None,
+        **summary: Any,
+    ) -> str:
+        """Add a run that read from and to so many periods ago, and return its id. It runs at the end by default."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
         run_id = f"from_{start}_to_{end}"
-        writer = "sync_domain" if dag_id == "flashpoint_indicator" else "pull_alerts"
+        writer = "pull_alerts" if dag_id == "flashpoint_alert" else "sync_domain"
         window = {"from": at(start).isoformat(), "to": at(end).isoformat()}
         with create_session() as session:
             run = self._serialized[dag_id].create_dagrun(
                 run_id=run_id,
                 logical_date=at(start),
                 data_interval=(at(start), at(end)),
-                run_after=at(end),
-                run_type=DagRunType.MANUAL,
+                run_after=at(end if run_after is None else run_after),
+                run_type=DagRunType(run_type),
                 triggered_by=DagRunTriggeredByType.TEST,
                 state=state,
                 session=session,

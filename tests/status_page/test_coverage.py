@@ -31,7 +31,14 @@ def test_a_gap_is_a_time_between_windows_that_none_covers(
     covered: list[tuple[int, int]], missing: list[tuple[int, int]]
 ) -> None:
     """Windows may overlap, hold each other and come in any order; what none of them covers is a gap."""
-    assert gaps(windows(*covered)) == windows(*missing)
+    [start] = windows((0, 1))
+    assert gaps(windows(*covered), since=start.start) == windows(*missing)
+
+
+@pytest.mark.parametrize(("since", "missing"), [(2, [(2, 4), (5, 7)]), (3, [(3, 4), (5, 7)]), (4, [(5, 7)]), (8, [])])
+def test_a_gap_does_not_begin_before_a_time(since: int, missing: list[tuple[int, int]]) -> None:
+    """Of a gap that begins earlier, the rest is left; a gap that ends earlier is none."""
+    assert gaps(windows((1, 2), (4, 5), (7, 8)), since=windows((since, 9))[0].start) == windows(*missing)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,33 @@ def test_gaps_are_the_times_that_no_run_has_read(client: Client, deployed: Deplo
     ]
 
 
+def test_a_gap_is_not_older_than_what_its_lookup_keeps(client: Client, deployed: Deployed) -> None:
+    """A run skips what is older than keep, so that part of the time is no gap."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_flashpoint.operators import LookupSyncOperator
+
+    with DAG("own", schedule=PERIOD, start_date=at(100), tags=["flashpoint"]) as own:
+        LookupSyncOperator(task_id="sync_domain", indicator_type="domain", lookup_name="Bad_Domains", keep=12 * PERIOD)
+    deployed.deploy(own)
+    for start in (80, 60, 40, 2):
+        deployed.run("own", start, start - 1, rows_sent=1)
+    [gap] = client().get("api/dags/own/tasks/sync_domain/history").json()["gaps"]
+    assert gap["from"] >= f"{at(12):%Y-%m-%dT%H:%M:%S}Z"
+    assert gap["to"] == f"{at(2):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def test_the_time_before_the_oldest_scheduled_run_that_is_shown_is_no_gap(client: Client, deployed: Deployed) -> None:
+    """A run of an old window stands beside scheduled runs; what older ones read between them is not known."""
+    deployed.run("flashpoint_alert", 90, 89, run_type="manual", run_after=0, sent=1)
+    for start in (4, 3, 1):
+        deployed.run("flashpoint_alert", start, start - 1, sent=1)
+    found = client().get("api/dags/flashpoint_alert/tasks/pull_alerts/history").json()
+    assert [gap["to"] for gap in found["gaps"]] == [f"{at(1):%Y-%m-%dT%H:%M:%S}Z"]
+    for_none = client().get("api/dags/flashpoint_alert/tasks/pull_alerts/history", params={"runs": 1}).json()
+    assert for_none["gaps"] == []
+
+
 def test_a_mapped_task_has_no_row(client: Client, deployed: Deployed) -> None:
     """A task that is mapped, whose table only its runs know, is left out; the other tasks of its DAG are shown."""
     from airflow.sdk import DAG
