@@ -239,6 +239,27 @@ def test_a_wrong_port_of_an_output_is_named(folder: Path, collector: Path) -> No
     assert "outputs.devo_eu.config.port: 'https' is not a number." in outcome.err
 
 
+PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *(f"MadeUpLineOfAKey{number}" * 3 for number in range(9)), "-----END"])
+PASTED = [PEM, PEM.replace("\n", " "), PEM.partition("\n")[2], base64.b64encode(PEM.encode()).decode()]
+
+
+def with_key(collector: Path, key: str) -> None:
+    """Write the text of a private key into the file of a collector, in place of its path."""
+    document = json.loads(collector.read_text())
+    document["outputs"]["devo_eu"]["config"]["key"] = key
+    collector.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("key", PASTED)
+def test_the_text_of_a_key_is_not_shown(folder: Path, collector: Path, key: str) -> None:
+    """A key in place of its path is in no note and no command, which asks for the path."""
+    with_key(collector, key)
+    outcome = init(folder, "--from", collector, "--yes")
+    assert outcome.exit_code == 0, outcome
+    assert not any(part in outcome.out + outcome.err for part in (key[40:60], "MadeUpLine", "BEGIN"))
+    assert '"private_key": "<path of the private key>"' in outcome.out
+
+
 @pytest.mark.airflow
 class TestConnections:
     """`--connections` adds both connections to Airflow's database."""
@@ -277,6 +298,17 @@ class TestConnections:
         assert "connections add" not in outcome.out
         shown = outcome.out + outcome.err + (folder / "flashpoint_collector.yaml").read_text()
         assert not any(secret in shown for secret in (TOKEN, "made-up-legacy-token", "made-up-lookups-token"))
+
+    @pytest.mark.parametrize("key", PASTED)
+    def test_the_text_of_a_key_is_taken_as_it_is(self, folder: Path, collector: Path, key: str) -> None:
+        """The connection has a key in place of its path, and no output has it."""
+        from airflow_provider_flashpoint.hooks import DevoHook
+
+        with_key(collector, key)
+        outcome = init(folder, "--from", collector, "--api", "legacy", "--connections", "--yes")
+        assert outcome.exit_code == 0, outcome
+        assert DevoHook().settings().private_key == key
+        assert key[40:60] not in outcome.out + outcome.err
 
     def test_ignite_needs_another_token(self, folder: Path, collector: Path) -> None:
         """The collector's token is of legacy, so without one of Ignite the command of its connection is shown."""

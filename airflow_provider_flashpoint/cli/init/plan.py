@@ -84,7 +84,8 @@ def collector_plan(options: argparse.Namespace, questions: Questions, notes: lis
     devo = collector_file.devo_fields(document, file, notes)
     host = options.devo_host or devo.get("host") or commands.DEVO_HOST
     domain = options.domain or questions.text("Name of the Devo domain")
-    plan = Plan(api, configuration, _commands(api, host, domain, devo.get("extra")))
+    paths = {name: value for name, value in devo.get("extra", {}).items() if not collector_file.is_pasted(value)}
+    plan = Plan(api, configuration, _commands(api, host, domain, paths))
     question = f"Add the connections {FLASHPOINT} and {DEVO} to Airflow"
     if not options.connections and not questions.yes(question, default=False):
         return plan

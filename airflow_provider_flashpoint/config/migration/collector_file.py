@@ -12,6 +12,7 @@ from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 from airflow_provider_flashpoint.config.problems import child_path, names_secret, shown
 from airflow_provider_flashpoint.config.shape import UNUSED
 from airflow_provider_flashpoint.core.flashpoint.api import Api
+from airflow_provider_flashpoint.core.known_secrets import remember
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 Fields = dict[str, Any]
@@ -23,6 +24,7 @@ _HEAD = """\
 
 """
 _COMMENT = re.compile(r"#.*")
+_PASTED = re.compile(r"-----|[\r\n]|.{256}")  # no path: names of files are shorter
 _TOKENS = (_BASE64, "bearer_token", "api_token", "api_key", "token")
 
 
@@ -52,7 +54,7 @@ def flashpoint_fields(document: Any, notes: list[str]) -> Fields:
 def devo_fields(document: Any, file: Path, notes: list[str]) -> Fields:
     """Return the fields of a Devo connection: address and certificates of the first output into Devo, if there is one.
 
-    Certificates are looked up beside the file as the collector's container has them: in ``certs``.
+    Certificates may be texts. Paths are looked up beside the file as the collector's container has them: in ``certs``.
     """
     outputs = document.get("outputs") if isinstance(document, Mapping) else None
     fields: Fields = {}
@@ -68,17 +70,27 @@ def devo_fields(document: Any, file: Path, notes: list[str]) -> Fields:
             raise ConfigurationError(f"{file}: outputs.{name}.config.port: {shown(port)} is not a number.")
         fields = {"host": given.get("address", ""), "port": int(port)}
         paths = {own: given[key] for key, own in _CERTIFICATES.items() if given.get(key)}
-        fields["extra"] = {own: str(_certificate(file, str(path), notes)) for own, path in paths.items()}
+        fields["extra"] = {own: _certificate(file, str(path), notes) for own, path in paths.items()}
     return fields
 
 
-def _certificate(file: Path, name: str, notes: list[str]) -> Path:
+def is_pasted(value: str) -> bool:
+    """Return whether a certificate or a key is given as its text, not as the path of a file."""
+    return _PASTED.search(value) is not None
+
+
+def _certificate(file: Path, name: str, notes: list[str]) -> str:
+    """Return the path of a file of certificates, or a text in its place."""
+    if is_pasted(name):
+        for line in name.splitlines():
+            remember(line)
+        return name
     folder = file.absolute().parent
     places = [folder / "certs" / name, folder.parent / "certs" / name, folder / name]
     found = next((place for place in places if place.is_file()), None)
     if not found:
         notes.append(f"{name} is not at {' nor at '.join(map(str, places))}. Put it at the first of them.")
-    return found or places[0]
+    return str(found or places[0])
 
 
 def new_text(document: Any, text: str, file: Path, api: Api, notes: list[str]) -> str:
