@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_flashpoint.cli.init.questions import Questions
 from airflow_provider_flashpoint.config import load_collector_config
 from airflow_provider_flashpoint.config.dag_files import DEFAULT_TYPES
 from airflow_provider_flashpoint.core.flashpoint.api import Api
-from tests.cli.conftest import Outcome, call
+from tests.cli.conftest import Outcome, Terminal, call
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = {file.name for file in DAGS.glob("*.py")} | {"flashpoint_collector.yaml"}
@@ -239,6 +240,29 @@ def test_a_wrong_port_of_an_output_is_named(folder: Path, collector: Path) -> No
     assert "outputs.devo_eu.config.port: 'https' is not a number." in outcome.err
 
 
+def test_an_output_of_another_shape_is_named(folder: Path, collector: Path) -> None:
+    """A config that is no mapping is an error with its path in the file."""
+    document = json.loads(collector.read_text())
+    document["outputs"]["devo_eu"]["config"] = ["collector-eu.devo.io"]
+    collector.write_text(json.dumps(document))
+    outcome = init(folder, "--from", collector, "--yes")
+    assert outcome.exit_code == 1
+    assert "outputs.devo_eu.config: a list is not allowed; give a mapping." in outcome.err
+
+
+def test_the_end_of_the_input_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D at the question for a secret leaves it empty, as at the other questions."""
+    ended = Terminal()
+    monkeypatch.setattr("sys.stdin", ended)
+
+    def end(prompt: str, stream: object) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", end)
+    assert Questions(ended).secret("Token") == ""
+    assert ended.getvalue() == "\n"
+
+
 PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *(f"MadeUpLineOfAKey{number}" * 3 for number in range(9)), "-----END"])
 PASTED = [PEM, PEM.replace("\n", " "), PEM.partition("\n")[2], base64.b64encode(PEM.encode()).decode()]
 
@@ -309,6 +333,16 @@ class TestConnections:
         assert outcome.exit_code == 0, outcome
         assert DevoHook().settings().private_key == key
         assert key[40:60] not in outcome.out + outcome.err
+
+    def test_a_folder_that_cannot_be_written_gets_no_connections(self, folder: Path, collector: Path) -> None:
+        """A failed command leaves no connections, so that the next one still asks for their tokens."""
+        from airflow_provider_flashpoint.airflow_runtime import installation
+
+        folder.touch()
+        outcome = init(folder / "dags", "--from", collector, "--api", "legacy", "--connections", "--yes")
+        assert outcome.exit_code == 1
+        assert "cannot be written" in outcome.err
+        assert not any(map(installation.has_connection, ("flashpoint_default", "devo_default")))
 
     def test_ignite_needs_another_token(self, folder: Path, collector: Path) -> None:
         """The collector's token is of legacy, so without one of Ignite the command of its connection is shown."""

@@ -65,9 +65,9 @@ def _run(options: argparse.Namespace) -> Report:
     plan = collector_plan(options, questions, notes) if options.source else new_plan(options, questions)
     config = parse_collector_config(document_of(plan.text, Path(FILE_NAME)), source=FILE_NAME)
     problems, _ = fit(config, plan.api)
+    _write(folder, {**texts, FILE_NAME: plan.text})
     for conn_id, fields in plan.connections.items():
         installation.add_connection(conn_id, **fields)
-    _write(folder, {**texts, FILE_NAME: plan.text})
     if named := os.environ.get(PATH_VARIABLE, "").strip():
         notes.append(f"{PATH_VARIABLE} is set: the DAGs read {named}, not the new {FILE_NAME}.")
     known = {*plan.connections, *plan.existing}

@@ -53,7 +53,11 @@ class Questions:
         """Return a secret, which the terminal does not show and no output of this process contains; empty for none."""
         question = f"{question} (not shown; leave it empty to add it later)"
         if self.are_asked and sys.stdin.isatty():
-            answer = getpass.getpass(f"{question}: ", stream=self.terminal)
+            try:
+                answer = getpass.getpass(f"{question}: ", stream=self.terminal)
+            except EOFError:
+                self.terminal.write("\n")
+                answer = ""
         else:
             answer = self.text(question)
         remember(answer)

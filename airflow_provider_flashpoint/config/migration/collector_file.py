@@ -65,6 +65,8 @@ def devo_fields(document: Any, file: Path, notes: list[str]) -> Fields:
             notes.append(f"outputs.{name} is not used: {why}.")
             continue
         given = output.get("config") or {}
+        if not isinstance(given, Mapping):
+            raise ConfigurationError(f"{file}: outputs.{name}.config: {shown(given)} is not allowed; give a mapping.")
         port = str(given.get("port") or 443)
         if not port.isdecimal():
             raise ConfigurationError(f"{file}: outputs.{name}.config.port: {shown(port)} is not a number.")
