@@ -28,7 +28,7 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all summaries that the database has."""
+    """Sums over the summaries of a task."""
 
     runs: int = 0
     delivered: int = 0
@@ -81,32 +81,40 @@ def task_runs(dag_id: str, task_id: str, *, limit: int) -> list[TaskRun]:
         ]
 
 
-def totals(dag_ids: Collection[str]) -> dict[tuple[str, str], Totals]:
-    """Return the sums of each task of these DAGs that returned summaries, by DAG and task.
+def totals(tasks: Collection[tuple[str, str]], *, since: datetime) -> dict[tuple[str, str], Totals]:
+    """Return the sums of the summaries of these tasks since a time, by DAG and task; none for a task without one.
 
     :raises ConfigurationError: the database failed.
     """
+    from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
-    from sqlalchemy import func, select
+    from sqlalchemy import select
 
     value = XComModel.value
-    delivered = func.coalesce(value["rows_sent"].as_integer(), value["sent"].as_integer())
     query = (
-        select(
-            XComModel.dag_id,
-            XComModel.task_id,
-            func.count(delivered),
-            func.sum(delivered),
-            func.sum(value["rejected"].as_integer()),
+        select(XComModel.dag_id, XComModel.task_id, value["rows_sent"], value["sent"], value["rejected"])
+        .join(DagRun, DagRun.id == XComModel.dag_run_id)
+        .where(
+            XComModel.key == _RETURNED,
+            XComModel.map_index == -1,
+            XComModel.dag_id.in_({dag_id for dag_id, _ in tasks}),
+            XComModel.task_id.in_({task_id for _, task_id in tasks}),
+            DagRun.run_after >= since,
         )
-        .where(XComModel.key == _RETURNED, XComModel.dag_id.in_(dag_ids))
-        .group_by(XComModel.dag_id, XComModel.task_id)
     )
+    sums: dict[tuple[str, str], Totals] = {}
     with open_session() as session:
-        return {
-            (dag_id, task_id): Totals(runs, int(rows or 0), int(rejected or 0))
-            for dag_id, task_id, runs, rows, rejected in session.execute(query)
-        }
+        # Databases cast a value that is no number in different ways, or fail, so the sums are made here.
+        for dag_id, task_id, rows, events, rejected in session.execute(query):
+            delivered = next((each for each in (rows, events) if _is_count(each)), None)
+            if delivered is not None:
+                before = sums.get((dag_id, task_id), Totals())
+                sums[dag_id, task_id] = Totals(
+                    runs=before.runs + 1,
+                    delivered=before.delivered + delivered,
+                    rejected=before.rejected + (rejected if _is_count(rejected) else 0),
+                )
+    return sums
 
 
 def is_under_way(dag_id: str, task_id: str) -> bool:
@@ -122,6 +130,10 @@ def is_under_way(dag_id: str, task_id: str) -> bool:
     )
     with open_session() as session:
         return session.scalars(query.limit(1)).first() is not None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _summary(value: Any) -> Mapping[str, Any]:

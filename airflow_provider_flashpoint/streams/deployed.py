@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
 _NEWEST = 10  # runs in which the last summary is looked for
+_SUMMED = timedelta(days=1)
 _SCHEDULED = "scheduled"
 _TIMES = ("from_checkpoint_time", "to_checkpoint_time", "age_s", "period_s", "freshness")
 _SHOWN = ("status", *_TIMES, "api", "filters", "columns", "problem", "pull")
@@ -65,10 +66,10 @@ def overview(found: Iterable[DeployedStream], now: datetime) -> list[dict[str, A
 
     Shape: ``dag_id, task_id, title, content, variable, is_lookup, destination, source, is_paused``,
     then some of `progress_of`, ``delivered, rejected`` and ``window`` of the last summary, ``total`` of
-    all summaries, and ``last_run``.
+    the summaries of the last day, and ``last_run``.
     """
     listed = list(found)
-    sums = totals({each.writer.dag_id for each in listed})
+    sums = totals({(each.writer.dag_id, each.writer.task_id) for each in listed}, since=now - _SUMMED)
     return [_standing(each, now, sums.get((each.writer.dag_id, each.writer.task_id), Totals())) for each in listed]
 
 

@@ -46,6 +46,21 @@ def test_a_row_tells_how_fresh_a_lookup_is(client: Client, deployed: Deployed) -
     assert row["problem"] is None
 
 
+def test_sums_are_those_of_the_last_day(client: Client, deployed: Deployed) -> None:
+    """A run of more than a day ago is left out, so that the sums cost the same however long the history is."""
+    deployed.run("flashpoint_alert", 90, 89, run_after=289, sent=100)
+    deployed.run("flashpoint_alert", 2, 1, sent=20, rejected=1)
+    assert rows_of(client())["flashpoint_alert"]["total"] == {"runs": 1, "delivered": 20, "rejected": 1}
+
+
+@pytest.mark.parametrize("value", [[1], "7", {"a": 1}, None, 1.5])
+def test_only_numbers_are_summed(client: Client, deployed: Deployed, value: Any) -> None:
+    """A task of one's own may return anything under the names of a summary; what is no count is left out."""
+    deployed.run("flashpoint_alert", 3, 2, sent=value, rejected=value)
+    deployed.run("flashpoint_alert", 2, 1, sent=20)
+    assert rows_of(client())["flashpoint_alert"]["total"] == {"runs": 1, "delivered": 20, "rejected": 0}
+
+
 def test_a_row_of_a_table_has_the_state_of_its_own_stream(client: Client, deployed: Deployed) -> None:
     """A table of alerts is found by the name that its task keeps the state under."""
     deployed.remember(ALERTS, to_checkpoint_time=at(20).isoformat())

@@ -50,9 +50,9 @@ function rowOf(stream) {
     cell("Complete to (UTC)", {}, instant(stream.to_checkpoint_time)),
     lagCell(stream),
     cell(stream.is_lookup ? "Rows, last run" : "Events, last run", { class: "number" }, count(stream.delivered)),
-    cell("In all", { class: "number", title: `in ${count(stream.total.runs)} runs` }, count(stream.total.delivered)),
+    cell("Last day", { class: "number", title: `in ${count(stream.total.runs)} runs` }, count(stream.total.delivered)),
     cell("Rejected", { class: stream.rejected ? "number bad" : "number" }, count(stream.rejected),
-      stream.total.rejected ? element("small", {}, `${count(stream.total.rejected)} in all`) : null),
+      stream.total.rejected ? element("small", {}, `${count(stream.total.rejected)} in the last day`) : null),
     runCell(stream), sourceCell(stream));
 }
 
