@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,6 +150,24 @@ def test_on_lookup_change(run: Run) -> None:
     """The task finds in the event of the lookup what the sync has brought."""
     assert run("many_lookups", NOW + timedelta(seconds=2)) == "success"
     assert run("on_lookup_change") == "success"
+
+
+def test_on_lookup_change_is_skipped_without_new_rows(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the syncs that started the run, those with rows count; without any, there is nothing to look for."""
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    hunt = dag_of("on_lookup_change").get_task("hunt").python_callable
+    lines: list[str] = []
+    monkeypatch.setattr(hunt.__globals__["log"], "info", lambda text, values: lines.append(text % values))
+    events = [
+        SimpleNamespace(extra={"rows_sent": count, "lookup": "L", "from": "2026-01-01T00:00:00Z"})
+        for count in (0, 3, 0)
+    ]
+    for name in ("triggering_asset_events", "triggering_dataset_events"):
+        hunt(**{name: {"asset": events}})
+        with pytest.raises(AirflowSkipException):
+            hunt(**{name: {"asset": events[2:]}})
+    assert lines == ["Look for the 3 addresses of L that changed since 2026-01-01T00:00:00Z."] * 2
 
 
 def test_own_dag(sandbox: Sandbox, run: Run) -> None:

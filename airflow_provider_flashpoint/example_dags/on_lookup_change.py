@@ -1,5 +1,4 @@
-"""Scheduled on the asset: a DAG that runs after each successful sync of a lookup, also if the sync sent no rows
-(`rows_sent` is 0).
+"""Scheduled on the asset: a DAG that runs after each successful sync of a lookup, and skips its task if none sent rows.
 
 The shipped DAGs have an asset for each lookup and each table. A task of your own DAG has one if its `outlets` name it,
 as in `many_lookups.py`. The event holds the window, the counts and the checkpoint of the run.
@@ -11,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, task
 
 from airflow_provider_flashpoint.assets import lookup_asset
 
@@ -26,8 +25,17 @@ with DAG(
 ):
 
     @task(inlets=[ADDRESSES])
-    def hunt(*, inlet_events: Any = None) -> None:
-        newest = inlet_events[ADDRESSES][-1].extra
-        log.info("Look for the %(rows_sent)s addresses of %(lookup)s that changed since %(from)s.", newest)
+    def hunt(
+        *, triggering_asset_events: Any = None, triggering_dataset_events: Any = None, inlet_events: Any = None
+    ) -> None:
+        triggers = triggering_asset_events or triggering_dataset_events or {}  # Airflow 3, Airflow 2
+        events = [event for found in triggers.values() for event in found]
+        if not events:  # started by hand
+            events = [inlet_events[ADDRESSES][-1]]
+        changes = [event.extra for event in events if event.extra["rows_sent"]]
+        if not changes:
+            raise AirflowSkipException("The lookup has no new rows.")
+        for change in changes:
+            log.info("Look for the %(rows_sent)s addresses of %(lookup)s that changed since %(from)s.", change)
 
     hunt()
