@@ -95,6 +95,7 @@ def lookup_params(config: IndicatorInput) -> Params:
         "examples": names,
         "title": "Lookups to rebuild",
         "description": "Each is read again from the initial start time, or from the oldest time that it keeps, and its "
-        "content is replaced. With a window of your own, it then holds that window alone. Other lookups are updated.",
+        "content is replaced. With a window of your own, it then holds that window alone. Other lookups are updated. "
+        "A backfill rebuilds in each of its runs, and a run that is cleared rebuilds again.",
     }
     return {**_WINDOW_PARAMS, "rebuild": rebuild}

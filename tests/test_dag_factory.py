@@ -126,6 +126,7 @@ def test_the_trigger_form_offers_the_lookups_of_the_dag() -> None:
     params = indicator_dag().params
     names = [f"Threatintel_Flashpoint_Intelligence_{each}" for each in ("Domain", "Ip_Dst_Port")]
     assert params.get_param("rebuild").schema["examples"] == names
+    assert "A backfill rebuilds in each of its runs" in params.get_param("rebuild").description
     for chosen in ([], None, names[:1], names):
         params["rebuild"] = chosen
     with pytest.raises(ParamValidationError):
