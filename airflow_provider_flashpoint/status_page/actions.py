@@ -74,6 +74,7 @@ def _if_paused(found: DeployedStream) -> str:
 
 
 def _rebuild(found: DeployedStream, _: Mapping[str, Any], user: str) -> str:
+    _check_known(found)
     run_id = trigger(found.writer.dag_id, {"rebuild": [found.title]}, user=user)
     return f"The run {run_id} rebuilds {found.title}."
 
@@ -101,9 +102,13 @@ def _check_built(dag_id: str) -> None:
             )
 
 
-def _reset(found: DeployedStream, _: Mapping[str, Any], user: str) -> str:
+def _check_known(found: DeployedStream) -> None:
     if found.stream.problem:
         raise ConfigurationError(f"The state of {found.title} is not known. {found.stream.problem}")
+
+
+def _reset(found: DeployedStream, _: Mapping[str, Any], user: str) -> str:
+    _check_known(found)
     if is_under_way(found.writer.dag_id, found.writer.task_id):
         raise ConfigurationError(
             f"A run of {found.writer.task_id} is under way, and writes its own state when it ends. Pause the DAG, let "

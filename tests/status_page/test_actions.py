@@ -60,6 +60,17 @@ def test_a_rebuild_names_its_lookup_alone(client: Client, deployed: Deployed) ->
     assert client("user").post(f"{OF_ALERTS}/actions/rebuild", json={}, headers=FROM_PAGE).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["rebuild", "reset"])
+def test_a_stream_with_a_problem_has_no_actions(
+    client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A stream whose connection is missing is neither rebuilt nor reset; the answer has the reason."""
+    monkeypatch.delenv("AIRFLOW_CONN_DEVO_DEFAULT")
+    answer = client("user").post(f"{OF_LOOKUP}/actions/{name}", json={}, headers=FROM_PAGE)
+    assert (answer.status_code, runs_of("flashpoint_indicator")) == (409, [])
+    assert "devo_default" in answer.json()["detail"]
+
+
 def test_filling_a_gap_starts_a_run_of_its_window(client: Client, deployed: Deployed) -> None:
     """Each gap has a sentence about its run; filling it starts a run of exactly this window."""
     deployed.run("flashpoint_alert", 9, 8, sent=1)
