@@ -11,6 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime.database import open_session
+from airflow_provider_flashpoint.core.foreign_text import logger
+
+_log = logger(__name__)
 
 TAG = "flashpoint"
 """The tag of the DAGs that are looked at; others would all have to be read."""
@@ -50,13 +53,23 @@ def stream_tasks(dag_ids: Collection[str]) -> list[StreamTask]:
     from airflow.models.dag import DagModel, DagTag
     from airflow.models.serialized_dag import SerializedDagModel
     from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
 
     found: list[StreamTask] = []
     with open_session() as session:
         tagged = select(DagModel).join(DagTag, DagTag.dag_id == DagModel.dag_id).where(DagTag.name == TAG)
         for model in session.scalars(tagged.where(~DagModel.is_stale).order_by(DagModel.dag_id)).unique():
-            if model.dag_id in dag_ids and (dag := SerializedDagModel.get_dag(model.dag_id, session=session)):
-                found += _tasks_of(dag, model)
+            if model.dag_id not in dag_ids:
+                continue
+            try:
+                if dag := SerializedDagModel.get_dag(model.dag_id, session=session):
+                    found += _tasks_of(dag, model)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # whatever is wrong with one DAG, the streams of the others are shown
+                _log.warning(
+                    "The DAG %s is left out: Airflow cannot read it from its database (%s).", model.dag_id, error
+                )
     return found
 
 

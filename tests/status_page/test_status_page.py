@@ -141,6 +141,22 @@ def test_a_state_that_a_stream_does_not_take_over_is_not_shown(client: Client, d
     assert rows["flashpoint_indicator"]["status"] == "Created"
 
 
+def test_a_dag_that_cannot_be_read_does_not_hide_the_others(
+    client: Client, deployed: Deployed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A DAG that another version of Airflow wrote is left out, and the log has the reason."""
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        of_alerts = select(SerializedDagModel).where(SerializedDagModel.dag_id == "flashpoint_alert")
+        for stored in session.scalars(of_alerts):
+            stored._data, stored._data_compressed = {"__version": 99}, None
+    assert set(rows_of(client())) == {"flashpoint_indicator"}
+    assert "DAG flashpoint_alert" in caplog.text
+
+
 def test_a_stream_without_its_connection_does_not_hide_the_others(
     client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
