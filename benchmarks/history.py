@@ -135,6 +135,7 @@ class _Source:
     endpoint: Endpoint
     records: list[Record]
     complete_to: datetime | None = None
+    total: int | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         yield Page(self.records)

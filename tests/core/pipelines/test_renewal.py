@@ -113,7 +113,7 @@ def test_a_rebuild_keeps_the_columns_of_the_lookup(bench: KeepingBench) -> None:
 def test_a_rebuild_accepts_no_change_of_the_source_or_the_key(bench: KeepingBench, change: dict[str, Any]) -> None:
     """That is for a person to decide, so the run fails as every other run."""
     bench.at(NOW - DAY)
-    with pytest.raises(ConfigurationError, match="lookup_status"):
+    with pytest.raises(ConfigurationError, match=r"trigger the DAG with \{.rebuild.: \[.(domains|<lookup name>).\]\}"):
         bench.at(NOW, **change)
     assert len(bench.lookups.deployed) == 1
 
@@ -158,7 +158,7 @@ def test_a_rebuild_that_did_not_end_stays_a_renewal(bench: KeepingBench, change:
     columns = bench.saved[-1].columns
     bench.source.records = [{**each, "new": 1} for each in bench.source.records]
     break_off(bench, NOW)
-    with pytest.raises(ConfigurationError, match="lookup_status"):
+    with pytest.raises(ConfigurationError, match=r"trigger the DAG with \{.rebuild.: \[.(domains|<lookup name>).\]\}"):
         bench.at(NOW + HOUR, **change)
     bench.at(NOW + HOUR)
     assert [operation.value for operation, _ in bench.lookups.deployed] == ["create", "replace"]
@@ -180,7 +180,9 @@ def test_a_rebuild_after_an_unanswered_request_stays_a_renewal(bench: KeepingBen
     del bench.lookups.deploy  # type: ignore[misc]
     bench.source.records = [{**each, "new": 1} for each in bench.source.records]
     for change in CHANGES:
-        with pytest.raises(ConfigurationError, match="lookup_status"):
+        with pytest.raises(
+            ConfigurationError, match=r"trigger the DAG with \{.rebuild.: \[.(domains|<lookup name>).\]\}"
+        ):
             bench.at(NOW + 5 * MINUTE, **change)
     bench.at(NOW + 5 * MINUTE)
     assert [operation.value for operation, _ in bench.lookups.deployed] == ["create", "replace", "replace"]
