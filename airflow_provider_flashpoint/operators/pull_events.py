@@ -63,6 +63,7 @@ class PullEventsOperator(WindowedOperator):
     """
 
     operator_extra_links = EVENT_LINKS
+    devo_page = ""  # with the events of this task
     template_fields: Sequence[str] = (*WindowedOperator.template_fields, "tag", "kind")
     ui_color = "#f7e3d7"
 
@@ -132,7 +133,7 @@ class PullEventsOperator(WindowedOperator):
             result = {"tag": self.tag, **asdict(summary), **reached(run_window, state), **opened.request_counts()}
             self.publish(context, result, opened.source, devo)
             with reporting("link"):
-                link_events(context, devo, self.tag, delivered)
+                link_events(self, context, devo, delivered)
             if summary.rejected > self.max_rejects:
                 raise TooManyRejectsError(
                     f"{summary.rejected} {self.kind} cannot be sent as they are; max_rejects allows "

@@ -18,6 +18,7 @@ from airflow_provider_flashpoint.assets import lookup_asset, table_asset
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.config.model import DEFAULT_TAG
 from airflow_provider_flashpoint.core.window import format_instant
+from airflow_provider_flashpoint.operators import PullAlertsOperator
 from airflow_provider_flashpoint.operators.published import PublishedTask
 from sandbox.generations import IGNITE_V2
 from sandbox.sandbox import Sandbox
@@ -151,6 +152,19 @@ def test_the_task_links_to_the_status_page(sandbox: Sandbox, dag_id: str, task_i
 
     expected = None if __version__.startswith("2.") else "/plugin/flashpoint"
     assert xcom(dag_id, task_id, "_link_StatusPageLink") == expected
+
+
+def test_a_task_without_a_page_reads_no_xcom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Airflow 3 the task itself has the address. To read an XCom that is not there is an error in the log."""
+    from airflow_provider_flashpoint.airflow_runtime import links
+
+    if not links.STATUS_LINKS:
+        pytest.skip("Airflow 2 asks for a link in its web server, which has the XComs alone")
+    monkeypatch.setattr(links, "XCom", None)
+    operator = PullAlertsOperator(task_id="pull_alerts")
+    assert links.DevoQueryLink().get_link(operator, ti_key=None) == ""
+    operator.devo_page = "https://us.devo.com/welcome"
+    assert links.DevoQueryLink().get_link(operator, ti_key=None) == operator.devo_page
 
 
 def test_airflow_knows_the_links() -> None:
