@@ -32,7 +32,7 @@ _NEWEST = 10  # runs in which the last summary is looked for
 _SUMMED = timedelta(days=1)
 _SCHEDULED = "scheduled"
 _TIMES = ("from_checkpoint_time", "to_checkpoint_time", "age_s", "period_s", "freshness")
-_SHOWN = ("status", *_TIMES, "api", "filters", "columns", "problem", "pull")
+_SHOWN = ("status", *_TIMES, "api", "filters", "columns", "problem")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +76,16 @@ def overview(found: Iterable[DeployedStream], now: datetime) -> list[dict[str, A
 def history(found: DeployedStream, *, limit: int) -> dict[str, Any]:
     """Return the newest runs of a stream, the oldest first, and the gaps between what they covered.
 
-    Shape: ``runs``, each as `run_dict` returns it, and ``gaps``, each ``{from, to}``.
+    Shape: ``runs``, each as `run_dict` returns it, ``gaps``, each ``{from, to}``, and ``pull``, see `pull_progress_of`.
 
     :raises ConfigurationError: the database failed.
     """
     runs = task_runs(found.writer.dag_id, found.writer.task_id, limit=limit)[::-1]
-    return {"runs": [run_dict(run) for run in runs], "gaps": [gap.to_dict() for gap in _gaps(found, runs)]}
+    return {
+        "runs": [run_dict(run) for run in runs],
+        "gaps": [gap.to_dict() for gap in _gaps(found, runs)],
+        "pull": progress_of(found.stream, datetime.now(UTC))["pull"],
+    }
 
 
 def run_dict(run: TaskRun) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _gaps(found: DeployedStream, runs: Iterable[TaskRun]) -> list[Window]:
 
 def _standing(found: DeployedStream, now: datetime, total: Totals) -> dict[str, Any]:
     writer, stream = found.writer, found.stream
-    progress = progress_of(stream, now)
+    progress = progress_of(stream, now, with_pull=False)
     runs = [run_dict(run) for run in task_runs(writer.dag_id, writer.task_id, limit=_NEWEST) if run.state]
     last = next((run for run in runs if run["window"]), {})
     return {

@@ -50,12 +50,14 @@ def stored_state(stream: Stream) -> LookupState | EventState | None:
     return None
 
 
-def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
+def progress_of(stream: Stream, now: datetime, *, with_pull: bool = True) -> dict[str, Any]:
     """Return how far a stream is, in JSON's own types.
 
     Shape: ``name, destination, source, kind, variable, configured, present, problem``, then the fields of the state,
     None without a state; ``columns`` is their number, ``age_s`` the seconds since the checkpoint, ``period_s`` and
     `freshness` what that is compared with, ``pull`` a pull that is not synced yet, see `pull_progress_of`.
+
+    :param with_pull: give ``pull`` too, which lists a directory of the staging storage.
     """
     state, problem = None, None
     try:
@@ -78,7 +80,7 @@ def progress_of(stream: Stream, now: datetime) -> dict[str, Any]:
         "destination": stream.destination or None,
         "source": stream.source or None,
         "columns": len(fields.get("columns") or ()) or None,
-        "pull": pull_progress_of(stream, state, now),
+        **({"pull": pull_progress_of(stream, state, now)} if with_pull else {}),
         "age_s": age_s,
         "period_s": stream.period_s,
         "freshness": freshness(age_s, stream.period_s).value,

@@ -108,6 +108,24 @@ def test_an_action_asks_first(world: Deployed, opened: Open) -> None:
     assert len(started()) == 2
 
 
+def test_a_slow_answer_is_not_asked_for_again(world: Deployed, opened: Open) -> None:
+    """While the list is being loaded, the page does not load it once more."""
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    found = opened("viewer")
+    found.clock.install()
+    found.reload()
+    found.get_by_role("button", name=STREAM).wait_for()
+    found.route("**/api/streams", hold)
+    found.clock.run_for(150_000)
+    found.wait_for_timeout(500)
+    assert len(held) == 1
+    held[0].continue_()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_fits_its_screen(world: Deployed, opened: Open, width: int) -> None:
     """Neither the list nor an open row is wider than the screen."""

@@ -157,6 +157,19 @@ def test_a_dag_that_cannot_be_read_does_not_hide_the_others(
     assert "DAG flashpoint_alert" in caplog.text
 
 
+def test_the_staging_storage_is_read_for_an_open_row_alone(
+    client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list does not ask the staging storage for pulls, which may be slow; the history of a lookup does."""
+    asked: list[str] = []
+    place = "airflow_provider_flashpoint.streams.pull_progress.newest_kept_pull"
+    monkeypatch.setattr(place, lambda stages: asked.append(str(stages)))
+    assert "pull" not in rows_of(client())["flashpoint_indicator"]
+    assert asked == []
+    found = client().get("api/dags/flashpoint_indicator/tasks/sync_domain/history").json()
+    assert (found["pull"], len(asked)) == (None, 1)
+
+
 def test_a_stream_without_its_connection_does_not_hide_the_others(
     client: Client, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

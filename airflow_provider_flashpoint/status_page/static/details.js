@@ -12,7 +12,7 @@ const RECENT = 8;
 const section = (title, ...children) => element("section", {}, element("h3", {}, title), ...children);
 const fact = (name, ...value) => (value[0] ? element("div", {}, element("dt", {}, name), element("dd", {}, ...value)) : null);
 
-function facts(stream) {
+function facts(stream, pull) {
   const filters = Object.entries(stream.filters || {}).map(([name, value]) => `${name}: ${value}`).join(", ");
   return element("dl", {},
     fact("DAG", airflowLink(["dags", stream.dag_id], stream.dag_id)),
@@ -21,6 +21,7 @@ function facts(stream) {
     fact("API generation", stream.api),
     fact("Filters", filters || "none"),
     fact("Runs", stream.period_s ? `every ${duration(stream.period_s)}${stream.is_paused ? ", paused" : ""}` : "without a schedule"),
+    fact("Pull", pull && `${span(pull.window)}, ${Math.floor(100 * pull.share)} % pulled`),
     fact("Columns", stream.columns && count(stream.columns)),
     fact("Complete from", stream.from_checkpoint_time && instant(stream.from_checkpoint_time)),
     fact("State", stream.variable));
@@ -48,6 +49,7 @@ export function detailsOf(stream, reload) {
   const base = `api/dags/${encodeURIComponent(stream.dag_id)}/tasks/${encodeURIComponent(stream.task_id)}`;
   const content = element("td", { colspan: 9 }, element("p", { class: "quiet" }, "Loading…"));
   const row = element("tr", { class: "details" }, content);
+  let loading = 0;
   const message = element("p", { role: "status", class: "message" });
   let [hours, found, rejected, current] = [24, null, null, stream];
 
@@ -88,20 +90,28 @@ export function detailsOf(stream, reload) {
       element("div", { class: "columns" }, gapList(), recentRuns(current, found.runs),
         section("Rejected records", rejected ? rejectedRecords(rejected)
           : element("button", { type: "button", onclick: showRejected }, "Show")),
-        section("Facts", facts(current))));
+        section("Facts", facts(current, found.pull))));
+  }
+
+  async function refresh(next) {
+    if (loading) current = next;
+    else await update(next);
   }
 
   async function update(next) {
     current = next;
+    loading += 1;
     try {
       found = await request(`${base}/history?runs=${RUNS_OF[hours]}`);
       draw();
     } catch (error) {
       content.replaceChildren(element("p", { class: "problem" }, error.message));
+    } finally {
+      loading -= 1;
     }
   }
 
   new ResizeObserver(() => found && content.clientWidth && draw()).observe(row);
   update(stream);
-  return { row, update };
+  return { row, update: refresh };
 }

@@ -7,6 +7,7 @@ import { request } from "./request.js";
 const REFRESH_MS = 30_000;
 const open = new Set();
 let newest = null;
+let loading = 0;
 
 const at = (id) => document.getElementById(id);
 const keyOf = (stream) => `${stream.dag_id} ${stream.task_id}`;
@@ -17,8 +18,7 @@ const FRESHNESS = { fresh: "on time", late: "late", old: "too old", unknown: "no
 
 function statusText(stream) {
   if (stream.problem) return "problem";
-  const text = stream.status || (stream.to_checkpoint_time ? "–" : "no run yet");
-  return stream.pull ? `${text}, ${Math.floor(100 * stream.pull.share)} % pulled` : text;
+  return stream.status || (stream.to_checkpoint_time ? "–" : "no run yet");
 }
 
 function lagCell(stream) {
@@ -87,6 +87,7 @@ function show() {
 }
 
 async function load() {
+  loading += 1;
   try {
     newest = await request("api/streams");
     at("problem").hidden = true;
@@ -95,6 +96,8 @@ async function load() {
     at("problem").hidden = false;
     at("problem").textContent = error.message;
     if (!newest) at("summary").textContent = "";
+  } finally {
+    loading -= 1;
   }
 }
 
@@ -116,4 +119,5 @@ function followTheme() {
 
 followTheme();
 await load();
-setInterval(() => document.hidden || load(), REFRESH_MS);
+// A slow answer must not be asked for again and again.
+setInterval(() => document.hidden || loading || load(), REFRESH_MS);
