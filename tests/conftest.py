@@ -32,6 +32,7 @@ os.environ.update({
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 })
 Path(_HOME, "dags").mkdir()
+_databases: list[str] = []  # of Airflow, once a test has created it
 
 RunDag = Callable[..., Any]
 
@@ -66,6 +67,26 @@ def airflow_database() -> None:
     if __version__.startswith("2."):
         import airflow.providers.fab.auth_manager.models  # noqa: F401  registers the table of users
     initdb()
+    _databases.append(_HOME)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_runs_of_other_modules() -> Iterator[None]:
+    """Leave no Variable, no run and no event of an asset in the database to the tests of other modules."""
+    yield
+    if not _databases:
+        return
+    try:
+        from airflow.models.asset import AssetEvent
+    except ImportError:  # Airflow 2.11
+        from airflow.models.dataset import DatasetEvent as AssetEvent
+    from airflow.models.dagrun import DagRun
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        for model in (Variable, AssetEvent, DagRun):  # the database deletes what belongs to a run
+            session.query(model).delete(synchronize_session=False)
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ class Settings:
     def _database_url(self) -> str:
         if self.sqlite_file:
             # Writers wait for each other longer than SQLite's default of five seconds.
-            return f"sqlite:///{self.sqlite_file}?timeout=30"
+            return f"sqlite:///{self.sqlite_file}?timeout=120"
         # Without a driver name, Airflow 3's SQLAlchemy would pick another one.
         return self.database.replace("postgresql://", "postgresql+psycopg2://", 1)
 
