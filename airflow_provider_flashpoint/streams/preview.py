@@ -80,7 +80,6 @@ def preview_lookup(
         settings = task.sync_settings(rules, opened)
         result = sync(None, task.progress(context, stream.store), task.period(context), ports, settings)
         rejects = _rejects(result.rejected_uri, rows)
-    deployment, summary = result.deployment, result.summary
     return {
         "lookup": task.lookup_name,
         "indicator_type": task.indicator_type,
@@ -88,11 +87,11 @@ def preview_lookup(
         "status": result.status.value,
         "operation": "build" if result.status is LookupStatus.NEW else "add",
         "lookup_key": settings.lookup_key,
-        "columns": list(deployment.columns) if deployment else [],
-        "sent": summary.rows_sent,
-        "superseded": summary.superseded,
-        "extra_values": summary.extra_values,
-        "rejected": summary.rejected,
+        "columns": list(result.deployment.columns) if result.deployment else [],
+        "sent": result.summary.rows_sent,
+        "superseded": result.summary.superseded,
+        "extra_values": result.summary.extra_values,
+        "rejected": result.summary.rejected,
         "max_rejects": task.max_rejects,
         "devo_problem": stream.problem or None,
         "rows": kept.rows,

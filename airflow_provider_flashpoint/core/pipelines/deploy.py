@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedRandom
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import (
@@ -129,19 +130,13 @@ def deploy_stage(
         NewestVersions() as newest,
         tempfile.TemporaryFile(prefix="lookup-", suffix=".csv") as csv_file,
     ):
-        compared = ProgressLog(f"Lookup {deployment.lookup}: {{}} rows compared so far")
-        newest.add_rows(compared.over(stage.versions(key), stage.summary.records))
-        if newest.oldest_version is not None:
-            since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - CLOCK_SKEW_US
-            newest.add_known(ledger.known(since_us=since_us))
+        _compare(stage, deployment, ledger, newest)
         superseded = newest.superseded()
         rows = _newest_rows(stage, deployment, superseded, rejected_records)
         counts = write_csv(rows, deployment.columns, key.column, csv_file, other_columns=deployment.other_columns)
         sha256 = ""
         if counts.rows or deployment.builds:
-            csv_file.seek(0)
-            sha256 = hashlib.file_digest(csv_file, "sha256").hexdigest()
-            csv_file.seek(0)
+            sha256 = _sha256(csv_file)
             note = ledger.open_deployments.noted(window, builds=deployment.builds, clock=clock, check=check_turn)
             # The note is removed last: without the record, the next sync must bring these rows again.
             with note as before_sending, ledger.adding(newest.delivered(superseded), at=clock.now()):
@@ -163,6 +158,23 @@ def deploy_stage(
         operation=deployment.operation.value,
         sha256=sha256,
     )
+
+
+def _compare(stage: Stage, deployment: Deployment, ledger: LookupLedger, newest: NewestVersions) -> None:
+    """Give ``newest`` the versions of the stage, and those of the ledger that may be newer."""
+    compared = ProgressLog(f"Lookup {deployment.lookup}: {{}} rows compared so far")
+    newest.add_rows(compared.over(stage.versions(deployment.key), stage.summary.records))
+    if newest.oldest_version is not None:
+        since_us = 0 if deployment.consult_whole_ledger else newest.oldest_version - CLOCK_SKEW_US
+        newest.add_known(ledger.known(since_us=since_us))
+
+
+def _sha256(file: BufferedRandom) -> str:
+    """Return the digest of a file, and leave the file at its start."""
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return digest
 
 
 def _log_extra_keys(deployment: Deployment, keys: Sequence[str]) -> None:
