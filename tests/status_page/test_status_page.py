@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -31,8 +32,9 @@ def test_anonymous_requests_are_refused(client: Client, path: str) -> None:
 
 def test_a_row_tells_how_fresh_a_lookup_is(client: Client, deployed: Deployed) -> None:
     """A row holds the status, the checkpoint, the lag against the period, the counts and the last run of a stream."""
+    now = datetime.now(UTC)  # the times of the runs are those of the start of all tests
     deployed.remember(
-        LOOKUP, status="Created", to_checkpoint_time=at(0).isoformat(), api="ignite_v2", filters={"score": "malicious"}
+        LOOKUP, status="Created", to_checkpoint_time=now.isoformat(), api="ignite_v2", filters={"score": "malicious"}
     )
     deployed.run("flashpoint_indicator", 2, 1, rows_sent=20, rejected=1)
     last = deployed.run("flashpoint_indicator", 1, 0, rows_sent=3)
