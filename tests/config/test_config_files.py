@@ -10,7 +10,6 @@ import yaml
 
 from airflow_provider_flashpoint.config import (
     collector_config_path,
-    document,
     load_collector_config,
     parse_collector_config,
 )
@@ -20,15 +19,6 @@ GOOD = """
 inputs:
   flashpoint_alert: {id: 0123, initial_start_time: 2023-02-07T00:00:00Z, max_rejects: 5}
 """
-
-
-@pytest.fixture(params=["with libyaml", "without libyaml"])
-def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read YAML with the fast loader of libyaml, and with the one in Python."""
-    document._loader_class.cache_clear()
-    if request.param == "without libyaml":
-        monkeypatch.delattr(yaml, "CSafeLoader")
-    request.addfinalizer(document._loader_class.cache_clear)
 
 
 def write(folder: Path, text: str | bytes, name: str = "collector.yaml") -> Path:

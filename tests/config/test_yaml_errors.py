@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from airflow_provider_flashpoint.config import document
 from airflow_provider_flashpoint.errors import ConfigurationError
@@ -51,15 +50,6 @@ MISTAKES = {
     "no dash": ("    tags:\n      - a: hunter2\n      b: 1\n", "line 5, column 7", "begin it with -"),
     "two documents": ("    environment: hunter2\n---\n", "line 4, column 1", "keep one in a file"),
 }
-
-
-@pytest.fixture(params=["with libyaml", "without libyaml"])
-def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read YAML with the fast loader of libyaml, and with the one in Python."""
-    document._loader_class.cache_clear()
-    if request.param == "without libyaml":
-        monkeypatch.delattr(yaml, "CSafeLoader")
-    request.addfinalizer(document._loader_class.cache_clear)
 
 
 @pytest.mark.usefixtures("loader")
