@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import enum
 import fcntl
+import functools
+import os
 import select
 import socket
 import ssl
@@ -45,12 +47,7 @@ def send(connection: socket.socket, data: bytes) -> None:
     """
     with _non_blocking(connection) as timeout_s:
         _check_open(connection)
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[connection.send(rest) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                _wait_for_room(connection, timeout_s)
+        _send_all(connection, connection.send, data, timeout_s)
 
 
 def end(
@@ -68,7 +65,8 @@ def end(
     """
     with _non_blocking(connection) as timeout_s:
         _check_open(connection)  # an end before ours would not answer it
-        is_notified = isinstance(connection, ssl.SSLSocket) and _send_close_notify(connection, timeout_s)
+        if isinstance(connection, ssl.SSLSocket):
+            _send_close_notify(connection, timeout_s)
     # SSLSocket.shutdown would stop decrypting, and so hide a refusal that the peer still sends.
     socket.socket.shutdown(connection, socket.SHUT_WR)
     meanwhile()
@@ -76,7 +74,7 @@ def end(
     deadline = clock() + patience_s
     unread = _unacknowledged_bytes(connection)
     while clock() < deadline:
-        ended = End.NOTIFIED if is_notified else _read_end(connection)
+        ended = _read_end(connection)
         left = _unacknowledged_bytes(connection)
         if ended is not End.NEVER:
             # The answer to our end acknowledges all bytes before it. Our end itself (1) may be open: a TLS peer answers
@@ -120,6 +118,17 @@ def _check_open(connection: socket.socket) -> None:
         raise _ended_early()
 
 
+def _send_all(
+    connection: socket.socket, send_some: Callable[[memoryview], int], data: bytes, timeout_s: float | None
+) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[send_some(rest) :]
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            _wait_for_room(connection, timeout_s)
+
+
 def _wait_for_room(connection: socket.socket, timeout_s: float | None) -> None:
     """Wait until the peer's host takes more; the peer's end is noticed also while it takes nothing."""
     poll = select.poll()
@@ -135,17 +144,32 @@ def _ended_early() -> ConnectionResetError:
     return ConnectionResetError("the peer closed it before it had read everything")
 
 
-def _send_close_notify(connection: ssl.SSLSocket, timeout_s: float | None) -> bool:
-    """Send close_notify (RFC 8446, section 6.1), and return whether the peer's own is here already."""
-    while True:
-        try:
+def _send_close_notify(connection: ssl.SSLSocket, timeout_s: float | None) -> None:
+    """Send close_notify (RFC 8446, section 6.1), and read nothing.
+
+    ``unwrap`` also reads, and returns without an error when it reads a fatal alert: a refusal would count as the answer
+    to our end. So ``unwrap`` writes into a pair of sockets where there is nothing to read, and its bytes go on from there.
+    """
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        with _redirected(connection, near), contextlib.suppress(ssl.SSLWantReadError):
             connection.unwrap()
-        except (ssl.SSLWantReadError, ssl.SSLEOFError):
-            return False  # sent; the peer's answer is read with its end
-        except ssl.SSLWantWriteError:
-            _wait_for_room(connection, timeout_s)
-        else:
-            return True
+        near.shutdown(socket.SHUT_WR)
+        _send_all(connection, functools.partial(socket.socket.send, connection), far.recv(_RECEIVE_BYTES), timeout_s)
+
+
+@contextlib.contextmanager
+def _redirected(connection: socket.socket, other: socket.socket) -> Generator[None]:
+    """Make the file descriptor of ``connection`` refer to ``other`` in the ``with`` block."""
+    descriptor = connection.fileno()
+    own = os.dup(descriptor)
+    try:
+        os.dup2(other.fileno(), descriptor, inheritable=False)
+        yield
+    finally:
+        os.dup2(own, descriptor, inheritable=False)
+        os.close(own)
 
 
 def _wait_for_reset(connection: socket.socket, patience_s: float) -> None:

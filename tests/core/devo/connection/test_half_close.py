@@ -387,6 +387,31 @@ def test_check_finds_a_refused_certificate_without_sending(peer: PeerMaker, auth
         SyslogChannel(connector.connect, b"".join).check()
 
 
+def test_refusal_that_crosses_our_end_is_no_answer(
+    peer: PeerMaker, authority: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal that arrives between the last look at the connection and our close_notify is not taken for its answer."""
+    import ssl
+
+    context = server_context(issue("localhost", authority), tmp_path, clients=authority)
+    over = threading.Event()
+
+    def refuse(connection: socket.socket) -> None:
+        with connection.dup(), contextlib.suppress(ssl.SSLError):  # the copy keeps the connection open
+            try:
+                context.wrap_socket(connection, server_side=True)
+            finally:
+                over.wait()
+
+    monkeypatch.setattr(half_close, "_check_open", lambda connection: select.select([connection], [], []))
+    connector = tls(peer(refuse), authority, issue("client", issue("Other authority")))
+    try:
+        with pytest.raises(AuthenticationError):
+            SyslogChannel(connector.connect, b"".join).check()
+    finally:
+        over.set()
+
+
 def test_check_sends_nothing(devo: DevoServer) -> None:
     """The check makes a connection and ends it in order, without a byte of an event."""
     SyslogChannel(sandbox_connector(devo, "tls").connect, syslog_frame("my.app.a.b")).check()
