@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from leaked_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
 from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
@@ -21,6 +22,11 @@ from airflow_provider_flashpoint.core.stream_key import StreamKey
 
 # Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
 sys.modules.setdefault("tests.conftest", sys.modules[__name__])
+
+# Properties are proved without a look at the clock, so that a busy machine fails none. A test takes the profile that is
+# loaded when its module is imported.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ.update({
