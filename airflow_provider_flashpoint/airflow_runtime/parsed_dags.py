@@ -5,13 +5,16 @@ A web server has no DAG files, and DAGs may be written by hand. The database has
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime.database import open_session
+from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.errors import ConfigurationError
 
 _log = logger(__name__)
 
@@ -24,7 +27,8 @@ class StreamTask:
     """A task that writes the state of a stream.
 
     :param task: the task as Airflow serialized it, with the values of its template fields.
-    :param period_s: the length of the next interval of its DAG; None without a schedule.
+    :param period_s: the length of the next interval of its DAG, or where that is empty, the time between two of its
+        runs; None without a schedule.
     """
 
     dag_id: str
@@ -79,8 +83,7 @@ def is_sync(task: Any) -> bool:
 
 
 def _tasks_of(dag: Any, model: Any) -> Iterator[StreamTask]:
-    start, end = model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end
-    period_s = (end - start).total_seconds() if start and end and start < end else None
+    period_s = _period_s(dag, model)
     for task in dag.tasks:
         if getattr(task, "is_mapped", False):
             continue  # its table, or lookup, may be another one in each run
@@ -92,3 +95,12 @@ def _tasks_of(dag: Any, model: Any) -> Iterator[StreamTask]:
                 period_s=period_s,
                 is_paused=bool(model.is_paused),
             )
+
+
+def _period_s(dag: Any, model: Any) -> float | None:
+    start, end = model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end
+    context = {"dag": dag, "data_interval_start": start, "data_interval_end": end, "logical_date": end}
+    with contextlib.suppress(ConfigurationError, ValueError):  # no schedule, or one that croniter does not read
+        window = run_period(context).window
+        return (window.end - window.start).total_seconds()
+    return None

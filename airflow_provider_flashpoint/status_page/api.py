@@ -88,7 +88,7 @@ def stream_history(
     stream: Stream, user: GetUserDep, runs: Annotated[int, Query(ge=1, le=_MOST_RUNS)] = _RUNS
 ) -> dict[str, Any]:
     """Return the newest runs of a stream, the gaps between what they covered, and the actions of the user."""
-    found = history(stream, limit=runs)
+    found = history(stream, datetime.now(UTC), limit=runs)
     if stream.writer.dag_id not in get_auth_manager().get_authorized_dag_ids(user=user, method="PUT"):
         return {**found, "actions": []}
     gaps = [{**gap, "fill": fill_sentence(stream, gap)} for gap in found["gaps"]]

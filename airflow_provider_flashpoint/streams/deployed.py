@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def overview(found: Iterable[DeployedStream], now: datetime) -> list[dict[str, A
     return [_standing(each, now, sums.get((each.writer.dag_id, each.writer.task_id), Totals())) for each in listed]
 
 
-def history(found: DeployedStream, *, limit: int) -> dict[str, Any]:
+def history(found: DeployedStream, now: datetime, *, limit: int) -> dict[str, Any]:
     """Return the newest runs of a stream, the oldest first, and the gaps between what they covered.
 
     Shape: ``runs``, each as `run_dict` returns it, ``gaps``, each ``{from, to}``, and ``pull``, see `pull_progress_of`.
@@ -83,8 +83,8 @@ def history(found: DeployedStream, *, limit: int) -> dict[str, Any]:
     runs = task_runs(found.writer.dag_id, found.writer.task_id, limit=limit)[::-1]
     return {
         "runs": [run_dict(run) for run in runs],
-        "gaps": [gap.to_dict() for gap in _gaps(found, runs)],
-        "pull": progress_of(found.stream, datetime.now(UTC))["pull"],
+        "gaps": [gap.to_dict() for gap in _gaps(found, runs, now)],
+        "pull": progress_of(found.stream, now)["pull"],
     }
 
 
@@ -111,14 +111,14 @@ def run_dict(run: TaskRun) -> dict[str, Any]:
     }
 
 
-def _gaps(found: DeployedStream, runs: Iterable[TaskRun]) -> list[Window]:
+def _gaps(found: DeployedStream, runs: Iterable[TaskRun], now: datetime) -> list[Window]:
     read = [(run, window) for run in runs if (window := _window(run.summary))]
     # What earlier runs have read is not known. Only scheduled runs follow each other: others may read any old window.
     since = next((window.start for run, window in read if run.run_type == _SCHEDULED), None)
     if since is None:
         return []
     if found.writer.keep:
-        since = max(since, datetime.now(UTC) - found.writer.keep)
+        since = max(since, now - found.writer.keep)
     return gaps((window for _, window in read), since=since)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +111,52 @@ def test_the_time_before_the_oldest_scheduled_run_that_is_shown_is_no_gap(client
     assert [gap["to"] for gap in found["gaps"]] == [f"{at(1):%Y-%m-%dT%H:%M:%S}Z"]
     for_none = client().get("api/dags/flashpoint_alert/tasks/pull_alerts/history", params={"runs": 1}).json()
     assert for_none["gaps"] == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "period"),
+    [
+        ("*/5 * * * *", PERIOD),
+        ("@hourly", 12 * PERIOD),
+        (timedelta(hours=1), 12 * PERIOD),
+        (None, None),
+        ("@once", None),
+    ],
+)
+def test_a_lag_is_compared_with_the_time_between_runs(
+    client: Client, deployed: Deployed, schedule: Any, period: timedelta | None
+) -> None:
+    """A schedule whose runs have no data interval, such as a cron text, still has a time from run to run."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_flashpoint.operators import PullAlertsOperator
+
+    with DAG("own", schedule=schedule, start_date=at(100), tags=["flashpoint"]) as own:
+        PullAlertsOperator(task_id="pull_alerts")
+    deployed.deploy(own)
+    deployed.remember(ALERTS, to_checkpoint_time=datetime.now(UTC).isoformat())
+    row = rows_of(client())["own"]
+    assert row["period_s"] == (period.total_seconds() if period else None)
+    assert row["freshness"] == ("fresh" if period else "unknown")
+
+
+def test_a_lag_over_night_is_that_of_the_schedule(client: Client, deployed: Deployed) -> None:
+    """Before a run after a pause of a schedule, the period is the pause, so that the lag of the pause is no delay."""
+    from airflow.models.dag import DagModel
+    from airflow.sdk import DAG
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    from airflow_provider_flashpoint.operators import PullAlertsOperator
+
+    with DAG("own", schedule="0 8-17 * * *", start_date=at(100), tags=["flashpoint"]) as own:
+        PullAlertsOperator(task_id="pull_alerts")
+    deployed.deploy(own)
+    next_run = datetime(2026, 1, 2, 8, tzinfo=UTC)
+    values = {"next_dagrun_data_interval_start": next_run, "next_dagrun_data_interval_end": next_run}
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == "own").values(values))
+    assert rows_of(client())["own"]["period_s"] == timedelta(hours=15).total_seconds()
 
 
 def test_a_mapped_task_has_no_row(client: Client, deployed: Deployed) -> None:
