@@ -108,6 +108,8 @@ class HttpSource:
                 raise ServerError(f"{name} answered with an error: {reason}. Its status is 200.")
             if value_at(rest, "timed_out") is True:
                 raise ServerError(f"{name} answered with a part of the records: the search was out of time.")
+            if value_at(rest, "_shards.failed"):
+                raise ServerError(f"{name} answered with a part of the records: shards of the search failed.")
             return Answer(
                 items,
                 body=body,

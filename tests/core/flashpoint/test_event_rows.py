@@ -105,12 +105,28 @@ def test_the_total_of_a_search(total: Any) -> None:
     assert set(CREDENTIALS.ids(sandbox, page_size=2)) == set(published)
 
 
-def test_a_search_that_was_out_of_time() -> None:
-    """A part of the hits is not taken for all of them."""
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"timed_out": True}, "out of time"),
+        ({"_shards": {"total": 5, "successful": 4, "failed": 1}}, "shards of the search failed"),
+    ],
+)
+def test_a_search_with_a_part_of_its_hits(part: dict[str, Any], said: str) -> None:
+    """A part of the hits is not taken for all of them: its total counts only those that were found."""
     sandbox = InProcess()
-    sandbox.after = lambda body: {**body, "timed_out": True}
-    with pytest.raises(ServerError, match="out of time"):
+    sandbox.after = lambda body: {**body, **part}
+    with pytest.raises(ServerError, match=said):
         CREDENTIALS.ids(sandbox)
+
+
+def test_a_search_with_all_of_its_hits() -> None:
+    """A search that says that nothing is missing is read."""
+    sandbox = InProcess()
+    whole = {"timed_out": False, "_shards": {"total": 5, "successful": 5, "skipped": 0, "failed": 0}}
+    sandbox.after = lambda body: {**body, **whole}
+    published = CREDENTIALS.publish_to(sandbox, [1_000_000, 2_000_000])
+    assert CREDENTIALS.ids(sandbox) == published
 
 
 @pytest.mark.parametrize("style", ["get", "get_slash", "post"])
