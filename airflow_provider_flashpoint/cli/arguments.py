@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn
 from airflow_provider_flashpoint.cli.files import read_configs
 from airflow_provider_flashpoint.cli.report import show
 from airflow_provider_flashpoint.config import CollectorConfig
-from airflow_provider_flashpoint.config.problems import close_match
+from airflow_provider_flashpoint.config.problems.collected import close_match
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '(?P<given>.+)' \(choose from (?P<choices>.+)\)$")
 _UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (?P<given>--[\w-]+)")

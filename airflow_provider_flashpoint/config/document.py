@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flashpoint.config.problems import Problems, child_path
+from airflow_provider_flashpoint.config.problems.collected import Problems, child_path
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _YAML_TAG = "tag:yaml.org,2002:"
@@ -59,7 +59,7 @@ def document_of(text: str, file: Path) -> Any:
 def _read_yaml(text: str, file: Path) -> Any:
     import yaml
 
-    from airflow_provider_flashpoint.config.yaml_errors import place_and_cause
+    from airflow_provider_flashpoint.config.problems.yaml_errors import place_and_cause
 
     loader = None
     try:

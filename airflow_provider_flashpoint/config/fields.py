@@ -19,8 +19,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from airflow_provider_flashpoint.config.problems import shown
-from airflow_provider_flashpoint.config.validation import Allowed, fields_of
+from airflow_provider_flashpoint.config.problems.collected import shown
+from airflow_provider_flashpoint.config.problems.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.staging.storage import local_path

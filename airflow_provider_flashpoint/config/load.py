@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_flashpoint.config.document import read_document
 from airflow_provider_flashpoint.config.model import CollectorConfig
 from airflow_provider_flashpoint.config.parse import parse_collector_config, parse_right_part
-from airflow_provider_flashpoint.config.problems import Problems, close_match
+from airflow_provider_flashpoint.config.problems.collected import Problems, close_match
 from airflow_provider_flashpoint.config.shape import INPUTS
 from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS
 from airflow_provider_flashpoint.core.foreign_text import logger

@@ -8,9 +8,15 @@ from hashlib import sha256
 
 from airflow_provider_flashpoint.config.fields import LookupName, Settings
 from airflow_provider_flashpoint.config.model import IndicatorInput, LookupConfig
-from airflow_provider_flashpoint.config.problems import NO_SECRETS, child_path, close_match, is_secret_name, shown
-from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.config.validation import validated
+from airflow_provider_flashpoint.config.problems.collected import (
+    NO_SECRETS,
+    child_path,
+    close_match,
+    is_secret_name,
+    shown,
+)
+from airflow_provider_flashpoint.config.problems.section import Section
+from airflow_provider_flashpoint.config.problems.validation import validated
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES
 
 _EXAMPLE = "{domain: {lookup_key: value.domain, lookup_status: New}}"

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationError
 
 from airflow_provider_flashpoint.config.fields import Settings
-from airflow_provider_flashpoint.config.problems import Problems
-from airflow_provider_flashpoint.config.section import Section
-from airflow_provider_flashpoint.config.validation import Allowed, validated
+from airflow_provider_flashpoint.config.problems.collected import Problems
+from airflow_provider_flashpoint.config.problems.section import Section
+from airflow_provider_flashpoint.config.problems.validation import Allowed, validated
 from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
 
 _EXAMPLE = "{path: Event.event_creator_email, action: hash}"

@@ -9,10 +9,10 @@ from typing import Any
 from airflow_provider_flashpoint.config.lookups import meant_setting
 from airflow_provider_flashpoint.config.model import CollectorConfig
 from airflow_provider_flashpoint.config.obfuscation import check_rules
-from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match
-from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.problems.collected import Problems, child_path, close_match
+from airflow_provider_flashpoint.config.problems.section import Section
+from airflow_provider_flashpoint.config.problems.validation import validated
 from airflow_provider_flashpoint.config.shape import INPUTS, folded
-from airflow_provider_flashpoint.config.validation import validated
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, DataSet
 from airflow_provider_flashpoint.errors import ConfigurationError
 

@@ -24,8 +24,8 @@ from airflow_provider_flashpoint.config.model import (
     LookupConfig,
 )
 from airflow_provider_flashpoint.config.obfuscation import RuleEntry
+from airflow_provider_flashpoint.config.problems.validation import allowed_values, fields_of
 from airflow_provider_flashpoint.config.shape import ALERTS, EVENT_INPUTS, FEEDS, INDICATORS, SHARED_KEYS, UNUSED
-from airflow_provider_flashpoint.config.validation import allowed_values, fields_of
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES
 
 _INTRODUCTION = """# Configuration

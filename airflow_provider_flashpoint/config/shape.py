@@ -22,8 +22,8 @@ from airflow_provider_flashpoint.config.model import (
     ReportInput,
     VulnerabilityInput,
 )
-from airflow_provider_flashpoint.config.problems import Problems, child_path, shown
-from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.problems.collected import Problems, child_path, shown
+from airflow_provider_flashpoint.config.problems.section import Section
 from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS, INPUT_NAMES, DataSet
 
 INDICATORS, ALERTS = INPUT_NAMES[DataSet.INDICATORS], INPUT_NAMES[DataSet.ALERTS]

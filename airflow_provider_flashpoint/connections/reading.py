@@ -37,9 +37,9 @@ def read_settings(
     :raises MissingTokenError, InvalidTokenError: the connection has no token, or not a valid one.
     """
     # Imported here, since the provider info of each process needs no problems.
-    from airflow_provider_flashpoint.config.problems import Problems, unknown_key
-    from airflow_provider_flashpoint.config.section import Section
-    from airflow_provider_flashpoint.config.validation import validated
+    from airflow_provider_flashpoint.config.problems.collected import Problems, unknown_key
+    from airflow_provider_flashpoint.config.problems.section import Section
+    from airflow_provider_flashpoint.config.problems.validation import validated
 
     problems = Problems(f"The connection {conn_id}")
     given = Section({name: value for name, value in standard.items() if value} | {"conn_id": conn_id}, "", problems)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.config.model import LookupConfig
-from airflow_provider_flashpoint.config.problems import close_match
+from airflow_provider_flashpoint.config.problems.collected import close_match
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import serves
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.config import load_collector_config
-from airflow_provider_flashpoint.config.problems import NO_SECRETS
+from airflow_provider_flashpoint.config.problems.collected import NO_SECRETS
 from tests.cli.conftest import TAG, call
 
 COLLECTOR = """\

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.config.migration.inputs import migrated, without_secrets
 from airflow_provider_flashpoint.config.migration.rewrite import rewritten
-from airflow_provider_flashpoint.config.problems import child_path, names_secret, shown
+from airflow_provider_flashpoint.config.problems.collected import child_path, names_secret, shown
 from airflow_provider_flashpoint.config.shape import UNUSED
 from airflow_provider_flashpoint.core.flashpoint.api import Api
 from airflow_provider_flashpoint.core.known_secrets import remember

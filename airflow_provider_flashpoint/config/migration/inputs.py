@@ -7,8 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from airflow_provider_flashpoint.config.migration.lookups import LookupMigration, by_type, drop_options
-from airflow_provider_flashpoint.config.problems import Problems, child_path, is_secret_name, no_secrets
-from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.problems.collected import Problems, child_path, is_secret_name, no_secrets
+from airflow_provider_flashpoint.config.problems.section import Section
 from airflow_provider_flashpoint.config.shape import ALERTS, FEEDS, INDICATORS, is_off
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet, host_of
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of, serves, with_same_documents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from airflow_provider_flashpoint.config.problems import (
+from airflow_provider_flashpoint.config.problems.collected import (
     NO_SECRETS,
     Problems,
     child_path,

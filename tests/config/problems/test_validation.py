@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_flashpoint.config import parse_collector_config
-from airflow_provider_flashpoint.config.problems import Problems
-from airflow_provider_flashpoint.config.validation import Allowed, validated
+from airflow_provider_flashpoint.config.problems.collected import Problems
+from airflow_provider_flashpoint.config.problems.validation import Allowed, validated
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 

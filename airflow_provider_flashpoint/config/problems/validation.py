@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from airflow_provider_flashpoint.config.problems import Problems, child_path, close_match, shown, unknown_key
-from airflow_provider_flashpoint.config.section import Section
+from airflow_provider_flashpoint.config.problems.collected import Problems, child_path, close_match, shown, unknown_key
+from airflow_provider_flashpoint.config.problems.section import Section
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 M = TypeVar("M", bound=BaseModel)
