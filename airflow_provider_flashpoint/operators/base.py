@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 
 class OpenSource(NamedTuple):
-    """A source, the obfuscator of its records, and what the state keeps of their origin."""
+    """A source, the obfuscator of its records, what the state keeps of their origin, and the account of the source."""
 
     source: HttpSource
     obfuscator: Obfuscator
     origin: Origin
+    account: str = ""
 
     def request_counts(self) -> dict[str, Any]:
         """Return the entry that all summaries have for the requests to Flashpoint."""
@@ -207,6 +208,7 @@ class WindowedOperator(PublishedTask):
                 filters=source.endpoint.filter_texts(self.filters or {}),
                 same_documents=with_same_documents(client.api, data_set),
             ),
+            hook.settings().account,
         )
 
     def rules(self, data_set: DataSet) -> tuple[ObfuscationRule, ...]:

@@ -128,6 +128,7 @@ class LookupSyncOperator(IndicatorsOperator):
             stage_retention=self.stage_retention or stage_retention(),
             prune=prunes(),
             origin=opened.origin,
+            account=opened.account,
             run_id=run_id,
         )
 

@@ -178,6 +178,7 @@ class PullIndicatorsOperator(IndicatorsOperator):
                 stage_retention=self.stage_retention or stage_retention(),
                 prune=prunes(),
                 origin=opened.origin,
+                account=opened.account,
             )
             synced_at = progress.state.updated_at if progress.state else None
             stage = pull(run_window.window, ports, settings, synced_at=synced_at)

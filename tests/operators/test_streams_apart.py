@@ -25,6 +25,7 @@ from sandbox.dataset.documents import alerts, indicators
 from sandbox.devo.server import DevoServer
 from sandbox.devo.settings import DevoSettings
 from sandbox.flashpoint.server import FlashpointServer
+from sandbox.http_service.faults import Fault
 from tests.operators.conftest import StartWorld
 
 pytestmark = pytest.mark.airflow
@@ -67,6 +68,10 @@ class World:
         for name, devo in self.devos.items():
             devo.start()
             self.connect_devo(name)
+
+    def change_account(self, conn_id: str, *, to: str) -> None:
+        """Give a connection to Flashpoint the host and the token of another one."""
+        self._connect(conn_id, self.flashpoints[to].airflow_connection())
 
     def connect_devo(self, conn_id: str, *, to: str = "", **extra: str | None) -> None:
         """Set a connection, with changes of its extra fields; None removes one."""
@@ -214,6 +219,20 @@ def test_connections_without_a_domain_are_destinations_of_their_own(world: World
         world.connect_devo(name, **extra, lookup_pause_s="0")
         found = run(world, name)
         assert found.get("sent") or all_rows(found) == COUNT
+
+
+def test_a_pull_that_ended_early_is_not_gone_on_with_from_another_account(world: World) -> None:
+    """Where a connection gets another host or token, the sections of the account before do not come into the lookup."""
+    early = Fault("status", status=403, skip=40, match="indicators")
+    world.flashpoints["flashpoint_one"].faults.add(early)
+    with pytest.raises(Exception, match="403"):
+        world.pull(page_size=2)
+    assert list(world.staging.rglob("sections/*"))
+    world.change_account("flashpoint_one", to="flashpoint_two")
+    world.lookup(page_size=2)
+    world.lookup("devo_beta", "flashpoint_two")
+    acme, beta = (sorted(map(str, devo.lookups["Domains"].rows())) for devo in world.devos.values())
+    assert acme == beta
 
 
 def test_what_0_1_0_kept_is_taken_over_by_one_stream_and_the_other_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from collections.abc import Iterator
@@ -135,6 +136,11 @@ class FlashpointSettings(ConnectionSettings):
         if parts.port or not self.port:
             return self.host
         return f"{parts.scheme}://{parts.netloc}:{self.port}{parts.path}"
+
+    @cached_property
+    def account(self) -> str:
+        """A digest that stands for the host and the token, and shows neither."""
+        return hashlib.sha256(f"{self.base_url} {self.token}".encode()).hexdigest()[:16]
 
     @cached_property
     def paths(self) -> dict[DataSet, str]:

@@ -45,6 +45,7 @@ class PullSettings:
     :param lookup_key: the column of the lookup's key; with it the stage holds the versions of its rows.
     :param shape: how records become rows, see `Columns.shape`.
     :param origin: the API generation and the filters of the source.
+    :param account: stands for the account of the source, see `FlashpointSettings.account`.
     """
 
     stage_retention: timedelta
@@ -52,6 +53,7 @@ class PullSettings:
     lookup_key: str | None = None
     shape: RowShape = field(default_factory=RowShape)
     origin: Origin = field(default_factory=Origin)
+    account: str = ""
 
 
 @rare_collections()
@@ -91,6 +93,7 @@ def _identity(key: RowKey | None, ports: PullPorts, settings: PullSettings) -> d
         "path": ports.source.endpoint.path,
         "parameters": dict(ports.source.endpoint.fixed_parameters),
         "origin": settings.origin.to_dict(),
+        "account": settings.account,
         "shape": settings.shape.to_dict(),
         "obfuscation": rules,
         "secret": ports.obfuscator.fingerprint({}) if rules else "",

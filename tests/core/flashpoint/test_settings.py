@@ -45,6 +45,15 @@ def test_password_first() -> None:
     assert settings_of(bearer_token_base64=base64.b64encode(b"other").decode()).token == TOKEN
 
 
+def test_account() -> None:
+    """An account is a host and a token, in whatever form the token is given; its digest shows neither."""
+    found = settings_of().account
+    assert found == settings_of(password=None, bearer_token_base64=ENCODED).account == settings_of(page_size=7).account
+    others = {settings_of(password=f"{TOKEN}x").account, settings_of(host="https://fp.tools").account}
+    assert len({found, *others}) == 3
+    assert TOKEN not in found
+
+
 @pytest.mark.parametrize("extra", [{}, {"bearer_token_base64": ""}])
 def test_no_token(extra: dict[str, str]) -> None:
     """A connection without a token says the first setup error, word for word."""

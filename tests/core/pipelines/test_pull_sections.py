@@ -181,6 +181,7 @@ def test_a_short_window_has_no_sections(bench: Bench) -> None:
 HIDE = (ObfuscationRule(("id",), ObfuscationAction.HASH),)
 OTHERS: dict[str, dict[str, Any]] = {
     "filters": {"origin": Origin(api="legacy", filters={"query": "x"})},
+    "account": {"account": "that of another token"},
     "generation": {"origin": Origin(api="ignite_v1", filters={})},
     "key": {"lookup_key": "timestamp"},
     "columns": {"shape": RowShape(left_out=("timestamp",))},
