@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, NoReturn
 
 from airflow_provider_flashpoint.cli.files import read_configs
-from airflow_provider_flashpoint.cli.report import show
+from airflow_provider_flashpoint.cli.output.report import show
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.problems.collected import close_match
 

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.config import summary_of
 from airflow_provider_flashpoint.cli.files import add_file_option, read_files
-from airflow_provider_flashpoint.cli.report import Block, Report, Table
+from airflow_provider_flashpoint.cli.output.report import Block, Report, Table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError

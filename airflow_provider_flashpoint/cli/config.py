@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli import migrate
 from airflow_provider_flashpoint.cli.files import FILE_HELP, read_files
-from airflow_provider_flashpoint.cli.report import Block, Report, Table
+from airflow_provider_flashpoint.cli.output.report import Block, Report, Table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.config.load import ConfigFile
 from airflow_provider_flashpoint.config.model import (

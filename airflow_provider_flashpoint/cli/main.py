@@ -14,9 +14,9 @@ from collections.abc import Generator, Sequence
 from airflow_provider_flashpoint import __version__
 from airflow_provider_flashpoint.cli import check, config, init, preview, state
 from airflow_provider_flashpoint.cli.arguments import Parser, complete
-from airflow_provider_flashpoint.cli.progress import ProgressLine
-from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, WrongUsage
-from airflow_provider_flashpoint.cli.watch import clear_screen, watch
+from airflow_provider_flashpoint.cli.output.progress import ProgressLine
+from airflow_provider_flashpoint.cli.output.report import EXIT_CODES, Report, WrongUsage
+from airflow_provider_flashpoint.cli.output.watch import clear_screen, watch
 from airflow_provider_flashpoint.streams.readiness import reason_of
 
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as shells report it

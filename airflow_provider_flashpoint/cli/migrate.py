@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flashpoint.cli.report import Block, Report, Table, WrongUsage, show
+from airflow_provider_flashpoint.cli.output.report import Block, Report, Table, WrongUsage, show
 from airflow_provider_flashpoint.config import CollectorConfig, parse_collector_config
 from airflow_provider_flashpoint.config.document import document_of, text_of
 from airflow_provider_flashpoint.config.migration.inputs import migrated, other_alerts, without_secrets

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.arguments import did_you_mean, types_completer
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Block, Report, Table, WrongUsage, cut, table
+from airflow_provider_flashpoint.cli.output.report import Block, Report, Table, WrongUsage, cut, table
 from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.flashpoint.api import EVENT_DATA_SETS
 from airflow_provider_flashpoint.core.state import LookupStatus

@@ -10,9 +10,9 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database
 from airflow_provider_flashpoint.cli.arguments import did_you_mean, streams_completer
 from airflow_provider_flashpoint.cli.files import add_file_option, read_configs
-from airflow_provider_flashpoint.cli.report import Block, Report, WrongUsage, show
-from airflow_provider_flashpoint.cli.state_table import state_lines
-from airflow_provider_flashpoint.cli.watch import add_watch_option
+from airflow_provider_flashpoint.cli.output.report import Block, Report, WrongUsage, show
+from airflow_provider_flashpoint.cli.output.state_table import state_lines
+from airflow_provider_flashpoint.cli.output.watch import add_watch_option
 from airflow_provider_flashpoint.core.state import EventState, LookupState, LookupStatus
 from airflow_provider_flashpoint.core.window import format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.cli.main import main
-from airflow_provider_flashpoint.cli.report import EXIT_CODES, Report, cut, table
+from airflow_provider_flashpoint.cli.output.report import EXIT_CODES, Report, cut, table
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness import reason_of
 from sandbox.sandbox import Sandbox

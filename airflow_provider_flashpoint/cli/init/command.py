@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_flashpoint.airflow_runtime import database, installation
 from airflow_provider_flashpoint.cli.init.plan import DEVO, FLASHPOINT, Plan, collector_plan, new_plan
 from airflow_provider_flashpoint.cli.init.questions import Questions
-from airflow_provider_flashpoint.cli.report import Report, WrongUsage
+from airflow_provider_flashpoint.cli.output.report import Report, WrongUsage
 from airflow_provider_flashpoint.config import CollectorConfig, parse_collector_config
 from airflow_provider_flashpoint.config.dag_files import dag_files
 from airflow_provider_flashpoint.config.document import document_of, text_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime import database, installation
 from airflow_provider_flashpoint.cli.init.questions import Questions
-from airflow_provider_flashpoint.cli.report import WrongUsage
+from airflow_provider_flashpoint.cli.output.report import WrongUsage
 from airflow_provider_flashpoint.config.dag_files import DEFAULT_TYPES, new_configuration
 from airflow_provider_flashpoint.config.document import document_of, text_of
 from airflow_provider_flashpoint.config.migration import collector_file

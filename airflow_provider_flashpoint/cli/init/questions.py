@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from airflow_provider_flashpoint.cli.report import WrongUsage
+from airflow_provider_flashpoint.cli.output.report import WrongUsage
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.known_secrets import remember
 

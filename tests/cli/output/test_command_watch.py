@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from airflow_provider_flashpoint.cli.watch import add_watch_option, watch
+from airflow_provider_flashpoint.cli.output.watch import add_watch_option, watch
 
 
 def test_a_report_is_shown_until_a_person_interrupts() -> None:

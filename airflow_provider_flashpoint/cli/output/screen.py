@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 from rich.theme import Theme
 
-from airflow_provider_flashpoint.cli.report import Block, Table, table
+from airflow_provider_flashpoint.cli.output.report import Block, Table, table
 from airflow_provider_flashpoint.core.foreign_text import clean
 
 _LEAST_WIDTH = 36  # of a text beside the other cells of its row; with less, it stands below them

@@ -83,7 +83,7 @@ def _without_secrets(value: Any) -> Any:
 def show(blocks: Iterable[Block], stream: TextIO) -> None:
     """Write lines and tables; on a terminal with colours, and wrapped at words. There are no secrets in them."""
     if stream.isatty():
-        from airflow_provider_flashpoint.cli.screen import print_blocks  # a pipe needs no rich
+        from airflow_provider_flashpoint.cli.output.screen import print_blocks  # a pipe needs no rich
 
         print_blocks(blocks, stream)
     else:

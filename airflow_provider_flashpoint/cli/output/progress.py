@@ -51,7 +51,7 @@ class ProgressLine:
 
 
 def _begun(stream: TextIO) -> Progress:
-    from airflow_provider_flashpoint.cli.screen import progress_bar
+    from airflow_provider_flashpoint.cli.output.screen import progress_bar
 
     bar = progress_bar(stream)
     bar.start()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_flashpoint.cli.report import Block, Table
+from airflow_provider_flashpoint.cli.output.report import Block, Table
 from airflow_provider_flashpoint.streams.coverage import Freshness
 
 _COLUMNS = ("NAME", "DESTINATION", "SOURCE", "STATUS", "CHECKPOINT", "AGE", "COLUMNS", "LAST RUN")
