@@ -63,7 +63,8 @@ def test_blocking_is_effective(name: str) -> None:
 @pytest.mark.airflow
 def test_streams_do_not_use_the_command_line() -> None:
     """Every module of `streams` can be imported without the command line."""
-    names = [f"{PACKAGE.name}.streams.{path.stem}" for path in (PACKAGE / "streams").glob("[!_]*.py")]
+    paths = [path.relative_to(PACKAGE.parent).with_suffix("") for path in (PACKAGE / "streams").rglob("[!_]*.py")]
+    names = [".".join(path.parts) for path in paths]
     code = f"import sys, {', '.join(names)}; sys.exit(any('{PACKAGE.name}.cli' in name for name in sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=False

@@ -19,9 +19,10 @@ from airflow_provider_flashpoint.config import CollectorConfig
 from airflow_provider_flashpoint.core.state import LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import all_streams, configured_streams, dags_of
-from airflow_provider_flashpoint.streams.flashpoint_readiness import flashpoint_findings
 from airflow_provider_flashpoint.streams.progress import origin_problem, stored_state
-from airflow_provider_flashpoint.streams.readiness import Finding, devo_findings, examine, staging_findings
+from airflow_provider_flashpoint.streams.readiness.devo import devo_findings
+from airflow_provider_flashpoint.streams.readiness.findings import Finding, examine, staging_findings
+from airflow_provider_flashpoint.streams.readiness.flashpoint import flashpoint_findings
 
 
 def add_to(commands: Any, shared: argparse.ArgumentParser) -> None:

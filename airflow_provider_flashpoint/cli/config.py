@@ -33,8 +33,8 @@ from airflow_provider_flashpoint.config.shape import ALERTS, EVENT_INPUTS, FEEDS
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api, DataSet
 from airflow_provider_flashpoint.core.window import format_instant
 from airflow_provider_flashpoint.streams.catalog import Stream, configured_streams, dags_of
-from airflow_provider_flashpoint.streams.fit import fit
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
+from airflow_provider_flashpoint.streams.readiness.fit import fit
 
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 _API_HELP = "the API generation whose types and filters the file must have; by default that of its connections"

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.cli.arguments import Parser, complete
 from airflow_provider_flashpoint.cli.output.progress import ProgressLine
 from airflow_provider_flashpoint.cli.output.report import EXIT_CODES, Report, WrongUsage
 from airflow_provider_flashpoint.cli.output.watch import clear_screen, watch
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as shells report it
 _OUTPUT_CLOSED = 141  # 128 and the number of SIGPIPE

@@ -17,7 +17,7 @@ from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 from airflow_provider_flashpoint.config.shape import ALERTS, INDICATORS, dag_id
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, api_of_host, host_of
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
-from airflow_provider_flashpoint.streams.fit import fit
+from airflow_provider_flashpoint.streams.readiness.fit import fit
 
 _TEXT = (
     "Write a configuration file for another API generation: types, lookup_keys, columns and filters. Say which lookups "

@@ -139,18 +139,18 @@ class DevoHook(ConnectionHook[DevoSettings]):
     def test_connection(self) -> tuple[bool, str]:
         """Check each service for which the connection has fields; return whether all are ready, and why in words."""
         from airflow_provider_flashpoint.core.devo.transports import EVENT_TRANSPORTS, LOOKUP_TRANSPORTS
-        from airflow_provider_flashpoint.streams import readiness
+        from airflow_provider_flashpoint.streams.readiness.findings import examine, reason_of
 
         try:
             settings = self.settings()
         except Exception as error:
-            return False, self.in_words_of_the_form(readiness.reason_of(error))
+            return False, self.in_words_of_the_form(reason_of(error))
         findings = []
         if EVENT_TRANSPORTS[settings.event_transport].is_set_up(settings):
-            findings.append(readiness.examine("Events", self.check_events))
+            findings.append(examine("Events", self.check_events))
         if LOOKUP_TRANSPORTS[settings.lookup_transport].is_set_up(settings):
             # One attempt, since a person waits for the answer.
-            findings.append(readiness.examine("Lookups", partial(self.check_lookups, max_attempts=1)))
+            findings.append(examine("Lookups", partial(self.check_lookups, max_attempts=1)))
         if not findings:
             return False, "There is neither a host for events nor a token (password) for lookups."
         parts: dict[str, list[str]] = defaultdict(list)  # one sentence for one cause

@@ -136,7 +136,7 @@ class FlashpointHook(ConnectionHook[FlashpointSettings], HttpHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Make the cheapest authenticated request; return whether it was answered, and the result in words."""
-        from airflow_provider_flashpoint.streams.readiness import examine
+        from airflow_provider_flashpoint.streams.readiness.findings import examine
 
         # One attempt, since a person waits for the answer.
         finding = examine("Flashpoint", partial(self.check, DataSet.INDICATORS, max_attempts=1))

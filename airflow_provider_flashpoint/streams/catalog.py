@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
 from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore

@@ -23,7 +23,7 @@ from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.catalog import Stream
 from airflow_provider_flashpoint.streams.coverage import gaps
 from airflow_provider_flashpoint.streams.progress import progress_of
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.hooks.devo import DevoHook

@@ -12,7 +12,7 @@ from airflow_provider_flashpoint.core.known_secrets import masked
 from airflow_provider_flashpoint.core.staging.folders import list_names
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, time_of, uri_of
 from airflow_provider_flashpoint.core.window import format_instant
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.streams.deployed import DeployedStream

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_flashpoint.cli.main import main
 from airflow_provider_flashpoint.cli.output.report import EXIT_CODES, Report, cut, table
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.readiness import reason_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 from sandbox.sandbox import Sandbox
 from tests.cli.conftest import TAG, WINDOW, call, call_process
 

@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.config.migration.inputs import migrated, withou
 from airflow_provider_flashpoint.core.flashpoint.api import IGNITE_TYPES, MISP_TYPES, Api
 from airflow_provider_flashpoint.core.flashpoint.rows.counterparts import INDICATORS_OF_ATTRIBUTES
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.fit import fit
+from airflow_provider_flashpoint.streams.readiness.fit import fit
 
 V1, V2, LEGACY = Api.IGNITE_V1, Api.IGNITE_V2, Api.LEGACY
 

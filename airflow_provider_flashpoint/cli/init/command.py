@@ -21,7 +21,7 @@ from airflow_provider_flashpoint.config.shape import dag_id
 from airflow_provider_flashpoint.connections import commands
 from airflow_provider_flashpoint.core.flashpoint.api import INPUT_NAMES, Api
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.fit import fit
+from airflow_provider_flashpoint.streams.readiness.fit import fit
 
 _TEXT = (
     "Write the DAG files and a commented configuration into the DAG folder, and say what to do next. It asks what no "

@@ -16,7 +16,7 @@ from devo_peers import Issued, issue, issue_again, server_context
 
 from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context, read_credentials
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.certificates import describe_authorities, describe_client
+from airflow_provider_flashpoint.streams.readiness.certificates import describe_authorities, describe_client
 
 PASSWORD = "a pkcs12 password"
 

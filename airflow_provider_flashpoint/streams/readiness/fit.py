@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet, input_of
 from airflow_provider_flashpoint.errors import ConfigurationError
-from airflow_provider_flashpoint.streams.readiness import reason_of
-from airflow_provider_flashpoint.streams.reads import reads_of, selection_of
+from airflow_provider_flashpoint.streams.readiness.findings import reason_of
+from airflow_provider_flashpoint.streams.readiness.reads import reads_of, selection_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig

@@ -17,9 +17,9 @@ from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import serves
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError, TransientError, as_setup_error
-from airflow_provider_flashpoint.streams.fit import misfits
-from airflow_provider_flashpoint.streams.readiness import Finding, reason_of
-from airflow_provider_flashpoint.streams.reads import reads_of
+from airflow_provider_flashpoint.streams.readiness.findings import Finding, reason_of
+from airflow_provider_flashpoint.streams.readiness.fit import misfits
+from airflow_provider_flashpoint.streams.readiness.reads import reads_of
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.config import CollectorConfig
