@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,7 @@ from airflow_provider_flashpoint.errors import DataError
 
 MASK = "***"
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TOO_DEEP = "A record is nested more deeply than can be obfuscated."
 
 _log = logger(__name__)
@@ -61,10 +63,12 @@ class Obfuscator:
 
     :param secret: key of the digests, HMAC-SHA256 (RFC 2104); without it they are SHA-256. The same secret gives the
         same digests in every run, so hashed values can be joined.
+    :param hidden_before: records may have been hidden before, so digests are not hashed again.
     """
 
-    def __init__(self, rules: Iterable[ObfuscationRule] = (), *, secret: str = "") -> None:
+    def __init__(self, rules: Iterable[ObfuscationRule] = (), *, secret: str = "", hidden_before: bool = False) -> None:
         self._secret = secret.encode("utf-8", "surrogatepass")
+        self._hidden_before = hidden_before
         self.counts = dict.fromkeys(rules, 0)
         """The number of values that each rule has hidden."""
         self._tree: _Tree = {}
@@ -84,6 +88,11 @@ class Obfuscator:
         except RecursionError as error:
             raise DataError(_TOO_DEEP) from error
         return hidden
+
+    def for_hidden(self) -> Obfuscator:
+        """Return one with the same rules for records that may have been hidden before, with counts of its own."""
+        secret = self._secret.decode("utf-8", "surrogatepass")
+        return Obfuscator(self.counts, secret=secret, hidden_before=True)
 
     def fingerprint(self, record: Record) -> str:
         """Return a digest of the whole ``record``, in hexadecimal. The order of keys does not matter.
@@ -128,6 +137,8 @@ class Obfuscator:
 
     def _hashed(self, value: Any) -> Any:
         if value is None or value in ([], {}) or (isinstance(value, str) and not value.strip()):
+            return value
+        if self._hidden_before and isinstance(value, str) and _DIGEST.fullmatch(value):
             return value
         return self._digest(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else _canonical(value))
 

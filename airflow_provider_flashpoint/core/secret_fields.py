@@ -30,17 +30,20 @@ class SecretFields:
 
     :param names: the keys, in any case. ``cookies.value`` names the key ``value`` of the objects in ``cookies``;
         of these objects, the attributes in `_HARMLESS` stay. Everything else that stands in ``cookies`` is secret too.
+    :param cleaned_before: records may have no secrets any more; then what is left of these objects stays too.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, cleaned_before: bool = False) -> None:
+        names = tuple(names)
         parts = [name.casefold().partition(".") for name in names]
         self._keys = {key for key, _, inner in parts if not inner}
         self._holders = {key: inner for key, _, inner in parts if inner}
+        self._of_others = SecretFields(names) if cleaned_before else None
 
     def removed_from(self, record: Record) -> Record:
         """Return ``record`` without secrets, and without everything below `_MAX_LEVELS` levels."""
         cleaned: Record = self._cleaned(record, 0)
-        return cleaned
+        return cleaned if self._of_others is None or cleaned == record else self._of_others.removed_from(record)
 
     def _cleaned(self, value: Any, level: int) -> Any:
         if level > _MAX_LEVELS:
@@ -67,9 +70,10 @@ class SecretFields:
             value = codec.decode(value)
         if isinstance(value, list) and level <= _MAX_LEVELS:
             return [self._held(item, name, level + 1) for item in value]
-        if isinstance(value, dict) and name in map(str.casefold, value):
+        if isinstance(value, dict):
             harmless = {key: each for key, each in value.items() if key.casefold() in _HARMLESS and _is_scalar(each)}
-            return self._cleaned(harmless, level)
+            if name in map(str.casefold, value) or (self._of_others and len(harmless) == len(value)):
+                return self._cleaned(harmless, level)
         return None
 
 

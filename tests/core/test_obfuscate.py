@@ -131,6 +131,16 @@ def hidden(record: dict[str, Any], path: str, action: ObfuscationAction, *, secr
     return Obfuscator([ObfuscationRule(tuple(path.split(".")), action)], secret=secret).hide(record)
 
 
+@given(CASES)
+@UNHURRIED
+def test_what_was_hidden_before_stays_as_it_is(case: Case) -> None:
+    """A record that these rules have hidden is not changed by them again, and one that they have not is hidden."""
+    record, rules = case
+    obfuscator = Obfuscator(rules, secret="s\udcff")
+    hidden = obfuscator.hide(record)
+    assert obfuscator.for_hidden().hide(hidden) == hidden == obfuscator.for_hidden().hide(record)
+
+
 def test_every_item_of_a_list_on_the_path_is_hidden() -> None:
     """Lists and nested lists need no key in the path; items without the key stay unchanged."""
     record = {"Event": {"Tag": [{"name": 1, "id": 2}, [[{"name": 3}], "x"], None]}}

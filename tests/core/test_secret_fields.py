@@ -17,6 +17,7 @@ from airflow_provider_flashpoint.core.secret_fields import SecretFields
 from sandbox.dataset.events.credentials import MARKER, NUMBER_MARKER, credentials
 
 FIELDS = SecretFields(endpoint_of(Api.IGNITE_V2, DataSet.CREDENTIALS).secrets)
+AGAIN = SecretFields(endpoint_of(Api.IGNITE_V2, DataSet.CREDENTIALS).secrets, cleaned_before=True)
 NAME = st.sampled_from(["password", "Password", "a", "cookies", "body", "value", "x.password", "body.raw", "b.cookies"])
 VALUE = st.recursive(
     st.sampled_from([None, 1, "text"]),
@@ -56,6 +57,19 @@ def test_no_secret_of_the_sandbox_is_left() -> None:
         text = json.dumps(FIELDS.removed_from(hit))
         assert MARKER not in text and str(NUMBER_MARKER) not in text
         assert json.loads(text)["_source"]["email"] == hit["_source"]["email"]
+
+
+@given(VALUE)
+def test_cleaning_again_changes_nothing(value: Any) -> None:
+    """A record that has no secrets any more keeps what is left of its cookies."""
+    once = FIELDS.removed_from({"cookies": value, "record": value})
+    assert AGAIN.removed_from(once) == once
+
+
+def test_a_record_that_was_never_cleaned_is_cleaned() -> None:
+    """What removes secrets from records that may have none does so from those that have."""
+    hits = list(credentials(3, 80, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)))
+    assert [AGAIN.removed_from(hit) for hit in hits] == [FIELDS.removed_from(hit) for hit in hits] != hits
 
 
 @given(VALUE)

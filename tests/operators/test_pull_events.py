@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -128,6 +129,20 @@ def test_the_way_to_request_vulnerabilities_is_one_of_the_connection(world: Even
     world.connect_flashpoint(vulnerability_request="post")
     with pytest.raises(Exception, match=r"405: .*vulnerability_request"):
         world.pull(DataSet.VULNERABILITIES)
+
+
+def test_unsent_credentials_lose_their_secrets_when_they_are_no_longer_wanted(world: EventWorld) -> None:
+    """Lines that a run with ``include_secrets`` could not send are sent without secrets by a run without it."""
+    world.devos["devo_acme"].syslog_faults.add(*[SyslogFault("refuse")] * 5)
+    with pytest.raises(Exception, match="did not confirm"):
+        world.pull(DataSet.CREDENTIALS, include_secrets=True)
+    summary = world.pull(DataSet.CREDENTIALS)
+    assert (summary["unsent"], summary["sent"], summary["rejected"]) == (COUNT, 0, 0)
+    kept = world.events(DataSet.CREDENTIALS)
+    world.variables.clear()
+    shutil.rmtree(world.staging)
+    assert world.pull(DataSet.CREDENTIALS)["sent"] == COUNT
+    assert sorted(map(str, kept)) == sorted(map(str, world.events(DataSet.CREDENTIALS)[COUNT:]))
 
 
 def everything(world: EventWorld, caplog: pytest.LogCaptureFixture, found: list[str]) -> str:

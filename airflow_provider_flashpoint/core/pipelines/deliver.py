@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.source import share_read
 from airflow_provider_flashpoint.core.foreign_text import logger
@@ -26,6 +27,7 @@ from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
+from airflow_provider_flashpoint.core.secret_fields import SecretFields
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window
@@ -169,12 +171,29 @@ class _Delivery:
         """Send the lines that an earlier run kept and no run delivered since; return their number."""
         sent = 0
         for batch in kept.batches():
-            pairs = self._undelivered(batch.pairs)
+            pairs = [*self._hidden_now(self._undelivered(batch.pairs))]
             self._send(pairs)
             kept.remove(batch.name)
             sent += len(pairs)
             _log.info("%d of %d lines kept at %s are delivered.", len(pairs), len(batch.pairs), batch.at)
         return sent
+
+    def _hidden_now(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """Yield kept lines without the values that this run hides: an earlier one may have had other rules."""
+        secrets, obfuscator = self._endpoint.secrets, self._ports.obfuscator.for_hidden()
+        if not (secrets or obfuscator.counts):
+            yield from pairs
+            return
+        fields = SecretFields(secrets, cleaned_before=True)
+        for entry, line in pairs:
+            record = codec.decode(line)
+            hidden: Record = dict.fromkeys(record)
+            try:
+                hidden = obfuscator.hide(fields.removed_from(record))
+                yield entry, line if hidden == record else self._ports.writer.encode(hidden)
+            except DataError as reason:
+                self._ports.store.rejected.add(hidden, str(reason))
+                self._summary.rejected += 1
 
     def _undelivered(self, pairs: Sequence[Pair]) -> list[Pair]:
         """Return ``pairs`` without events that another run confirmed meanwhile."""

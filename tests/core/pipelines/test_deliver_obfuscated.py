@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
 from airflow_provider_flashpoint.core.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
+from airflow_provider_flashpoint.errors import DataError, DeliveryError
 from tests.core.pipelines.test_deliver import FIRST_TS, FakeWriter, Stream, alert
 
 
@@ -55,3 +58,44 @@ def test_a_rule_without_a_match_is_logged_after_the_delivery(stream: Stream, cap
     """A mistyped path is in the log of the run."""
     stream.deliver([Page([alert(1)])], FakeWriter(), obfuscator=hiding("typo"))
     assert "mask of 'typo' matched no value in 1 records" in caplog.text
+
+
+class JsonWriter(FakeWriter):
+    """A writer whose lines are the records in JSON."""
+
+    def encode(self, record: Record) -> bytes:
+        if record.get("text") == MASK and record.get("too_long"):
+            raise DataError("it cannot be a line")
+        return codec.encode(record) + b"\n"
+
+
+@pytest.mark.parametrize("before", [None, *ObfuscationAction])
+@pytest.mark.parametrize("now", ObfuscationAction)
+def test_kept_lines_are_hidden_by_the_rules_of_the_run_that_sends_them(
+    stream: Stream, tmp_path: Path, before: ObfuscationAction | None, now: ObfuscationAction
+) -> None:
+    """A value that a rule hides now is not sent because an earlier run kept its line; a digest is not hashed again."""
+    unsent = KeptLines(tmp_path / "unsent")
+    records = [{**alert(number), "text": "tell nobody"} for number in range(3)]
+    first, second = (hiding("text", action) if action else Obfuscator() for action in (before, now))
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page(records)], JsonWriter(frozenset({1})), obfuscator=first, unsent=unsent)
+    writer = JsonWriter()
+    summary = stream.deliver([Page(records)], writer, obfuscator=second, unsent=unsent)
+    assert (summary.unsent, summary.sent, summary.repeated, list(unsent.batches())) == (3, 0, 3, [])
+    shown = [codec.decode(line) for line in writer.sink]
+    if before in (None, now):
+        assert shown == [hiding("text", now).hide(record) for record in records]
+    assert "tell nobody" not in str(shown)
+    assert [each["alert_id"] for each in shown] == [each["alert_id"] for each in records]
+
+
+def test_a_kept_line_that_cannot_be_hidden_is_rejected(stream: Stream, tmp_path: Path) -> None:
+    """A line that is no line any more, once its value is hidden, is kept as a rejected record; the others are sent."""
+    unsent = KeptLines(tmp_path / "unsent")
+    records = [{**alert(1), "text": "x", "too_long": True}, {**alert(2), "text": "x"}]
+    with pytest.raises(DeliveryError):
+        stream.deliver([Page(records)], JsonWriter(frozenset({1})), unsent=unsent)
+    summary = stream.deliver([], JsonWriter(), obfuscator=hiding("text"), unsent=unsent)
+    assert (summary.unsent, summary.rejected, list(unsent.batches())) == (1, 1, [])
+    assert stream.rejected == [({**records[0], "text": MASK}, "it cannot be a line")]
