@@ -12,7 +12,7 @@ from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
+from airflow_provider_flashpoint.airflow_runtime.storage.variables import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 

@@ -12,9 +12,9 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_flashpoint.airflow_runtime.retry_policy import retry_arguments
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
-from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
-from airflow_provider_flashpoint.airflow_runtime.state_store import State
-from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_root
+from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
+from airflow_provider_flashpoint.airflow_runtime.storage.variables import State
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.origin import Origin

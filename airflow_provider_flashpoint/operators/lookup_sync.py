@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_retention, storage_path
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import prunes, stage_retention, storage_path
 from airflow_provider_flashpoint.config.model import DEFAULT_MAX_COLUMNS
 from airflow_provider_flashpoint.config.obfuscation import rules_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns

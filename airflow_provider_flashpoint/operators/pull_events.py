@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.links import EVENT_LINKS, link_events
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
-from airflow_provider_flashpoint.airflow_runtime.staging import prunes
-from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import prunes
+from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
 from airflow_provider_flashpoint.config.fields import OnRerun, Verify
 from airflow_provider_flashpoint.config.model import (
     DEFAULT_EVENT_LAG,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of
-from airflow_provider_flashpoint.airflow_runtime.staging import prunes, stage_retention
-from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import prunes, stage_retention
+from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
 from airflow_provider_flashpoint.config.model import DEFAULT_INDICATOR_LAG, DEFAULT_REBUILD_EVERY
 from airflow_provider_flashpoint.core.flashpoint.api import DataSet
 from airflow_provider_flashpoint.core.run_window import Keep, LookupProgress, RunPeriod, RunWindow

@@ -10,13 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
-from airflow_provider_flashpoint.airflow_runtime.state_store import prefix_of
+from airflow_provider_flashpoint.airflow_runtime.storage.variables import prefix_of
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.errors import ConfigurationError
 from airflow_provider_flashpoint.streams.readiness.findings import reason_of
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+    from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
     from airflow_provider_flashpoint.config import CollectorConfig
     from airflow_provider_flashpoint.hooks.devo import DevoHook
     from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flashpoint.airflow_runtime.database import state_variables
 from airflow_provider_flashpoint.airflow_runtime.parsed_dags import StreamTask, stream_tasks
 from airflow_provider_flashpoint.airflow_runtime.run_history import TaskRun, Totals, task_runs, totals
-from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
-from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_root
+from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey, alert_stream, event_stream
 from airflow_provider_flashpoint.core.window import Window, format_instant, parse_instant

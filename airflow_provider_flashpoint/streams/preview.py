@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import storage_path
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.events.ports import WriterStatistics
 from airflow_provider_flashpoint.core.devo.events.writer import encode

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.streams.coverage import freshness
 from airflow_provider_flashpoint.streams.pull_progress import pull_progress_of
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.airflow_runtime.stream_store import StreamStore
+    from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
     from airflow_provider_flashpoint.streams.catalog import Stream
 
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)

@@ -38,7 +38,7 @@ _OURS = (
     "airflow_provider_flashpoint.core.devo.transports",
     "airflow_provider_flashpoint.core.flashpoint.client",
     "airflow_provider_flashpoint.core.pipelines.sync",
-    "airflow_provider_flashpoint.airflow_runtime.staging",
+    "airflow_provider_flashpoint.airflow_runtime.storage.staging",
     "requests",
     "requests_toolbelt",
 )
@@ -221,7 +221,7 @@ def pull(work: Work) -> StageSummary:
 
 def sync(work: Work, summary: StageSummary) -> int:
     """Build a lookup from a stage; return the rows sent."""
-    from airflow_provider_flashpoint.airflow_runtime.staging import storage_path
+    from airflow_provider_flashpoint.airflow_runtime.storage.staging import storage_path
     from airflow_provider_flashpoint.core.clock import Clock
     from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
     from airflow_provider_flashpoint.core.devo.transports import lookups_client

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.staging import staging_root, storage_path
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_root, storage_path
 from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.folders import list_files, list_names
 from airflow_provider_flashpoint.core.staging.indicators.stage import MANIFEST, Stage

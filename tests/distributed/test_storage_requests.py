@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_root
 from airflow_provider_flashpoint.core.staging.folders import remove_tree
 from benchmarks.history import NOW, Jobs, write_history
 from tests.distributed.object_store import BUCKET, ObjectStore

@@ -15,7 +15,7 @@ pytest.importorskip("airflow")
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_flashpoint.airflow_runtime import stream_store
+from airflow_provider_flashpoint.airflow_runtime.storage import stream
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter, encode
 from airflow_provider_flashpoint.operators.pull_alerts import PullAlertsOperator
 from sandbox.dataset.documents import alerts
@@ -54,8 +54,8 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A function that runs the operator for the period, with given extras in the Devo connection."""
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(stream_store, "read_state", lambda kind, variable: None)
-    monkeypatch.setattr(stream_store, "write_state", lambda variable, state: True)
+    monkeypatch.setattr(stream, "read_state", lambda kind, variable: None)
+    monkeypatch.setattr(stream, "write_state", lambda variable, state: True)
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(extra: dict[str, Any], **arguments: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime import stream_store
+from airflow_provider_flashpoint.airflow_runtime.storage import stream
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.state import LookupState
 from sandbox.generations import Generation
@@ -222,7 +222,7 @@ def test_a_state_that_cannot_be_written_fails_no_run(
     """The run succeeds, because its rows are delivered, and the next run reads the same window again."""
     assert run_indicators(0) == "success"
     with monkeypatch.context() as storage:
-        storage.setattr(stream_store, "write_state", lambda variable, state: False)
+        storage.setattr(stream, "write_state", lambda variable, state: False)
         assert run_indicators(1) == "success"
     assert state().to_checkpoint_time == START + PERIOD
     assert run_indicators(2) == "success"

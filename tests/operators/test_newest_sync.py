@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime import stream_store
+from airflow_provider_flashpoint.airflow_runtime.storage import stream
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.errors import TransientError
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
@@ -40,7 +40,7 @@ class LaterSync(threading.Event):
 
 def test_a_superseded_sync_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the sync that started last may deliver, because the rows of the other one may be outdated."""
-    monkeypatch.setattr(stream_store, "read_state", lambda kind, variable: None)
+    monkeypatch.setattr(stream, "read_state", lambda kind, variable: None)
     with Sandbox() as sandbox:
         sandbox.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
         for name, value in sandbox.airflow_connections().items():

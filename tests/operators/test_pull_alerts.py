@@ -16,8 +16,8 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime import stream_store
 from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
+from airflow_provider_flashpoint.airflow_runtime.storage import stream
 from airflow_provider_flashpoint.core.devo.events.writer import EventWriter
 from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
@@ -71,8 +71,8 @@ def pull(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
     for name, value in sandbox.airflow_connections().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(stream_store, "read_state", read)
-    monkeypatch.setattr(stream_store, "write_state", write)
+    monkeypatch.setattr(stream, "read_state", read)
+    monkeypatch.setattr(stream, "write_state", write)
     monkeypatch.setitem(EventWriter.__init__.__kwdefaults__, "sleep", lambda seconds: None)
 
     def run(**arguments: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ START = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 300 * 300, UTC) 
 PERIOD = timedelta(minutes=5)
 COUNT = 40
 LOOKUP = {"indicator_type": "domain", "lookup_name": "Domains", "lookup_key": "value.domain"}
-STORE = "airflow_provider_flashpoint.airflow_runtime.stream_store"
+STORE = "airflow_provider_flashpoint.airflow_runtime.storage.stream"
 
 
 class World:

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime import stream_store
+from airflow_provider_flashpoint.airflow_runtime.storage import stream
 from airflow_provider_flashpoint.operators.lookup_sync import LookupSyncOperator
 from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOperator, PullIndicatorsOperator
 from sandbox.dataset.documents import indicators
@@ -44,7 +44,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         running.flashpoint.store.publish_indicators(indicators(7, 30, START, START + PERIOD, types=("domain",)))
         for name, value in running.airflow_connections().items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(stream_store, "read_state", lambda kind, variable: None)
+        monkeypatch.setattr(stream, "read_state", lambda kind, variable: None)
         yield running
 
 

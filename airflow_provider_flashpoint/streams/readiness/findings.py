@@ -59,7 +59,7 @@ def staging_findings(configs: Sequence[CollectorConfig]) -> Iterator[Finding]:
 
 
 def _staging_place(address: str | None) -> str:
-    from airflow_provider_flashpoint.airflow_runtime.staging import staging_root
+    from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_root
     from airflow_provider_flashpoint.core.staging.storage import is_local
 
     root = staging_root(address)

@@ -12,8 +12,8 @@ from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
 from typing import Generic
 
-from airflow_provider_flashpoint.airflow_runtime.staging import directory_name
-from airflow_provider_flashpoint.airflow_runtime.state_store import (
+from airflow_provider_flashpoint.airflow_runtime.storage.staging import directory_name
+from airflow_provider_flashpoint.airflow_runtime.storage.variables import (
     State,
     delete_variable,
     prefix_of,

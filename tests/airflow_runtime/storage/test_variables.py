@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("airflow")
 
-from airflow_provider_flashpoint.airflow_runtime.state_store import read_state, write_state
+from airflow_provider_flashpoint.airflow_runtime.storage.variables import read_state, write_state
 from airflow_provider_flashpoint.core.state import EventState
 from airflow_provider_flashpoint.errors import TransientError
 

@@ -1,0 +1,1 @@
+"""Where streams are kept between runs: their states in Variables, their directories in the staging storage."""
