@@ -10,7 +10,11 @@ from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime.database import open_session
 
+Task = tuple[str, str]
+"""The id of a DAG, and the id of a task of it."""
+
 _RETURNED = "return_value"
+_DAGS_AT_ONCE = 100  # SQLite joins at most 500 queries
 _UNFINISHED = ("queued", "running", "scheduled", "up_for_retry", "restarting", "deferred", "up_for_reschedule")
 
 
@@ -35,53 +39,71 @@ class Totals:
     rejected: int = 0
 
 
-def task_runs(dag_id: str, task_id: str, *, limit: int) -> list[TaskRun]:
-    """Return the newest runs of a task, the newest first.
+def task_runs(tasks: Collection[Task], *, limit: int) -> dict[Task, list[TaskRun]]:
+    """Return the runs of these tasks in the newest runs of their DAGs, the newest first; none for a task without one.
 
+    :param limit: the number of runs of each DAG.
     :raises ConfigurationError: the database failed.
+    """
+    dag_ids = sorted({dag_id for dag_id, _ in tasks})
+    found: dict[Task, list[TaskRun]] = {}
+    with open_session() as session:
+        for first in range(0, len(dag_ids), _DAGS_AT_ONCE):
+            query = _newest_runs(dag_ids[first : first + _DAGS_AT_ONCE], {task_id for _, task_id in tasks}, limit)
+            for dag_id, task_id, run_id, run_type, state, run_after, ended_at, value in session.execute(query):
+                run = TaskRun(
+                    run_id=run_id,
+                    run_type=str(run_type),
+                    state=str(state) if state else None,
+                    run_after=run_after,
+                    ended_at=ended_at,
+                    summary=_summary(value),
+                )
+                found.setdefault((dag_id, task_id), []).append(run)
+    return found
+
+
+def _newest_runs(dag_ids: Collection[str], task_ids: Collection[str], limit: int) -> Any:
+    """Return the query of `task_runs`.
+
+    Each DAG has its own part: a database would look for the newest runs of several DAGs, or for the newest runs of a
+    task, in the runs of all times.
     """
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
-    from sqlalchemy import and_, select
+    from sqlalchemy import and_, select, union_all
 
+    columns = DagRun.id, DagRun.dag_id, DagRun.run_id, DagRun.run_type, DagRun.run_after
+    newest = (DagRun.run_after.desc(), DagRun.id.desc())
+    of_dags = (select(*columns).where(DagRun.dag_id == dag_id).order_by(*newest).limit(limit) for dag_id in dag_ids)
+    run = union_all(*(select(each.subquery()) for each in of_dags)).subquery().c
+    of_run = and_(TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id, TaskInstance.map_index == -1)
     returned = and_(
-        XComModel.dag_run_id == DagRun.id,
+        XComModel.dag_run_id == run.id,
         XComModel.task_id == TaskInstance.task_id,
         XComModel.map_index == TaskInstance.map_index,
         XComModel.key == _RETURNED,
     )
-    of_run = and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id)
-    query = (
+    return (
         select(
-            DagRun.run_id,
-            DagRun.run_type,
+            run.dag_id,
+            TaskInstance.task_id,
+            run.run_id,
+            run.run_type,
             TaskInstance.state,
-            DagRun.run_after,
+            run.run_after,
             TaskInstance.end_date,
             XComModel.value,
         )
-        .join(DagRun, of_run)
+        .join(TaskInstance, of_run)
         .outerjoin(XComModel, returned)
-        .where(TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id, TaskInstance.map_index == -1)
-        .order_by(DagRun.run_after.desc(), DagRun.id.desc())
-        .limit(limit)
+        .where(TaskInstance.task_id.in_(task_ids))
+        .order_by(run.run_after.desc(), run.id.desc())
     )
-    with open_session() as session:
-        return [
-            TaskRun(
-                run_id=run_id,
-                run_type=str(run_type),
-                state=str(state) if state else None,
-                run_after=run_after,
-                ended_at=ended_at,
-                summary=_summary(value),
-            )
-            for run_id, run_type, state, run_after, ended_at, value in session.execute(query)
-        ]
 
 
-def totals(tasks: Collection[tuple[str, str]], *, since: datetime) -> dict[tuple[str, str], Totals]:
+def totals(tasks: Collection[Task], *, since: datetime) -> dict[Task, Totals]:
     """Return the sums of the summaries of these tasks since a time, by DAG and task; none for a task without one.
 
     :raises ConfigurationError: the database failed.
@@ -102,7 +124,7 @@ def totals(tasks: Collection[tuple[str, str]], *, since: datetime) -> dict[tuple
             DagRun.run_after >= since,
         )
     )
-    sums: dict[tuple[str, str], Totals] = {}
+    sums: dict[Task, Totals] = {}
     with open_session() as session:
         # Databases cast a value that is no number in different ways, or fail, so the sums are made here.
         for dag_id, task_id, rows, events, rejected in session.execute(query):
