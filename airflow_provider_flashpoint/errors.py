@@ -30,7 +30,7 @@ TransientError`` still works. The collector's text stands first where it says wh
 Flashpoint and its token; elsewhere the cause stands first, and number and text end the message.
 
 Messages name the cause, the value and the remedy. They never contain a token, a body or a query string. Whatever a
-message is made of, it is made safe to show, see `core.foreign_text.clean`. docs/errors.md lists them for users.
+message is made of, it is made safe to show, see `core.secrets.foreign_text.clean`. docs/errors.md lists them for users.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_flashpoint.core.foreign_text import clean
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean
 
 FLASHPOINT = "Flashpoint"
 _DOUBLE_STOP = re.compile(r"(?<=[^\s./])\.\.(?=\s|$)")  # texts of services and libraries end with a full stop too

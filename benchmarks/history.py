@@ -14,13 +14,13 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.pipelines.sync import sync
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger

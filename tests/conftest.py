@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from leaked_secrets import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401  hooks
 
 from airflow_provider_flashpoint.airflow_runtime.storage.variables import prefix_of
-from airflow_provider_flashpoint.core.known_secrets import forget_all
+from airflow_provider_flashpoint.core.secrets.known import forget_all
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 

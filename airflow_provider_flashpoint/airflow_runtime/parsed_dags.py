@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.airflow_runtime.database import open_session
 from airflow_provider_flashpoint.airflow_runtime.run_window import run_period
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _log = logger(__name__)

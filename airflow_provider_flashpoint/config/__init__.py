@@ -21,7 +21,7 @@ from airflow_provider_flashpoint.config.model import (
     LookupConfig,
 )
 from airflow_provider_flashpoint.config.parse import parse_collector_config
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationAction, ObfuscationRule
 from airflow_provider_flashpoint.core.state import LookupStatus
 
 __all__ = [

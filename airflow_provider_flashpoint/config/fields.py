@@ -22,7 +22,7 @@ from pydantic import (
 from airflow_provider_flashpoint.config.problems.collected import shown
 from airflow_provider_flashpoint.config.problems.validation import Allowed, fields_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import EXTRA_COLUMN
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.staging.storage import local_path
 from airflow_provider_flashpoint.core.window import as_utc, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError

@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.config.parse import parse_collector_config, par
 from airflow_provider_flashpoint.config.problems.collected import Problems, close_match
 from airflow_provider_flashpoint.config.shape import INPUTS
 from airflow_provider_flashpoint.core.flashpoint.api import FEED_DATA_SETS
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 PATH_VARIABLE = "FLASHPOINT_COLLECTOR_CONFIG"

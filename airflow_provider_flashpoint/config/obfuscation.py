@@ -11,7 +11,7 @@ from airflow_provider_flashpoint.config.fields import Settings
 from airflow_provider_flashpoint.config.problems.collected import Problems
 from airflow_provider_flashpoint.config.problems.section import Section
 from airflow_provider_flashpoint.config.problems.validation import Allowed, validated
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationAction, ObfuscationRule
 
 _EXAMPLE = "{path: Event.event_creator_email, action: hash}"
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, StrictBool, StrictInt, TypeAdapter, ValidationError, ValidationInfo
 
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.origin import Origin
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, as_utc, format_instant, parse_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 

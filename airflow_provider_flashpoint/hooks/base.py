@@ -13,7 +13,7 @@ from airflow_provider_flashpoint.airflow_runtime.compat import mask_secret
 from airflow_provider_flashpoint.connections import connection_form_widgets, read_settings, ui_field_behaviour
 from airflow_provider_flashpoint.connections.button import in_words_of_the_form
 from airflow_provider_flashpoint.connections.reading import used_aliases
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.core.settings import ConnectionSettings
 from airflow_provider_flashpoint.errors import ConfigurationError, TransientError
 

@@ -38,7 +38,7 @@ class DevoNotifier(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Write the event and wait for its confirmation."""
-        from airflow_provider_flashpoint.core.foreign_text import clean
+        from airflow_provider_flashpoint.core.secrets.foreign_text import clean
         from airflow_provider_flashpoint.hooks.devo import DevoHook
 
         task_instance, error = context.get("ti"), context.get("exception")

@@ -16,9 +16,9 @@ from airflow_provider_flashpoint.airflow_runtime.storage.staging import staging_
 from airflow_provider_flashpoint.airflow_runtime.storage.stream import StreamStore
 from airflow_provider_flashpoint.airflow_runtime.storage.variables import State
 from airflow_provider_flashpoint.config.obfuscation import rules_of
-from airflow_provider_flashpoint.core.foreign_text import clean
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.core.stream_key import StreamKey
 from airflow_provider_flashpoint.core.window import as_utc, format_instant, parse_instant
@@ -27,7 +27,7 @@ from airflow_provider_flashpoint.operators.published import PublishedTask
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
-    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule, Obfuscator
+    from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationRule, Obfuscator
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 
@@ -187,7 +187,7 @@ class WindowedOperator(PublishedTask):
         :param client_options: further options of `FlashpointHook.client`.
         """
         from airflow_provider_flashpoint.core.flashpoint.endpoints import with_same_documents
-        from airflow_provider_flashpoint.core.obfuscate import Obfuscator
+        from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
         from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 
         hook = FlashpointHook(self.flashpoint_conn_id)

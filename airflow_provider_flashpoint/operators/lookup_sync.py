@@ -18,8 +18,8 @@ from airflow_provider_flashpoint.operators.pull_indicators import IndicatorsOper
 from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
-    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncSettings
+    from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationRule
 
 _LOCK = ".newest_try"  # hidden from the ledger, which lists its builds beside it
 

@@ -12,7 +12,7 @@ from airflow_provider_flashpoint.airflow_runtime import metrics
 from airflow_provider_flashpoint.airflow_runtime.lineage import Lineage
 from airflow_provider_flashpoint.airflow_runtime.links import STATUS_LINKS
 from airflow_provider_flashpoint.assets import describe_events
-from airflow_provider_flashpoint.core.foreign_text import logger, safe_to_show
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger, safe_to_show
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource

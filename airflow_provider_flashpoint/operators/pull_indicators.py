@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.operators.task_errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import Source
-    from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
+    from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationRule
     from airflow_provider_flashpoint.core.staging.storage import StoragePath
     from airflow_provider_flashpoint.hooks.devo import DevoHook
 

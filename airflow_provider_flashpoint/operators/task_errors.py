@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_flashpoint.core.foreign_text import harmless
+from airflow_provider_flashpoint.core.secrets.foreign_text import harmless
 from airflow_provider_flashpoint.errors import FlashpointProviderError, OutdatedWindowError, TransientError
 
 

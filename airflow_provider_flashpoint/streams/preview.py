@@ -36,8 +36,8 @@ from airflow_provider_flashpoint.streams.progress import run_context
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
-    from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.run_window import RunWindow
+    from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.window import Window
     from airflow_provider_flashpoint.operators.pull_events import PullEventsOperator
     from airflow_provider_flashpoint.streams.catalog import Stream

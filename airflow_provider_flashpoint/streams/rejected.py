@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
-from airflow_provider_flashpoint.core.known_secrets import masked
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
+from airflow_provider_flashpoint.core.secrets.known import masked
 from airflow_provider_flashpoint.core.staging.folders import list_names
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, time_of, uri_of
 from airflow_provider_flashpoint.core.window import format_instant

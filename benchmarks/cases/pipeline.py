@@ -208,8 +208,8 @@ _PLAIN_REQUESTS = {
 def pull(work: Work) -> StageSummary:
     """Pull, flatten and stage this number of rows; rows at the borders of halved windows arrive twice."""
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
-    from airflow_provider_flashpoint.core.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+    from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
     from airflow_provider_flashpoint.core.window import Window
 
     share = work.count / work.servers["indicators"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.cli.output.report import Report
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from sandbox.http_service.message import Response
 from sandbox.http_service.server import HttpServer, Route
 from tests.cli.conftest import call

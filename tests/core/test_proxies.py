@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flashpoint.core.http.proxies import environment_proxies, proxy_address
-from airflow_provider_flashpoint.core.known_secrets import masked
+from airflow_provider_flashpoint.core.secrets.known import masked
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec, raw_json
 from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6) | st.sampled_from([
     "/",

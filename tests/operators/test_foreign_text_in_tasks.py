@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_flashpoint.config import default_lookup_name
 from airflow_provider_flashpoint.core.http.client import HttpClient
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 from airflow_provider_flashpoint.hooks.flashpoint import FlashpointHook
 from airflow_provider_flashpoint.operators.setup import SetupOperator

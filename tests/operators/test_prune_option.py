@@ -11,8 +11,8 @@ import requests
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.http.client import HttpClient
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.operators import LookupSyncOperator, PullAlertsOperator
 from airflow_provider_flashpoint.operators.base import OpenSource
 

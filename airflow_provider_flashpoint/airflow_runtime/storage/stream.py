@@ -20,7 +20,7 @@ from airflow_provider_flashpoint.airflow_runtime.storage.variables import (
     read_state,
     write_state,
 )
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.claim import claim, owner_of
 from airflow_provider_flashpoint.core.staging.storage import StoragePath
 from airflow_provider_flashpoint.core.state import LookupState

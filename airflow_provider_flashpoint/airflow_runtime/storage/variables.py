@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import tenacity
 
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.state import EventState, LookupState
 from airflow_provider_flashpoint.errors import TransientError
 

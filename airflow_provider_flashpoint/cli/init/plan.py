@@ -16,7 +16,7 @@ from airflow_provider_flashpoint.config.migration import collector_file
 from airflow_provider_flashpoint.connections import commands
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import check_types
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 FLASHPOINT, DEVO = commands.DEFAULT_CONN_IDS.values()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from airflow_provider_flashpoint.cli.output.report import WrongUsage
-from airflow_provider_flashpoint.core.foreign_text import clean
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean
+from airflow_provider_flashpoint.core.secrets.known import remember
 
 
 @dataclass(frozen=True, slots=True)

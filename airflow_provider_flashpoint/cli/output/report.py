@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from airflow_provider_flashpoint.core.foreign_text import clean
-from airflow_provider_flashpoint.core.known_secrets import masked
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean
+from airflow_provider_flashpoint.core.secrets.known import masked
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 EXIT_CODES = "0 all is good, 1 a problem was found, 2 the command was used wrongly"

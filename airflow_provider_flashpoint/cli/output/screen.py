@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from airflow_provider_flashpoint.cli.output.report import Block, Table, table
-from airflow_provider_flashpoint.core.foreign_text import clean
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean
 
 _LEAST_WIDTH = 36  # of a text beside the other cells of its row; with less, it stands below them
 _THEME = Theme({"bad": "bold red", "good": "green", "note": "yellow", "command": "cyan", "heading": "bold"})

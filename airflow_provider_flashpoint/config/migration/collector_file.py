@@ -12,7 +12,7 @@ from airflow_provider_flashpoint.config.migration.rewrite import rewritten
 from airflow_provider_flashpoint.config.problems.collected import child_path, names_secret, shown
 from airflow_provider_flashpoint.config.shape import UNUSED
 from airflow_provider_flashpoint.core.flashpoint.api import Api
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 Fields = dict[str, Any]

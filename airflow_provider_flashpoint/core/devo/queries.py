@@ -20,11 +20,11 @@ import urllib3
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.api import api_client
 from airflow_provider_flashpoint.core.devo.transport import need
-from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.reason import error_reason, network_cause
 from airflow_provider_flashpoint.core.identity import id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError, NetworkError, RejectedError, ServerError
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from airflow_provider_flashpoint.core.flashpoint.page import Record, value_at
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import Paginator
 from airflow_provider_flashpoint.core.flashpoint.rows.columns import Columns
 from airflow_provider_flashpoint.core.flashpoint.rows.counterparts import Counterparts
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import ConfigurationError
 

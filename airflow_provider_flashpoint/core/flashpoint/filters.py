@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 FilterValue = str | Sequence[str]

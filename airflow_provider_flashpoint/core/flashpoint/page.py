@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import MalformedPageError
 
 Record = dict[str, Any]

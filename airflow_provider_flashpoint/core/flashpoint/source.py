@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, items
 from airflow_provider_flashpoint.core.http.body import is_without_body
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import errors_in
-from airflow_provider_flashpoint.core.secret_fields import SecretFields
+from airflow_provider_flashpoint.core.secrets.fields import SecretFields
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
 

@@ -17,7 +17,6 @@ import requests
 import urllib3
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.foreign_text import harmless, safe_to_show
 from airflow_provider_flashpoint.core.http.body import AnswerLimits, is_without_body
 from airflow_provider_flashpoint.core.http.pace import Pace
 from airflow_provider_flashpoint.core.http.proxies import environment_proxies
@@ -30,7 +29,8 @@ from airflow_provider_flashpoint.core.http.reason import (
     unanswered,
 )
 from airflow_provider_flashpoint.core.http.retries import Attempts, retry_after_s
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.foreign_text import harmless, safe_to_show
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

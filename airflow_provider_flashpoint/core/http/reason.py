@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, NetworkError
 
 # The keys of a reason, the most exact first. ``object`` and ``msg`` are those of Devo's query API.

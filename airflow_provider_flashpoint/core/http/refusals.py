@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import error_reason
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import FlashpointProviderError, RejectedError, ServerError
 
 _ERROR_NAMES = (

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import tenacity
 
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.pace import Pace
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import RateLimitedError, SupersededError, TransientError
 
 _LONG_WAIT_S = 5.0

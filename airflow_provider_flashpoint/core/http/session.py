@@ -12,8 +12,8 @@ from pathlib import Path
 import requests
 
 from airflow_provider_flashpoint import __version__
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S, DeadlineAdapter
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 
 for _name in ("connection", "connectionpool", "poolmanager", "response"):
     logger(f"urllib3.{_name}")  # their records hold addresses, headers and certificates

@@ -19,8 +19,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs7, pkcs12
 
-from airflow_provider_flashpoint.core.foreign_text import MAX_CHARACTERS, safe_to_show
 from airflow_provider_flashpoint.core.pasted.base64_text import decodings
+from airflow_provider_flashpoint.core.secrets.foreign_text import MAX_CHARACTERS, safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError
 
 _BEGIN = re.compile(r"-----\s*BEGIN")

@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.source import share_read
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings, DeliverySummary
 from airflow_provider_flashpoint.core.pipelines.verify import Verification
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
 from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
-from airflow_provider_flashpoint.core.secret_fields import SecretFields
+from airflow_provider_flashpoint.core.secrets.fields import SecretFields
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry, entry_of
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines, Pair
 from airflow_provider_flashpoint.core.window import Window

@@ -8,9 +8,9 @@ from datetime import timedelta
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
 from airflow_provider_flashpoint.core.flashpoint.source import Source
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
 from airflow_provider_flashpoint.core.reporting.telemetry import Telemetry
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 
 

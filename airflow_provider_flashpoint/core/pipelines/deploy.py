@@ -21,9 +21,9 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_rows import (
 )
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups, Operation
 from airflow_provider_flashpoint.core.flashpoint.rows.columns import Columns
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
 from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.newest import CLOCK_SKEW_US, NewestVersions, RowKey, Superseded

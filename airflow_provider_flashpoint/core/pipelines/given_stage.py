@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncSettings
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage, StageSummary
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError, StageError

@@ -9,12 +9,12 @@ from typing import Any
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
 from airflow_provider_flashpoint.core.flashpoint.source import Source
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.garbage import rare_collections
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull_sections import kept_pull, pages_in_sections
 from airflow_provider_flashpoint.core.reporting.memory_log import MemoryLog
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.core.staging.indicators.sections import SectionFile, usable_since
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.flashpoint.source import Source, share_read
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.indicators.sections import KeptPull, SectionFile
 from airflow_provider_flashpoint.core.staging.indicators.stage_writer import StageWriter
 from airflow_provider_flashpoint.core.window import Window, format_instant

@@ -16,13 +16,13 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.devo.lookups.ports import Operation
 from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary, columns_of, deploy_stage
 from airflow_provider_flashpoint.core.pipelines.given_stage import usable_stage
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.reporting.sentences import lookup_sentences
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod, RunWindow
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.indicators.newest import RowKey
 from airflow_provider_flashpoint.core.staging.indicators.open_deployments import OpenDeployment
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage

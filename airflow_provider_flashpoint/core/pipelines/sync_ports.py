@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import OtherColumns
 from airflow_provider_flashpoint.core.devo.lookups.ports import Lookups
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.pipelines.deploy import Deployment, DeploymentSummary
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings
 from airflow_provider_flashpoint.core.run_window import RunWindow
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationRule
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.column_names import MOST_NAMES
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger

@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.queries import QueryClient
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.identity import id_of
 from airflow_provider_flashpoint.core.reporting.sender_log import SenderLog
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore
 from airflow_provider_flashpoint.core.staging.events.kept_lines import Pair

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.reporting.sentences import counted
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 
 PERIOD_S = 10.0
 _ITEMS = 4096  # between two looks at the clock

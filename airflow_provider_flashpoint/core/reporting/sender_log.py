@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 
 _LONG_WAIT_S = 5.0
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from airflow_provider_flashpoint.core.clock import Clock
 from airflow_provider_flashpoint.core.devo.events.ports import Writer
-from airflow_provider_flashpoint.core.foreign_text import clean, logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean, logger
 from airflow_provider_flashpoint.errors import FlashpointProviderError
 
 TAG = "devo.collectors.out"

@@ -12,7 +12,7 @@ import tempfile
 from typing import IO, Any, Self
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, uri_of, whole_file
 from airflow_provider_flashpoint.errors import DataError, TransientError
 

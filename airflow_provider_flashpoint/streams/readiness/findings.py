@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError
 
 if TYPE_CHECKING:

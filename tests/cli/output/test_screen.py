@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flashpoint.cli.output.report import Report, Table, show
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 from tests.cli.conftest import Terminal, call
 
 TABLE = Table(

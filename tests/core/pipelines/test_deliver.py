@@ -22,10 +22,10 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoint import Endpoint
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.deliver import deliver
 from airflow_provider_flashpoint.core.pipelines.deliver_ports import DeliveryPorts, DeliverySettings, DeliverySummary
 from airflow_provider_flashpoint.core.pipelines.verify import EventTable
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.events.event_ledger import EventLedger, entry_of
 from airflow_provider_flashpoint.core.staging.events.event_store import EventStore

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.core.secrets.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.staging.events.kept_lines import KeptLines
 from airflow_provider_flashpoint.errors import DataError, DeliveryError
 from tests.core.pipelines.test_deliver import FIRST_TS, FakeWriter, Stream, alert

@@ -21,8 +21,8 @@ from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.flashpoint.rows.flatten import flatten
 from airflow_provider_flashpoint.core.flashpoint.source import HttpSource
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.indicators.stage import Stage
 from airflow_provider_flashpoint.core.window import Window
 from sandbox.dataset.documents import indicators

@@ -23,10 +23,10 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.http.client import BearerAuth, HttpClient
-from airflow_provider_flashpoint.core.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.pipelines.sync import sync
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
+from airflow_provider_flashpoint.core.secrets.obfuscate import Obfuscator
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus

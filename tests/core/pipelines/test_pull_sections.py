@@ -20,12 +20,12 @@ from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page
 from airflow_provider_flashpoint.core.flashpoint.rows.shape import RowShape
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import PullPorts, PullSettings, pull
 from airflow_provider_flashpoint.core.pipelines.sync import sync
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.staging.indicators.sections import FOLDER, newest_kept_pull

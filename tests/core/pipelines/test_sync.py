@@ -17,12 +17,12 @@ from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, O
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
 from airflow_provider_flashpoint.core.flashpoint.page import Page, Record
-from airflow_provider_flashpoint.core.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.origin import Origin
 from airflow_provider_flashpoint.core.pipelines.pull import pull
 from airflow_provider_flashpoint.core.pipelines.sync import sync
 from airflow_provider_flashpoint.core.pipelines.sync_ports import SyncPorts, SyncResult, SyncSettings
 from airflow_provider_flashpoint.core.run_window import LookupProgress, RunPeriod
+from airflow_provider_flashpoint.core.secrets.obfuscate import ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.core.staging.attempt_lock import AttemptLock
 from airflow_provider_flashpoint.core.staging.indicators.lookup_ledger import LookupLedger
 from airflow_provider_flashpoint.core.state import LookupState, LookupStatus

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flashpoint.core.devo.connection.tls import client_context
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import NO_TLS, ConnectionFields, network_cause
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     ConfigurationError,

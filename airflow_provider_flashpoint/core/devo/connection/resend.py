@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import tenacity
 
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.retries import may_pass
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import DeliveryError, SupersededError, TransientError
 
 DEFAULT_MAX_ATTEMPTS = 5

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_flashpoint.core.devo.connection import half_close
 from airflow_provider_flashpoint.core.devo.connection.connector import connector_of, reason_of, refusal
 from airflow_provider_flashpoint.core.devo.connection.half_close import End
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import FlashpointProviderError, NetworkError
 
 if TYPE_CHECKING:

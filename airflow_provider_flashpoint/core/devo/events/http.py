@@ -25,7 +25,7 @@ from airflow_provider_flashpoint.core.http.deadline import DEFAULT_ANSWER_S, Dea
 from airflow_provider_flashpoint.core.http.reason import ConnectionFields
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.http.session import new_session
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.known import remember
 
 if TYPE_CHECKING:
     from airflow_provider_flashpoint.core.devo.events.ports import Channel

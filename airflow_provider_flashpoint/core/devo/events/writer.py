@@ -21,7 +21,7 @@ from typing import Any, Self
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.connection.resend import DEFAULT_MAX_ATTEMPTS, Resending
 from airflow_provider_flashpoint.core.devo.events.ports import Channel, WriterStatistics
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import DataError
 
 # Each batch costs a new connection, which interrupts the flow. Larger batches cost less, and repeat more after a break.

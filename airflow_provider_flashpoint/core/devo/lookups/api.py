@@ -19,10 +19,10 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import JobStatus, accept
 from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation, check_lookup_name
 from airflow_provider_flashpoint.core.devo.lookups.watch import BUSY, LookupWatch
 from airflow_provider_flashpoint.core.devo.transport import Transport
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import HttpClient, Request
 from airflow_provider_flashpoint.core.http.refusals import error_of, refusal
 from airflow_provider_flashpoint.core.identity import Id, id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import FlashpointProviderError, PagingLoopError, RejectedError
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import Any
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_message, state_of_word
-from airflow_provider_flashpoint.core.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.http.reason import error_reason
 from airflow_provider_flashpoint.core.http.refusals import error_of, errors_in, refusal, shown
 from airflow_provider_flashpoint.core.identity import id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import safe_to_show
 from airflow_provider_flashpoint.core.window import epoch_us
 
 LOOKUP_WORD_NAMES = ("status", "state")

@@ -29,8 +29,8 @@ from airflow_provider_flashpoint.core.devo.lookups.csv_parts import rows_of
 from airflow_provider_flashpoint.core.devo.lookups.csv_rows import lookup_columns
 from airflow_provider_flashpoint.core.devo.lookups.ports import BeforeSending, Operation, check_lookup_name, check_types
 from airflow_provider_flashpoint.core.devo.transport import Transport
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.reporting.progress_log import ProgressLog
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import TransientError
 
 if TYPE_CHECKING:

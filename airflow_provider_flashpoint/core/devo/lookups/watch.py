@@ -19,7 +19,7 @@ from airflow_provider_flashpoint.core.devo.lookups.jobs import (
     lookup_status,
 )
 from airflow_provider_flashpoint.core.devo.lookups.words import JobState, state_of_word
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import RejectedError, TransientError
 
 BUSY = 409

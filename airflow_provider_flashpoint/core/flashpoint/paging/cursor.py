@@ -9,8 +9,8 @@ from enum import Enum, auto
 from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page, Record
 from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US, Order, StillToRead, ignore
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, epoch_us
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, PagingLoopError
 

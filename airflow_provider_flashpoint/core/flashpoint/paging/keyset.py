@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page, Record
 from airflow_provider_flashpoint.core.flashpoint.paging.order import SKEW_US, StillToRead, ignore, second_before
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, check_count
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window, epoch_us, format_instant
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, RejectedError, ServerError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import MAX_IDLE_PAGES, PageReader, token_in
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import MalformedPageError, PagingLoopError
 

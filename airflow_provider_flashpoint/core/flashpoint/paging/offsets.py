@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from airflow_provider_flashpoint.core.flashpoint.page import Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.paginators import PageReader, Scroll, check_count
 from airflow_provider_flashpoint.core.flashpoint.paging.read_ahead import ReadAhead
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import DataError, ServerError
 

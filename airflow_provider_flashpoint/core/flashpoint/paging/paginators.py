@@ -15,9 +15,9 @@ from urllib.parse import parse_qs
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page
 from airflow_provider_flashpoint.core.flashpoint.paging.order import StillToRead, ignore
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.http.client import Request
 from airflow_provider_flashpoint.core.identity import Id, id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import (
     FlashpointProviderError,

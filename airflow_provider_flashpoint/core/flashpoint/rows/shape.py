@@ -10,7 +10,7 @@ from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
 from airflow_provider_flashpoint.core.flashpoint.rows.flatten import SEPARATOR, Row, flatten
 from airflow_provider_flashpoint.core.identity import id_of
-from airflow_provider_flashpoint.core.obfuscate import MASK
+from airflow_provider_flashpoint.core.secrets.obfuscate import MASK
 from airflow_provider_flashpoint.errors import DataError
 
 _Tree = dict[str, "_Tree"]

@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.events.event_ledger import Entry
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files
 from airflow_provider_flashpoint.core.staging.sealed import damaged, read_sealed, write_sealed, write_sealed_after

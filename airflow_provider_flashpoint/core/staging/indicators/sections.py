@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.foreign_text import logger
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.core.staging.folders import list_names, remove_files, remove_if_empty
 from airflow_provider_flashpoint.core.staging.indicators.stage_part import Part
 from airflow_provider_flashpoint.core.staging.storage import StoragePath, read_whole, uri_of, write_whole

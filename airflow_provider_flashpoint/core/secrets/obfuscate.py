@@ -20,8 +20,8 @@ import msgspec
 
 from airflow_provider_flashpoint.core import codec
 from airflow_provider_flashpoint.core.flashpoint.page import Record
-from airflow_provider_flashpoint.core.foreign_text import logger
 from airflow_provider_flashpoint.core.identity import id_of
+from airflow_provider_flashpoint.core.secrets.foreign_text import logger
 from airflow_provider_flashpoint.errors import DataError
 
 MASK = "***"

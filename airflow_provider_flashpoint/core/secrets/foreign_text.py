@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
-from airflow_provider_flashpoint.core.known_secrets import masked
+from airflow_provider_flashpoint.core.secrets.known import masked
 
 MAX_CHARACTERS = 300  # of a reason
 _PRE_CUT = 16  # times the limit: long enough for blanks

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.endpoints import endpoint_of
-from airflow_provider_flashpoint.core.secret_fields import SecretFields
+from airflow_provider_flashpoint.core.secrets.fields import SecretFields
 from sandbox.dataset.events.credentials import MARKER, NUMBER_MARKER, credentials
 
 FIELDS = SecretFields(endpoint_of(Api.IGNITE_V2, DataSet.CREDENTIALS).secrets)

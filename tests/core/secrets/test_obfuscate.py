@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flashpoint.core import codec
-from airflow_provider_flashpoint.core.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
+from airflow_provider_flashpoint.core.secrets.obfuscate import MASK, ObfuscationAction, ObfuscationRule, Obfuscator
 from airflow_provider_flashpoint.errors import DataError
 
 HASH, MASKED, DROP = ObfuscationAction.HASH, ObfuscationAction.MASK, ObfuscationAction.DROP

@@ -2,8 +2,8 @@
 
 Of an object that holds a secret, such as a cookie, only known harmless attributes are kept. URLs lose their user info.
 
-Obfuscation (`core.obfuscate`) hides the values that users name by their paths. Secrets are removed without a rule, and
-wherever they stand, since a record may repeat them at another place or in another shape.
+Obfuscation (`core.secrets.obfuscate`) hides the values that users name by their paths. Secrets are removed without a
+rule, and wherever they stand, since a record may repeat them at another place or in another shape.
 """
 
 from __future__ import annotations

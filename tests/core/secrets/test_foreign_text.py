@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import airflow_provider_flashpoint
-from airflow_provider_flashpoint.core.foreign_text import clean, escaped, harmless, logger, safe_to_show
-from airflow_provider_flashpoint.core.known_secrets import remember
+from airflow_provider_flashpoint.core.secrets.foreign_text import clean, escaped, harmless, logger, safe_to_show
+from airflow_provider_flashpoint.core.secrets.known import remember
 from airflow_provider_flashpoint.errors import ConfigurationError, FlashpointProviderError, RejectedError, as_pull_error
 from tests.secret_forms import forms_of, shows
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flashpoint.core.known_secrets import forget_all, masked, remember
+from airflow_provider_flashpoint.core.secrets.known import forget_all, masked, remember
 from tests.secret_forms import forms_of, shows
 
 SECRETS = [
