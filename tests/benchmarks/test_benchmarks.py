@@ -25,7 +25,7 @@ _CELLS = r" +1( +[\d,]+)( +[\d.]+){3}( +[\d,]+) +[\d.]+ +[\d,]+ +\d+ +[\d.]+ +-?
 def printed() -> str:
     """The output of a small run."""
     command = [sys.executable, "-m", "benchmarks", "--runs", "1", "--scale", "0.002", "--only", *_RUN]
-    done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 

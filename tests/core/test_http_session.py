@@ -110,7 +110,7 @@ def answers(url: str, authorities: str) -> bool:
     with session.new_session() as made:
         session.trust(made, authorities)
         try:
-            return made.get(url, verify=made.verify, timeout=10).status_code == 204
+            return made.get(url, verify=made.verify, timeout=60).status_code == 204
         except requests.exceptions.SSLError:
             return False
 

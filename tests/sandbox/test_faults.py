@@ -17,7 +17,7 @@ from sandbox.http_service.faults import Fault, FaultScript, retry_after_date
 from sandbox.http_service.message import Request, Response
 from sandbox.http_service.server import HttpServer, Route
 
-TIMEOUT_S = 10
+TIMEOUT_S = 120
 
 
 class Counter:

@@ -20,7 +20,7 @@ from sandbox.__main__ import main
 from sandbox.errors import InvalidSettingError
 from sandbox.sandbox import Sandbox
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 COMMAND = [sys.executable, "-m", "sandbox"]
 
 

@@ -144,5 +144,5 @@ def test_events_are_not_sent_again(devo: DevoServer, transport: str) -> None:
     with pytest.raises(SupersededError), writer(sleep=turn.sleep, before_repeat=turn.check) as older:
         older.write([b'{"id":1}\n', b'{"id":2}\n'])
         older.confirm()
-    assert devo.tables.wait_until_idle(20.0)
+    assert devo.tables.wait_until_idle(60.0)
     assert len(devo.tables.events(TAG)) == 2

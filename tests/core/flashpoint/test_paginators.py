@@ -225,7 +225,7 @@ def test_read_ahead_keeps_order() -> None:
 
     def read(window: Window, skip: int) -> Answer:
         if skip == 2:
-            assert later_answered.wait(10), "nothing was read ahead"
+            assert later_answered.wait(60), "nothing was read ahead"
         page = plain(window, skip)
         if skip == 4:
             later_answered.set()
@@ -252,7 +252,7 @@ def test_read_ahead_stays_within_its_number() -> None:
         with lock:
             under_way += 1
             most = max(most, under_way)
-        together.wait(10)
+        together.wait(60)
         with lock:
             under_way -= 1
         return plain(window, skip)
@@ -274,7 +274,7 @@ def test_the_parts_of_a_window_are_begun_together() -> None:
         if window == WINDOW:
             whole.append(window)
         else:
-            together.wait(10)  # of four parts with four records each
+            together.wait(60)  # of four parts with four records each
         return plain(window, skip)
 
     shelf.by_offset = read  # type: ignore[method-assign]
@@ -326,7 +326,7 @@ def test_a_record_that_moves_into_a_part_that_was_read_ahead_comes_all_the_same(
 
     def read(window: Window, skip: int) -> Answer:
         if window.end < WINDOW.end and skip:
-            assert read_ahead.wait(10), "the second part was not read ahead"
+            assert read_ahead.wait(60), "the second part was not read ahead"
             shelf.at[5] = 10  # from the first part into the second
         page = plain(window, skip)
         if window.start > START:

@@ -96,7 +96,7 @@ def test_parts_are_read_in_parallel(row: Row, habit: dict[str, Any]) -> None:
         under_way += 1
         most = max(most, under_way)
         if 1 < requests <= 1 + allowed:
-            together.wait(10)
+            together.wait(60)
         under_way -= 1
         return query
 

@@ -28,7 +28,7 @@ def post(devo: DevoServer, body: bytes, *, headers: Any = None, **path: str) -> 
     """Post a body to the ingestion; ``path`` replaces parts of the address."""
     parts = {"mode": "stream", "domain": "acme", "token": SETTINGS.http_token, "host": "web1", "tag": TAG} | path
     url = "{}/{mode}/{domain}/token!{token}/{host}/{tag}".format(devo.url, **parts)
-    return requests.post(url, data=body, headers=headers, timeout=20)
+    return requests.post(url, data=body, headers=headers, timeout=120)
 
 
 def test_each_line_is_an_event(devo: DevoServer) -> None:
@@ -69,7 +69,7 @@ def test_event_is_one_line(devo: DevoServer) -> None:
 def test_event_may_stand_in_the_query(devo: DevoServer) -> None:
     """One event may be in the query of the address."""
     url = f"{devo.url}/event/acme/token!{SETTINGS.http_token}/web1/{TAG}?a%20b%3Dc"
-    assert requests.get(url, timeout=20).status_code == 204
+    assert requests.get(url, timeout=120).status_code == 204
     assert devo.tables.messages(TAG) == ["a b=c"]
 
 
@@ -122,7 +122,7 @@ def test_lost_answer_takes_all(devo: DevoServer) -> None:
 def test_log_of_requests_has_no_token(devo: DevoServer) -> None:
     """The control plane shows requests without the token."""
     post(devo, b"one\n")
-    shown = requests.get(f"{devo.url}/__sandbox__/requests", timeout=20).text
+    shown = requests.get(f"{devo.url}/__sandbox__/requests", timeout=120).text
     assert "/stream/acme/token!***/web1" in shown
     assert SETTINGS.http_token not in shown
 

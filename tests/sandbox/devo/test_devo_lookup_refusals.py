@@ -105,7 +105,7 @@ def test_a_form_needs_both_parts(client: LookupsClient) -> None:
     """A CSV without a configuration deploys nothing."""
     files = {"csv": ("x.csv", CSV, "text/csv")}
     url = f"{client.base}/Colors/deploy-csv"
-    assert requests.post(url, headers=client.headers, files=files, timeout=20).status_code == 400
+    assert requests.post(url, headers=client.headers, files=files, timeout=120).status_code == 400
 
 
 def test_creating_twice_is_refused(colors: DevoServer, client: LookupsClient) -> None:

@@ -66,7 +66,7 @@ def test_hostile_values_arrive_unchanged(devo: DevoServer, client: LookupsClient
     rows = "".join(f'{i},"{value.replace(chr(34), chr(34) * 2)}"\n' for i, value in enumerate(values))
     answer = client.deploy("POST", "Hostile", ("KEY,COLOR\n" + rows).encode())
     assert client.wait("Hostile", answer)["status"] == "COMPLETED"
-    shown = requests.get(f"{devo.url}/__sandbox__/lookups/Hostile", timeout=20).json()
+    shown = requests.get(f"{devo.url}/__sandbox__/lookups/Hostile", timeout=120).json()
     assert [row[1] for row in shown["rows"]] == values
 
 
@@ -74,14 +74,14 @@ def test_bytes_that_are_no_utf8_survive_the_inspection(devo: DevoServer, client:
     """The bytes of a lone surrogate are returned as the same bytes."""
     value = "a\ud800b".encode("utf-8", "surrogatepass")
     client.wait("Hostile", client.deploy("POST", "Hostile", b"KEY,COLOR\n1," + value + b"\n"))
-    shown = requests.get(f"{devo.url}/__sandbox__/lookups/Hostile", timeout=20).json()
+    shown = requests.get(f"{devo.url}/__sandbox__/lookups/Hostile", timeout=120).json()
     assert shown["rows"][0][1].encode("utf-8", "surrogateescape") == value
 
 
 def test_a_json_body_does_the_same(devo: DevoServer, client: LookupsClient) -> None:
     """The configuration may be sent as JSON with the CSV in it."""
     url = f"{client.base}/Colors/deploy-csv"
-    answer = requests.post(url, headers=client.headers, json=CONFIG | {"csv": CSV}, timeout=20)
+    answer = requests.post(url, headers=client.headers, json=CONFIG | {"csv": CSV}, timeout=120)
     assert client.wait("Colors", answer)["status"] == "COMPLETED"
     assert devo.lookups["Colors"].count == 2
 
@@ -93,7 +93,7 @@ def test_the_csv_may_come_before_its_configuration(devo: DevoServer, client: Loo
         "deploy-config": (None, json.dumps(CONFIG), "application/json"),
     }
     url = f"{client.base}/Colors/deploy-csv"
-    answer = requests.post(url, headers=client.headers, files=parts, timeout=20)
+    answer = requests.post(url, headers=client.headers, files=parts, timeout=120)
     assert client.wait("Colors", answer)["status"] == "COMPLETED"
 
 
@@ -230,7 +230,7 @@ def test_a_large_upload_is_read_as_a_stream(devo: DevoServer, client: LookupsCli
         yield b"\r\n--b--\r\n"
 
     headers = client.headers | {"Content-Type": "multipart/form-data; boundary=b"}
-    answer = requests.post(f"{client.base}/Large/deploy-csv", data=body(), headers=headers, timeout=60)
+    answer = requests.post(f"{client.base}/Large/deploy-csv", data=body(), headers=headers, timeout=120)
     assert client.wait("Large", answer)["status"] == "COMPLETED"
     assert devo.lookups["Large"].count == 200_000
     assert devo.lookups["Large"].row("199999") == {"KEY": "199999", "COLOR": "Color 199999"}

@@ -34,7 +34,7 @@ def ask(devo: DevoServer, **changes: Any) -> requests.Response:
         f"{devo.url}/search/query",
         json={name: value for name, value in body.items() if value is not None},
         headers={"Authorization": f"Bearer {devo.settings.api_token}"},
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -73,10 +73,10 @@ def test_late_events_are_shown_later(filled: DevoServer) -> None:
 def test_script_from_another_process(filled: DevoServer) -> None:
     """Losses and lag can be scripted over HTTP; an invalid script is refused."""
     place = f"{filled.url}/__sandbox__/index"
-    assert requests.post(place, json={"lose": ["a"], "lag": 1}, timeout=30).status_code == 204
+    assert requests.post(place, json={"lose": ["a"], "lag": 1}, timeout=120).status_code == 204
     assert [len(shown(filled)) for _ in range(2)] == [0, 2]
-    assert requests.post(place, json={"loose": ["a"]}, timeout=30).status_code == 400
-    assert requests.delete(place, timeout=30).status_code == 204
+    assert requests.post(place, json={"loose": ["a"]}, timeout=120).status_code == 400
+    assert requests.delete(place, timeout=120).status_code == 204
     assert len(shown(filled)) == 3
 
 
@@ -117,4 +117,4 @@ def test_query_that_is_not_understood(filled: DevoServer, query: Any) -> None:
 
 def test_token(filled: DevoServer) -> None:
     """A query without the token gets no data."""
-    assert requests.post(f"{filled.url}/search/query", json={}, timeout=30).status_code == 401
+    assert requests.post(f"{filled.url}/search/query", json={}, timeout=120).status_code == 401

@@ -25,13 +25,13 @@ def tls_sender(devo: DevoServer, identity: str = "client", **options: Any) -> Se
         chain=str(files.chain),
         **options,
     )
-    return Sender(config, timeout=20)
+    return Sender(config, timeout=120)
 
 
 def sender(devo: DevoServer, transport: str) -> Sender:
     if transport == "tls":
         return tls_sender(devo)
-    return Sender(SenderConfigTCP(address=("localhost", devo.plain_port)), timeout=20)
+    return Sender(SenderConfigTCP(address=("localhost", devo.plain_port)), timeout=120)
 
 
 @pytest.fixture(params=["tls", "tcp"])

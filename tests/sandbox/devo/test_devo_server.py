@@ -23,7 +23,7 @@ from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import Fault
 
 TAG = "my.app.test.x"
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 @pytest.fixture

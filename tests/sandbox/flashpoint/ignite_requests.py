@@ -11,7 +11,7 @@ import requests
 
 from sandbox.flashpoint.server import FlashpointServer
 
-TIMEOUT_S = 10
+TIMEOUT_S = 120
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 TO = datetime(2024, 1, 1, 6, tzinfo=UTC)
 

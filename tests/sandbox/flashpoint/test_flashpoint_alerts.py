@@ -15,7 +15,7 @@ from sandbox.dataset.documents import alerts
 from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 
-TIMEOUT_S = 10
+TIMEOUT_S = 120
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 TO = datetime(2024, 1, 1, 6, tzinfo=UTC)
 WINDOW = {"since": "2024-01-01T00:00:00Z", "until": "2024-01-01T06:00:00Z"}

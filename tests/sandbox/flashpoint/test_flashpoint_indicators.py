@@ -15,7 +15,7 @@ from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.http_service.message import Refusal
 
-TIMEOUT_S = 10
+TIMEOUT_S = 120
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 TO = datetime(2024, 1, 1, 6, tzinfo=UTC)
 ATTRIBUTE = "/api/v4/indicators/attribute"

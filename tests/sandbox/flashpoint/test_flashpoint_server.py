@@ -19,7 +19,7 @@ from sandbox.flashpoint.server import FlashpointServer
 from sandbox.flashpoint.settings import FlashpointSettings
 from sandbox.http_service.faults import Fault
 
-TIMEOUT_S = 10
+TIMEOUT_S = 120
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
 TO = datetime(2024, 1, 1, 6, tzinfo=UTC)
 SETTINGS = FlashpointSettings(token="known.token", forbidden_token="poor.token")

@@ -119,7 +119,7 @@ def test_peer_that_never_closes_is_believed_with_a_warning(
     devo.syslog_faults.add(*[SyslogFault("never_close") for _ in range(20)])
     with (
         caplog.at_level(logging.WARNING),
-        writer_to(devo, transport, confirm_timeout_s=0.5, batch_bytes=16 << 20) as writer,
+        writer_to(devo, transport, confirm_timeout_s=1.5, batch_bytes=16 << 20) as writer,
     ):
         writer.write(EVENTS)
     assert writer.statistics.repeated == 0
@@ -138,7 +138,7 @@ def test_peer_that_closes_others_but_not_this_one_has_not_read(devo: DevoServer,
     """If the peer ends an empty connection but not the one with events, the events are sent again."""
     devo.syslog_faults.add(SyslogFault("stall", after_bytes=10))
     few = EVENTS[:5]
-    with writer_to(devo, transport, confirm_timeout_s=1.0) as writer:
+    with writer_to(devo, transport, confirm_timeout_s=3.0) as writer:
         writer.write(few)
         writer.confirm()
     assert writer.statistics.repeated == len(few)

@@ -133,7 +133,7 @@ def test_stream_is_the_sdks(
     sender.close()
     with writer_to(devo, extra | {"event_framing": framing}) as writer:
         writer.write(lines)
-    assert devo.tables.wait_until_idle(10.0)
+    assert devo.tables.wait_until_idle(60.0)
     theirs, ours = (each.wire.read(0, len(each.wire)) for each in devo.tables.connections())
     assert ours == theirs
     assert len(ours) > 70_000

@@ -218,9 +218,9 @@ def test_no_connection_stays_open(peer: Callable[[Callable[[socket.socket], None
     channel = channel_to(f"http://127.0.0.1:{peer(answer_to_the_end).port}")
     with EventWriter(channel, send_bytes=1) as writer:
         writer.write(EVENTS[:2])
-    assert ended.get(timeout=30) == 2
+    assert ended.get(timeout=60) == 2
     channel.check()
-    assert ended.get(timeout=30) == 1
+    assert ended.get(timeout=60) == 1
 
 
 def test_host_cannot_lead_elsewhere(devo: DevoServer) -> None:

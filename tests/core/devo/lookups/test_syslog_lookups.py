@@ -360,7 +360,7 @@ def test_own_failure_leaves_no_open_upload(devo: DevoServer, clock: FakeClock, t
     lookups = lookups_of(devo, "tcp", clock)
     with pytest.raises(OSError, match="the disk is gone"):
         lookups.deploy(NAME, columns=COLUMNS, key="KEY", csv_file=file, operation=Operation.CREATE)
-    assert devo.tables.wait_until_idle(20.0)
+    assert devo.tables.wait_until_idle(60.0)
     assert NAME not in devo.lookups
 
 
