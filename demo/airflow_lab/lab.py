@@ -27,7 +27,7 @@ class AirflowLab(AirflowInstance):
 
     # Actions
 
-    def unpause(self, dag_id: str, timeout_s: float = 60.0) -> None:
+    def unpause(self, dag_id: str, timeout_s: float = 120.0) -> None:
         """Wait until the DAG's file is parsed, then let the scheduler run the DAG."""
         self.wait_for_dag(dag_id, timeout_s)
         self._running.set_paused(dag_id, False)
@@ -140,7 +140,7 @@ class AirflowLab(AirflowInstance):
 
     # Waits
 
-    def wait_for_dag(self, dag_id: str, timeout_s: float = 60.0) -> None:
+    def wait_for_dag(self, dag_id: str, timeout_s: float = 120.0) -> None:
         """Return when the DAG's file has been parsed.
 
         :raises LabError: a DAG file has an error, a component ended, or time ran out.

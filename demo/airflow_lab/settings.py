@@ -50,9 +50,9 @@ class Settings:
         return self.home / "airflow.db" if self.database == "sqlite" else None
 
     @property
-    def executor(self) -> str:
-        """Airflow 2 refuses to run tasks side by side on SQLite."""
-        return "SequentialExecutor" if self.line == 2 and self.sqlite_file else "LocalExecutor"
+    def one_task_at_a_time(self) -> bool:
+        """Tasks of Airflow 2 write to the database themselves, which SQLite does not allow side by side."""
+        return self.line == 2 and self.sqlite_file is not None
 
     def environment(self) -> dict[str, str]:
         """Return all variables for a process of this Airflow.
@@ -65,6 +65,7 @@ class Settings:
         return {
             **inherited,
             **own,
+            **self._unchecked(),
             "AIRFLOW_HOME": str(self.home),
             # Executors of Airflow 2 start tasks by the first `airflow` on the PATH.
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -77,8 +78,8 @@ class Settings:
     def _common(self) -> dict[str, str]:
         return {
             "CORE__DAGS_FOLDER": str(self.dags_folder),
-            "CORE__EXECUTOR": self.executor,
-            "CORE__PARALLELISM": str(self.parallelism),
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": "1" if self.one_task_at_a_time else str(self.parallelism),
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -91,6 +92,13 @@ class Settings:
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 
+    def _unchecked(self) -> dict[str, str]:
+        """Return the variable that lets Airflow 2 use the LocalExecutor on SQLite.
+
+        Airflow's own choice there, the SequentialExecutor, imports Airflow again for each task.
+        """
+        return {"_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1"} if self.one_task_at_a_time else {}
+
     def _of_line(self) -> dict[str, str]:
         secret = secrets.token_hex(32)
         if self.line == 2:
@@ -98,7 +106,6 @@ class Settings:
                 "SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
                 # A backfill checks its tasks this often.
                 "SCHEDULER__JOB_HEARTBEAT_SEC": "1",
-                "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
                 "SCHEDULER__PARSING_PROCESSES": "1",
                 "WEBSERVER__BASE_URL": self.url,
                 "WEBSERVER__SECRET_KEY": secret,
@@ -115,7 +122,6 @@ class Settings:
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
-            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         }
