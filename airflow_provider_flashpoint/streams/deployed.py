@@ -68,9 +68,10 @@ def overview(found: Iterable[DeployedStream], now: datetime) -> list[dict[str, A
     then some of `progress_of`, ``delivered, rejected`` and ``window`` of the last summary, ``total`` of
     the summaries of the last day, and ``last_run``.
     """
-    listed = list(found)
-    sums = totals({(each.writer.dag_id, each.writer.task_id) for each in listed}, since=now - _SUMMED)
-    return [_standing(each, now, sums.get((each.writer.dag_id, each.writer.task_id), Totals())) for each in listed]
+    listed = [((each.writer.dag_id, each.writer.task_id), each) for each in found]
+    tasks = {task for task, _ in listed}
+    runs, sums = task_runs(tasks, limit=_NEWEST), totals(tasks, since=now - _SUMMED)
+    return [_standing(each, now, runs.get(task, []), sums.get(task, Totals())) for task, each in listed]
 
 
 def history(found: DeployedStream, now: datetime, *, limit: int) -> dict[str, Any]:
@@ -80,7 +81,8 @@ def history(found: DeployedStream, now: datetime, *, limit: int) -> dict[str, An
 
     :raises ConfigurationError: the database failed.
     """
-    runs = task_runs(found.writer.dag_id, found.writer.task_id, limit=limit)[::-1]
+    task = found.writer.dag_id, found.writer.task_id
+    runs = task_runs({task}, limit=limit).get(task, [])[::-1]
     return {
         "runs": [run_dict(run) for run in runs],
         "gaps": [gap.to_dict() for gap in _gaps(found, runs, now)],
@@ -122,10 +124,10 @@ def _gaps(found: DeployedStream, runs: Iterable[TaskRun], now: datetime) -> list
     return gaps((window for _, window in read), since=since)
 
 
-def _standing(found: DeployedStream, now: datetime, total: Totals) -> dict[str, Any]:
+def _standing(found: DeployedStream, now: datetime, newest: Iterable[TaskRun], total: Totals) -> dict[str, Any]:
     writer, stream = found.writer, found.stream
     progress = progress_of(stream, now, with_pull=False)
-    runs = [run_dict(run) for run in task_runs(writer.dag_id, writer.task_id, limit=_NEWEST) if run.state]
+    runs = [run_dict(run) for run in newest if run.state]
     last = next((run for run in runs if run["window"]), {})
     return {
         "dag_id": writer.dag_id,
