@@ -58,7 +58,7 @@ def channel_to(url: str, *, token: str = TOKEN, tag: str = TAG, **options: Any) 
 
 
 def writer_to(devo: DevoServer, **options: Any) -> EventWriter:
-    return EventWriter(channel_to(devo.url), **({"sleep": lambda _: None} | options))
+    return EventWriter(channel_to(devo.url, sleep=lambda _: None), **({"sleep": lambda _: None} | options))
 
 
 def assert_arrived(devo: DevoServer, *, repeated: int) -> None:
