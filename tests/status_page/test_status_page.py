@@ -92,14 +92,14 @@ def test_a_gap_is_not_older_than_what_its_lookup_keeps(client: Client, deployed:
 
     from airflow_provider_flashpoint.operators import LookupSyncOperator
 
-    with DAG("own", schedule=PERIOD, start_date=at(100), tags=["flashpoint"]) as own:
-        LookupSyncOperator(task_id="sync_domain", indicator_type="domain", lookup_name="Bad_Domains", keep=12 * PERIOD)
+    with DAG("own", schedule=PERIOD, start_date=at(1000), tags=["flashpoint"]) as own:
+        LookupSyncOperator(task_id="sync_domain", indicator_type="domain", lookup_name="Bad_Domains", keep=120 * PERIOD)
     deployed.deploy(own)
-    for start in (80, 60, 40, 2):
+    for start in (800, 600, 400, 20):  # hours apart, since this test may run an hour after its module was imported
         deployed.run("own", start, start - 1, rows_sent=1)
     [gap] = client().get("api/dags/own/tasks/sync_domain/history").json()["gaps"]
-    assert gap["from"] >= f"{at(12):%Y-%m-%dT%H:%M:%S}Z"
-    assert gap["to"] == f"{at(2):%Y-%m-%dT%H:%M:%S}Z"
+    assert gap["from"] >= f"{at(120):%Y-%m-%dT%H:%M:%S}Z"
+    assert gap["to"] == f"{at(20):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def test_the_time_before_the_oldest_scheduled_run_that_is_shown_is_no_gap(client: Client, deployed: Deployed) -> None:

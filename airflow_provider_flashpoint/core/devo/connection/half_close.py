@@ -148,7 +148,7 @@ def _send_close_notify(connection: ssl.SSLSocket, timeout_s: float | None) -> No
     """Send close_notify (RFC 8446, section 6.1), and read nothing.
 
     ``unwrap`` also reads, and returns without an error when it reads a fatal alert: a refusal would count as the answer
-    to our end. So ``unwrap`` writes into a pair of sockets where there is nothing to read, and its bytes go on from there.
+    to our end. So ``unwrap`` writes into a pair of sockets, where there is nothing to read, and what it wrote is sent.
     """
     near, far = socket.socketpair()
     with near, far:
