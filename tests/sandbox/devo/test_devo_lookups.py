@@ -231,6 +231,7 @@ def test_a_large_upload_is_read_as_a_stream(devo: DevoServer, client: LookupsCli
 
     headers = client.headers | {"Content-Type": "multipart/form-data; boundary=b"}
     answer = requests.post(f"{client.base}/Large/deploy-csv", data=body(), headers=headers, timeout=120)
+    devo.lookups.finish_jobs()  # a poll waits only some seconds for the rows
     assert client.wait("Large", answer)["status"] == "COMPLETED"
     assert devo.lookups["Large"].count == 200_000
     assert devo.lookups["Large"].row("199999") == {"KEY": "199999", "COLOR": "Color 199999"}
