@@ -13,6 +13,7 @@ from requests_mock import Mocker
 from airflow_provider_flashpoint.core.flashpoint.api import Api, DataSet
 from airflow_provider_flashpoint.core.flashpoint.client import FlashpointClient
 from airflow_provider_flashpoint.core.http.client import HttpClient
+from airflow_provider_flashpoint.core.window import epoch_us
 from airflow_provider_flashpoint.errors import (
     AuthenticationError,
     DataError,
@@ -26,7 +27,7 @@ from airflow_provider_flashpoint.errors import (
 )
 from sandbox.flashpoint.store import Bounds
 from sandbox.flashpoint.versions import iso_us
-from tests.core.flashpoint.reading import read
+from tests.core.flashpoint.reading import FROM, read
 from tests.core.flashpoint.sandbox_in_process import InProcess, Query
 from tests.core.flashpoint.test_contract_properties import ROWS, Row, of_each_row
 from tests.core.flashpoint.test_nothing_said import NOTHING
@@ -197,6 +198,54 @@ def test_more_notifications_of_one_microsecond_than_a_page_sends() -> None:
     ALERTS.publish_to(sandbox, [SECOND] * 6 + [2 * SECOND] * 3)
     with pytest.raises(DataError, match="more records of one time"):
         ALERTS.ids(sandbox)
+
+
+def naming_a_next_page(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a page that names a next one wherever it has records, as a server does that ends with an empty page."""
+    if body["items"]:
+        last = epoch_us(body["items"][-1]["created_at"]) or 0
+        body["pagination"] = {"next": f"http://x/?cursor={last / SECOND:.6f}"}
+    return body
+
+
+@pytest.mark.parametrize("page_size", [2, 4, 500])
+@pytest.mark.parametrize(
+    "moments",
+    [
+        [SECOND] * 2,
+        [SECOND, SECOND + 400],
+        [SECOND] * 7,
+        [SECOND // 2, *[SECOND] * 3],
+        [*[-5 * SECOND] * 9, *[SECOND] * 8],
+    ],
+)
+def test_notifications_of_one_time_before_an_empty_page(moments: list[int], page_size: int) -> None:
+    """A window whose notifications have one time is read, also where a server ends with an empty page."""
+    sandbox = InProcess()
+    sandbox.after = naming_a_next_page
+    published = ALERTS.publish_to(sandbox, moments)
+    wanted = [each for each, moment in zip(published, moments, strict=True) if moment > 0]
+    assert sorted(ALERTS.ids(sandbox, page_size=page_size)) == sorted(wanted)
+
+
+@pytest.mark.parametrize("arrives_at", [SECOND, SECOND + 1, 3 * SECOND])
+@pytest.mark.parametrize("names_next", [True, False])
+def test_a_notification_that_arrives_while_the_end_is_looked_for(names_next: bool, arrives_at: int) -> None:
+    """A notification that comes behind the last one is no proof that others of its time were not shown."""
+    for number in range(2, 7):
+        sandbox = InProcess(pagination=names_next)
+        sandbox.after = naming_a_next_page if names_next else None
+        published = ALERTS.publish_to(sandbox, [SECOND // 2, SECOND, SECOND])
+
+        def before(query: Query, sandbox: InProcess = sandbox, number: int = number) -> Query:
+            if len(sandbox.queries) == number - 1:
+                sandbox.server.store.publish_notifications([
+                    ALERTS.document(7, round(FROM.timestamp()) * SECOND + arrives_at)
+                ])
+            return query
+
+        sandbox.before = before
+        assert {*published} <= {*ALERTS.ids(sandbox, page_size=2)}
 
 
 @pytest.mark.parametrize("page_size", [2, 3, 5])

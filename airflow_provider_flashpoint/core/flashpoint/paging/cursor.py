@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, auto
 
 from airflow_provider_flashpoint.core.flashpoint.page import REPORT, Answer, Page, Record
@@ -15,6 +16,8 @@ from airflow_provider_flashpoint.core.window import Window, epoch_us
 from airflow_provider_flashpoint.errors import DataError, MalformedPageError, PagingLoopError
 
 _US_PER_S = 1_000_000
+_LOOK_BACK = timedelta(days=365)  # where too few records were shown to prove how large a page can be
+_LEAST_PAGE = 25  # records; the default of the service, which sends no smaller pages where there are more
 
 _log = logger(__name__)
 
@@ -65,8 +68,8 @@ class _Walk:
     """One reading of a window.
 
     ``token`` is the cursor of the request, ``issued`` the server's own one that it stands for. ``known`` holds the
-    records that may come again, with their times. ``is_full`` says that the last page before one behind it named a next
-    page and was as large as the server's ``largest``.
+    records that may come again, with their times. ``shown`` is the number of records in the last page before one behind
+    it; ``is_full`` says that this page named a next page and was as large as the server's ``largest``.
     """
 
     cursor: Cursor
@@ -80,6 +83,7 @@ class _Walk:
     tokens: set[str] = field(default_factory=set, init=False)
     idle: int = field(default=0, init=False)
     largest: int = field(default=0, init=False)
+    shown: int = field(default=0, init=False)
     is_full: bool = field(default=False, init=False)
     is_end: bool = field(default=False, init=False)
 
@@ -111,6 +115,9 @@ class _Walk:
     def _step(self, answer: Answer, token: str | None, moments: list[int | None], is_fresh: bool) -> None:
         if self.kind is _Request.BEHIND:
             self._check_behind(answer, moments, is_fresh)
+            self.is_end = not is_fresh or token is None
+            if token is not None:
+                self._go_on(token)
         elif token is None:
             self.is_end = True
         elif self.idle >= MAX_IDLE_PAGES or (self.order.direction == 0 and moments and token in self.tokens):
@@ -122,27 +129,43 @@ class _Walk:
         elif self.kind is _Request.FROM_BEFORE and (not is_fresh or self.order.direction is None):
             self.kind = _Request.LARGE
         elif is_fresh:
-            moment = epoch_us(token)
-            self._ask(token, _Request.FROM_BEFORE)
-            self.token = token if moment is None else _text(moment - (self.order.direction or 1) * SKEW_US)
+            self._go_on(token)
         else:
+            self.shown = len(moments)
             self.is_full = bool(answer.field("pagination")) and 1 < len(moments) == self.largest
             self._ask(token, _Request.BEHIND)
+
+    def _go_on(self, token: str) -> None:
+        moment = epoch_us(token)
+        self._ask(token, _Request.FROM_BEFORE)
+        self.token = token if moment is None else _text(moment - (self.order.direction or 1) * SKEW_US)
 
     def _ask(self, token: str, kind: _Request) -> None:
         self.token, self.issued, self.kind = token, token, kind
 
     def _check_behind(self, answer: Answer, moments: list[int | None], is_fresh: bool) -> None:
-        """End where a page behind the last record brings nothing but that record."""
+        """Return where a page behind the last record brings nothing but that record, or records that came meanwhile."""
         behind = epoch_us(self.token)
         if moments and not is_fresh and (behind is None or abs((moments[0] or 0) - behind) > SKEW_US):
             raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor. {REPORT}")
-        if is_fresh or self.is_full:
+        if (is_fresh or self.is_full) and not self._has_shown_all(is_fresh):
             raise DataError(
                 f"{answer.path} holds more records of one time than it sends in a page; some before the cursor "
                 f"{self.token} cannot be read. Raise page_size."
             )
-        self.is_end = True
+
+    def _has_shown_all(self, is_fresh: bool) -> bool:
+        """Return whether the server can send more records in a page than ``shown``, which were then all of their time.
+
+        :param is_fresh: more records exist, so a page of just as many is a full one.
+        """
+        endpoint, longer = self.reader.endpoint, self.window.widened_to(self.window.start - _LOOK_BACK)
+        request = self.reader.request(longer, {endpoint.size_parameter: self.shown + 1})
+        records = [
+            record for page in self.reader.read(request, records_key=endpoint.records_key).pages() for record in page
+        ]
+        is_alone = not is_fresh and all(endpoint.identity(record) in self.known for record in records)
+        return len(records) > self.shown or (is_alone and self.shown < _LEAST_PAGE)
 
     def _token(self, answer: Answer, moments: list[int | None]) -> str | None:
         """Return the cursor of the next page; without a pagination, that of the last record."""
