@@ -21,9 +21,9 @@ from sandbox.devo.tables import DevoTables
 from sandbox.errors import InvalidSettingError
 from sandbox.http_service.faults import reset_connection
 
-_HANDSHAKE_S = 10.0
-_FAREWELL_S = 5.0
-_JOIN_S = 5.0
+_HANDSHAKE_S = 30.0
+_FAREWELL_S = 30.0
+_JOIN_S = 30.0
 _BACKLOG = 128
 
 
