@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_flashpoint.airflow_runtime.run_window import conf_of, run_period
-from airflow_provider_flashpoint.core.run_window import RunWindow
+from airflow_provider_flashpoint.core.run_window import RunPeriod, RunWindow
 from airflow_provider_flashpoint.core.window import Window
 from airflow_provider_flashpoint.errors import ConfigurationError
 
@@ -296,3 +296,20 @@ def test_only_an_explicit_window_can_leave_a_gap(explicit: bool, checkpoint: dat
     """A checkpoint does not move past a gap before an explicit window."""
     window = Window(*TEN_TO_ELEVEN)
     assert RunWindow(window, window, "", explicit=explicit).leaves_no_gap(checkpoint) is expected
+
+
+@pytest.mark.parametrize(
+    ("lag", "checkpoint", "expected"),
+    [
+        (LAG, at(10), at(9, 45)),
+        (timedelta(0), at(10), at(10)),
+        (LAG, datetime(1, 1, 1, 0, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)),
+        (LAG, None, None),
+    ],
+)
+def test_a_window_goes_on_from_the_lag_before_the_checkpoint(
+    lag: timedelta, checkpoint: datetime | None, expected: datetime | None
+) -> None:
+    """Late records from before the checkpoint are read by the window that moves it on."""
+    period = RunPeriod(window=Window(*TEN_TO_ELEVEN), rule="", explicit=True, lag=lag)
+    assert period.goes_on_from(checkpoint) == expected

@@ -30,12 +30,14 @@ class RunWindow:
     def __str__(self) -> str:
         return f"{self.window}, by {self.rule}"
 
-    def leaves_no_gap(self, checkpoint: datetime | None) -> bool:
+    def leaves_no_gap(self, complete_from: datetime | None) -> bool:
         """Return whether a checkpoint may move to the end of this window.
 
-        An explicit window that begins after the checkpoint must not move it: the gap would never be read.
+        An explicit window that begins later must not move it: the gap would never be read.
+
+        :param complete_from: where the window must begin at the latest, see `RunPeriod.goes_on_from`.
         """
-        return not self.explicit or (checkpoint is not None and self.covered.start <= checkpoint)
+        return not self.explicit or (complete_from is not None and self.covered.start <= complete_from)
 
     def over(self, start: datetime, end: datetime) -> RunWindow:
         """Return this window, extended to a deployment whose end is not known."""
@@ -127,6 +129,13 @@ class RunPeriod:
     def begin(self) -> datetime | None:
         """Where a new lookup or event table begins, None if nothing defines it."""
         return max((as_utc(each) for each in (self.initial_start, self.oldest) if each is not None), default=None)
+
+    def goes_on_from(self, checkpoint: datetime | None) -> datetime | None:
+        """Return where a window must begin at the latest that continues from a checkpoint, None without one.
+
+        Records from the lag before the checkpoint may have come since, and the next run reads the lag of its own alone.
+        """
+        return None if checkpoint is None else checkpoint - min(self.lag, checkpoint - _EARLIEST)
 
     def to_read(self, *, build: bool, checkpoint: datetime | None) -> RunWindow:
         """Return the window to read.

@@ -121,7 +121,7 @@ class PullEventsOperator(WindowedOperator):
             summary = self._deliver(run_window.window, devo, store, opened)
             delivered = Delivered(
                 window=run_window.covered,
-                leaves_no_gap=run_window.leaves_no_gap(checkpoint),
+                leaves_no_gap=run_window.leaves_no_gap(self.period(context).goes_on_from(checkpoint)),
                 pulled_at=pulled_at,
                 at=datetime.now(UTC),
                 run_id=str(context.get("run_id") or ""),

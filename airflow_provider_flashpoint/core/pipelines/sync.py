@@ -226,7 +226,7 @@ class _Sync:
 
     def _delivered(self, stage: Stage, run_window: RunWindow) -> Delivered:
         builds = self._progress.status is LookupStatus.NEW
-        complete_from = self._period.begin if builds else self._state.to_checkpoint_time
+        complete_from = self._period.begin if builds else self._period.goes_on_from(self._state.to_checkpoint_time)
         return Delivered(
             window=run_window.covered,
             leaves_no_gap=run_window.leaves_no_gap(complete_from),
