@@ -78,7 +78,7 @@ def airflow_database() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_runs_of_other_modules() -> Iterator[None]:
-    """Leave no Variable, no run and no event of an asset in the database to the tests of other modules."""
+    """Leave no Variable, no DAG, no run and no event of an asset in the database to the tests of other modules."""
     yield
     if not _databases:
         return
@@ -86,12 +86,13 @@ def no_runs_of_other_modules() -> Iterator[None]:
         from airflow.models.asset import AssetEvent
     except ImportError:  # Airflow 2.11
         from airflow.models.dataset import DatasetEvent as AssetEvent
+    from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.variable import Variable
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        for model in (Variable, AssetEvent, DagRun):  # the database deletes what belongs to a run
+        for model in (Variable, AssetEvent, DagRun, DagModel):  # the database deletes what belongs to a run or a DAG
             session.query(model).delete(synchronize_session=False)
 
 
