@@ -23,10 +23,13 @@ from airflow_provider_flashpoint.core.stream_key import StreamKey
 # Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
 sys.modules.setdefault("tests.conftest", sys.modules[__name__])
 
-# Properties are proved without a look at the clock, so that a busy machine fails none. A test takes the profile that is
+# Properties are proved without a look at the clock, so that a busy machine fails none. Each run has the same examples, so
+# that a failure comes from the change; `--hypothesis-profile=search` looks for new ones. A test takes the profile that is
 # loaded when its module is imported.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", _UNTIMED)
+settings.register_profile("same", _UNTIMED, derandomize=True)
+settings.load_profile("same")
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ.update({
