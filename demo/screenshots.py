@@ -57,7 +57,7 @@ def take(running: Session, say: Callable[[str], None], *, only: Sequence[str] = 
                 continue
             with page_of(chromium, airflow.url, token, **options) as page:
                 show(page, airflow.url)
-                page.screenshot(path=IMAGES / f"{name}.png")
+                page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")  # sections unfold slowly
                 say(f"docs/images/{name}.png")
 
 
