@@ -23,7 +23,7 @@ function facts(stream, pull) {
     fact("Runs", stream.period_s ? `every ${duration(stream.period_s)}${stream.is_paused ? ", paused" : ""}` : "without a schedule"),
     fact("Pull", pull && `${span(pull.window)}, ${Math.floor(100 * pull.share)} % pulled`),
     fact("Columns", stream.columns && count(stream.columns)),
-    fact("Complete from", stream.from_checkpoint_time && instant(stream.from_checkpoint_time)),
+    fact("Checkpoint window", stream.from_checkpoint_time && span({ from: stream.from_checkpoint_time, to: stream.to_checkpoint_time })),
     fact("State", stream.variable));
 }
 
