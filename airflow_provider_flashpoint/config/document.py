@@ -128,16 +128,14 @@ def _place_and_cause(error: json.JSONDecodeError, text: str) -> tuple[str, str]:
     """Return the place and the cause of an error; a comma is wrong where the text before the error ends."""
     at, cause = error.pos, error.msg
     is_missing = cause.startswith("Expecting ',' delimiter")
+    is_extra = cause.startswith("Illegal trailing comma")  # since Python 3.13
     if is_missing or text[at : at + 1] in ("}", "]"):
         at = len(text[:at].rstrip()) - 1
         is_extra = text[at] == ","
-        cause = (
-            "a comma or a bracket is missing after this"
-            if is_missing
-            else "a comma before the end"
-            if is_extra
-            else cause
-        )
+    if is_missing:
+        cause = "a comma or a bracket is missing after this"
+    elif is_extra:
+        cause = "a comma before the end"
     return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}", cause
 
 

@@ -82,11 +82,26 @@ def issue_again(issued: Issued, authority: Issued | None = None, *, days_from: i
     return _issue(str(names[0].value), issued.key, authority, days_from, days_to, constraints.ca)
 
 
+_USES = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def _issue(
     name: str, key: ec.EllipticCurvePrivateKey, authority: Issued | None, days_from: int, days_to: int, signs: bool
 ) -> Issued:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
+    signing = authority.key if authority else key
+    is_authority = signs or authority is None
     builder = (
         x509
         .CertificateBuilder()
@@ -96,10 +111,15 @@ def _issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days_from))
         .not_valid_after(now + timedelta(days=days_to))
-        .add_extension(x509.BasicConstraints(ca=signs or authority is None, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        # Python 3.13 demands these three of RFC 5280.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
     )
-    return Issued(builder.sign(authority.key if authority else key, hashes.SHA256()), key)
+    if is_authority:
+        builder = builder.add_extension(_USES, critical=True)
+    return Issued(builder.sign(signing, hashes.SHA256()), key)
 
 
 class Peer:
