@@ -23,9 +23,9 @@ from airflow_provider_flashpoint.core.stream_key import StreamKey
 # Tests import from this module too. Under a second name it would run again and replace the home that Airflow uses.
 sys.modules.setdefault("tests.conftest", sys.modules[__name__])
 
-# Properties are proved without a look at the clock, so that a busy machine fails none. Each run has the same examples, so
-# that a failure comes from the change; `--hypothesis-profile=search` looks for new ones. A test takes the profile that is
-# loaded when its module is imported.
+# Properties are proved without a look at the clock, so that a busy machine fails none. Each run has the same examples,
+# so that a failure comes from the change; `--hypothesis-profile=search` looks for new ones. A test takes the profile
+# that is loaded when its module is imported.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", _UNTIMED)
 settings.register_profile("same", _UNTIMED, derandomize=True)
