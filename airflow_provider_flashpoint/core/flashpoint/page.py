@@ -60,6 +60,10 @@ class Answer:
             )
         return self.clean(record) if self.clean else record
 
+    def records(self) -> list[Record]:
+        """Return all records, decoded; errors as in `record`."""
+        return list(map(self.record, range(len(self.items))))
+
     def pages(self, start: int = 0) -> Iterator[Page]:
         """Yield the decoded records from number ``start`` on, in parts; errors as in `record`."""
         for first in range(start, len(self.items), _DECODED_AT_ONCE):

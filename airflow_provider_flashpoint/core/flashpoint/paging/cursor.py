@@ -95,7 +95,7 @@ class _Walk:
 
     def take(self, answer: Answer) -> list[Record]:
         """Return the records of an answer that were not read before, and choose the next request, or end."""
-        records = [record for page in answer.pages() for record in page]
+        records = answer.records()
         identities = list(map(self.reader.endpoint.identity, records))
         fresh = [record for record, identity in zip(records, identities, strict=True) if identity not in self.known]
         moments = [epoch_us(record.get(self.cursor.time_field)) for record in records]
@@ -161,9 +161,7 @@ class _Walk:
         """
         endpoint, longer = self.reader.endpoint, self.window.widened_to(self.window.start - _LOOK_BACK)
         request = self.reader.request(longer, {endpoint.size_parameter: self.shown + 1})
-        records = [
-            record for page in self.reader.read(request, records_key=endpoint.records_key).pages() for record in page
-        ]
+        records = self.reader.read(request, records_key=endpoint.records_key).records()
         is_alone = not is_fresh and all(endpoint.identity(record) in self.known for record in records)
         return len(records) > self.shown or (is_alone and self.shown < _LEAST_PAGE)
 

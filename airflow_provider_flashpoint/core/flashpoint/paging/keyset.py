@@ -185,7 +185,7 @@ class _Walk:
         skip, last, is_end = 0, -sign * (1 << 62), False
         while not is_end:
             answer = self._read({**parameters, self.keyset.offset: skip})
-            records = [record for page in answer.pages() for record in page]
+            records = answer.records()
             keys = self._keys(records)
             shown.update(keys)
             self.shown.update(keys)
@@ -203,7 +203,7 @@ class _Walk:
     def _key_at(self, skip: int, parameters: Mapping[str, Any]) -> list[_Key]:
         """Return the record that stands behind ``skip`` others now, empty if there is none."""
         answer = self._read({**parameters, self.keyset.offset: skip})
-        return self._keys([record for page in answer.pages() for record in page])[:1]
+        return self._keys(answer.records())[:1]
 
     def _keys(self, records: list[Record]) -> list[_Key]:
         return [(self.reader.endpoint.identity(record), self._time(record)) for record in records]
