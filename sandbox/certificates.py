@@ -22,8 +22,7 @@ from trustme import CA, LeafCert
 _VALIDITY = timedelta(days=366)
 # Certificates that expire within this time are replaced, so that they do not expire during a long run.
 _SPARE = timedelta(days=7)
-# Python 3.13 accepts an authority only if its certificate says that it signs others.
-_SIGNS = x509.KeyUsage(
+SIGNS = x509.KeyUsage(
     key_cert_sign=True,
     crl_sign=True,
     digital_signature=False,
@@ -34,6 +33,7 @@ _SIGNS = x509.KeyUsage(
     encipher_only=False,
     decipher_only=False,
 )
+"""Key usage of an authority. Python 3.13 accepts one only if its certificate says that it signs others."""
 _PKCS12_PASSWORD = "devo-sandbox"  # ruff: ignore[hardcoded-password-string]
 _FILES = {
     "server_cert": "server.crt",
@@ -139,7 +139,7 @@ def _authority(name: str) -> CA:
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_SIGNS, critical=True)
+        .add_extension(SIGNS, critical=True)
         .sign(key, hashes.SHA256())
     )
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from airflow_provider_flashpoint.core.devo.connection.connector import Connector
 from airflow_provider_flashpoint.core.devo.connection.tls import Identity, client_context
+from sandbox.certificates import SIGNS
 from sandbox.devo.server import DevoServer
 
 
@@ -82,19 +83,6 @@ def issue_again(issued: Issued, authority: Issued | None = None, *, days_from: i
     return _issue(str(names[0].value), issued.key, authority, days_from, days_to, constraints.ca)
 
 
-_USES = x509.KeyUsage(
-    digital_signature=True,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=False,
-    encipher_only=False,
-    decipher_only=False,
-)
-
-
 def _issue(
     name: str, key: ec.EllipticCurvePrivateKey, authority: Issued | None, days_from: int, days_to: int, signs: bool
 ) -> Issued:
@@ -118,7 +106,7 @@ def _issue(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
     )
     if is_authority:
-        builder = builder.add_extension(_USES, critical=True)
+        builder = builder.add_extension(SIGNS, critical=True)
     return Issued(builder.sign(signing, hashes.SHA256()), key)
 
 
