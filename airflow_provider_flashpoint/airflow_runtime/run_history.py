@@ -66,8 +66,8 @@ def task_runs(tasks: Collection[Task], *, limit: int) -> dict[Task, list[TaskRun
 def _newest_runs(dag_ids: Collection[str], task_ids: Collection[str], limit: int) -> Any:
     """Return the query of `task_runs`.
 
-    Each DAG has its own part: a database would look for the newest runs of several DAGs, or for the newest runs of a
-    task, in the runs of all times.
+    Each DAG has a query of its own in the union. Without that, a database reads all runs ever made to find the newest
+    ones of several DAGs, or of one task.
     """
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance

@@ -133,7 +133,8 @@ class RunPeriod:
     def goes_on_from(self, checkpoint: datetime | None) -> datetime | None:
         """Return where a window must begin at the latest that continues from a checkpoint, None without one.
 
-        Records from the lag before the checkpoint may have come since, and the next run reads the lag of its own alone.
+        Records of the lag before the checkpoint may have reached Flashpoint's index since then. The next run reads only
+        the lag before its own window.
         """
         return None if checkpoint is None else checkpoint - min(self.lag, checkpoint - _EARLIEST)
 

@@ -58,7 +58,7 @@ def test_late_indicators_are_synced_after_a_run_with_a_window_from_the_checkpoin
 
 
 def test_a_window_that_begins_by_the_lag_earlier_moves_the_checkpoint(world: World) -> None:
-    """A window of which nothing before it can be missing moves the checkpoint to its end."""
+    """A window that begins at least the lag before the checkpoint moves it to its end."""
     world.alerts()
     before = checkpoint(world)
     world.conf = {**SECOND_PERIOD, "from": START.isoformat()}

@@ -30,7 +30,7 @@ class SecretFields:
 
     :param names: the keys, in any case. ``cookies.value`` names the key ``value`` of the objects in ``cookies``;
         of these objects, the attributes in `_HARMLESS` stay. Everything else that stands in ``cookies`` is secret too.
-    :param cleaned_before: records may have no secrets any more; then what is left of these objects stays too.
+    :param cleaned_before: the records may have been cleaned before; what that left of such objects stays.
     """
 
     def __init__(self, names: Iterable[str], *, cleaned_before: bool = False) -> None:

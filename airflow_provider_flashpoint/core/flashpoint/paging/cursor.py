@@ -144,7 +144,7 @@ class _Walk:
         self.token, self.issued, self.kind = token, token, kind
 
     def _check_behind(self, answer: Answer, moments: list[int | None], is_fresh: bool) -> None:
-        """Return where a page behind the last record brings nothing but that record, or records that came meanwhile."""
+        """Raise unless a page behind the last record has only that record, or records that arrived meanwhile."""
         behind = epoch_us(self.token)
         if moments and not is_fresh and (behind is None or abs((moments[0] or 0) - behind) > SKEW_US):
             raise PagingLoopError(f"{answer.path} sends the same page of {self.window} for every cursor. {REPORT}")
@@ -155,9 +155,9 @@ class _Walk:
             )
 
     def _has_shown_all(self, is_fresh: bool) -> bool:
-        """Return whether the server can send more records in a page than ``shown``, which were then all of their time.
+        """Return whether the last page had all records of its time: the server sends longer pages, so it was not full.
 
-        :param is_fresh: more records exist, so a page of just as many is a full one.
+        :param is_fresh: more records exist; then a longer page is the only proof.
         """
         endpoint, longer = self.reader.endpoint, self.window.widened_to(self.window.start - _LOOK_BACK)
         request = self.reader.request(longer, {endpoint.size_parameter: self.shown + 1})
