@@ -128,7 +128,8 @@ class AirflowInstance:
     def start(self) -> None:
         """Start each component in a new session, without waiting until it is healthy."""
         for component in self._components():
-            self._processes.start(component[0], self._airflow(*component), self._environment)
+            environment = {**self._environment, **self._settings.component_environment(component[0])}
+            self._processes.start(component[0], self._airflow(*component), environment)
         if self.line == 2:
             agent = self._processes.open("agent", [str(self._settings.python), str(AGENT)], self._environment)
             self._control = AgentControl(agent)

@@ -12,6 +12,11 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 _USER = "admin"
+# Writers of a SQLite file wait for each other longer than SQLite's default of five seconds.
+_SQLITE_WAIT_S = 120
+# The API server of Airflow 3 logs an action (a pause, a cleared run) in its event loop. If another of its requests has
+# the write lock, neither continues before this wait ends. It is shorter than the 5 s after which a task repeats a call.
+_SQLITE_WAIT_OF_API_SERVER_S = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,12 @@ class Settings:
             **self.extra,
         }
 
+    def component_environment(self, component: str) -> dict[str, str]:
+        """Return the variables that one component, such as ``api-server``, has instead of those of all processes."""
+        if component == "api-server" and self.sqlite_file:
+            return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database_url(_SQLITE_WAIT_OF_API_SERVER_S)}
+        return {}
+
     def _common(self) -> dict[str, str]:
         return {
             "CORE__DAGS_FOLDER": str(self.dags_folder),
@@ -126,10 +137,9 @@ class Settings:
             "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         }
 
-    def _database_url(self) -> str:
+    def _database_url(self, sqlite_wait_s: int = _SQLITE_WAIT_S) -> str:
         if self.sqlite_file:
-            # Writers wait for each other longer than SQLite's default of five seconds.
-            return f"sqlite:///{self.sqlite_file}?timeout=120"
+            return f"sqlite:///{self.sqlite_file}?timeout={sqlite_wait_s}"
         # Without a driver name, Airflow 3's SQLAlchemy would pick another one.
         return self.database.replace("postgresql://", "postgresql+psycopg2://", 1)
 

@@ -22,29 +22,47 @@ from tests.postgresql.kills import MANY_ALERTS, Point
 _PATIENCE_S = 300.0
 _POLL_S = 0.05
 _SLOW_S = 1.0
+_MOST_CONNECTIONS = 50
 
 
 class Interruption(threading.Event):
-    """An event for a stall to wait for: the wait ends the process of the stream, and returns when that has ended."""
+    """An event for a stall to wait for: the wait ends the process of the stream, and returns when that has ended.
+
+    It is set when the process was ended, so that later stalls do not wait. A stall that its client leaves too early has
+    no effect, so each later occasion stalls until the process was ended.
+    """
 
     def __init__(self, folder: Path, point: Point) -> None:
         super().__init__()
         self._folder = folder
         self._point = point
+        self._turn = threading.Lock()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """End the process or wait for its timeout; for an orphaned task, wait until its next attempt has started."""
+        """End the process, unless that is done."""
+        with self._turn:
+            if not self.is_set() and self._end_process():
+                (self._folder / f"{self._point.name}.interrupted").touch(exist_ok=False)
+                self.set()
+        return True
+
+    def _end_process(self) -> bool:
+        """End the process or wait for its timeout; for an orphaned task, wait until its next attempt has started.
+
+        Return False if the process is still alive, or ended before by itself.
+        """
         task, supervisor = self._announced()
         victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
         for process in victims:
             if self._point.end_by != "timeout" and process != 1:
-                os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
+                try:
+                    os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
+                except ProcessLookupError:
+                    return False
         is_done = _waited(lambda: all(map(_is_gone, victims)))
         if self._point.victim == "supervisor":
             is_done = is_done and _waited(lambda: self._announced()[0] != task)
-        if is_done:
-            (self._folder / f"{self._point.name}.interrupted").touch(exist_ok=False)
-        return True
+        return is_done
 
     def _announced(self) -> tuple[int, int]:
         task, supervisor = (self._folder / f"{self._point.name}.process").read_text(encoding="utf-8").split()
@@ -83,14 +101,22 @@ def interruptions(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Ge
                 connections[f"AIRFLOW_CONN_{point.devo_conn_id.upper()}"] = _devo_connection(sandbox, port)
             elif point.moment == "pulling":
                 match = rf"\b(size|limit)={point.page_size}\b"
-                sandbox.flashpoint.faults.add(Fault("stall", match=match, skip=point.nth, released=interruption))
+                stall = Fault("stall", match=match, times=None, skip=point.nth, released=interruption)
+                sandbox.flashpoint.faults.add(stall)
             elif point.moment == "uploading":
                 match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"
-                taken = point.after_bytes
-                sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=interruption))
+                sandbox.devo.faults.add(
+                    Fault(
+                        "stall",
+                        match=match,
+                        times=None,
+                        after_received_bytes=point.after_bytes,
+                        released=interruption,
+                    )
+                )
             elif point.moment == "polling":
                 match = f"^GET .*/{point.target}/job/"
-                sandbox.devo.faults.add(Fault("stall", match=match, skip=point.nth, released=interruption))
+                sandbox.devo.faults.add(Fault("stall", match=match, times=None, skip=point.nth, released=interruption))
         yield connections
 
 
@@ -104,8 +130,10 @@ def _devo_connection(sandbox: Sandbox, port: int) -> str:
 @contextmanager
 def _listener(sandbox: Sandbox, point: Point, interruption: Interruption) -> Generator[int]:
     """Yield the port of a listener for one stream only, because syslog faults apply in the order of connections."""
-    script = SyslogFaultScript([*[None] * point.nth, SyslogFault("stall", point.after_bytes, released=interruption)])
-    if point.victim == "supervisor":
+    is_orphaned = point.victim == "supervisor"
+    stall = SyslogFault("stall", point.after_bytes, released=interruption)
+    script = SyslogFaultScript([*[None] * point.nth, *[stall] * (1 if is_orphaned else _MOST_CONNECTIONS)])
+    if is_orphaned:
         # So slow that the next attempt catches up with the orphaned task, and both send the same batch.
         script.add(*[SyslogFault("stall", 1, stall_s=_SLOW_S)] * (MANY_ALERTS // 1000))
     listener = SyslogListener(sandbox.devo.tables, script, context=server_context(sandbox.devo.certificates)).start()

@@ -129,8 +129,10 @@ def each_point(*kinds: str) -> Any:
 @each_point()
 def test_the_task_was_interrupted_at_its_point_and_retried(world: World, point: Point) -> None:
     """The interruption happened, and the run succeeded by a retry of Airflow."""
-    assert (world.folder / f"{point.name}.interrupted").exists()
-    assert max(world.attempts(point)) > 1
+    run = world.lab.runs(point.name)[point.interval]
+    logs = [world.lab.task_log(point.name, run["run_id"], task) for task in ("pull_alerts", "pull", "sync")]
+    assert (world.folder / f"{point.name}.interrupted").exists(), "\n".join(logs)
+    assert max(world.attempts(point)) > 1, "\n".join(logs)
 
 
 @each_point("alerts")
