@@ -22,6 +22,7 @@ def ours(work: Work, **options: int) -> Measured:
     from datetime import timedelta
 
     from airflow_provider_flashpoint.core.flashpoint.api import DataSet
+    from airflow_provider_flashpoint.core.garbage import rare_collections
     from airflow_provider_flashpoint.core.window import Window
 
     load_ours()
@@ -29,6 +30,7 @@ def ours(work: Work, **options: int) -> Measured:
     share = work.count / work.servers["indicators"]
     part = Window(day.start, day.start + timedelta(seconds=round((day.end - day.start).total_seconds() * share)))
 
+    @rare_collections()  # as the pipelines do
     def run() -> int:
         source = flashpoint(work, **options).source(DataSet.INDICATORS, record_type=INDICATOR_TYPE, embed=None)
         identity = source.endpoint.identity
@@ -61,7 +63,7 @@ def _latency_case(api: str, latency_ms: int) -> Case:
             _SEQUENTIAL: Contender(sequential, runs=2),
         },
         bars=bars if latency_ms == _SLOW_MS else (),
-        server={"indicators": _COUNT, "api": api, "latency_s": latency_ms / 1000},
+        server={"indicators": _COUNT, "api": api, "latency_s": latency_ms / 1000, "made_before": True},
         runs=3,
     )
 

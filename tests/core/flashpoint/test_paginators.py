@@ -282,6 +282,34 @@ def test_the_parts_of_a_window_are_begun_together() -> None:
     assert whole == [WINDOW]
 
 
+def test_pages_are_requested_in_the_order_in_which_they_are_wanted() -> None:
+    """The first pages of all later parts do not take the places of the pages that come before them."""
+    count = 20 * SPAN_S
+    shelf = Shelf([number % SPAN_S for number in range(count)], page_size=7, ceiling=37, with_total=True)
+    allowed = 4
+    plain = shelf.by_offset
+    requested: list[tuple[Window, int]] = []
+
+    def read(window: Window, skip: int) -> Answer:
+        requested.append((window, skip))
+        return plain(window, skip)
+
+    shelf.by_offset = read  # type: ignore[method-assign]
+    assert sorted(shelf.walk(ahead=allowed)) == list(range(count))
+    places = [(window, skip) for window, skip in requested if window != WINDOW]
+    wanted = sorted(places, key=lambda place: (place[0].start, place[1]))
+    assert len({window for window, _ in places}) > 2 * allowed
+    assert max(turn - places.index(place) for turn, place in enumerate(wanted)) <= 2 * allowed
+
+
+@given(SECONDS, st.integers(2, 5))
+def test_pages_that_were_guessed_in_vain_cost_no_record(seconds: list[int], page_size: int) -> None:
+    """Parts may hold fewer or more pages than the part before them, from which their number was guessed."""
+    uneven = [*[0] * 30, *seconds]
+    shelf = Shelf(uneven, page_size=page_size, ceiling=5 * page_size, with_total=True)
+    assert set(shelf.walk(ahead=4)) == set(range(len(uneven)))
+
+
 def test_pages_are_not_read_far_ahead_of_a_slow_consumer() -> None:
     """The number of pages that wait for the consumer is bounded."""
     allowed = 4

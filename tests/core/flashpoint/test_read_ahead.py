@@ -1,4 +1,4 @@
-"""Reading ahead where it ends early."""
+"""Reading ahead: its end after an error, and pages that are not wanted any more."""
 
 from __future__ import annotations
 
@@ -30,3 +30,14 @@ def test_an_error_does_not_wait_for_requests_that_wait() -> None:
     assert asked.is_set()
     assert not answered.is_set()
     released.set()
+
+
+def test_a_page_that_is_forgotten_leaves_its_place_to_another() -> None:
+    """Pages that are no longer wanted do not count as waiting."""
+    with ReadAhead(lambda place: Answer([place]), 1) as ahead:
+        ahead.read(0, [1])
+        assert ahead.read(2, [3, 4]).items == [2]
+        ahead.forget(lambda place: place == 1)
+        assert ahead.read(3, [5, 6]).items == [3]
+        ahead.read(6, ())
+        assert ahead.known(1) is None

@@ -77,7 +77,9 @@ class _Walk:
     """One reading of a window and its parts.
 
     ``later`` holds the parts that follow the current one, ``counted`` the server's count of records in the current one,
-    ``records`` the number of different records that came, ``again`` how often a window was read again as a whole.
+    ``step`` the distance of its pages, ``likely`` the number of records skipped by each page after the first of a part
+    that has not been counted yet, ``records`` the number of different records that came, ``again`` how often a window
+    was read again as a whole.
     """
 
     offsets: Offsets
@@ -85,6 +87,8 @@ class _Walk:
     ahead: ReadAhead[_Place]
     later: deque[Window] = field(default_factory=deque)
     counted: int | None = None
+    step: int = 1
+    likely: range = range(0)
     records: int = 0
     again: Counter[Window] = field(default_factory=Counter)
 
@@ -104,12 +108,24 @@ class _Walk:
                 else:
                     _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
                     self.later.extendleft(reversed(parts))
+                    likely = min((self.counted or 0) // len(parts), self._last_skip + 1)
+                    self.likely = range(self.step, likely, self.step)
+            self._forget(current)
             if current == window:
                 whole = self.counted or 0
             if self.later:
                 self.reader.complete_to = self.later[0].start.replace(microsecond=0)
         check_count(window, self.reader, self.records, whole)
         self.reader.complete_to = window.end.replace(microsecond=0)
+
+    @property
+    def _last_skip(self) -> int:
+        """The most records that can be skipped before a full page."""
+        return self.offsets.ceiling - self.reader.endpoint.page_size
+
+    def _forget(self, window: Window) -> None:
+        """Drop the pages of a window that were requested in vain."""
+        self.ahead.forget(lambda place: place[0] == window)
 
     def _by_fallback(self, window: Window, reason: Incomplete) -> Iterator[Page]:
         """Yield the pages of a window that cannot be split.
@@ -138,7 +154,8 @@ class _Walk:
 
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
         answer = self._read(window, 0)
-        self._skips(window, answer)
+        self.step = self._full_page(answer) - 1
+        self.likely = self._skips(window, answer)
         seen: set[Hashable] = set()
         yield from self._decoded(answer, 0, seen)
         size = new = reached = len(answer.items)
@@ -163,12 +180,11 @@ class _Walk:
 
         :raises Incomplete: the page is beyond the ceiling.
         """
-        last_skip = self.offsets.ceiling - self.reader.endpoint.page_size
-        if skip > max(0, last_skip):
+        if skip > max(0, self._last_skip):
             # Where the server counts, a count beyond reach ended the walk before: the pages became smaller.
             is_out_of_reach = self.counted is None
             raise Incomplete("holds more records than can be paged through", is_out_of_reach=is_out_of_reach)
-        skips = range(skip + step, min(last_skip + 1, self.counted or 0), step) if step > 0 else ()
+        skips = range(skip + step, min(self._last_skip + 1, self.counted or 0), step) if step > 0 else ()
         answer = self.ahead.read((window, skip), self._following(window, skips))
         if answer.total is not None:
             self.counted = max(self.counted or 0, answer.total)
@@ -193,9 +209,8 @@ class _Walk:
         for later in self.later:
             yield later, 0
             first = self.ahead.known((later, 0))
-            if first is not None and first.total is not None:
-                with contextlib.suppress(Incomplete):
-                    yield from ((later, skip) for skip in self._skips(later, first))
+            with contextlib.suppress(Incomplete):
+                yield from ((later, skip) for skip in (self._skips(later, first) if first else self.likely))
 
     def _full_page(self, first: Answer) -> int:
         """Return the number of records in a full page, which may be fewer than requested."""
@@ -203,15 +218,15 @@ class _Walk:
         return len(first.items) if is_capped else self.reader.endpoint.page_size
 
     def _skips(self, window: Window, first: Answer) -> range:
-        """Return the number of records that each page after the first skips.
+        """Return the number of records that each page after the first skips, none if the server does not count.
 
         :raises Incomplete: the window holds more records than can be paged through, or than are read at once.
         """
+        if first.total is None:
+            return range(0)
         size = self._full_page(first)
         step = size - 1
-        skips = range(step, self.offsets.ceiling - self.reader.endpoint.page_size + 1, step)
-        if first.total is None:
-            return skips
+        skips = range(step, self._last_skip + 1, step)
         within_reach = (skips[-1] if skips else 0) + size
         at_once = min(within_reach, _MOST_PAGES * step + 1) if len(window.split(2)) > 1 else within_reach
         if first.total > at_once:

@@ -57,11 +57,10 @@ class ReadAhead(Generic[Place]):
         begun = self._begun.get(place)
         return begun.result() if begun and begun.done() and not begun.exception() else None
 
-    def forget(self) -> None:
-        """Drop all pages that were read ahead."""
-        for begun in self._begun.values():
-            begun.cancel()
-        self._begun.clear()
+    def forget(self, is_stale: Callable[[Place], bool] = lambda place: True) -> None:
+        """Drop the pages that were read ahead, by default all of them."""
+        for place in filter(is_stale, list(self._begun)):
+            self._begun.pop(place).cancel()
 
     def _begin(self, upcoming: Iterator[Place], wanted: Future[Answer]) -> None:
         while self._has_room(wanted):
