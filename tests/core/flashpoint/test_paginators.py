@@ -195,14 +195,15 @@ def test_many_pages_of_one_second_are_paged_through() -> None:
 MOVES = st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, SPAN_S)), max_size=4), max_size=6)
 
 
-@given(st.lists(st.integers(0, SPAN_S - 1), max_size=20), st.integers(2, 4), st.booleans(), MOVES)
-@example([1, 2, 3, 4, 6], 3, False, [[(0, SPAN_S), (2, 5)]])  # the border moves, and yet is where it was
+@given(st.lists(st.integers(0, SPAN_S - 1), max_size=20), st.integers(2, 4), st.integers(2, 4), st.booleans(), MOVES)
+@example([1, 2, 3, 4, 6], 3, 3, False, [[(0, SPAN_S), (2, 5)]])  # the border moves, and yet is where it was
+@example([1, 2, 3], 3, 2, False, [[(0, SPAN_S)]])  # the last record moves to the place of one that was read
 @settings(max_examples=300)
 def test_records_moved(
-    seconds: list[int], page_size: int, with_total: bool, moves: list[list[tuple[int, int]]]
+    seconds: list[int], page_size: int, cap: int, with_total: bool, moves: list[list[tuple[int, int]]]
 ) -> None:
     """Records that are updated while the window is read, and move, hide no other record."""
-    shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total)
+    shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total, cap=cap)
     left = iter(moves)
     moved: set[int] = set()
 

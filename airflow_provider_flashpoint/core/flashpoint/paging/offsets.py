@@ -164,10 +164,8 @@ class _Walk:
                 raise Incomplete("comes one record at a time", parts=1)
             if len(answer.items) < size:
                 self.ahead.forget()  # the pages after it stand elsewhere
-            last, size = answer.record(-1), len(answer.items)
-            answer = self._read(window, reached - 1, step=size - 1)
-            if not answer.items or answer.record(0) != last:
-                raise Incomplete("changed while it was read")
+            size = len(answer.items)
+            answer = self._goes_on_from(answer, self._read(window, reached - 1, step=size - 1))
             yield from self._decoded(answer, 1, seen)
             new = len(answer.items) - 1
             reached += new
@@ -190,13 +188,27 @@ class _Walk:
             self.counted = max(self.counted or 0, answer.total)
         return answer
 
+    def _goes_on_from(self, page: Answer, after: Answer) -> Answer:
+        """Return the page ``after``.
+
+        :raises Incomplete: it does not start with the last record of ``page``.
+        """
+        if not after.items or after.record(0) != page.record(-1):
+            raise Incomplete("changed while it was read")
+        return after
+
     def _is_end(self, window: Window, answer: Answer, reached: int) -> bool:
-        """Return whether a page that ends at ``reached`` is the last one. A full page never is."""
+        """Return whether a page that ends at ``reached`` is the last one. A full page never is.
+
+        :raises Incomplete: its last record has moved, so a record after it may have moved to its place.
+        """
         if not answer.items or len(answer.items) >= self.reader.endpoint.page_size:
             return not answer.items
         if self.counted is not None:
             return reached >= self.counted
-        return not self._read(window, reached).items
+        if len(answer.items) == 1:  # the server may send one record at a time
+            return not self._read(window, reached).items
+        return len(self._goes_on_from(answer, self._read(window, reached - 1)).items) == 1
 
     def _decoded(self, answer: Answer, start: int, seen: set[Hashable]) -> Iterator[Page]:
         for page in answer.pages(start):
