@@ -29,7 +29,7 @@ class Interruption(threading.Event):
     """An event for a stall to wait for: the wait ends the process of the stream, and returns when that has ended.
 
     It is set when the process was ended, so that later stalls do not wait. A stall that its client leaves too early has
-    no effect, so each later occasion stalls until the process was ended.
+    no effect. Most kinds of stall therefore occur again until the process was ended.
     """
 
     def __init__(self, folder: Path, point: Point) -> None:
@@ -105,15 +105,8 @@ def interruptions(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Ge
                 sandbox.flashpoint.faults.add(stall)
             elif point.moment == "uploading":
                 match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"
-                sandbox.devo.faults.add(
-                    Fault(
-                        "stall",
-                        match=match,
-                        times=None,
-                        after_received_bytes=point.after_bytes,
-                        released=interruption,
-                    )
-                )
+                taken = point.after_bytes  # which this fault keeps, so that it can occur only once
+                sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=interruption))
             elif point.moment == "polling":
                 match = f"^GET .*/{point.target}/job/"
                 sandbox.devo.faults.add(Fault("stall", match=match, times=None, skip=point.nth, released=interruption))
