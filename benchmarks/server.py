@@ -1,10 +1,10 @@
 """``python -m benchmarks.server SETTINGS``: runs the sandboxes in a separate process until standard input ends.
 
 SETTINGS is a JSON object: ``indicators`` is the number to serve, ``api`` the API generation that serves them (legacy by
-default), ``made_before`` makes all of them before the addresses are printed instead of each one for its answer (6 kB
-of memory each on legacy), ``latency_s`` is the delay of each answer of Flashpoint, ``syslog_fault`` and ``http_fault``
-are faults of Devo for each run, ``ids`` counts distinct events by their ``id``, and without ``keeps_cells`` a lookup
-counts its rows only.
+default). With ``made_before``, all of them are made before the addresses are printed (6 kB of memory each on legacy);
+without it, each one is made for its answer. ``latency_s`` is the delay of each answer of Flashpoint, ``syslog_fault``
+and ``http_fault`` are faults of Devo for each run, ``ids`` counts distinct events by their ``id``, and without
+``keeps_cells`` a lookup counts its rows only.
 
 Prints the addresses as one line of JSON when both are up. Answers each ``begin`` and ``end`` line of standard input
 with the counts since the begin: ``events``, ``rows`` of the lookup, ``lines`` of lookups over syslog, and ``distinct``

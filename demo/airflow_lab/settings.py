@@ -15,7 +15,7 @@ _USER = "admin"
 # Writers of a SQLite file wait for each other longer than SQLite's default of five seconds.
 _SQLITE_WAIT_S = 120
 # The API server of Airflow 3 logs an action (a pause, a cleared run) in its event loop. If another of its requests has
-# the write lock, neither continues before this wait ends. It is shorter than the 5 s after which a task repeats a call.
+# the write lock, neither continues before this wait ends. A task repeats a call after 5 s, so the wait is shorter.
 _SQLITE_WAIT_OF_API_SERVER_S = 4
 
 
@@ -82,8 +82,9 @@ class Settings:
 
     def component_environment(self, component: str) -> dict[str, str]:
         """Return the variables that one component, such as ``api-server``, has instead of those of all processes."""
-        if component == "api-server" and self.sqlite_file:
-            return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database_url(_SQLITE_WAIT_OF_API_SERVER_S)}
+        name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+        if component == "api-server" and self.sqlite_file and name not in self.extra:
+            return {name: self._database_url(_SQLITE_WAIT_OF_API_SERVER_S)}
         return {}
 
     def _common(self) -> dict[str, str]:

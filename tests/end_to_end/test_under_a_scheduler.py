@@ -150,8 +150,11 @@ def test_the_checkpoints_are_at_the_end_of_the_last_period(lab: AirflowLab, worl
 def test_good_runs_log_their_outcomes_and_no_warning(
     lab: AirflowLab, world: World, dags: GenerationDags, dag_id: str
 ) -> None:
-    """Each run of each DAG warns of nothing, and says in a sentence what it did to each lookup or to the table."""
-    for run in lab.runs(dag_id):
+    """Each run of a backfill warns of nothing, and says in a sentence what it did to each lookup or to the table."""
+    last = world.date(PERIODS - 1)  # scheduled runs after it may be under way
+    runs = [run for run in lab.runs(dag_id) if run["logical_date"] and run["logical_date"] <= last]
+    assert runs
+    for run in runs:
         logs = [lab.task_log(dag_id, run["run_id"], task["task_id"]) for task in lab.tasks(dag_id, run["run_id"])]
         lines = [line for log in logs for line in log.splitlines()]
         assert [line for line in lines if " WARNING " in line and "warnings.py" not in line] == []

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -28,8 +28,8 @@ _MOST_CONNECTIONS = 50
 class Interruption(threading.Event):
     """An event for a stall to wait for: the wait ends the process of the stream, and returns when that has ended.
 
-    It is set when the process was ended, so that later stalls do not wait. A stall that its client leaves too early has
-    no effect. Most kinds of stall therefore occur again until the process was ended.
+    It is set once a wait has ended the process, so later stalls do not wait. A stall has no effect if its process has
+    ended by itself. Most kinds of stall therefore occur again until one of them has ended a process.
     """
 
     def __init__(self, folder: Path, point: Point) -> None:
@@ -49,16 +49,16 @@ class Interruption(threading.Event):
     def _end_process(self) -> bool:
         """End the process or wait for its timeout; for an orphaned task, wait until its next attempt has started.
 
-        Return False if the process is still alive, or ended before by itself.
+        Return False if the process ended before by itself, or is still alive.
         """
         task, supervisor = self._announced()
         victims = {"task": [task], "worker": [supervisor, task], "supervisor": [supervisor]}[self._point.victim]
+        if any(map(_is_gone, victims)):
+            return False
         for process in victims:
             if self._point.end_by != "timeout" and process != 1:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGTERM if self._point.end_by == "term" else signal.SIGKILL)
-                except ProcessLookupError:
-                    return False
         is_done = _waited(lambda: all(map(_is_gone, victims)))
         if self._point.victim == "supervisor":
             is_done = is_done and _waited(lambda: self._announced()[0] != task)
@@ -105,7 +105,8 @@ def interruptions(sandbox: Sandbox, folder: Path, points: Sequence[Point]) -> Ge
                 sandbox.flashpoint.faults.add(stall)
             elif point.moment == "uploading":
                 match = f"^{'PUT' if point.interval else 'POST'} .*/{point.target}/deploy-csv"
-                taken = point.after_bytes  # which this fault keeps, so that it can occur only once
+                # The fault takes these bytes out of the body, so the upload would be incomplete. It occurs only once.
+                taken = point.after_bytes
                 sandbox.devo.faults.add(Fault("stall", match=match, after_received_bytes=taken, released=interruption))
             elif point.moment == "polling":
                 match = f"^GET .*/{point.target}/job/"

@@ -14,7 +14,7 @@ from airflow_provider_flashpoint.errors import DataError, NetworkError
 if TYPE_CHECKING:
     from requests import Response
 
-_BLOCK_BYTES = 1 << 18  # a thread that reads has to wait for its turn after each block
+_BLOCK_BYTES = 1 << 18  # after each, the reading thread waits for the interpreter lock
 _LINE_BYTES = 1 << 20
 
 

@@ -41,18 +41,25 @@ WINDOW = Window(START, START + timedelta(seconds=SPAN_S))
 class Shelf:
     """A server and its reader: records by second of update, with a limit on how many can be skipped.
 
-    :param cap: the most records that the server puts into a page, whatever it is asked for.
+    :param caps: the most records that the server puts into each page, whatever it is asked for.
     :param excess: how far off its total is.
     """
 
     def __init__(
-        self, seconds: list[int], *, page_size: int, ceiling: int, with_total: bool, cap: int = 1000, excess: int = 0
+        self,
+        seconds: list[int],
+        *,
+        page_size: int,
+        ceiling: int,
+        with_total: bool,
+        excess: int = 0,
+        caps: tuple[int, ...] = (1000,),
     ) -> None:
         self.at = dict(enumerate(seconds))
         self.page_size = page_size
         self.ceiling = ceiling
         self.with_total = with_total
-        self.cap = cap
+        self.caps = cycle(caps)
         self.excess = excess
         self.scrolled: list[Window] = []
         self.requests_in_flight = 1
@@ -91,7 +98,7 @@ class Shelf:
         assert skip + self.page_size <= self.ceiling, "the server refuses to skip so far"
         held = self.held(window)
         total = max(0, len(held) + self.excess) if self.with_total else None
-        answer = Answer(held[skip : skip + min(self.page_size, self.cap)], total=total, size=self.answer_bytes)
+        answer = Answer(held[skip : skip + min(self.page_size, next(self.caps))], total=total, size=self.answer_bytes)
         self.on_read()
         return answer
 
@@ -132,7 +139,7 @@ def test_every_record_of_an_odd_server(seconds: list[int], page_size: int, room:
         page_size=page_size,
         ceiling=page_size + room,
         with_total=True,
-        cap=cap,
+        caps=(cap,),
         excess=excess * (cap >= page_size),
     )
     assert set(shelf.walk()) == set(range(len(seconds)))
@@ -192,18 +199,21 @@ def test_many_pages_of_one_second_are_paged_through() -> None:
     assert shelf.scrolled == []
 
 
+CAPS = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 MOVES = st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, SPAN_S)), max_size=4), max_size=6)
 
 
-@given(st.lists(st.integers(0, SPAN_S - 1), max_size=20), st.integers(2, 4), st.integers(2, 4), st.booleans(), MOVES)
-@example([1, 2, 3, 4, 6], 3, 3, False, [[(0, SPAN_S), (2, 5)]])  # the border moves, and yet is where it was
-@example([1, 2, 3], 3, 2, False, [[(0, SPAN_S)]])  # the last record moves to the place of one that was read
-@settings(max_examples=300)
+@given(st.lists(st.integers(0, SPAN_S - 1), max_size=20), st.integers(2, 4), CAPS, st.booleans(), MOVES)
+@example([1, 2, 3, 4, 6], 3, (3,), False, [[(0, SPAN_S), (2, 5)]])  # the border moves, and yet is where it was
+@example([1, 2, 3], 3, (2,), False, [[(0, SPAN_S)]])  # the last record moves to the place of one that was read
+@example([1, 2], 3, (1,), False, [[(0, SPAN_S)]])
+@example([1, 2, 3], 3, (2, 1), False, [])  # the page at the last record holds only that one, yet another one follows
+@settings(max_examples=500)
 def test_records_moved(
-    seconds: list[int], page_size: int, cap: int, with_total: bool, moves: list[list[tuple[int, int]]]
+    seconds: list[int], page_size: int, caps: tuple[int, ...], with_total: bool, moves: list[list[tuple[int, int]]]
 ) -> None:
     """Records that are updated while the window is read, and move, hide no other record."""
-    shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total, cap=cap)
+    shelf = Shelf(seconds, page_size=page_size, ceiling=200, with_total=with_total, caps=caps)
     left = iter(moves)
     moved: set[int] = set()
 
@@ -536,7 +546,7 @@ def test_malformed_page(body: Any, key: str | None) -> None:
 
 def test_pages_smaller_than_requested_are_not_the_end() -> None:
     """A server that caps its pages below the requested page size still gives all of its records."""
-    shelf = Shelf([0] * 23, page_size=10, ceiling=100, with_total=True, cap=5)
+    shelf = Shelf([0] * 23, page_size=10, ceiling=100, with_total=True, caps=(5,))
     assert shelf.walk() == list(range(23))
 
 

@@ -76,10 +76,10 @@ class Offsets:
 class _Walk:
     """One reading of a window and its parts.
 
-    ``later`` holds the parts that follow the current one, ``counted`` the server's count of records in the current one,
-    ``step`` the distance of its pages, ``likely`` the number of records skipped by each page after the first of a part
-    that has not been counted yet, ``records`` the number of different records that came, ``again`` how often a window
-    was read again as a whole.
+    ``later`` holds the parts that follow the current one. ``counted`` is the server's count of records in the current
+    one, ``step`` the distance between its pages. ``likely`` holds how many records the pages after the first skip, in a
+    part whose count is not known yet. ``records`` is the number of different records that came, ``again`` how often a
+    window was read again as a whole.
     """
 
     offsets: Offsets
@@ -200,15 +200,16 @@ class _Walk:
     def _is_end(self, window: Window, answer: Answer, reached: int) -> bool:
         """Return whether a page that ends at ``reached`` is the last one. A full page never is.
 
-        :raises Incomplete: its last record has moved, so a record after it may have moved to its place.
+        :raises Incomplete: nothing follows it, but its last record has moved, so another may have moved to its place.
         """
         if not answer.items or len(answer.items) >= self.reader.endpoint.page_size:
             return not answer.items
         if self.counted is not None:
             return reached >= self.counted
-        if len(answer.items) == 1:  # the server may send one record at a time
-            return not self._read(window, reached).items
-        return len(self._goes_on_from(answer, self._read(window, reached - 1)).items) == 1
+        if self._read(window, reached).items:
+            return False
+        self._goes_on_from(answer, self._read(window, reached - 1))
+        return True
 
     def _decoded(self, answer: Answer, start: int, seen: set[Hashable]) -> Iterator[Page]:
         for page in answer.pages(start):

@@ -8,7 +8,7 @@ from typing import Generic, Self, TypeVar
 
 from airflow_provider_flashpoint.core.flashpoint.page import Answer
 
-BYTES_AHEAD_PER_REQUEST = 9 << 20  # pages of legacy indicators have 6 MB; 10 MiB let a long pull take 100 MiB in all
+BYTES_AHEAD_PER_REQUEST = 9 << 20  # pages of legacy indicators have 6 MB; a long pull takes 99 MiB in all
 
 Place = TypeVar("Place", bound=Hashable)
 
@@ -58,7 +58,10 @@ class ReadAhead(Generic[Place]):
         return begun.result() if begun and begun.done() and not begun.exception() else None
 
     def forget(self, is_stale: Callable[[Place], bool] = lambda place: True) -> None:
-        """Drop the pages that were read ahead, by default all of them."""
+        """Drop the pages that were read ahead, by default all of them.
+
+        A request that is under way goes on; its page is neither kept nor counted.
+        """
         for place in filter(is_stale, list(self._begun)):
             self._begun.pop(place).cancel()
 
