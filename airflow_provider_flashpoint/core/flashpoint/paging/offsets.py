@@ -42,8 +42,9 @@ class Incomplete(Exception):
 class Offsets:
     """Pages by offset, read ahead.
 
-    The end is where the server's count is reached, or an empty page; a short page proves nothing, since a server may
-    send fewer records than requested. Each page starts with the last record of the page before. If that record is
+    The end is where the server's count is reached. Without a count, the page behind the last record must be empty, and
+    that record still in its place. A short page proves nothing, since a server may send fewer records than requested.
+    Each page starts with the last record of the page before. If that record is
     unchanged, no record between the two pages was missed. If it differs, a record was updated meanwhile and moved.
     Then the window is read again in parts, down to one second; so is a window with more than ``ceiling`` records, or
     with more than ten pages.
@@ -77,9 +78,9 @@ class _Walk:
     """One reading of a window and its parts.
 
     ``later`` holds the parts that follow the current one. ``counted`` is the server's count of records in the current
-    one, ``step`` the distance between its pages. ``likely`` holds how many records the pages after the first skip, in a
-    part whose count is not known yet. ``records`` is the number of different records that came, ``again`` how often a
-    window was read again as a whole.
+    one, ``step`` the distance between its pages. ``likely_skips`` holds how many records the pages after the first
+    skip, in a part whose count is not known yet. ``records`` is the number of different records that came, ``again``
+    how often a window was read again as a whole.
     """
 
     offsets: Offsets
@@ -88,7 +89,7 @@ class _Walk:
     later: deque[Window] = field(default_factory=deque)
     counted: int | None = None
     step: int = 1
-    likely: range = range(0)
+    likely_skips: range = range(0)
     records: int = 0
     again: Counter[Window] = field(default_factory=Counter)
 
@@ -108,8 +109,8 @@ class _Walk:
                 else:
                     _log.info("%s %s; it is read in %d parts.", current, reason, len(parts))
                     self.later.extendleft(reversed(parts))
-                    likely = min((self.counted or 0) // len(parts), self._last_skip + 1)
-                    self.likely = range(self.step, likely, self.step)
+                    end = min((self.counted or 0) // len(parts), self._last_skip + 1)
+                    self.likely_skips = range(self.step, end, self.step)
             self._forget(current)
             if current == window:
                 whole = self.counted or 0
@@ -155,7 +156,7 @@ class _Walk:
     def _pages_by_offset(self, window: Window) -> Iterator[Page]:
         answer = self._read(window, 0)
         self.step = self._full_page(answer) - 1
-        self.likely = self._skips(window, answer)
+        self.likely_skips = self._skips(window, answer)
         seen: set[Hashable] = set()
         yield from self._decoded(answer, 0, seen)
         size = new = reached = len(answer.items)
@@ -223,7 +224,7 @@ class _Walk:
             yield later, 0
             first = self.ahead.known((later, 0))
             with contextlib.suppress(Incomplete):
-                yield from ((later, skip) for skip in (self._skips(later, first) if first else self.likely))
+                yield from ((later, skip) for skip in (self._skips(later, first) if first else self.likely_skips))
 
     def _full_page(self, first: Answer) -> int:
         """Return the number of records in a full page, which may be fewer than requested."""
